@@ -1,0 +1,93 @@
+//! Rows as borrowed columns: what operators of one stage hand to each other, and what crosses the boundary to a guest.
+//!
+//! A [`Rows`] may lie in a guest's memory or in Arrow arrays. Rows that outlive a chunk become a
+//! [`RecordBatch`](arrow_array::RecordBatch).
+
+mod compact;
+mod from_arrow;
+mod to_arrow;
+
+use crate::schema::Schema;
+
+pub use compact::compact;
+pub use from_arrow::columns_of;
+pub(crate) use to_arrow::arrays_of;
+
+/// One node's buffers in Arrow's layout. See `column` in the WIT package for the layout of each type.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Column<'a> {
+    /// Bit i (least significant first) is 1 where row i has a value; `None`: all have one.
+    pub validity: Option<&'a [u8]>,
+    /// rows + 1 ascending offsets from 0 for text, bytes and lists; else empty.
+    pub offsets: &'a [i32],
+    /// 8 bytes a row (aligned to 8) for integer, timestamp and float; a bitmap for boolean; the bytes of text and bytes.
+    pub values: &'a [u8],
+}
+
+/// Rows of a schema as columns, one a node, depth first.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// What the rows are.
+    pub schema: &'a Schema,
+    /// How many there are.
+    pub len: usize,
+    /// `schema.nodes()` columns.
+    pub columns: &'a [Column<'a>],
+}
+
+// === impl Column ===
+
+impl<'a> Column<'a> {
+    /// The values of an integer or timestamp column.
+    pub fn integers(&self) -> &'a [i64] {
+        bytemuck::cast_slice(self.values)
+    }
+
+    /// The values of a float column.
+    pub fn floats(&self) -> &'a [f64] {
+        bytemuck::cast_slice(self.values)
+    }
+
+    /// Row `row` of a text or bytes column.
+    pub fn slice(&self, row: usize) -> &'a [u8] {
+        &self.values[self.offsets[row] as usize..self.offsets[row + 1] as usize]
+    }
+
+    /// Row `row` of a boolean column.
+    pub fn boolean(&self, row: usize) -> bool {
+        bit(self.values, row)
+    }
+
+    /// Whether row `row` has a value.
+    pub fn is_valid(&self, row: usize) -> bool {
+        self.validity.is_none_or(|bits| bit(bits, row))
+    }
+}
+
+/// Bit `i` of a bitmap, least significant first.
+pub fn bit(bits: &[u8], i: usize) -> bool {
+    bits[i / 8] >> (i % 8) & 1 == 1
+}
+
+// === impl Rows ===
+
+impl<'a> Rows<'a> {
+    /// The columns of field `index`: its node and its children's.
+    pub fn field(&self, index: usize) -> &'a [Column<'a>] {
+        let first: usize = self.schema.fields()[..index].iter().map(|field| field.ty.nodes()).sum();
+        &self.columns[first..first + self.schema.fields()[index].ty.nodes()]
+    }
+
+    /// The columns of the fields at `indices`, one after the other.
+    pub fn project(&self, indices: &[usize]) -> Vec<Column<'a>> {
+        indices.iter().flat_map(|&index| self.field(index)).copied().collect()
+    }
+
+    /// Bytes in all buffers.
+    pub fn bytes(&self) -> usize {
+        let of = |column: &Column<'_>| {
+            column.values.len() + column.offsets.len() * 4 + column.validity.map_or(0, <[u8]>::len)
+        };
+        self.columns.iter().map(of).sum()
+    }
+}

@@ -1,0 +1,72 @@
+//! Rows as Arrow arrays that own their buffers.
+
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, ListArray, RecordBatch, RecordBatchOptions,
+    StringArray, StructArray, TimestampMicrosecondArray,
+};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{ArrowError, DataType, SchemaRef};
+
+use super::{Column, Rows};
+use crate::schema::{Kind, Schema, Type};
+
+impl Rows<'_> {
+    /// A copy that outlives the chunk. `arrow` is [`Schema::to_arrow`] of the rows' schema.
+    ///
+    /// # Errors
+    /// Rows that break the layout (rows from a guest are checked before they become a `Rows`).
+    pub fn to_batch(&self, arrow: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+        let mut columns = self.columns;
+        let arrays = arrays(self.schema, self.len, &mut columns)?;
+        RecordBatch::try_new_with_options(
+            arrow.clone(),
+            arrays,
+            &RecordBatchOptions::new().with_row_count(Some(self.len)),
+        )
+    }
+}
+
+/// One array a field; takes their nodes off the front of `columns`.
+fn arrays(schema: &Schema, len: usize, columns: &mut &[Column<'_>]) -> Result<Vec<ArrayRef>, ArrowError> {
+    schema.fields().iter().map(|field| array(&field.ty, len, columns)).collect()
+}
+
+fn array(ty: &Type, len: usize, columns: &mut &[Column<'_>]) -> Result<ArrayRef, ArrowError> {
+    let (&column, rest) =
+        columns.split_first().ok_or_else(|| ArrowError::InvalidArgumentError("a column is not there".to_owned()))?;
+    *columns = rest;
+    let nulls = column.validity.map(|bits| NullBuffer::new(BooleanBuffer::new(Buffer::from(bits), 0, len)));
+    let offsets = || OffsetBuffer::new(column.offsets.to_vec().into());
+    Ok(match &ty.kind {
+        Kind::Boolean => Arc::new(BooleanArray::new(BooleanBuffer::new(Buffer::from(column.values), 0, len), nulls)),
+        Kind::Integer => Arc::new(Int64Array::try_new(scalars(&column), nulls)?),
+        Kind::Float => Arc::new(Float64Array::try_new(column.floats().to_vec().into(), nulls)?),
+        Kind::Timestamp => Arc::new(TimestampMicrosecondArray::try_new(scalars(&column), nulls)?.with_timezone("UTC")),
+        Kind::Text => Arc::new(StringArray::try_new(offsets(), Buffer::from(column.values), nulls)?),
+        Kind::Bytes => Arc::new(BinaryArray::try_new(offsets(), Buffer::from(column.values), nulls)?),
+        Kind::List(item) => {
+            let items = column.offsets.last().map_or(0, |&end| end as usize);
+            let values = array(item, items, columns)?;
+            let DataType::List(field) = ty.to_arrow() else { unreachable!("a list's Arrow type is a list") };
+            Arc::new(ListArray::try_new(field, offsets(), values, nulls)?)
+        }
+        Kind::Record(schema) => {
+            let children = arrays(schema, len, columns)?;
+            let DataType::Struct(fields) = ty.to_arrow() else { unreachable!("a record's Arrow type is a struct") };
+            Arc::new(StructArray::try_new(fields, children, nulls)?)
+        }
+        Kind::Any => return Err(ArrowError::InvalidArgumentError("a type that is not settled has no rows".to_owned())),
+    })
+}
+
+fn scalars(column: &Column<'_>) -> ScalarBuffer<i64> {
+    column.integers().to_vec().into()
+}
+
+/// One array a field, from columns.
+pub(crate) fn arrays_of(schema: &Schema, len: usize, columns: &[Column<'_>]) -> Result<Vec<ArrayRef>, ArrowError> {
+    let mut columns = columns;
+    arrays(schema, len, &mut columns)
+}

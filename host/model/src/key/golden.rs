@@ -1,0 +1,1 @@
+//! Golden vectors of the durable key format. They never change.

@@ -1,0 +1,72 @@
+//! What a guest may use. Every limit is here, with its default and the host's maximum.
+
+/// What one plugin may use. A guest that goes beyond one fails its batch with a verdict that names the limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Instructions (wasmtime's fuel; about ten a nanosecond) for a call, whatever it is given.
+    pub fuel_per_call: u64,
+    /// And so many more for each row that the call is given.
+    pub fuel_per_row: u64,
+    /// Linear memory of an instance.
+    pub memory_bytes: usize,
+    /// Table elements of an instance.
+    pub table_elements: usize,
+    /// Bytes that one call may return.
+    pub result_bytes: usize,
+    /// Rows that one call may return.
+    pub result_rows: usize,
+    /// Rejected rows that one call may return.
+    pub rejections: usize,
+    /// Lines that one call may log; more are dropped and counted.
+    pub log_lines_per_call: u32,
+    /// Bytes of a logged line; the rest is cut off.
+    pub log_line_bytes: usize,
+    /// Different counters of an operator.
+    pub counters: usize,
+    /// Bytes of a component.
+    pub component_bytes: usize,
+    /// Functions that a plugin may describe.
+    pub functions: usize,
+}
+
+/// The stack of a call in bytes; the same for every guest, because it is a setting of the compiler.
+pub const STACK_BYTES: usize = 512 << 10;
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            fuel_per_call: 100_000_000,
+            fuel_per_row: 100_000,
+            memory_bytes: 64 << 20,
+            table_elements: 20_000,
+            result_bytes: 32 << 20,
+            result_rows: 4 << 20,
+            rejections: 1 << 20,
+            log_lines_per_call: 100,
+            log_line_bytes: 1 << 10,
+            counters: 256,
+            component_bytes: 10 << 20,
+            functions: 256,
+        }
+    }
+}
+
+impl Limits {
+    /// No plugin gets more than this, whatever the pipeline asks for.
+    pub fn host_max() -> Limits {
+        Limits {
+            fuel_per_call: 1 << 50,
+            fuel_per_row: 1 << 32,
+            memory_bytes: 1 << 30,
+            table_elements: 100_000,
+            result_bytes: 512 << 20,
+            result_rows: 64 << 20,
+            rejections: 16 << 20,
+            log_lines_per_call: 100_000,
+            log_line_bytes: 64 << 10,
+            counters: 10_000,
+            component_bytes: 64 << 20,
+            functions: 4_096,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The ports: how the engine reaches clocks, threads, sources and sinks. Whatever stands behind them can be replaced by
+//! a simulated one.
+
+mod wake;
+
+use arrow_array::RecordBatch;
+
+use crate::{schema::Schema, time::Timestamp};
+
+pub use wake::Wake;
+
+/// Time, and waiting for it.
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+
+    /// Returns at `deadline`, or earlier when `wake` is notified (or was, since the last wait).
+    fn wait(&self, deadline: Timestamp, wake: &Wake);
+}
+
+/// Starts threads.
+pub trait Spawn: Send + Sync {
+    /// Runs `work` on a thread of its own, called `name`.
+    fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>);
+}
+
+/// Rows of a source's batch. Which rows make a chunk depends on their place in the batch alone, never on timing.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    /// The partition that they belong to; `None`: the one whose turn it is.
+    pub partition: Option<u32>,
+    /// The rows, of the source's schema.
+    pub rows: RecordBatch,
+}
+
+/// What [`Source::take`] gives.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// Chunks in order.
+    pub chunks: Vec<Chunk>,
+    /// Bytes of input that the chunks were made of.
+    pub bytes: usize,
+    /// The sealed batch has no more; what is taken from now on belongs to the next one.
+    pub end: bool,
+}
+
+/// What is known of a batch when it is sealed.
+#[derive(Clone, Debug, Default)]
+pub struct Sealed {
+    /// The source has a batch at this tick (which may be empty); if not, operators treat it as no batch at all.
+    pub present: bool,
+    /// No later batch of this source has rows.
+    pub last: bool,
+}
+
+/// Input that a source did not turn into rows as it was, counted and shown at the end of the batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Irregularity {
+    /// What is wrong with it and what was done, say "lines longer than 1048576 bytes, rejected".
+    pub what: String,
+    /// How many since the last batch.
+    pub count: u64,
+}
+
+/// Where rows come from. Neither call waits for input: a source that receives does so on its own thread, into a bounded
+/// buffer, and notifies the engine's [`Wake`].
+///
+/// Batches are open until they are sealed. From an open batch the engine takes complete chunks ahead of the tick;
+/// [`Source::seal`] then fixes the batch's end, and the engine takes until [`Taken::end`].
+pub trait Source: Send {
+    /// What the rows are.
+    fn schema(&self) -> &Schema;
+
+    /// Chunks that are there already, of about `bytes_max` bytes of input in all (at least one chunk, if there is one).
+    fn take(&mut self, bytes_max: usize) -> Result<Taken, PortError>;
+
+    /// Ends the open batch: what was received up to `at` belongs to it.
+    fn seal(&mut self, at: Timestamp) -> Result<Sealed, PortError>;
+
+    /// Input that was not taken as it was, since the last call.
+    fn irregularities(&mut self) -> Vec<Irregularity>;
+
+    /// Stops receiving, and lets go of sockets and threads.
+    fn stop(&mut self);
+}
+
+/// An output's rows of one batch.
+#[derive(Clone, Copy, Debug)]
+pub struct SinkBatch<'a> {
+    /// The batch.
+    pub time: Timestamp,
+    /// What the rows are.
+    pub schema: &'a Schema,
+    /// Each partition's rows, in order.
+    pub partitions: &'a [Vec<RecordBatch>],
+}
+
+/// Where rows go. A batch is staged first, and delivered after it was committed.
+pub trait Sink: Send {
+    /// Makes everything ready, invisibly. May be called again for the same batch.
+    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError>;
+
+    /// Makes the staged batch visible.
+    fn deliver(&mut self, time: Timestamp) -> Result<(), PortError>;
+
+    /// How many rows of a batch the sink looks at, from the first partition's first row on; `None`: all.
+    fn rows_max(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// What an operator can do about an error of a source or sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PortErrorKind {
+    /// The pipeline asks for what cannot be: change it.
+    Configuration,
+    /// The world is not as it should be (a port in use, a folder that is not writable): mend it and run again.
+    Environment,
+}
+
+/// A source or sink failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct PortError {
+    /// What can be done.
+    pub kind: PortErrorKind,
+    /// What, where, and what to do.
+    pub message: String,
+    /// What the system said.
+    pub source: Option<std::io::Error>,
+}
+
+impl PortError {
+    /// An error of the world. `message` says what and where; the system's own words follow.
+    pub fn environment(message: impl Into<String>, source: std::io::Error) -> PortError {
+        PortError { kind: PortErrorKind::Environment, message: message.into(), source: Some(source) }
+    }
+
+    /// A pipeline that asks for what cannot be.
+    pub fn configuration(message: impl Into<String>) -> PortError {
+        PortError { kind: PortErrorKind::Configuration, message: message.into(), source: None }
+    }
+}

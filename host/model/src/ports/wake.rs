@@ -1,0 +1,43 @@
+//! A bell that one thread waits for and any may ring.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// Rung by receivers when rows have come, heard by the batch loop. A ring that nobody waits for is kept for the next wait.
+#[derive(Clone, Debug, Default)]
+pub struct Wake {
+    shared: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Wake {
+    /// Rings.
+    pub fn notify(&self) {
+        *self.rung() = true;
+        self.shared.1.notify_all();
+    }
+
+    /// Waits for a ring, at most `timeout` (`None`: for ever). Says whether there was one, and forgets it.
+    pub fn wait(&self, timeout: Option<Duration>) -> bool {
+        let mut rung = self.rung();
+        match timeout {
+            Some(timeout) => {
+                (rung, _) = self
+                    .shared
+                    .1
+                    .wait_timeout_while(rung, timeout, |rung| !*rung)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            None => {
+                rung = self.shared.1.wait_while(rung, |rung| !*rung).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        std::mem::take(&mut rung)
+    }
+
+    /// A flag stays usable when a thread that held it has panicked.
+    fn rung(&self) -> MutexGuard<'_, bool> {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

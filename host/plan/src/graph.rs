@@ -1,0 +1,175 @@
+//! A pipeline that has been checked: streams as nodes, every reference resolved, every type settled.
+
+use tidemill_model::{
+    connector::{SinkSpec, SourceSpec},
+    function::{Binding, Signature},
+    schema::Schema,
+    time::Interval,
+};
+
+/// A whole pipeline, ready to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The pipeline's name.
+    pub name: String,
+    /// The time between two batches.
+    pub interval: Interval,
+    /// Partitions of every stream that is partitioned by key, and of every source that does not say otherwise.
+    pub partitions: u32,
+    /// The streams; a node's inputs stand before it. A stream that no output needs is here too.
+    pub nodes: Vec<Node>,
+    /// In the order of the pipeline: they are delivered in it. At least one.
+    pub outputs: Vec<Output>,
+}
+
+/// The place of a node in [`Plan::nodes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub usize);
+
+/// A stream: one operator over the streams that it reads.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The stream's name, the stable identity of its state.
+    pub name: String,
+    /// What its rows are.
+    pub schema: Schema,
+    /// What it reads: none for a source, several for a union, else one.
+    pub inputs: Vec<NodeId>,
+    /// How its rows come about.
+    pub operator: Operator,
+}
+
+/// How a stream's rows come about. Field numbers are places in the input's schema.
+#[derive(Clone, Debug)]
+pub enum Operator {
+    /// From outside.
+    Source(SourceSpec),
+    /// A guest's map, then the kept fields of each row's origin.
+    Map(Map),
+    /// The rows whose condition is true.
+    Filter(Condition),
+    /// One row a key: the key's fields, then the reducer's.
+    Reduce(Reduce),
+    /// Keyed state that new rows change: the key's fields, then the state's (or what the function emits).
+    UpdateState(UpdateState),
+    /// One row with the number of rows, `count: integer`.
+    Count,
+    /// The rows of all inputs, the partitions of one after those of the other.
+    Union,
+    /// All rows in order, in one partition. Rows that compare equal keep their order.
+    Sort(Vec<SortKey>),
+    /// The first rows of the batch, in one partition.
+    Limit(usize),
+    /// Every different row once.
+    Distinct,
+}
+
+/// A plugin's function at its place.
+#[derive(Clone, Debug)]
+pub struct FunctionUse {
+    /// The plugin's name in the pipeline.
+    pub plugin: String,
+    /// As the plugin settled it for this binding.
+    pub signature: Signature,
+    /// What an instance is opened with.
+    pub binding: Binding,
+    /// For each input field of the signature the field of the stream.
+    pub fields: Vec<usize>,
+}
+
+/// A guest's map.
+#[derive(Clone, Debug)]
+pub struct Map {
+    /// Of kind map.
+    pub function: FunctionUse,
+    /// Input fields that go past the function. Only where the function says where each row came from.
+    pub keep: Vec<usize>,
+}
+
+/// What a filter looks at.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// A boolean field; a missing value is false.
+    Field(usize),
+    /// A map that returns one boolean for each row, in order.
+    Function(FunctionUse),
+}
+
+/// Rows of a key to one row.
+#[derive(Clone, Debug)]
+pub struct Reduce {
+    /// The key's fields. Empty: one group of all rows.
+    pub by: Vec<usize>,
+    /// How.
+    pub reducer: Reducer,
+}
+
+/// Who reduces.
+#[derive(Clone, Debug)]
+pub enum Reducer {
+    /// A plugin's function of kind reduce.
+    Guest(FunctionUse),
+    /// The host.
+    Native(Aggregate),
+}
+
+/// What the host can reduce to by itself. A missing value is passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aggregate {
+    /// The number of rows, an integer.
+    Count,
+    /// The sum of a field (integer, wrapping around; or float), of the field's type.
+    Sum(usize),
+    /// The smallest value of a field (integer, float, timestamp or text).
+    Min(usize),
+    /// The largest value of a field (integer, float, timestamp or text).
+    Max(usize),
+    /// The mean of a field (integer or float), a float.
+    Mean(usize),
+}
+
+/// Keyed state.
+#[derive(Clone, Debug)]
+pub struct UpdateState {
+    /// The key's fields; at least one.
+    pub by: Vec<usize>,
+    /// Of kind update-state.
+    pub function: FunctionUse,
+    /// For which keys it is called.
+    pub run: KeySet,
+    /// Which keys' states the stream holds, where the function does not emit rows itself.
+    pub emit: KeySet,
+}
+
+/// Which keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySet {
+    /// Those with new rows in the batch.
+    Changed,
+    /// Every key that has state, and those with new rows.
+    All,
+}
+
+/// One field to sort by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SortKey {
+    /// The field.
+    pub field: usize,
+    /// Largest first. Missing values come first in ascending order, last in descending order.
+    pub descending: bool,
+}
+
+/// Where a stream's rows go.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The output's name.
+    pub name: String,
+    /// The stream.
+    pub from: NodeId,
+    /// A plugin's function of kind output that makes what the sink takes.
+    pub function: Option<FunctionUse>,
+    /// What the sink gets.
+    pub schema: Schema,
+    /// The sink.
+    pub sink: SinkSpec,
+}
