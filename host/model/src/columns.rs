@@ -3,15 +3,16 @@
 //! A [`Rows`] may lie in a guest's memory or in Arrow arrays. Rows that outlive a chunk become a
 //! [`RecordBatch`](arrow_array::RecordBatch).
 
+mod buffer;
 mod compact;
 mod from_arrow;
 mod to_arrow;
 
 use crate::schema::Schema;
 
+pub use buffer::{ColumnBuffer, ColumnFull, RowsBuffer, blank_node};
 pub use compact::compact;
 pub use from_arrow::columns_of;
-pub(crate) use to_arrow::arrays_of;
 
 /// One node's buffers in Arrow's layout. See `column` in the WIT package for the layout of each type.
 #[derive(Clone, Copy, Debug, Default)]

@@ -28,8 +28,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::schema::{Kind, Schema};
 
-pub use decode::{DecodeError, decode};
-pub use encode::{KeyBuffer, encode};
+pub use decode::{DecodeError, decode, decode_value};
+pub use encode::{KeyBuffer, encode, encode_value};
 
 /// Number of slots. Fixed for ever.
 pub const SLOTS: u32 = 4_096;

@@ -64,9 +64,3 @@ fn array(ty: &Type, len: usize, columns: &mut &[Column<'_>]) -> Result<ArrayRef,
 fn scalars(column: &Column<'_>) -> ScalarBuffer<i64> {
     column.integers().to_vec().into()
 }
-
-/// One array a field, from columns.
-pub(crate) fn arrays_of(schema: &Schema, len: usize, columns: &[Column<'_>]) -> Result<Vec<ArrayRef>, ArrowError> {
-    let mut columns = columns;
-    arrays(schema, len, &mut columns)
-}

@@ -46,13 +46,35 @@ impl KeyBuffer {
     }
 }
 
+/// What becomes of floats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Floats {
+    /// -0.0 is 0.0 and there is one NaN: keys.
+    Canonical,
+    /// Every bit is kept: values that are stored in this format and come back as they were.
+    Exact,
+}
+
+/// Appends the bytes of one value: row `row` of a node of type `ty` and its children, not as the end of a key.
+pub fn encode_value(ty: &Type, columns: &[Column<'_>], row: usize, out: &mut Vec<u8>) {
+    value(ty, columns, row, Ending::Inside, Floats::Exact, out);
+}
+
+/// Whether a text needs a terminator.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    OfKey,
+    Inside,
+}
+
 /// Appends the canonical bytes of the key fields of every row. `schema` is that of the key fields, `columns` theirs.
 pub fn encode(schema: &Schema, columns: &[Column<'_>], len: usize, keys: &mut KeyBuffer) {
     let firsts = schema.first_nodes();
     let last = schema.len().saturating_sub(1);
     for row in 0..len {
         for (i, field) in schema.fields().iter().enumerate() {
-            value(&field.ty, &columns[firsts[i]..], row, i == last, &mut keys.bytes);
+            let ending = if i == last { Ending::OfKey } else { Ending::Inside };
+            value(&field.ty, &columns[firsts[i]..], row, ending, Floats::Canonical, &mut keys.bytes);
         }
         keys.end_key();
     }
@@ -65,7 +87,7 @@ impl Rows<'_> {
     }
 }
 
-fn value(ty: &Type, columns: &[Column<'_>], row: usize, ends_key: bool, out: &mut Vec<u8>) {
+fn value(ty: &Type, columns: &[Column<'_>], row: usize, ending: Ending, floats: Floats, out: &mut Vec<u8>) {
     let column = &columns[0];
     if ty.optional {
         let there = column.is_valid(row);
@@ -77,20 +99,20 @@ fn value(ty: &Type, columns: &[Column<'_>], row: usize, ends_key: bool, out: &mu
     match &ty.kind {
         Kind::Boolean => out.push(u8::from(column.boolean(row))),
         Kind::Integer | Kind::Timestamp => out.extend_from_slice(&ordered_integer(column.integers()[row])),
-        Kind::Float => out.extend_from_slice(&ordered_float(column.floats()[row])),
-        Kind::Text | Kind::Bytes if ends_key => out.extend_from_slice(column.slice(row)),
+        Kind::Float => out.extend_from_slice(&ordered_float(column.floats()[row], floats)),
+        Kind::Text | Kind::Bytes if ending == Ending::OfKey => out.extend_from_slice(column.slice(row)),
         Kind::Text | Kind::Bytes => escaped(column.slice(row), out),
         Kind::List(item) => {
             for i in column.offsets[row]..column.offsets[row + 1] {
                 out.push(1);
-                value(item, &columns[1..], i as usize, false, out);
+                value(item, &columns[1..], i as usize, Ending::Inside, floats, out);
             }
             out.push(0);
         }
         Kind::Record(schema) => {
             let mut at = 1;
             for field in schema.fields() {
-                value(&field.ty, &columns[at..], row, false, out);
+                value(&field.ty, &columns[at..], row, Ending::Inside, floats, out);
                 at += field.ty.nodes();
             }
         }
@@ -102,8 +124,10 @@ fn ordered_integer(value: i64) -> [u8; 8] {
     (value as u64 ^ 1 << 63).to_be_bytes()
 }
 
-fn ordered_float(value: f64) -> [u8; 8] {
-    let bits = if value.is_nan() {
+fn ordered_float(value: f64, floats: Floats) -> [u8; 8] {
+    let bits = if floats == Floats::Exact {
+        value.to_bits()
+    } else if value.is_nan() {
         0x7ff8_0000_0000_0000
     } else if value == 0.0 {
         0
