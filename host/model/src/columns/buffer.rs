@@ -295,12 +295,7 @@ fn extend_offsets(node: &mut ColumnBuffer, offsets: &[i32], base: usize) -> Resu
 }
 
 /// Appends chosen rows of a node and its children.
-fn take_node(
-    ty: &Type,
-    nodes: &mut [ColumnBuffer],
-    columns: &[Column<'_>],
-    indices: &[u32],
-) -> Result<(), ColumnFull> {
+fn take_node(ty: &Type, nodes: &mut [ColumnBuffer], columns: &[Column<'_>], indices: &[u32]) -> Result<(), ColumnFull> {
     let (Some((node, children)), Some((from, from_children))) = (nodes.split_first_mut(), columns.split_first()) else {
         return Ok(());
     };
@@ -356,12 +351,7 @@ impl RowsBuffer {
     }
 
     /// Appends one value of top-level field `field`, from a row of `rows`' field `from` of the same kind.
-    pub fn take_field(
-        &mut self,
-        field: usize,
-        columns: &[Column<'_>],
-        indices: &[u32],
-    ) -> Result<(), ColumnFull> {
+    pub fn take_field(&mut self, field: usize, columns: &[Column<'_>], indices: &[u32]) -> Result<(), ColumnFull> {
         let at: usize = self.schema.fields()[..field].iter().map(|field| field.ty.nodes()).sum();
         let ty = &self.schema.fields()[field].ty;
         take_node(ty, &mut self.nodes[at..at + ty.nodes()], columns, indices)

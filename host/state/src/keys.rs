@@ -1,0 +1,247 @@
+//! Keys to dense numbers: the hash table under grouping, shuffles and state.
+//!
+//! A key gets an id when it is first met and keeps it: ids are dense and in order of first appearance. In each batch it
+//! also gets a group number, dense and in order of first appearance in that batch. A table is kept over batches,
+//! because the same keys come again.
+//!
+//! The layout follows measurements of a word count: keys of up to 16 bytes lie inside the 32-byte slot as two integers,
+//! longer ones are compared by hash first; rows are hashed and their slots prefetched 32 at a time before any is
+//! probed. Open addressing, linear probing, at most 3/4 full. The hash is keyed with the seed given to
+//! [`KeyTable::new`], because keys are hostile; it is not the durable hash of [`Slot`](tidemill_model::key::Slot).
+
+mod hash;
+mod prefetch;
+
+use tidemill_model::columns::Column;
+
+use hash::{Hasher, Inline};
+use prefetch::prefetch;
+
+/// Rows that are hashed before the first of them is probed.
+const AHEAD: usize = 32;
+
+/// Slots of a new table.
+const SLOTS_MIN: usize = 1 << 10;
+
+/// Keys, their ids, and their groups of the current batch.
+#[derive(Debug)]
+pub struct KeyTable {
+    hasher: Hasher,
+    slots: Vec<TableSlot>,
+    /// Number of slots - 1; the number is a power of two.
+    mask: usize,
+    /// Key i is bytes[ends[i - 1] .. ends[i]].
+    ends: Vec<u64>,
+    bytes: Vec<u8>,
+    batch: u32,
+    /// For each group of this batch its key's id.
+    touched: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(32))]
+struct TableSlot {
+    key: Inline,
+    /// The key's id + 1; 0: the slot is free.
+    id_plus_one: u32,
+    /// The group in batch `batch`.
+    group: u32,
+    batch: u32,
+}
+
+impl KeyTable {
+    /// An empty table. Tables of different seeds place keys differently, and answer the same.
+    pub fn new(seed: u64) -> KeyTable {
+        KeyTable {
+            hasher: Hasher::new(seed),
+            slots: vec![TableSlot::default(); SLOTS_MIN],
+            mask: SLOTS_MIN - 1,
+            ends: Vec::new(),
+            bytes: Vec::new(),
+            batch: 1,
+            touched: Vec::new(),
+        }
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Bytes of memory, roughly.
+    pub fn memory_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<TableSlot>()
+            + self.ends.capacity() * 8
+            + self.bytes.capacity()
+            + self.touched.capacity() * 4
+    }
+
+    /// The key with an id below [`KeyTable::len`].
+    pub fn key(&self, id: u32) -> &[u8] {
+        let id = id as usize;
+        let start = if id == 0 { 0 } else { self.ends[id - 1] };
+        &self.bytes[start as usize..self.ends[id] as usize]
+    }
+
+    /// For each group of this batch its key's id.
+    pub fn touched(&self) -> &[u32] {
+        &self.touched
+    }
+
+    /// Starts a batch: no key has a group.
+    pub fn begin_batch(&mut self) {
+        self.touched.clear();
+        match self.batch.checked_add(1) {
+            Some(batch) => self.batch = batch,
+            None => {
+                self.slots.iter_mut().for_each(|slot| slot.batch = 0);
+                self.batch = 1;
+            }
+        }
+    }
+
+    /// Forgets all keys, and their ids.
+    pub fn clear(&mut self) {
+        self.slots.clear();
+        self.slots.resize(SLOTS_MIN, TableSlot::default());
+        self.slots.shrink_to_fit();
+        self.mask = SLOTS_MIN - 1;
+        self.ends = Vec::new();
+        self.bytes = Vec::new();
+        self.touched.clear();
+    }
+
+    /// Appends each key's group of this batch to `groups`; keys that are new get an id, keys that are new in this batch a
+    /// group.
+    pub fn group(&mut self, keys: Column<'_>, groups: &mut Vec<u32>) {
+        self.for_each_slot(keys, |table, at| {
+            let slot = &mut table.slots[at];
+            if slot.batch != table.batch {
+                slot.batch = table.batch;
+                slot.group = table.touched.len() as u32;
+                table.touched.push(slot.id_plus_one - 1);
+            }
+            groups.push(slot.group);
+        });
+    }
+
+    /// Appends each key's id to `ids`; keys that are new get one.
+    pub fn insert(&mut self, keys: Column<'_>, ids: &mut Vec<u32>) {
+        self.for_each_slot(keys, |table, at| ids.push(table.slots[at].id_plus_one - 1));
+    }
+
+    /// Gives one key an id, if it has none.
+    pub fn insert_one(&mut self, key: &[u8]) {
+        let inline = self.hasher.inline(key, 0, key.len());
+        self.slot_of(&inline, self.hasher.hash(&inline), key);
+    }
+
+    /// Forgets a key. Its id is not given again, and [`KeyTable::key`] still answers for it.
+    pub fn remove(&mut self, id: u32) {
+        let key = self.key(id);
+        let inline = self.hasher.inline(key, 0, key.len());
+        let mut at = self.hasher.hash(&inline) as usize & self.mask;
+        while self.slots[at].id_plus_one != id + 1 {
+            if self.slots[at].id_plus_one == 0 {
+                return;
+            }
+            at = (at + 1) & self.mask;
+        }
+        self.free(at);
+    }
+
+    /// Frees a slot, and moves those behind it that a search would not find any more.
+    fn free(&mut self, at: usize) {
+        let (mut free, mut next) = (at, at);
+        loop {
+            next = (next + 1) & self.mask;
+            let slot = self.slots[next];
+            if slot.id_plus_one == 0 {
+                break;
+            }
+            let home = self.hasher.hash(&slot.key) as usize & self.mask;
+            // The slot may move if its home is not between the free place and where it is.
+            if (next.wrapping_sub(home) & self.mask) >= (next.wrapping_sub(free) & self.mask) {
+                self.slots[free] = slot;
+                free = next;
+            }
+        }
+        self.slots[free] = TableSlot::default();
+    }
+
+    /// Finds or makes the slot of every key, and calls `visit` with it, in order.
+    #[inline(always)]
+    fn for_each_slot(&mut self, keys: Column<'_>, mut visit: impl FnMut(&mut KeyTable, usize)) {
+        let rows = keys.offsets.len().saturating_sub(1);
+        let mut hashed = [(Inline::default(), 0u64); AHEAD];
+        let mut first = 0;
+        while first < rows {
+            let count = AHEAD.min(rows - first);
+            let ends = &keys.offsets[first..=first + count];
+            for (row, ahead) in ends.windows(2).zip(&mut hashed) {
+                let key = self.hasher.inline(keys.values, row[0] as usize, row[1] as usize);
+                let hash = self.hasher.hash(&key);
+                prefetch(&self.slots, hash as usize & self.mask);
+                *ahead = (key, hash);
+            }
+            for (row, &(key, hash)) in ends.windows(2).zip(&hashed) {
+                let at = self.slot_of(&key, hash, &keys.values[row[0] as usize..row[1] as usize]);
+                visit(self, at);
+            }
+            first += count;
+        }
+    }
+
+    #[inline(always)]
+    fn slot_of(&mut self, key: &Inline, hash: u64, bytes: &[u8]) -> usize {
+        let mut at = hash as usize & self.mask;
+        loop {
+            let slot = &self.slots[at];
+            if slot.id_plus_one == 0 {
+                return self.insert_at(key, hash, bytes, at);
+            }
+            if slot.key == *key && (key.is_whole() || self.key(slot.id_plus_one - 1) == bytes) {
+                return at;
+            }
+            at = (at + 1) & self.mask;
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn insert_at(&mut self, key: &Inline, hash: u64, bytes: &[u8], at: usize) -> usize {
+        let mut at = at;
+        if self.len() * 4 >= self.slots.len() * 3 {
+            self.grow();
+            at = self.free_slot(hash);
+        }
+        self.bytes.extend_from_slice(bytes);
+        self.ends.push(self.bytes.len() as u64);
+        let id_plus_one = u32::try_from(self.ends.len()).expect("four thousand million keys do not fit in memory");
+        self.slots[at] = TableSlot { key: *key, id_plus_one, group: 0, batch: 0 };
+        at
+    }
+
+    fn grow(&mut self) {
+        let slots = vec![TableSlot::default(); self.slots.len() * 2];
+        let old = std::mem::replace(&mut self.slots, slots);
+        self.mask = self.slots.len() - 1;
+        for slot in old.into_iter().filter(|slot| slot.id_plus_one != 0) {
+            let at = self.free_slot(self.hasher.hash(&slot.key));
+            self.slots[at] = slot;
+        }
+    }
+
+    fn free_slot(&self, hash: u64) -> usize {
+        let mut at = hash as usize & self.mask;
+        while self.slots[at].id_plus_one != 0 {
+            at = (at + 1) & self.mask;
+        }
+        at
+    }
+}

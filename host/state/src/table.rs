@@ -1,0 +1,168 @@
+//! Columnar state by key: what an update-state operator keeps for one partition.
+//!
+//! A key's state is one row of the state's columns. Rows stand in the order in which their keys last got state, and keep
+//! their place until a batch ends. What a batch costs follows the keys that it touches, not the keys that are there.
+
+mod column;
+
+use tidemill_model::{
+    columns::{Column, ColumnFull, Rows, RowsBuffer},
+    key::DecodeError,
+    schema::Schema,
+};
+
+use crate::keys::KeyTable;
+use column::StateColumn;
+
+/// Rows of keys that have no state any more are dropped for good when there are this many, and as many as live ones.
+const DEAD_MIN: usize = 1 << 10;
+
+/// What becomes of a key's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It stays as it is.
+    Keep,
+    /// It becomes the row given.
+    Put,
+    /// It goes away.
+    Delete,
+}
+
+/// State that cannot be read or written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// More than a column can hold in one call.
+    #[error(transparent)]
+    Full(#[from] ColumnFull),
+    /// Bytes in the table that are no value of the column: a defect of Tidemill.
+    #[error("state cannot be read back: {0}")]
+    Decode(#[from] DecodeError),
+}
+
+/// Keys and their states.
+#[derive(Debug)]
+pub struct StateTable {
+    schema: Schema,
+    seed: u64,
+    keys: KeyTable,
+    /// For each row whether its key has state.
+    present: Vec<bool>,
+    live: usize,
+    columns: Vec<StateColumn>,
+}
+
+impl StateTable {
+    /// No keys. `schema` is the state's; `seed` is for the hash of keys.
+    pub fn new(schema: &Schema, seed: u64) -> StateTable {
+        StateTable {
+            schema: schema.clone(),
+            seed,
+            keys: KeyTable::new(seed),
+            present: Vec::new(),
+            live: 0,
+            columns: schema.fields().iter().map(|field| StateColumn::new(&field.ty)).collect(),
+        }
+    }
+
+    /// How many keys have state.
+    pub fn len(&self) -> usize {
+        self.live
+    }
+
+    /// Whether no key has state.
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Bytes of memory, roughly.
+    pub fn memory_bytes(&self) -> usize {
+        self.keys.memory_bytes()
+            + self.present.capacity()
+            + self.columns.iter().map(StateColumn::memory_bytes).sum::<usize>()
+    }
+
+    /// Starts a batch.
+    pub fn begin_batch(&mut self) {
+        self.keys.begin_batch();
+    }
+
+    /// Appends each key's group of this batch; a group's row is [`StateTable::touched`] of it.
+    pub fn group(&mut self, keys: Column<'_>, groups: &mut Vec<u32>) {
+        self.keys.group(keys, groups);
+        self.add_rows();
+    }
+
+    /// For each group of this batch its row.
+    pub fn touched(&self) -> &[u32] {
+        self.keys.touched()
+    }
+
+    /// The canonical bytes of a row's key.
+    pub fn key(&self, row: u32) -> &[u8] {
+        self.keys.key(row)
+    }
+
+    /// Whether a row's key has state.
+    pub fn has_state(&self, row: u32) -> bool {
+        self.present[row as usize]
+    }
+
+    /// The rows of all keys that have state, in order.
+    pub fn rows(&self) -> impl Iterator<Item = u32> + '_ {
+        (0u32..).zip(&self.present).filter_map(|(row, &present)| present.then_some(row))
+    }
+
+    /// Appends the states of `rows` to `states`; a blank for a key that has none.
+    pub fn read(&self, rows: &[u32], states: &mut RowsBuffer) -> Result<(), StateError> {
+        let mut node = 0;
+        for (column, field) in self.columns.iter().zip(self.schema.fields()) {
+            let nodes = field.ty.nodes();
+            column.read(rows, &self.present, &mut states.nodes_mut()[node..node + nodes])?;
+            node += nodes;
+        }
+        states.end_rows(rows.len());
+        Ok(())
+    }
+
+    /// Changes the states of `rows`: `actions` and `states` have a row for each of them, no row stands there twice.
+    pub fn write(&mut self, rows: &[u32], actions: &[Action], states: &Rows<'_>) {
+        assert!(rows.len() == actions.len() && rows.len() == states.len, "one action and one state for each row");
+        for (index, column) in self.columns.iter_mut().enumerate() {
+            column.write(rows, actions, states.field(index));
+        }
+        for (&row, action) in rows.iter().zip(actions) {
+            let present = &mut self.present[row as usize];
+            match action {
+                Action::Keep => {}
+                Action::Put => self.live += usize::from(!std::mem::replace(present, true)),
+                Action::Delete => self.live -= usize::from(std::mem::replace(present, false)),
+            }
+        }
+    }
+
+    /// Ends a batch: keys that it touched and that have no state are forgotten. Rows may get new places.
+    pub fn end_batch(&mut self) {
+        let gone: Vec<u32> = self.keys.touched().iter().copied().filter(|&row| !self.present[row as usize]).collect();
+        gone.into_iter().for_each(|row| self.keys.remove(row));
+        if self.present.len() - self.live > self.live.max(DEAD_MIN) {
+            self.drop_dead();
+        }
+    }
+
+    /// The table anew, without the rows that are dead.
+    fn drop_dead(&mut self) {
+        let rows: Vec<u32> = self.rows().collect();
+        let mut keys = KeyTable::new(self.seed);
+        rows.iter().for_each(|&row| keys.insert_one(self.keys.key(row)));
+        self.keys = keys;
+        self.columns.iter_mut().for_each(|column| column.retain(&rows));
+        self.present.clear();
+        self.present.resize(rows.len(), true);
+    }
+
+    fn add_rows(&mut self) {
+        let rows = self.keys.len();
+        self.present.resize(rows, false);
+        self.columns.iter_mut().for_each(|column| column.resize(rows));
+    }
+}

@@ -1,0 +1,177 @@
+//! One field of the states of all keys.
+
+use tidemill_model::{
+    columns::{Column, ColumnBuffer, blank_node},
+    key::{decode_value, encode_value},
+    schema::{Kind, Type},
+};
+
+use super::{Action, StateError};
+
+/// Bytes that were overwritten are dropped when there are this many, and as many as live ones.
+const GARBAGE_BYTES_MIN: usize = 1 << 16;
+
+/// A field's values, by row.
+#[derive(Debug)]
+pub(super) struct StateColumn {
+    ty: Type,
+    /// Whether the value is there, where the type allows that it is not.
+    valid: Option<Vec<bool>>,
+    store: Store,
+}
+
+#[derive(Debug)]
+enum Store {
+    /// Numbers and truth values.
+    Words(Vec<u64>),
+    /// Text and bytes as they are; lists and records as `encode_value` writes them.
+    Blobs(Blobs),
+}
+
+/// Byte strings that can be replaced.
+#[derive(Debug, Default)]
+struct Blobs {
+    /// Where a row's bytes begin, and how many they are.
+    spans: Vec<(u64, u32)>,
+    bytes: Vec<u8>,
+    garbage: usize,
+}
+
+impl StateColumn {
+    pub(super) fn new(ty: &Type) -> StateColumn {
+        let store = match ty.kind {
+            Kind::Boolean | Kind::Integer | Kind::Timestamp | Kind::Float => Store::Words(Vec::new()),
+            _ => Store::Blobs(Blobs::default()),
+        };
+        StateColumn { ty: ty.clone(), valid: ty.optional.then(Vec::new), store }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let valid = self.valid.as_ref().map_or(0, Vec::capacity);
+        valid
+            + match &self.store {
+                Store::Words(words) => words.capacity() * 8,
+                Store::Blobs(blobs) => blobs.spans.capacity() * 16 + blobs.bytes.capacity(),
+            }
+    }
+
+    /// Makes room for `rows` rows; new ones are blank.
+    pub(super) fn resize(&mut self, rows: usize) {
+        if let Some(valid) = &mut self.valid {
+            valid.resize(rows, false);
+        }
+        match &mut self.store {
+            Store::Words(words) => words.resize(rows, 0),
+            Store::Blobs(blobs) => blobs.spans.resize(rows, (0, 0)),
+        }
+    }
+
+    /// Keeps the rows at `rows`, in that order.
+    pub(super) fn retain(&mut self, rows: &[u32]) {
+        if let Some(valid) = &mut self.valid {
+            *valid = rows.iter().map(|&row| valid[row as usize]).collect();
+        }
+        match &mut self.store {
+            Store::Words(words) => *words = rows.iter().map(|&row| words[row as usize]).collect(),
+            Store::Blobs(blobs) => blobs.retain(rows),
+        }
+    }
+
+    /// Appends the values of `rows` to a node and its children; a blank where `present` is false.
+    pub(super) fn read(&self, rows: &[u32], present: &[bool], nodes: &mut [ColumnBuffer]) -> Result<(), StateError> {
+        for &row in rows {
+            let at = row as usize;
+            if !present[at] || self.valid.as_ref().is_some_and(|valid| !valid[at]) {
+                blank_node(&self.ty, nodes, 1);
+                continue;
+            }
+            match (&self.store, &self.ty.kind) {
+                (Store::Words(words), Kind::Boolean) => nodes[0].push_boolean(words[at] != 0),
+                (Store::Words(words), _) => nodes[0].push_word(words[at]),
+                (Store::Blobs(blobs), Kind::Text | Kind::Bytes) => nodes[0].push_bytes(blobs.get(at))?,
+                (Store::Blobs(blobs), _) => decode_value(&self.ty, blobs.get(at), nodes)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the values of `columns` (a node and its children) where the action says so.
+    pub(super) fn write(&mut self, rows: &[u32], actions: &[Action], columns: &[Column<'_>]) {
+        let from = &columns[0];
+        let mut encoded = Vec::new();
+        for (i, (&row, &action)) in rows.iter().zip(actions).enumerate() {
+            let at = row as usize;
+            if action == Action::Delete {
+                if let Store::Blobs(blobs) = &mut self.store {
+                    blobs.put(at, &[]);
+                }
+            }
+            if action != Action::Put {
+                continue;
+            }
+            let there = from.is_valid(i);
+            if let Some(valid) = &mut self.valid {
+                valid[at] = there;
+            }
+            match (&mut self.store, &self.ty.kind) {
+                _ if !there => {}
+                (Store::Words(words), Kind::Boolean) => words[at] = u64::from(from.boolean(i)),
+                (Store::Words(words), _) => words[at] = from.integers()[i].cast_unsigned(),
+                (Store::Blobs(blobs), Kind::Text | Kind::Bytes) => blobs.put(at, from.slice(i)),
+                (Store::Blobs(blobs), _) => {
+                    encoded.clear();
+                    encode_value(&self.ty, columns, i, &mut encoded);
+                    blobs.put(at, &encoded);
+                }
+            }
+        }
+        if let Store::Blobs(blobs) = &mut self.store {
+            blobs.drop_garbage();
+        }
+    }
+}
+
+// === impl Blobs ===
+
+impl Blobs {
+    fn get(&self, at: usize) -> &[u8] {
+        let (start, len) = self.spans[at];
+        &self.bytes[start as usize..start as usize + len as usize]
+    }
+
+    fn put(&mut self, at: usize, bytes: &[u8]) {
+        let (start, len) = &mut self.spans[at];
+        let new_len = u32::try_from(bytes.len()).expect("a value is part of a column whose offsets have 31 bits");
+        if new_len <= *len {
+            self.garbage += (*len - new_len) as usize;
+            self.bytes[*start as usize..][..bytes.len()].copy_from_slice(bytes);
+        } else {
+            self.garbage += *len as usize;
+            *start = self.bytes.len() as u64;
+            self.bytes.extend_from_slice(bytes);
+        }
+        *len = new_len;
+    }
+
+    fn drop_garbage(&mut self) {
+        if self.garbage >= GARBAGE_BYTES_MIN && self.garbage * 2 > self.bytes.len() {
+            self.compact();
+        }
+    }
+
+    fn retain(&mut self, rows: &[u32]) {
+        self.spans = rows.iter().map(|&row| self.spans[row as usize]).collect();
+        self.compact();
+    }
+
+    fn compact(&mut self) {
+        let mut bytes = Vec::with_capacity(self.spans.iter().map(|&(_, len)| len as usize).sum());
+        for (start, len) in &mut self.spans {
+            let old = *start as usize..*start as usize + *len as usize;
+            *start = bytes.len() as u64;
+            bytes.extend_from_slice(&self.bytes[old]);
+        }
+        self.bytes = bytes;
+        self.garbage = 0;
+    }
+}
