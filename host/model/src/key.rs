@@ -10,10 +10,13 @@
 //! | `T?` | 0 where the value is missing, else 1 and then `T`'s bytes |
 //! | boolean | 0 or 1 |
 //! | integer, timestamp | 8 bytes, big-endian, the sign bit inverted |
-//! | float | 8 bytes, big-endian, of the binary64 bits: inverted if negative, else with the sign bit set; -0.0 is 0.0, every NaN is `0x7ff8000000000000` |
-//! | text, bytes | the bytes with 0 written as 0 255, then 0 0; as the key's last field (its own type, not inside another): the bytes as they are |
+//! | float | 8 bytes, big-endian, of the binary64 bits: all inverted if negative, else the sign bit inverted |
+//! | text, bytes | the bytes with 0 written as 0 255, then 0 0 |
 //! | list | for each item 1 and the item's bytes, then 0 |
 //! | record | its fields one after the other |
+//!
+//! A float -0.0 is taken as 0.0, and every NaN as `0x7ff8000000000000`. Where a text or bytes (missing or not) is the
+//! key's last field itself, not inside a list or record, its bytes stand as they are, without an end.
 //!
 //! # Slot and partition
 //! A key's slot is the low 12 bits of XXH3-64 with seed [`SLOT_SEED`] over its canonical bytes; of n partitions, slot s
@@ -54,7 +57,8 @@ impl Slot {
 
     /// Its partition of `partitions`.
     pub fn partition(self, partitions: u32) -> u32 {
-        u32::from(self.0) * partitions / SLOTS
+        // The slot is below SLOTS, so the quotient is below `partitions`.
+        (u64::from(self.0) * u64::from(partitions) / u64::from(SLOTS)) as u32
     }
 }
 

@@ -10,6 +10,8 @@
 //! assert_eq!(schema.to_string(), "word: text, count: integer?");
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod columns;
 pub mod connector;
 pub mod function;
@@ -17,4 +19,6 @@ pub mod key;
 pub mod limits;
 pub mod ports;
 pub mod schema;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod time;
