@@ -26,13 +26,15 @@ mod decode;
 mod encode;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod tests;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::schema::{Kind, Schema};
 
 pub use decode::{DecodeError, decode, decode_value};
-pub use encode::{KeyBuffer, encode, encode_value};
+pub use encode::{KeyBuffer, encode, encode_value, try_encode};
 
 /// Number of slots. Fixed for ever.
 pub const SLOTS: u32 = 4_096;

@@ -59,6 +59,19 @@ impl ColumnBuffer {
         self.end_bytes()
     }
 
+    /// Appends 0; marked as missing if `missing`.
+    pub fn push_no_word(&mut self, missing: bool) {
+        self.words.push(0);
+        self.push_validity(!missing);
+    }
+
+    /// Appends no bytes; marked as missing if `missing`.
+    pub fn push_no_bytes(&mut self, missing: bool) -> Result<(), ColumnFull> {
+        self.offsets.push(i32::try_from(self.bytes.len()).map_err(|_| ColumnFull)?);
+        self.push_validity(!missing);
+        Ok(())
+    }
+
     /// Appends a truth value that is there.
     pub fn push_boolean(&mut self, value: bool) {
         push_bit(&mut self.bytes, self.len, value);
@@ -87,7 +100,13 @@ impl ColumnBuffer {
         self.len == 0
     }
 
-    fn end_bytes(&mut self) -> Result<(), ColumnFull> {
+    /// Bytes of the text or bytes that [`ColumnBuffer::end_bytes`] will end.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Counts a text or bytes whose bytes were appended.
+    pub(crate) fn end_bytes(&mut self) -> Result<(), ColumnFull> {
         self.offsets.push(i32::try_from(self.bytes.len()).map_err(|_| ColumnFull)?);
         self.push_validity(true);
         Ok(())
@@ -204,13 +223,18 @@ impl RowsBuffer {
 
     /// Appends all rows.
     pub fn extend(&mut self, rows: &Rows<'_>) -> Result<(), ColumnFull> {
+        self.extend_range(rows, 0..rows.len)
+    }
+
+    /// Appends the rows from `range.start` to before `range.end`.
+    pub fn extend_range(&mut self, rows: &Rows<'_>, range: std::ops::Range<usize>) -> Result<(), ColumnFull> {
         let mut at = 0;
         for field in self.schema.fields() {
             let nodes = field.ty.nodes();
-            extend_node(&field.ty, &mut self.nodes[at..at + nodes], &rows.columns[at..at + nodes], 0..rows.len)?;
+            extend_node(&field.ty, &mut self.nodes[at..at + nodes], &rows.columns[at..at + nodes], range.clone())?;
             at += nodes;
         }
-        self.len += rows.len;
+        self.len += range.len();
         Ok(())
     }
 

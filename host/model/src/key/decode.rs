@@ -14,6 +14,11 @@ pub struct DecodeError {
 }
 
 /// Appends keys to `out`, whose schema says what they are.
+///
+/// That text is UTF-8 is not looked at: the bytes come from columns that were checked.
+///
+/// # Errors
+/// The first key that is none. `out` then holds a part of it, and serves for nothing but [`RowsBuffer::clear`].
 pub fn decode<'a>(keys: impl Iterator<Item = &'a [u8]>, out: &mut RowsBuffer) -> Result<(), DecodeError> {
     let schema = out.schema().clone();
     let error = || DecodeError { schema: schema.to_string() };
@@ -40,7 +45,7 @@ fn decode_one(schema: &Schema, key: &[u8], nodes: &mut [ColumnBuffer]) -> Option
     bytes.is_empty().then_some(())
 }
 
-/// Appends one value that [`encode_value`](super::encode_value) wrote to a node and its children.
+/// Appends one value that [`encode_value`](super::encode_value) wrote to a node and its children. See [`decode`].
 pub fn decode_value(ty: &Type, bytes: &[u8], nodes: &mut [ColumnBuffer]) -> Result<(), DecodeError> {
     let mut rest = bytes;
     match value(ty, &mut rest, false, nodes) {
@@ -60,7 +65,7 @@ fn value(ty: &Type, bytes: &mut &[u8], ends_key: bool, nodes: &mut [ColumnBuffer
         Kind::Integer | Kind::Timestamp => node.push_word(take_word(bytes)? ^ 1 << 63),
         Kind::Float => node.push_word(float_bits(take_word(bytes)?)),
         Kind::Text | Kind::Bytes if ends_key => node.push_bytes(std::mem::take(bytes)).ok()?,
-        Kind::Text | Kind::Bytes => node.push_bytes(&take_escaped(bytes)?).ok()?,
+        Kind::Text | Kind::Bytes => take_escaped(bytes, node)?,
         Kind::List(item) => {
             while flag(take_byte(bytes)?)? {
                 value(item, bytes, false, children)?;
@@ -104,20 +109,17 @@ fn float_bits(ordered: u64) -> u64 {
     if ordered >> 63 == 1 { ordered ^ 1 << 63 } else { !ordered }
 }
 
-fn take_escaped(bytes: &mut &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
+fn take_escaped(bytes: &mut &[u8], node: &mut ColumnBuffer) -> Option<()> {
     loop {
-        match (take_byte(bytes)?, bytes.first()) {
-            (0, Some(0)) => {
-                take_byte(bytes);
-                return Some(out);
-            }
-            (0, Some(0xff)) => {
-                take_byte(bytes);
-                out.push(0);
-            }
-            (0, _) => return None,
-            (byte, _) => out.push(byte),
+        let zero = bytes.iter().position(|&byte| byte == 0)?;
+        let (plain, rest) = bytes.split_at(zero);
+        let (mark, rest) = rest.split_first_chunk::<2>()?;
+        *bytes = rest;
+        node.append(plain);
+        match mark[1] {
+            0 => return node.end_bytes().ok(),
+            0xff => node.append(&[0]),
+            _ => return None,
         }
     }
 }

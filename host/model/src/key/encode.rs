@@ -1,7 +1,7 @@
 //! Columns to canonical key bytes.
 
 use crate::{
-    columns::{Column, Rows},
+    columns::{Column, ColumnFull, Rows},
     schema::{Kind, Schema, Type},
 };
 
@@ -40,9 +40,9 @@ impl KeyBuffer {
         self.len() == 0
     }
 
-    fn end_key(&mut self) {
-        let end = i32::try_from(self.bytes.len()).expect("a chunk's keys are below 2 GiB, as its columns are");
-        self.offsets.push(end);
+    fn end_key(&mut self) -> Result<(), ColumnFull> {
+        self.offsets.push(i32::try_from(self.bytes.len()).map_err(|_| ColumnFull)?);
+        Ok(())
     }
 }
 
@@ -68,7 +68,19 @@ enum Ending {
 }
 
 /// Appends the canonical bytes of the key fields of every row. `schema` is that of the key fields, `columns` theirs.
+///
+/// For rows whose keys are known to stay below 2 GiB: what is beyond is a defect of the caller, and panics. Keys can be
+/// longer than their fields: see [`try_encode`].
 pub fn encode(schema: &Schema, columns: &[Column<'_>], len: usize, keys: &mut KeyBuffer) {
+    try_encode(schema, columns, len, keys).expect("the caller's keys are below 2 GiB");
+}
+
+/// The same for rows of any origin.
+///
+/// # Errors
+/// More than 2 GiB of keys. A key is longer than its fields by the marks around them: up to 2 bytes a text and 1 an
+/// item, and a 0 in a text takes 2, so that rows within the limits of a column can have keys beyond them.
+pub fn try_encode(schema: &Schema, columns: &[Column<'_>], len: usize, keys: &mut KeyBuffer) -> Result<(), ColumnFull> {
     let firsts = schema.first_nodes();
     let last = schema.len().saturating_sub(1);
     for row in 0..len {
@@ -76,14 +88,20 @@ pub fn encode(schema: &Schema, columns: &[Column<'_>], len: usize, keys: &mut Ke
             let ending = if i == last { Ending::OfKey } else { Ending::Inside };
             value(&field.ty, &columns[firsts[i]..], row, ending, Floats::Canonical, &mut keys.bytes);
         }
-        keys.end_key();
+        keys.end_key()?;
     }
+    Ok(())
 }
 
 impl Rows<'_> {
-    /// Appends the canonical bytes of the fields at `indices` of every row.
+    /// Appends the canonical bytes of the fields at `indices` of every row. See [`encode`].
     pub fn encode_keys(&self, indices: &[usize], keys: &mut KeyBuffer) {
         encode(&self.schema.project(indices), &self.project(indices), self.len, keys);
+    }
+
+    /// The same for rows of any origin. See [`try_encode`].
+    pub fn try_encode_keys(&self, indices: &[usize], keys: &mut KeyBuffer) -> Result<(), ColumnFull> {
+        try_encode(&self.schema.project(indices), &self.project(indices), self.len, keys)
     }
 }
 
@@ -138,11 +156,12 @@ fn ordered_float(value: f64, floats: Floats) -> [u8; 8] {
 }
 
 fn escaped(bytes: &[u8], out: &mut Vec<u8>) {
-    for &byte in bytes {
-        out.push(byte);
-        if byte == 0 {
-            out.push(0xff);
-        }
+    let mut rest = bytes;
+    while let Some(zero) = rest.iter().position(|&byte| byte == 0) {
+        out.extend_from_slice(&rest[..=zero]);
+        out.push(0xff);
+        rest = &rest[zero + 1..];
     }
+    out.extend_from_slice(rest);
     out.extend_from_slice(&[0, 0]);
 }
