@@ -1,0 +1,154 @@
+//! What is wrong with a pipeline, where it stands, and what to do about it.
+
+mod render;
+
+use std::ops::Range;
+
+/// How many diagnostics are kept; more are only counted.
+const KEPT_MAX: usize = 200;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The pipeline cannot run.
+    Error,
+    /// It can, but something in it is probably not meant.
+    Warning,
+}
+
+/// A place: bytes of the pipeline's text, or of a `--set`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// 0: the pipeline's file; n: the n-th `--set`.
+    pub source: usize,
+    /// First byte.
+    pub start: usize,
+    /// The byte after the last one.
+    pub end: usize,
+}
+
+/// One thing to say about a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// Where; `None`: in no one place of the file.
+    pub span: Option<Span>,
+    /// What to say at the place itself; may be empty.
+    pub label: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// All that there is to say about a pipeline, with the texts that it is about.
+#[derive(Clone, Debug)]
+pub struct Diagnostics {
+    sources: Vec<Source>,
+    items: Vec<Diagnostic>,
+    errors: usize,
+    left_out: usize,
+}
+
+/// A text that spans point into.
+#[derive(Clone, Debug)]
+struct Source {
+    /// The file's name; of a `--set` what stands in its place.
+    name: String,
+    text: String,
+    /// Whether lines are worth a number.
+    numbered: bool,
+}
+
+// === impl Span ===
+
+impl Span {
+    /// Bytes of the pipeline's file.
+    pub(crate) fn of_file(range: Range<usize>) -> Span {
+        Span { source: 0, start: range.start, end: range.end }
+    }
+}
+
+// === impl Diagnostic ===
+
+impl Diagnostic {
+    /// An error at `span`.
+    pub(crate) fn error(span: Span, message: impl Into<String>) -> Diagnostic {
+        let severity = Severity::Error;
+        Diagnostic { severity, message: message.into(), span: Some(span), label: String::new(), help: None }
+    }
+
+    /// A warning at `span`.
+    pub(crate) fn warning(span: Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(span, message) }
+    }
+
+    /// An error of the whole file.
+    pub(crate) fn whole(message: impl Into<String>) -> Diagnostic {
+        Diagnostic { span: None, ..Diagnostic::error(Span::of_file(0..0), message) }
+    }
+
+    /// With something to say at the place itself.
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Diagnostic {
+        self.label = label.into();
+        self
+    }
+
+    /// With what to do about it.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Diagnostic {
+        self.help = Some(help.into()).filter(|help| !help.is_empty());
+        self
+    }
+}
+
+// === impl Diagnostics ===
+
+impl Diagnostics {
+    /// Nothing said yet about the file.
+    pub(crate) fn new(file_name: &str, text: &str) -> Diagnostics {
+        let file = Source { name: file_name.to_owned(), text: text.to_owned(), numbered: true };
+        Diagnostics { sources: vec![file], items: Vec::new(), errors: 0, left_out: 0 }
+    }
+
+    /// Adds a text of the command line; the number is that of [`Span::source`].
+    pub(crate) fn add_override(&mut self, text: String) -> usize {
+        self.sources.push(Source { name: "command line".to_owned(), text, numbered: false });
+        self.sources.len() - 1
+    }
+
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        self.errors += usize::from(diagnostic.severity == Severity::Error);
+        if self.items.len() < KEPT_MAX {
+            self.items.push(diagnostic);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// Puts them in the order of the text; what has no place comes last.
+    pub(crate) fn sort(&mut self) {
+        self.items.sort_by_key(|item| (item.span.is_none(), item.span));
+    }
+
+    /// Whether there is nothing to say, warnings included.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// How many errors there are; a pipeline with any cannot run.
+    pub fn error_count(&self) -> usize {
+        self.errors
+    }
+
+    /// In the order of the text. Of very many only the first ones that were found.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.items.iter()
+    }
+
+    /// For a terminal: file, line and column, the text underlined, and what to do. Ends with a line feed, unless there
+    /// is nothing to say.
+    pub fn render(&self, color: bool) -> String {
+        render::render(self, color)
+    }
+}

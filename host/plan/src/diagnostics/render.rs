@@ -1,0 +1,70 @@
+//! Diagnostics as rustc shows them.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
+
+use super::{Diagnostic, Diagnostics, Severity, Source, Span};
+
+pub(super) fn render(diagnostics: &Diagnostics, color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.decor_style(DecorStyle::Ascii);
+    let mut reports: Vec<String> =
+        diagnostics.items.iter().map(|item| renderer.render(&[group(&diagnostics.sources, item)])).collect();
+    if diagnostics.left_out > 0 {
+        reports.push(format!("... and {} more", diagnostics.left_out));
+    }
+    let mut text = reports.join("\n\n");
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+fn group<'a>(sources: &'a [Source], item: &'a Diagnostic) -> Group<'a> {
+    let level = match item.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(&item.message);
+    let mut group = match item.span.and_then(|span| excerpt(sources, span)) {
+        Some(excerpt) => title.element(excerpt.snippet(&item.label)),
+        None => title.element(Origin::path(sources.first().map_or("", |file| file.name.as_str()))),
+    };
+    if let Some(help) = &item.help {
+        group = group.element(Level::HELP.message(help));
+    }
+    group
+}
+
+/// The line that a span begins in; a renderer is not asked to look through a whole file for each diagnostic.
+struct Excerpt<'a> {
+    source: &'a Source,
+    line: &'a str,
+    line_number: usize,
+    start: usize,
+    end: usize,
+}
+
+/// `None` if the span belongs to no source. A span that is not one of the text is moved into it.
+fn excerpt(sources: &[Source], span: Span) -> Option<Excerpt<'_>> {
+    let source = sources.get(span.source)?;
+    let text = &source.text;
+    let start = text.floor_char_boundary(span.start);
+    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+    let line = text[line_start..line_end].trim_end_matches('\r');
+    let start = (start - line_start).min(line.len());
+    let end = line.ceil_char_boundary(span.end.saturating_sub(line_start)).clamp(start, line.len());
+    let line_number = 1 + text[..line_start].bytes().filter(|&byte| byte == b'\n').count();
+    Some(Excerpt { source, line, line_number, start, end })
+}
+
+impl<'a> Excerpt<'a> {
+    fn snippet(&self, label: &'a str) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+        let label = Some(label).filter(|label| !label.is_empty());
+        Snippet::source(self.line)
+            .path(self.source.name.as_str())
+            .line_start(self.line_number)
+            .line_numbering(self.source.numbered)
+            .annotation(AnnotationKind::Primary.span(self.start..self.end).label(label))
+    }
+}

@@ -1,0 +1,13 @@
+//! What the plan asks of plugins.
+
+use tidemill_model::function::{Binding, Description, Signature};
+
+/// The functions of a pipeline's plugins. Who has the plugins implements it; here nothing is loaded or called.
+pub trait Functions {
+    /// What the plugin called `plugin` in the pipeline has. The error says in one sentence why it could not be loaded;
+    /// it is shown once, at the plugin.
+    fn description(&self, plugin: &str) -> Result<&Description, String>;
+
+    /// The signature of a function, every type settled, for a use of it. The error is the plugin's own reason.
+    fn open(&self, plugin: &str, binding: &Binding) -> Result<Signature, String>;
+}

@@ -1,0 +1,141 @@
+//! A pipeline as it is written: every value read and checked by itself, nothing yet that needs a plugin.
+
+mod operators;
+mod outputs;
+mod pipeline;
+mod plugins;
+mod queue;
+mod sources;
+mod streams;
+
+use tidemill_model::{connector::SinkSpec, time::Interval};
+
+pub(crate) use operators::{Call, Native, NativeCall, OperatorEntry};
+pub use plugins::PluginEntry;
+pub(crate) use streams::{Body, StreamEntry};
+
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    document::{
+        self, Name, Parsed,
+        overrides::{self, Override},
+    },
+    keys,
+    reader::{self, values},
+    suggest,
+};
+
+/// A larger text is not a pipeline.
+const TEXT_BYTES_MAX: usize = 16 << 20;
+
+/// What could be read of a pipeline. The places of its parts are kept, for what is found out later.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    pub(crate) pipeline: pipeline::Pipeline,
+    pub(crate) plugins: Vec<PluginEntry>,
+    /// All of `[plugins]`, those that could not be read too.
+    pub(crate) plugin_names: Vec<Name>,
+    pub(crate) streams: Vec<StreamEntry>,
+    pub(crate) outputs: Vec<OutputEntry>,
+    /// Parts of the file could not be read, so that what is missing here may be there.
+    pub(crate) incomplete: bool,
+}
+
+/// An output as it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct OutputEntry {
+    pub(crate) name: Name,
+    pub(crate) from: Option<Name>,
+    pub(crate) function: Option<Call>,
+    pub(crate) sink: Option<SinkSpec>,
+}
+
+impl Manifest {
+    /// Reads a pipeline's text, with `overrides` in the place of its values. It always gives an answer: what cannot be
+    /// read is left out and stands in the diagnostics, all of it at once. `file_name` is only shown.
+    pub fn read(file_name: &str, text: &str, overrides: &[Override]) -> (Manifest, Diagnostics) {
+        let mut diagnostics = Diagnostics::new(file_name, text);
+        let mut manifest = Manifest::empty();
+        if text.len() > TEXT_BYTES_MAX {
+            let message = format!("the file has {} bytes; a pipeline has at most {TEXT_BYTES_MAX}", text.len());
+            diagnostics.push(Diagnostic::whole(message));
+            manifest.incomplete = true;
+            return (manifest, diagnostics);
+        }
+        let Parsed { mut table, incomplete } = document::parse(text, &mut diagnostics);
+        manifest.incomplete = incomplete;
+        overrides::apply(&mut table, overrides, &mut diagnostics);
+        if incomplete {
+            // What is left of the file is read for its plugins, but what is missing is only a consequence.
+            manifest.fill(&table, &mut diagnostics.clone());
+        } else {
+            manifest.fill(&table, &mut diagnostics);
+        }
+        diagnostics.sort();
+        (manifest, diagnostics)
+    }
+
+    fn empty() -> Manifest {
+        Manifest {
+            pipeline: pipeline::Pipeline::default(),
+            plugins: Vec::new(),
+            plugin_names: Vec::new(),
+            streams: Vec::new(),
+            outputs: Vec::new(),
+            incomplete: false,
+        }
+    }
+
+    fn fill(&mut self, table: &document::Table, diagnostics: &mut Diagnostics) {
+        for (key, value) in &table.entries {
+            match key.text.as_str() {
+                "pipeline" => self.pipeline = pipeline::read(value, diagnostics),
+                "plugins" => (self.plugin_names, self.plugins) = plugins::read(value, diagnostics),
+                "streams" => self.streams = streams::read(value, diagnostics),
+                "outputs" => self.outputs = outputs::read(value, diagnostics),
+                _ => unknown_section(key, diagnostics),
+            }
+        }
+        if table.get("pipeline").is_none() {
+            let help = "begin with a name and an interval:\n[pipeline]\nname = \"words\"\ninterval = \"1s\"";
+            diagnostics.push(Diagnostic::whole("the pipeline has no section [pipeline]").help(help));
+        }
+        if table.get("streams").is_none_or(is_empty_table) {
+            let help = "a stream says where rows come from: [streams.lines] with socket = \"127.0.0.1:9999\"";
+            diagnostics.push(Diagnostic::whole("the pipeline has no streams").help(help));
+        }
+        if table.get("outputs").is_none_or(is_empty_table) {
+            let help = "an output says where rows go: [outputs.words] with from = \"STREAM\" and print = true";
+            diagnostics.push(Diagnostic::whole("the pipeline has no outputs, so nothing would come out").help(help));
+        }
+    }
+
+    /// The plugins, in the order of the file; those that could not be read are left out.
+    pub fn plugins(&self) -> &[PluginEntry] {
+        &self.plugins
+    }
+
+    /// The pipeline's name, if it could be read.
+    pub fn name(&self) -> Option<&str> {
+        self.pipeline.name.as_deref()
+    }
+
+    /// The time between two batches, if it could be read.
+    pub fn interval(&self) -> Option<Interval> {
+        self.pipeline.interval
+    }
+
+    /// The folder for state that survives, as it is written; `None`: nothing survives.
+    pub fn checkpoint(&self) -> Option<&str> {
+        self.pipeline.checkpoint.as_deref()
+    }
+}
+
+fn is_empty_table(value: &document::Value) -> bool {
+    matches!(&value.kind, document::ValueKind::Table(table) if table.entries.is_empty())
+}
+
+fn unknown_section(key: &Name, diagnostics: &mut Diagnostics) {
+    let error = Diagnostic::error(key.span, format!("unknown section `{}`", key.text)).label("unknown");
+    diagnostics.push(error.help(suggest::help(&key.text, "sections", keys::SECTIONS.iter().copied())));
+}

@@ -1,0 +1,71 @@
+//! The section `[pipeline]`.
+
+use tidemill_model::time::Interval;
+
+use super::{reader::Reader, values};
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    document::Value,
+    keys,
+    reader::quantity,
+};
+
+/// Partitions where the pipeline does not say how many.
+const PARTITIONS_DEFAULT: u32 = 4;
+
+/// There are no more than there are slots.
+pub(super) const PARTITIONS_MAX: u32 = 4_096;
+
+/// What holds for the pipeline as a whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) name: Option<String>,
+    pub(crate) interval: Option<Interval>,
+    pub(crate) partitions: u32,
+    pub(crate) checkpoint: Option<String>,
+}
+
+impl Default for Pipeline {
+    fn default() -> Pipeline {
+        Pipeline { name: None, interval: None, partitions: PARTITIONS_DEFAULT, checkpoint: None }
+    }
+}
+
+pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Pipeline {
+    let mut pipeline = Pipeline::default();
+    let Some(mut reader) = Reader::try_new("[pipeline]", value, diagnostics) else { return pipeline };
+    reader.check_keys(keys::PIPELINE, "pipeline");
+    if let Some(name) = reader.need("name", "name = \"words\"") {
+        pipeline.name = values::text(name, reader.diagnostics).map(|name| {
+            values::check_name(&name, "a pipeline", reader.diagnostics);
+            name.text
+        });
+    }
+    if let Some(value) = reader.need("interval", "interval = \"1s\"") {
+        pipeline.interval = interval(value, reader.diagnostics);
+    }
+    if let Some(number) = reader.read("partitions", partitions) {
+        pipeline.partitions = number;
+    }
+    pipeline.checkpoint = reader
+        .read("checkpoint", |value, diagnostics| values::filled_text(value, "`checkpoint`", diagnostics))
+        .map(|folder| folder.text);
+    pipeline
+}
+
+fn interval(value: &Value, diagnostics: &mut Diagnostics) -> Option<Interval> {
+    let text = values::text(value, diagnostics)?;
+    match quantity::interval(&text.text) {
+        Ok(interval) => Some(interval),
+        Err(reason) => {
+            diagnostics.push(Diagnostic::error(text.span, format!("`{}` is no interval", text.text)).help(reason));
+            None
+        }
+    }
+}
+
+/// A number of partitions.
+pub(super) fn partitions(value: &Value, diagnostics: &mut Diagnostics) -> Option<u32> {
+    let number = values::integer(value, "`partitions`", 1..=PARTITIONS_MAX.into(), diagnostics)?;
+    u32::try_from(number).ok()
+}

@@ -1,0 +1,80 @@
+//! The source `queue`: rows that stand in the pipeline itself, checked against their schema here.
+
+mod json;
+
+use tidemill_model::{
+    connector::{JsonText, QueueSource},
+    schema::{Kind, Schema, Type},
+};
+
+use super::{pipeline::partitions, reader::Reader, values};
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    document::{Value, ValueKind},
+};
+
+/// What stands in the place of a batch at a tick that has none.
+const NO_BATCH: &str = "none";
+
+pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Option<QueueSource> {
+    let mut reader = Reader::try_new("`queue`", value, diagnostics)?;
+    reader.check_keys(&["schema", "batches", "partitions"], "streams");
+    let partitions = reader.read("partitions", partitions);
+    let schema_value = reader.need("schema", "schema = \"word: text, count: integer\"");
+    let batches = reader.need("batches", "batches = [[\"a\", \"b\"], \"none\", []]");
+    let schema = schema(schema_value?, reader.diagnostics)?;
+    let batches = values::list(batches?, reader.diagnostics)?;
+    // All are read before the first bad one ends it, so that each is reported.
+    let batches: Vec<Option<Option<Vec<JsonText>>>> =
+        batches.iter().map(|value| batch(value, &schema, reader.diagnostics)).collect();
+    Some(QueueSource { schema, batches: batches.into_iter().collect::<Option<_>>()?, partitions })
+}
+
+fn schema(value: &Value, diagnostics: &mut Diagnostics) -> Option<Schema> {
+    let text = values::text(value, diagnostics)?;
+    let schema: Schema = match text.text.parse() {
+        Ok(schema) => schema,
+        Err(reason) => {
+            let error = Diagnostic::error(text.span, "this is no schema").label(reason.to_string());
+            diagnostics.push(error.help("for example: schema = \"word: text, count: integer?\""));
+            return None;
+        }
+    };
+    if schema.is_empty() {
+        diagnostics.push(Diagnostic::error(text.span, "a schema needs a field"));
+        return None;
+    }
+    if let Some(field) = schema.fields().iter().find(|field| !can_be_written(&field.ty)) {
+        let message = format!("a queue cannot hold `{field}`");
+        let help = "boolean, integer, float, text, timestamp, and lists and records of them";
+        diagnostics.push(Diagnostic::error(text.span, message).help(help));
+        return None;
+    }
+    Some(schema)
+}
+
+/// Whether TOML and JSON have a way to write a value of the type.
+fn can_be_written(ty: &Type) -> bool {
+    match &ty.kind {
+        Kind::Any | Kind::Bytes => false,
+        Kind::List(item) => can_be_written(item),
+        Kind::Record(schema) => schema.fields().iter().all(|field| can_be_written(&field.ty)),
+        _ => true,
+    }
+}
+
+/// The outer `None`: it has been reported. The inner one: no batch at this tick.
+fn batch(value: &Value, schema: &Schema, diagnostics: &mut Diagnostics) -> Option<Option<Vec<JsonText>>> {
+    match &value.kind {
+        ValueKind::Text(text) if text == NO_BATCH => Some(None),
+        ValueKind::List(rows) => {
+            let rows: Vec<Option<JsonText>> =
+                rows.iter().map(|row| json::row(row, schema, diagnostics).map(JsonText)).collect();
+            rows.into_iter().collect::<Option<Vec<JsonText>>>().map(Some)
+        }
+        _ => {
+            values::wrong_type(value, "a list of rows, or \"none\"", diagnostics);
+            None
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! TOML values as the JSON that queues hold: always an object of the schema's fields. A timestamp is its microseconds.
+
+use tidemill_model::schema::{Kind, Schema, Type};
+use toml::value::{Datetime, Offset};
+
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    document::{Table, Value, ValueKind},
+    reader::values,
+    suggest,
+};
+
+/// A row: a table of the fields or, where there is a single field, its value.
+pub(super) fn row(value: &Value, schema: &Schema, diagnostics: &mut Diagnostics) -> Option<String> {
+    match (&value.kind, schema.fields()) {
+        (ValueKind::Table(table), _) => object(value, table, schema, diagnostics),
+        (_, [field]) => Some(format!("{{{}:{}}}", quoted(&field.name), item(value, &field.ty, diagnostics)?)),
+        _ => {
+            values::wrong_type(value, "a table of the fields", diagnostics);
+            None
+        }
+    }
+}
+
+fn object(value: &Value, table: &Table, schema: &Schema, diagnostics: &mut Diagnostics) -> Option<String> {
+    let errors = diagnostics.error_count();
+    let names = schema.fields().iter().map(|field| field.name.as_str());
+    for (key, _) in table.entries.iter().filter(|(key, _)| schema.index_of(&key.text).is_none()) {
+        let error = Diagnostic::error(key.span, format!("the schema has no field `{}`", key.text));
+        diagnostics.push(error.help(suggest::help(&key.text, "fields", names.clone())));
+    }
+    let mut members = Vec::new();
+    for field in schema.fields() {
+        let text = match table.get(&field.name) {
+            Some(value) => item(value, &field.ty, diagnostics).unwrap_or_default(),
+            None if field.ty.optional => continue,
+            None => {
+                let error = Diagnostic::error(value.span, format!("the row has no `{}`", field.name));
+                diagnostics.push(error.help(format!("where a value may be missing the type is `{}?`", field.ty)));
+                continue;
+            }
+        };
+        members.push(format!("{}:{text}", quoted(&field.name)));
+    }
+    (diagnostics.error_count() == errors).then(|| format!("{{{}}}", members.join(",")))
+}
+
+fn item(value: &Value, ty: &Type, diagnostics: &mut Diagnostics) -> Option<String> {
+    match (&ty.kind, &value.kind) {
+        (Kind::Boolean, ValueKind::Boolean(boolean)) => Some(boolean.to_string()),
+        (Kind::Integer | Kind::Timestamp, ValueKind::Integer(Some(integer))) => Some(integer.to_string()),
+        (Kind::Float, ValueKind::Integer(Some(integer))) => Some(integer.to_string()),
+        (Kind::Float, ValueKind::Float(float)) => number(value, float, diagnostics),
+        (Kind::Text, ValueKind::Text(text)) => Some(quoted(text)),
+        (Kind::Timestamp, ValueKind::Datetime(datetime)) => {
+            let micros = micros(datetime);
+            if micros.is_none() {
+                let error = Diagnostic::error(value.span, "this is no time of all the world");
+                diagnostics.push(error.help("write date, time and offset, for example 2026-01-31T12:00:00Z"));
+            }
+            micros.map(|micros| micros.to_string())
+        }
+        (Kind::List(ty), ValueKind::List(items)) => {
+            let items: Vec<Option<String>> = items.iter().map(|value| item(value, ty, diagnostics)).collect();
+            Some(format!("[{}]", items.into_iter().collect::<Option<Vec<String>>>()?.join(",")))
+        }
+        (Kind::Record(schema), ValueKind::Table(table)) => object(value, table, schema, diagnostics),
+        (_, ValueKind::Integer(None)) => {
+            diagnostics.push(Diagnostic::error(value.span, "an integer has 64 bits, and this one is beyond them"));
+            None
+        }
+        (kind, _) => {
+            values::wrong_type(value, &kind.to_string(), diagnostics);
+            None
+        }
+    }
+}
+
+/// JSON has no infinite numbers and no NaN.
+fn number(value: &Value, written: &str, diagnostics: &mut Diagnostics) -> Option<String> {
+    let number = written.parse::<f64>().ok().filter(|number| number.is_finite());
+    if number.is_none() {
+        diagnostics.push(Diagnostic::error(value.span, "a queue holds finite numbers only"));
+    }
+    number.map(|number| format!("{number:?}"))
+}
+
+/// A JSON string.
+fn quoted(text: &str) -> String {
+    let mut json = String::with_capacity(text.len() + 2);
+    json.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => json.extend(['\\', c]),
+            c if c < ' ' => json.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => json.push(c),
+        }
+    }
+    json.push('"');
+    json
+}
+
+/// Microseconds since 1970-01-01T00:00:00Z, of a date-time that says its offset.
+fn micros(datetime: &Datetime) -> Option<i64> {
+    let (date, time) = (datetime.date?, datetime.time?);
+    let offset_minutes = match datetime.offset? {
+        Offset::Z => 0,
+        Offset::Custom { minutes } => i64::from(minutes),
+    };
+    let minutes = days(date.year.into(), date.month.into(), date.day.into()) * 1_440
+        + i64::from(time.hour) * 60
+        + i64::from(time.minute)
+        - offset_minutes;
+    let seconds = minutes * 60 + time.second.map_or(0, i64::from);
+    Some(seconds * 1_000_000 + i64::from(time.nanosecond.unwrap_or(0) / 1_000))
+}
+
+/// Days since 1970-01-01 in the Gregorian calendar. Years are counted from March, so that the day that comes and goes
+/// is their last one.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn date_times_become_microseconds() {
+        for (text, expect) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("1970-01-01T01:00:00+01:00", Some(0)),
+            ("2000-02-29T12:30:00.000001Z", Some(951_827_400_000_001)),
+            ("1969-12-31T23:59:59Z", Some(-1_000_000)),
+            ("2026-08-31T07:32Z", Some(1_788_161_520_000_000)),
+            ("2026-08-31T07:32:00", None),
+            ("2026-08-31", None),
+        ] {
+            let datetime: Datetime = text.parse().expect("a date-time");
+            assert_eq!(micros(&datetime), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_are_escaped() {
+        assert_eq!(quoted("a\"b\\c\n\u{1f600}"), "\"a\\\"b\\\\c\\u000a\u{1f600}\"");
+    }
+}

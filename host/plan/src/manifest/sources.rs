@@ -1,0 +1,175 @@
+//! Sources of streams.
+
+use std::path::PathBuf;
+
+use tidemill_model::{
+    connector::{
+        Address, FilesSource, GenerateKind, GenerateSource, InvalidUtf8, SocketMode, SocketSource, SourceSpec,
+        TextOptions,
+    },
+    schema::{Kind, Schema},
+};
+
+use super::{queue, reader::Reader, values};
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    document::{Name, Value, ValueKind},
+    reader::quantity::show_size,
+};
+
+/// Bytes received and not yet run, where the pipeline does not say how many.
+const BUFFER_BYTES_DEFAULT: usize = 64 << 20;
+const BUFFER_BYTES_MAX: usize = 4 << 30;
+const LINE_BYTES_MAX: usize = 64 << 20;
+
+const INVALID_UTF8: &[(&str, InvalidUtf8)] = &[("replace", InvalidUtf8::Replace), ("reject", InvalidUtf8::Reject)];
+
+const GENERATE_KINDS: &[(&str, GenerateKind)] = &[
+    ("words", GenerateKind::Words),
+    ("orders", GenerateKind::Orders),
+    ("points", GenerateKind::Points),
+    ("activity", GenerateKind::Activity),
+];
+
+/// Reads the source that the key `kind` makes, and what its rows are. `None`: it has been reported.
+pub(super) fn read(kind: &str, reader: &mut Reader<'_, '_>) -> Option<(SourceSpec, Schema)> {
+    let lines = Schema::single("line", Kind::Text);
+    let value = reader.get(kind)?;
+    let diagnostics = &mut *reader.diagnostics;
+    match kind {
+        "socket" => Some((SourceSpec::Socket(socket(value, diagnostics)?), lines)),
+        "files" => Some((SourceSpec::Files(files(value, diagnostics)?), lines)),
+        "generate" => Some((SourceSpec::Generate(generate(value, diagnostics)?), lines)),
+        "queue" => {
+            let queue = queue::read(value, diagnostics)?;
+            let schema = queue.schema.clone();
+            Some((SourceSpec::Queue(queue), schema))
+        }
+        _ => None,
+    }
+}
+
+fn is_text(value: &Value) -> bool {
+    matches!(value.kind, ValueKind::Text(_)) || value.typed.is_some()
+}
+
+// === impl socket ===
+
+fn socket(value: &Value, diagnostics: &mut Diagnostics) -> Option<SocketSource> {
+    if is_text(value) {
+        let mode = SocketMode::Connect(address(value, true, diagnostics)?);
+        return Some(SocketSource { mode, text: TextOptions::default(), buffer_bytes_max: BUFFER_BYTES_DEFAULT });
+    }
+    if !matches!(value.kind, ValueKind::Table(_)) {
+        values::wrong_type(value, "\"HOST:PORT\" or a table", diagnostics);
+        return None;
+    }
+    let mut reader = Reader::try_new("`socket`", value, diagnostics)?;
+    reader.check_keys(&["connect", "listen", "line-bytes-max", "invalid-utf8", "buffer"], "streams");
+    let text = text_options(&mut reader);
+    let buffer = buffer(&text, &mut reader);
+    let connect = reader.read("connect", |value, diagnostics| address(value, true, diagnostics));
+    let listen = reader.read("listen", |value, diagnostics| address(value, false, diagnostics));
+    let mode = match (reader.get("connect"), reader.get("listen")) {
+        (Some(_), Some(second)) => {
+            let error = Diagnostic::error(second.span, "a socket either connects or listens");
+            reader.diagnostics.push(error.help("leave out `connect` or `listen`"));
+            None
+        }
+        (None, None) => {
+            reader.need("connect", "connect = \"127.0.0.1:9999\", or listen = \"127.0.0.1:9999\"");
+            None
+        }
+        _ => connect.map(SocketMode::Connect).or(listen.map(SocketMode::Listen)),
+    };
+    Some(SocketSource { mode: mode?, text, buffer_bytes_max: buffer })
+}
+
+fn address(value: &Value, connects: bool, diagnostics: &mut Diagnostics) -> Option<Address> {
+    let text = values::text(value, diagnostics)?;
+    match Address::try_parse(&text.text) {
+        Ok(address) if address.port == 0 && connects => {
+            let error = Diagnostic::error(text.span, "nobody can connect to port 0");
+            diagnostics.push(error.help("name the peer's port; 0 is only for `listen`, where the system chooses"));
+            None
+        }
+        Ok(address) => Some(address),
+        Err(reason) => {
+            diagnostics.push(Diagnostic::error(text.span, format!("`{}` is no address", text.text)).help(reason));
+            None
+        }
+    }
+}
+
+fn buffer(text: &TextOptions, reader: &mut Reader<'_, '_>) -> usize {
+    let Some(value) = reader.get("buffer") else { return BUFFER_BYTES_DEFAULT };
+    let Some(bytes) = values::size(value, "`buffer`", 1..=BUFFER_BYTES_MAX, reader.diagnostics) else {
+        return BUFFER_BYTES_DEFAULT;
+    };
+    if bytes < text.line_bytes_max {
+        let message = format!("the buffer is smaller than a line may be, {}", show_size(text.line_bytes_max as u64));
+        let error = Diagnostic::error(value.span, message);
+        reader.diagnostics.push(error.help("enlarge `buffer`, or set `line-bytes-max`"));
+    }
+    bytes
+}
+
+fn text_options(reader: &mut Reader<'_, '_>) -> TextOptions {
+    let mut options = TextOptions::default();
+    let line_bytes_max = |value: &Value, diagnostics: &mut Diagnostics| {
+        values::size(value, "`line-bytes-max`", 1..=LINE_BYTES_MAX, diagnostics)
+    };
+    if let Some(bytes) = reader.read("line-bytes-max", line_bytes_max) {
+        options.line_bytes_max = bytes;
+    }
+    let invalid_utf8 = |value: &Value, diagnostics: &mut Diagnostics| {
+        values::choice(value, "value of `invalid-utf8`", INVALID_UTF8, diagnostics)
+    };
+    if let Some(choice) = reader.read("invalid-utf8", invalid_utf8) {
+        options.invalid_utf8 = choice;
+    }
+    options
+}
+
+// === impl files ===
+
+fn files(value: &Value, diagnostics: &mut Diagnostics) -> Option<FilesSource> {
+    let source = |path: Name, existing, text| FilesSource { path: PathBuf::from(path.text), existing, text };
+    if is_text(value) {
+        let path = values::filled_text(value, "the path", diagnostics)?;
+        return Some(source(path, false, TextOptions::default()));
+    }
+    if !matches!(value.kind, ValueKind::Table(_)) {
+        values::wrong_type(value, "the path of a file or folder, or a table", diagnostics);
+        return None;
+    }
+    let mut reader = Reader::try_new("`files`", value, diagnostics)?;
+    reader.check_keys(&["path", "existing", "line-bytes-max", "invalid-utf8"], "streams");
+    let text = text_options(&mut reader);
+    let existing = reader.read("existing", values::boolean).unwrap_or(false);
+    let path = reader.need("path", "path = \"words.txt\"")?;
+    Some(source(values::filled_text(path, "the path", reader.diagnostics)?, existing, text))
+}
+
+// === impl generate ===
+
+fn generate(value: &Value, diagnostics: &mut Diagnostics) -> Option<GenerateSource> {
+    let kind = |value: &Value, diagnostics: &mut Diagnostics| {
+        values::choice(value, "kind of generated rows", GENERATE_KINDS, diagnostics)
+    };
+    if is_text(value) {
+        return Some(GenerateSource { kind: kind(value, diagnostics)?, rate: None, count: None, seed: 0 });
+    }
+    if !matches!(value.kind, ValueKind::Table(_)) {
+        values::wrong_type(value, "a kind of rows, or a table", diagnostics);
+        return None;
+    }
+    let mut reader = Reader::try_new("`generate`", value, diagnostics)?;
+    reader.check_keys(&["kind", "rate", "count", "seed"], "streams");
+    let mut number = |key: &str, min: u64| {
+        reader.read(key, |value, diagnostics| values::integer(value, &format!("`{key}`"), min..=u64::MAX, diagnostics))
+    };
+    let (rate, count, seed) = (number("rate", 1), number("count", 0), number("seed", 0));
+    let value = reader.need("kind", "kind = \"words\"")?;
+    Some(GenerateSource { kind: kind(value, reader.diagnostics)?, rate, count, seed: seed.unwrap_or(0) })
+}

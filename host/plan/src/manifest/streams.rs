@@ -1,0 +1,134 @@
+//! The section `[streams]`: which kind each one is, and whether its keys belong to it.
+
+use tidemill_model::{connector::SourceSpec, schema::Schema};
+
+use super::{operators, operators::OperatorEntry, reader::Reader, sources, values};
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    document::{Name, Value},
+    keys::{self, Kind},
+    suggest,
+};
+
+/// A stream as it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamEntry {
+    pub(crate) name: Name,
+    /// What it reads.
+    pub(crate) from: Vec<Name>,
+    /// `None`: it could not be read, which has been reported.
+    pub(crate) body: Option<Body>,
+}
+
+/// How a stream's rows come about.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// From outside.
+    Source(SourceSpec, Schema),
+    /// From other streams.
+    Operator(OperatorEntry),
+}
+
+pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Vec<StreamEntry> {
+    let Some(table) = values::table(value, diagnostics) else { return Vec::new() };
+    let streams = table.entries.iter().map(|(name, value)| {
+        values::check_name(name, "a stream", diagnostics);
+        stream(name, value, diagnostics)
+    });
+    streams.collect()
+}
+
+fn stream(name: &Name, value: &Value, diagnostics: &mut Diagnostics) -> StreamEntry {
+    let mut entry = StreamEntry { name: name.clone(), from: Vec::new(), body: None };
+    let place = format!("stream `{}`", name.text);
+    let Some(mut reader) = Reader::try_new(place, value, diagnostics) else { return entry };
+    let present: Vec<(&Name, &'static Kind)> = reader
+        .entries()
+        .filter_map(|(key, _)| Some((key, keys::KINDS.iter().find(|kind| kind.key == key.text)?)))
+        .collect();
+    check_keys(&mut reader, &present);
+    entry.from = reader.read("from", values::texts).unwrap_or_default();
+    let Some(kind) = only_kind(name, &mut reader, &present) else { return entry };
+    if kind.source {
+        entry.body = sources::read(kind.key, &mut reader).map(|(spec, schema)| Body::Source(spec, schema));
+        return entry;
+    }
+    let from = reader.need("from", "from = \"lines\"").is_some();
+    if from && !entry.from.is_empty() {
+        check_from(name, kind, &entry.from, reader.diagnostics);
+    }
+    entry.body = operators::read(kind.key, &mut reader).map(Body::Operator);
+    entry
+}
+
+/// Reports keys that do not stand beside the stream's kind.
+fn check_keys(reader: &mut Reader<'_, '_>, present: &[(&Name, &'static Kind)]) {
+    for (key, _) in reader.entries() {
+        let text = key.text.as_str();
+        let is_kind = present.iter().any(|(name, _)| name.text == text);
+        let belongs = present.iter().any(|(_, kind)| kind.beside.contains(&text));
+        let elsewhere = keys::kinds_with(text).next().is_some();
+        match present.first() {
+            _ if is_kind || belongs => {}
+            Some((_, kind)) if elsewhere => misplaced(key, kind, reader.diagnostics),
+            None if elsewhere => {} // That it has no kind is the mistake, and is reported.
+            Some((_, kind)) => {
+                let known: Vec<&str> = [kind.key].iter().chain(kind.beside).copied().collect();
+                reader.unknown_key(key, &known, "streams");
+            }
+            None => {
+                let all = keys::KINDS.iter().map(|kind| kind.key).chain(["from", "by"]);
+                reader.unknown_key(key, &all.collect::<Vec<&str>>(), "streams");
+            }
+        }
+    }
+}
+
+fn misplaced(key: &Name, kind: &Kind, diagnostics: &mut Diagnostics) {
+    let what = if kind.source { "a source" } else { "an operator" };
+    let message = format!("`{}` does not belong to `{}`, {what}", key.text, kind.key);
+    let error = Diagnostic::error(key.span, message).label("does not belong here");
+    diagnostics.push(error.help(format!("it belongs to {}", suggest::and(keys::kinds_with(&key.text)))));
+}
+
+/// The one source or operator of a stream; none or several are reported.
+fn only_kind(name: &Name, reader: &mut Reader<'_, '_>, present: &[(&Name, &'static Kind)]) -> Option<&'static Kind> {
+    let list =
+        |source: bool| suggest::list(keys::KINDS.iter().filter(|kind| kind.source == source).map(|kind| kind.key));
+    match present {
+        [] => {
+            // A kind that comes later, or one that is misspelt, has been reported.
+            let unknown = |key: &str| keys::kinds_with(key).next().is_none();
+            if !reader.entries().any(|(key, _)| unknown(&key.text)) {
+                let message = format!("stream `{}` has no source and no operator", name.text);
+                let help = format!("sources: {}; operators: {}", list(true), list(false));
+                reader.diagnostics.push(Diagnostic::error(name.span, message).help(help));
+            }
+            None
+        }
+        [(_, kind)] => Some(kind),
+        [(first, _), more @ ..] => {
+            for (key, _) in more {
+                let message = format!("stream `{}` is both `{}` and `{}`", name.text, first.text, key.text);
+                let help = "a stream has one source or operator; make a stream of each, one `from` the other";
+                reader.diagnostics.push(Diagnostic::error(key.span, message).label("the second one").help(help));
+            }
+            None
+        }
+    }
+}
+
+/// Only a union reads several streams.
+fn check_from(name: &Name, kind: &Kind, from: &[Name], diagnostics: &mut Diagnostics) {
+    if let [_, second, ..] = from
+        && kind.key != "union"
+    {
+        let message = format!("`{}` reads one stream, and `{}` is given {}", kind.key, name.text, from.len());
+        let help = "put them together first: a stream of its own with union = true";
+        diagnostics.push(Diagnostic::error(second.span, message).label("the second one").help(help));
+    }
+    if let ([single], "union") = (from, kind.key) {
+        let error = Diagnostic::error(single.span, format!("union `{}` reads only one stream", name.text));
+        diagnostics.push(error.help("write at least two: from = [\"a\", \"b\"]"));
+    }
+}

@@ -1,0 +1,159 @@
+//! From a manifest to a plan: names to nodes, functions to signatures, types settled from the sources on.
+
+mod aggregates;
+mod calls;
+mod fields;
+mod operators;
+mod order;
+mod outputs;
+mod plugins;
+
+use std::collections::HashMap;
+
+use tidemill_model::schema::Schema;
+
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    document::Name,
+    functions::Functions,
+    graph::{Node, NodeId, Output, Plan},
+    manifest::{Manifest, StreamEntry},
+    suggest,
+};
+
+impl Manifest {
+    /// The plan, unless there is any error: those that reading found count too. What is found goes to `diagnostics`,
+    /// which must be those of [`Manifest::read`].
+    pub fn resolve(&self, functions: &dyn Functions, diagnostics: &mut Diagnostics) -> Option<Plan> {
+        let plan = Resolver::new(self, functions, diagnostics).resolve();
+        diagnostics.sort();
+        if diagnostics.error_count() > 0 {
+            return None;
+        }
+        plan
+    }
+}
+
+/// A stream whose rows are known, as others read it.
+#[derive(Clone, Copy)]
+pub(crate) struct Stream<'a> {
+    name: &'a str,
+    schema: &'a Schema,
+}
+
+struct Resolver<'a> {
+    manifest: &'a Manifest,
+    plugins: plugins::Plugins<'a>,
+    /// The place in the manifest of each stream.
+    streams: HashMap<&'a str, usize>,
+    /// For each stream of the manifest its node, once it has one. Where there was an error there is none, and what
+    /// follows from it is not reported.
+    nodes: Vec<Option<NodeId>>,
+    done: Vec<Node>,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl<'a> Resolver<'a> {
+    fn new(manifest: &'a Manifest, functions: &'a dyn Functions, diagnostics: &'a mut Diagnostics) -> Resolver<'a> {
+        let names = manifest.streams.iter().enumerate().map(|(i, stream)| (stream.name.text.as_str(), i));
+        Resolver {
+            manifest,
+            plugins: plugins::Plugins::load(manifest, functions, diagnostics),
+            streams: names.collect(),
+            nodes: vec![None; manifest.streams.len()],
+            done: Vec::new(),
+            diagnostics,
+        }
+    }
+
+    fn resolve(mut self) -> Option<Plan> {
+        if self.manifest.incomplete {
+            return None;
+        }
+        let links: Vec<Vec<Option<usize>>> = self
+            .manifest
+            .streams
+            .iter()
+            .map(|stream| stream.from.iter().map(|name| self.find(name)).collect())
+            .collect();
+        for index in order::order(&self.manifest.streams, &links, self.diagnostics) {
+            self.add_node(index, &links[index]);
+        }
+        let outputs = self.outputs();
+        if self.diagnostics.error_count() > 0 {
+            return None;
+        }
+        self.warn_of_unused(&links);
+        let pipeline = &self.manifest.pipeline;
+        Some(Plan {
+            name: pipeline.name.clone()?,
+            interval: pipeline.interval?,
+            partitions: pipeline.partitions,
+            nodes: self.done,
+            outputs,
+        })
+    }
+
+    /// The stream called `name`; that there is none is reported.
+    fn find(&mut self, name: &Name) -> Option<usize> {
+        let found = self.streams.get(name.text.as_str()).copied();
+        if found.is_none() {
+            let base = name.text.rsplit_once('.').filter(|(base, _)| self.streams.contains_key(base));
+            if let Some((_, part @ ("state" | "rejected"))) = base {
+                let message = format!("`{}` is not in this version: streams have no `.{part}` beside them", name.text);
+                self.diagnostics.push(Diagnostic::error(name.span, message).label("comes later"));
+                return None;
+            }
+            let streams = self.manifest.streams.iter().map(|stream| stream.name.text.as_str());
+            let error = Diagnostic::error(name.span, format!("there is no stream `{}`", name.text)).label("unknown");
+            self.diagnostics.push(error.help(suggest::help(&name.text, "streams", streams)));
+        }
+        found
+    }
+
+    fn add_node(&mut self, index: usize, links: &[Option<usize>]) {
+        let entry = &self.manifest.streams[index];
+        let inputs: Option<Vec<NodeId>> = links.iter().map(|link| link.and_then(|link| self.nodes[link])).collect();
+        let streams: Option<Vec<Stream<'_>>> = inputs.as_ref().map(|inputs| {
+            let nodes = inputs.iter().map(|id| &self.done[id.0]);
+            nodes.map(|node| Stream { name: &node.name, schema: &node.schema }).collect()
+        });
+        let resolved = operators::resolve(entry, streams.as_deref(), &self.plugins, self.diagnostics);
+        if let (Some((operator, schema)), Some(inputs)) = (resolved, inputs) {
+            self.nodes[index] = Some(NodeId(self.done.len()));
+            self.done.push(Node { name: entry.name.text.clone(), schema, inputs, operator });
+        }
+    }
+
+    fn outputs(&mut self) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        for entry in &self.manifest.outputs {
+            let from = entry.from.as_ref().and_then(|from| self.find(from)).and_then(|index| self.nodes[index]);
+            let stream = from.map(|id| {
+                let node = &self.done[id.0];
+                (id, Stream { name: &node.name, schema: &node.schema })
+            });
+            outputs.extend(outputs::resolve(entry, stream, &self.plugins, self.diagnostics));
+        }
+        outputs::check_folders(&self.manifest.outputs, self.diagnostics);
+        outputs
+    }
+
+    /// Only of a pipeline without errors: where something is wrong, what uses a stream may be what could not be read.
+    fn warn_of_unused(&mut self, links: &[Vec<Option<usize>>]) {
+        let mut used = vec![false; self.manifest.streams.len()];
+        let outputs = self.manifest.outputs.iter().filter_map(|output| output.from.as_ref());
+        let read = outputs.filter_map(|from| self.streams.get(from.text.as_str()).copied());
+        for index in read.chain(links.iter().flatten().filter_map(|link| *link)) {
+            used[index] = true;
+        }
+        let unused = |stream: &StreamEntry| {
+            let warning = Diagnostic::warning(stream.name.span, format!("no one reads stream `{}`", stream.name.text));
+            warning.help("it runs for nothing; give it an output, or remove it")
+        };
+        for (stream, _) in self.manifest.streams.iter().zip(used).filter(|(_, used)| !used) {
+            self.diagnostics.push(unused(stream));
+        }
+        plugins::warn_of_unused(self.manifest, self.diagnostics);
+    }
+}

@@ -1,0 +1,47 @@
+//! Outputs over streams whose fields are known.
+
+use std::{collections::HashMap, path::Path};
+
+use tidemill_model::{connector::SinkSpec, function::FunctionKind};
+
+use super::{Stream, calls, plugins::Plugins};
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    graph::{NodeId, Output},
+    manifest::OutputEntry,
+};
+
+/// The output, or `None` if there was an error in it or in the stream.
+pub(super) fn resolve(
+    entry: &OutputEntry,
+    stream: Option<(NodeId, Stream<'_>)>,
+    plugins: &Plugins<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Output> {
+    let rows = stream.map(|(_, stream)| stream);
+    let function = match &entry.function {
+        Some(call) => Some(calls::resolve(call, FunctionKind::Output, rows, &[], &[], plugins, diagnostics)?),
+        None => None,
+    };
+    let (from, stream) = stream?;
+    let schema = function.as_ref().map_or(stream.schema, |function| &function.signature.output).clone();
+    if schema.is_empty() {
+        diagnostics.push(Diagnostic::error(entry.name.span, format!("output `{}` has no fields", entry.name.text)));
+        return None;
+    }
+    Some(Output { name: entry.name.text.clone(), from, function, schema, sink: entry.sink.clone()? })
+}
+
+/// Two outputs in one folder would write over each other's files.
+pub(super) fn check_folders(outputs: &[OutputEntry], diagnostics: &mut Diagnostics) {
+    let mut taken: HashMap<&Path, &OutputEntry> = HashMap::new();
+    for output in outputs {
+        let Some(SinkSpec::Files(files)) = &output.sink else { continue };
+        if let Some(other) = taken.insert(&files.folder, output) {
+            let (first, second) = (&other.name.text, &output.name.text);
+            let message =
+                format!("outputs `{first}` and `{second}` write to the same folder, `{}`", files.folder.display());
+            diagnostics.push(Diagnostic::error(output.name.span, message).help("give each its own folder"));
+        }
+    }
+}

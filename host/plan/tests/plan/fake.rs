@@ -1,0 +1,98 @@
+//! Plugins that are only descriptions.
+
+use std::collections::BTreeMap;
+
+use tidemill_model::{
+    function::{Binding, Description, FunctionKind, Signature},
+    schema::{Field, Kind, Schema, Type},
+};
+use tidemill_plan::Functions;
+
+/// Plugins by their name in the pipeline.
+pub struct Fake(BTreeMap<&'static str, Result<Description, String>>);
+
+impl Fake {
+    pub fn new() -> Fake {
+        let words = [
+            function("split", FunctionKind::Map, "line: text", "word: text, count: integer", ""),
+            function("is-long", FunctionKind::Map, "word: text", "value: boolean", ""),
+            function("upper", FunctionKind::Map, "text: text", "value: text", ""),
+            function("distance", FunctionKind::Map, "a: float, b: float", "distance: float", ""),
+            function("nothing", FunctionKind::Map, "line: text", "", ""),
+            function("sum", FunctionKind::Reduce, "value: integer", "value: integer", "value: integer"),
+            function("last", FunctionKind::Reduce, "value: any", "value: any", "value: any"),
+            function("range", FunctionKind::Reduce, "value: integer", "low: integer, high: integer", "value: integer"),
+            function("running-total", FunctionKind::UpdateState, "value: integer", "", "value: integer"),
+            function("alerts", FunctionKind::UpdateState, "value: integer", "alert: text", "seen: integer"),
+            function("stateless", FunctionKind::UpdateState, "value: integer", "", ""),
+            function("to-line", FunctionKind::Output, "word: text, count: integer", "line: text", ""),
+        ];
+        let mut odd = vec![
+            function("refuses", FunctionKind::Map, "line: text", "line: text", ""),
+            function("stays-open", FunctionKind::Map, "value: any", "value: any", ""),
+            function("changes-kind", FunctionKind::Map, "line: text", "line: text", ""),
+            function("changes-input", FunctionKind::Map, "line: text", "line: text", ""),
+            function("adds-input", FunctionKind::Map, "line: text", "line: text", ""),
+            function("joins", FunctionKind::Map, "line: text", "line: text", ""),
+        ];
+        odd[5].shared = vec![("limits".to_owned(), schema("limit: integer"))];
+        let broken = Err("words.wasm is not a component:\n  it begins with `#!/bin/sh`".to_owned());
+        Fake(BTreeMap::from([("words", plugin(&words)), ("odd", plugin(&odd)), ("broken", broken)]))
+    }
+}
+
+impl Functions for Fake {
+    fn description(&self, plugin: &str) -> Result<&Description, String> {
+        match self.0.get(plugin) {
+            Some(found) => found.as_ref().map_err(Clone::clone),
+            None => Err("no such file".to_owned()),
+        }
+    }
+
+    fn open(&self, plugin: &str, binding: &Binding) -> Result<Signature, String> {
+        let mut signature = self.description(plugin)?.functions[binding.function].clone();
+        match signature.name.as_str() {
+            "refuses" => return Err(format!("I do not like {:?}", binding.parameters)),
+            "changes-kind" => signature.kind = FunctionKind::Output,
+            "changes-input" => signature.input = schema("line: integer"),
+            "adds-input" => signature.input = schema("line: text, more: text"),
+            "last" => {
+                let given = binding.input.fields()[0].ty.clone();
+                signature.input = settled(&signature.input, &given);
+                signature.output = settled(&signature.output, &given);
+                signature.state = settled(&signature.state, &given);
+            }
+            _ => {}
+        }
+        Ok(signature)
+    }
+}
+
+fn settled(open: &Schema, ty: &Type) -> Schema {
+    let settle = |field: &Field| if field.ty.kind == Kind::Any { ty.clone() } else { field.ty.clone() };
+    Schema::try_new(open.fields().iter().map(|field| Field::new(&field.name, settle(field))).collect()).unwrap()
+}
+
+fn schema(text: &str) -> Schema {
+    text.parse().unwrap()
+}
+
+fn plugin(functions: &[Signature]) -> Result<Description, String> {
+    Ok(Description { name: "test".to_owned(), version: "1".to_owned(), functions: functions.to_vec() })
+}
+
+fn function(name: &str, kind: FunctionKind, input: &str, output: &str, state: &str) -> Signature {
+    Signature {
+        name: name.to_owned(),
+        kind,
+        doc: String::new(),
+        input: schema(input),
+        output: schema(output),
+        state: schema(state),
+        state_version: 0,
+        whole_partition: false,
+        finishes: false,
+        invertible: false,
+        shared: Vec::new(),
+    }
+}
