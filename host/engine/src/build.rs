@@ -1,0 +1,187 @@
+//! Tasks of a plan: for every stage and partition the operators of its steps.
+
+use tidemill_model::{schema::Schema, time::Timestamp};
+use tidemill_plan::{
+    graph::{Condition, Node, NodeId, Operator as Op, Plan},
+    stages::{Input, Stage, Stages, StepKind},
+};
+
+use crate::{
+    failure::RunError,
+    operators::{
+        Batch, Combine, Filter, Gather, Guests, Keep, Limit, Map, Merge, Operator, Pass, Rejections, Scatter, Sort,
+        UpdateState, exchange_schema, filter::FilterCondition, map::MapKind,
+    },
+    reduce::reducer_of,
+    task::Task,
+};
+
+/// What operators are made from.
+pub(crate) struct Builder<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) stages: &'a Stages,
+    pub(crate) guests: &'a Guests,
+    /// For the hashes of keys.
+    pub(crate) seed: u64,
+    /// For each output how many rows its sink looks at.
+    pub(crate) rows_max: &'a [Option<usize>],
+}
+
+impl Builder<'_> {
+    /// For every stage its tasks, one a partition.
+    pub(crate) fn tasks(&self) -> Result<Vec<Vec<Option<Box<Task>>>>, RunError> {
+        let stages = self.stages.stages.iter();
+        stages
+            .map(|stage| {
+                let input = self.input_schema(stage)?;
+                (0..stage.partitions)
+                    .map(|partition| Ok(Some(Box::new(self.task(stage, partition, &input)?))))
+                    .collect()
+            })
+            .collect()
+    }
+
+    fn task(&self, stage: &Stage, partition: u32, input: &Schema) -> Result<Task, RunError> {
+        let batch = Batch {
+            time: Timestamp(0),
+            interval: self.plan.interval,
+            partition,
+            partitions: stage.partitions,
+            rejections: Rejections::default(),
+        };
+        let operators: Result<Vec<_>, RunError> =
+            (0..stage.steps.len()).map(|step| self.operator(stage, step, partition, input)).collect();
+        Ok(Task::new(stage, input, batch, operators?))
+    }
+
+    /// What is pushed to step 0 of a stage.
+    fn input_schema(&self, stage: &Stage) -> Result<Schema, RunError> {
+        Ok(match (&stage.input, stage.steps[0].kind) {
+            (Input::Exchanges(_), StepKind::Merge(id)) => {
+                exchange_schema(reducer_of(self.plan, self.node(id), self.guests)?.0.state())
+            }
+            (Input::Exchanges(_), StepKind::UpdateState(id) | StepKind::Sort(id) | StepKind::Limit(id)) => {
+                self.input_of(id).clone()
+            }
+            (_, StepKind::Pass(id)) => self.node(id).schema.clone(),
+            (_, kind) => unreachable!("no stage begins with {kind:?}"),
+        })
+    }
+
+    fn operator(
+        &self,
+        stage: &Stage,
+        step: usize,
+        partition: u32,
+        input: &Schema,
+    ) -> Result<(String, Box<dyn Operator>), RunError> {
+        let seed = self.seed ^ u64::from(partition) << 32;
+        let kind = stage.steps[step].kind;
+        let operator: Box<dyn Operator> = match kind {
+            StepKind::Pass(_) => Box::new(Pass),
+            StepKind::Map(id) => self.map(self.node(id))?,
+            StepKind::Filter(id) => self.filter(self.node(id))?,
+            StepKind::Combine(id, _) => {
+                let node = self.node(id);
+                let (reduce, by) = reducer_of(self.plan, node, self.guests)?;
+                let partitions = if by.is_empty() { 1 } else { self.plan.partitions };
+                Box::new(Combine::new(by, reduce, partitions, matches!(node.operator, Op::Count), seed))
+            }
+            StepKind::Merge(id) => {
+                let (reduce, by) = reducer_of(self.plan, self.node(id), self.guests)?;
+                Box::new(Merge::new(&self.node(id).schema, by.len(), reduce, seed))
+            }
+            StepKind::UpdateState(id) => self.update_state(self.node(id), seed)?,
+            StepKind::Sort(id) => match &self.node(id).operator {
+                Op::Sort(keys) => Box::new(Sort::new(&self.node(id).schema, keys)),
+                other => unreachable!("a sort step is of a sort, not of {other:?}"),
+            },
+            StepKind::Limit(id) => match self.node(id).operator {
+                Op::Limit(rows_max) => Box::new(Limit::new(rows_max)),
+                ref other => unreachable!("a limit step is of a limit, not of {other:?}"),
+            },
+            StepKind::Scatter(id, _) => match &self.node(id).operator {
+                Op::UpdateState(update) => {
+                    Box::new(Scatter::new(self.input_of(id), update.by.clone(), self.plan.partitions))
+                }
+                other => unreachable!("rows are scattered for an update-state, not for {other:?}"),
+            },
+            StepKind::Gather(_) => Box::new(Gather::new(&self.parent_schema(stage, step, input), 0)),
+            StepKind::Collect { first, .. } => {
+                Box::new(Gather::new(&self.parent_schema(stage, step, input), first + partition))
+            }
+            StepKind::OutputFunction(output) => self.output_function(output)?,
+            StepKind::Output(output) => Box::new(Keep::new(&self.plan.outputs[output].schema, self.rows_max[output])),
+        };
+        Ok((self.name(kind, stage, step), operator))
+    }
+
+    fn map(&self, node: &Node) -> Result<Box<dyn Operator>, RunError> {
+        let Op::Map(map) = &node.operator else { unreachable!("a map step is of a map") };
+        let guest = self.guests.slot(&map.function)?;
+        Ok(Box::new(Map::new(&node.name, &node.schema, guest, MapKind::Map, &map.keep)))
+    }
+
+    fn filter(&self, node: &Node) -> Result<Box<dyn Operator>, RunError> {
+        let Op::Filter(condition) = &node.operator else { unreachable!("a filter step is of a filter") };
+        let condition = match condition {
+            Condition::Field(field) => FilterCondition::Field(*field),
+            Condition::Function(function) => FilterCondition::Function(Box::new(self.guests.slot(function)?)),
+        };
+        Ok(Box::new(Filter::new(&node.name, condition)))
+    }
+
+    fn update_state(&self, node: &Node, seed: u64) -> Result<Box<dyn Operator>, RunError> {
+        let Op::UpdateState(update) = &node.operator else { unreachable!("an update step is of an update-state") };
+        let guest = self.guests.slot(&update.function)?;
+        Ok(Box::new(UpdateState::new(&node.name, &node.schema, update, guest, seed)))
+    }
+
+    fn output_function(&self, output: usize) -> Result<Box<dyn Operator>, RunError> {
+        let output = &self.plan.outputs[output];
+        let function = output.function.as_ref().expect("an output step with a function is of such an output");
+        let guest = self.guests.slot(function)?;
+        Ok(Box::new(Map::new(&output.name, &output.schema, guest, MapKind::Output, &[])))
+    }
+
+    /// What the step that feeds `step` gives.
+    fn parent_schema(&self, stage: &Stage, step: usize, input: &Schema) -> Schema {
+        let parent = stage.steps.iter().find(|parent| parent.children.contains(&step));
+        parent.and_then(|parent| self.node_of(parent.kind)).map_or_else(|| input.clone(), |node| node.schema.clone())
+    }
+
+    fn node(&self, id: NodeId) -> &Node {
+        &self.plan.nodes[id.0]
+    }
+
+    fn input_of(&self, id: NodeId) -> &Schema {
+        &self.node(self.node(id).inputs[0]).schema
+    }
+
+    fn node_of(&self, kind: StepKind) -> Option<&Node> {
+        match kind {
+            StepKind::Pass(id)
+            | StepKind::Map(id)
+            | StepKind::Filter(id)
+            | StepKind::Combine(id, _)
+            | StepKind::Merge(id)
+            | StepKind::UpdateState(id)
+            | StepKind::Sort(id)
+            | StepKind::Limit(id)
+            | StepKind::Scatter(id, _) => Some(self.node(id)),
+            _ => None,
+        }
+    }
+
+    /// The stream or output that a step works for.
+    fn name(&self, kind: StepKind, stage: &Stage, step: usize) -> String {
+        match kind {
+            StepKind::OutputFunction(output) | StepKind::Output(output) => self.plan.outputs[output].name.clone(),
+            _ => {
+                let parent = stage.steps.iter().find(|parent| parent.children.contains(&step));
+                let node = self.node_of(kind).or_else(|| parent.and_then(|parent| self.node_of(parent.kind)));
+                node.map_or_else(String::new, |node| node.name.clone())
+            }
+        }
+    }
+}

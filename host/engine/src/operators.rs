@@ -1,0 +1,131 @@
+//! The steps of a stage at work: rows are pushed in, chunk by chunk, and what comes out is pushed to the children.
+
+mod combine;
+pub(crate) mod filter;
+mod guest;
+mod leave;
+pub(crate) mod map;
+mod merge;
+mod order;
+mod update_state;
+
+use tidemill_model::{
+    columns::{Rows, RowsBuffer},
+    function::CallContext,
+    time::{Interval, Timestamp},
+};
+
+use crate::failure::Cause;
+
+pub(crate) use combine::{Combine, exchange_schema};
+pub(crate) use filter::Filter;
+pub(crate) use guest::{GuestSlot, Guests};
+pub(crate) use leave::{Gather, Keep, Pass, Scatter};
+pub(crate) use map::Map;
+pub(crate) use merge::Merge;
+pub(crate) use order::{Limit, Sort};
+pub(crate) use update_state::UpdateState;
+
+/// Rows of a chunk that is made from many rows at once.
+pub(crate) const CHUNK_ROWS: usize = 1 << 16;
+
+/// One step for one partition. It is used batch after batch: first [`Operator::begin`], then any number of pushes, then
+/// [`Operator::finish`].
+pub(crate) trait Operator: Send {
+    /// A new batch.
+    fn begin(&mut self, _batch: &Batch) {}
+
+    /// Rows of the input, in order.
+    fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause>;
+
+    /// No more rows will come in this batch.
+    fn finish(&mut self, _batch: &mut Batch, _out: &mut dyn Out) -> Result<(), Cause> {
+        Ok(())
+    }
+
+    /// What a step at the end of a stage leaves: for each place it leaves rows at, its number there and the rows.
+    fn leave(&mut self) -> Vec<(u32, RowsBuffer)> {
+        Vec::new()
+    }
+
+    /// The batch is done, and will not be run again.
+    fn commit(&mut self) {}
+}
+
+/// Where a step's rows go.
+pub(crate) trait Out {
+    /// To all children, in order.
+    fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>) -> Result<(), Cause>;
+}
+
+/// What a step knows of the batch, and what it says of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Batch {
+    pub(crate) time: Timestamp,
+    pub(crate) interval: Interval,
+    pub(crate) partition: u32,
+    pub(crate) partitions: u32,
+    /// Rows that functions did not take.
+    pub(crate) rejections: Rejections,
+}
+
+/// Rejected rows, counted, with the first few reasons.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rejections {
+    pub(crate) by_stream: Vec<StreamRejections>,
+}
+
+/// Rejected rows of one stream.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamRejections {
+    pub(crate) stream: String,
+    pub(crate) count: u64,
+    pub(crate) first_reason: String,
+}
+
+impl Batch {
+    /// The context of a call.
+    pub(crate) fn context(&self, chunk: u32, last: bool) -> CallContext {
+        CallContext {
+            batch_time: self.time,
+            interval_micros: self.interval.micros(),
+            partition: self.partition,
+            partitions: self.partitions,
+            chunk,
+            last,
+        }
+    }
+}
+
+impl Rejections {
+    /// Counts rejected rows of a stream.
+    pub(crate) fn add(&mut self, stream: &str, count: u64, first_reason: &str) {
+        match self.by_stream.iter_mut().find(|known| known.stream == stream) {
+            Some(known) => known.count += count,
+            None => self.by_stream.push(StreamRejections {
+                stream: stream.to_owned(),
+                count,
+                first_reason: first_reason.to_owned(),
+            }),
+        }
+    }
+
+    /// Adds what another partition counted.
+    pub(crate) fn merge(&mut self, other: &Rejections) {
+        other.by_stream.iter().for_each(|stream| self.add(&stream.stream, stream.count, &stream.first_reason));
+    }
+}
+
+/// Pushes all rows of a buffer, in chunks.
+pub(crate) fn push_in_chunks(batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
+    if rows.len <= CHUNK_ROWS {
+        return if rows.len == 0 { Ok(()) } else { out.push(batch, rows) };
+    }
+    let mut chunk = RowsBuffer::new(rows.schema);
+    for first in (0..rows.len).step_by(CHUNK_ROWS) {
+        chunk.clear();
+        chunk.extend_range(rows, first..rows.len.min(first + CHUNK_ROWS))?;
+        out.push(batch, &chunk.with_columns(&chunk.columns()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The first half of a reduce: a partition's rows to one accumulator a key, before anything goes to other partitions.
+//!
+//! Map output is grouped where it lies, chunk by chunk, and its values go straight on to the reducer: nothing is kept a
+//! row. The table of keys is kept over batches, because the same keys come again; it is bounded, because keys are
+//! hostile.
+
+use tidemill_model::{
+    columns::{Column, Rows, RowsBuffer},
+    function::Phase,
+    key::{self, KeyBuffer, Slot},
+    schema::{Field, Kind, Schema, Type},
+};
+use tidemill_state::keys::KeyTable;
+
+use super::{Batch, Operator, Out};
+use crate::{failure::Cause, reduce::Accumulate};
+
+/// More keys than this are not kept over a batch.
+const KEPT_KEYS_MAX: usize = 2 << 20;
+
+/// A table of more bytes than this is not kept over a batch.
+const KEPT_BYTES_MAX: usize = 256 << 20;
+
+/// With so many groups the accumulators are handed on, and the batch goes on with new ones.
+const GROUPS_MAX: usize = 1 << 20;
+
+/// The key's field in the rows that go to the merge: no field of a plugin can have this name.
+const KEY_FIELD: &str = "canonical key";
+
+/// Accumulators by key for the rows of one partition.
+pub(crate) struct Combine {
+    by: Vec<usize>,
+    reduce: Box<dyn Accumulate>,
+    table: KeyTable,
+    /// For each key of the table its partition.
+    placement: Vec<u32>,
+    keys: KeyBuffer,
+    groups: Vec<u32>,
+    left: Vec<RowsBuffer>,
+    /// Counts of nothing are 0 too: partition 0 always has a group.
+    counts_nothing: bool,
+    partitions: u32,
+}
+
+/// The rows between the two halves: the key's canonical bytes, then the accumulator.
+pub(crate) fn exchange_schema(state: &Schema) -> Schema {
+    let mut fields = vec![Field::new(KEY_FIELD, Type::required(Kind::Bytes))];
+    fields.extend_from_slice(state.fields());
+    Schema::try_new(fields).expect("no field of a plugin has a space in its name")
+}
+
+impl Combine {
+    /// `partitions`: of the merge.
+    pub(crate) fn new(
+        by: Vec<usize>,
+        reduce: Box<dyn Accumulate>,
+        partitions: u32,
+        counts_nothing: bool,
+        seed: u64,
+    ) -> Combine {
+        let schema = exchange_schema(reduce.state());
+        Combine {
+            by,
+            reduce,
+            table: KeyTable::new(seed),
+            placement: Vec::new(),
+            keys: KeyBuffer::default(),
+            groups: Vec::new(),
+            left: (0..partitions).map(|_| RowsBuffer::new(&schema)).collect(),
+            counts_nothing,
+            partitions,
+        }
+    }
+
+    /// Hands the accumulators to the partitions of their keys.
+    fn flush(&mut self, batch: &Batch) -> Result<(), Cause> {
+        let count = self.table.touched().len();
+        if count == 0 {
+            return Ok(());
+        }
+        for id in self.placement.len()..self.table.len() {
+            self.placement.push(Slot::of(self.table.key(id as u32)).partition(self.partitions));
+        }
+        let mut chosen = vec![Vec::new(); self.partitions as usize];
+        for (group, &id) in self.table.touched().iter().enumerate() {
+            chosen[self.placement[id as usize] as usize].push(group as u32);
+        }
+        let (table, left) = (&self.table, &mut self.left);
+        self.reduce.take(batch, Phase::Combine, count, &mut |accumulators| {
+            for (rows, groups) in left.iter_mut().zip(&chosen) {
+                for &group in groups {
+                    rows.node_mut(0).push_bytes(table.key(table.touched()[group as usize]))?;
+                }
+                take_behind_key(rows, accumulators, groups)?;
+            }
+            Ok(())
+        })?;
+        self.table.begin_batch();
+        Ok(())
+    }
+}
+
+/// Appends the accumulators at `groups` behind keys that were pushed already.
+fn take_behind_key(rows: &mut RowsBuffer, accumulators: &Rows<'_>, groups: &[u32]) -> Result<(), Cause> {
+    for field in 0..accumulators.schema.len() {
+        rows.take_field(field + 1, accumulators.field(field), groups)?;
+    }
+    rows.end_rows(groups.len());
+    Ok(())
+}
+
+impl Operator for Combine {
+    fn begin(&mut self, _batch: &Batch) {
+        self.reduce.begin();
+        if self.table.len() > KEPT_KEYS_MAX || self.table.memory_bytes() > KEPT_BYTES_MAX {
+            self.table.clear();
+            self.placement = Vec::new();
+        }
+        self.table.begin_batch();
+        self.left.iter_mut().for_each(RowsBuffer::clear);
+    }
+
+    fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
+        self.groups.clear();
+        let keys = key_column(rows, &self.by, &mut self.keys);
+        self.table.group(keys, &mut self.groups);
+        let count = self.table.touched().len();
+        self.reduce.add(batch, Phase::Combine, rows, &self.groups, count)?;
+        if count > GROUPS_MAX { self.flush(batch) } else { Ok(()) }
+    }
+
+    fn finish(&mut self, batch: &mut Batch, _out: &mut dyn Out) -> Result<(), Cause> {
+        if self.counts_nothing && batch.partition == 0 && self.table.touched().is_empty() {
+            self.groups.clear();
+            self.table.group(Column { offsets: &[0, 0], ..Column::default() }, &mut self.groups);
+        }
+        self.flush(batch)
+    }
+
+    fn leave(&mut self) -> Vec<(u32, RowsBuffer)> {
+        super::leave::take_filled(&mut self.left)
+    }
+}
+
+/// The canonical bytes of the key fields of every row: the column itself where it is that.
+pub(crate) fn key_column<'a>(rows: &Rows<'a>, by: &[usize], keys: &'a mut KeyBuffer) -> Column<'a> {
+    let schema = rows.schema.project(by);
+    if key::is_plain(&schema) {
+        return rows.field(by[0])[0];
+    }
+    keys.clear();
+    rows.encode_keys(by, keys);
+    keys.column()
+}

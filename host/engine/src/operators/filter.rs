@@ -1,0 +1,102 @@
+//! The rows whose condition is true.
+
+use tidemill_guest::Mapped;
+use tidemill_model::columns::{Column, Rows, RowsBuffer};
+
+use super::{Batch, GuestSlot, Operator, Out};
+use crate::failure::Cause;
+
+/// A filter.
+pub(crate) struct Filter {
+    stream: String,
+    condition: FilterCondition,
+    chunk: u32,
+    chosen: Vec<u32>,
+}
+
+/// Who says which rows stay.
+pub(crate) enum FilterCondition {
+    /// A boolean field.
+    Field(usize),
+    /// A map that returns one boolean a row.
+    Function(Box<GuestSlot>),
+}
+
+impl Filter {
+    pub(crate) fn new(stream: &str, condition: FilterCondition) -> Filter {
+        Filter { stream: stream.to_owned(), condition, chunk: 0, chosen: Vec::new() }
+    }
+}
+
+impl Operator for Filter {
+    fn begin(&mut self, _batch: &Batch) {
+        self.chunk = 0;
+        if let FilterCondition::Function(guest) = &mut self.condition {
+            guest.begin();
+        }
+    }
+
+    fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
+        self.chosen.clear();
+        let chosen = &mut self.chosen;
+        match &mut self.condition {
+            FilterCondition::Field(field) => choose(&rows.field(*field)[0], rows.len, chosen),
+            FilterCondition::Function(guest) => {
+                let context = batch.context(self.chunk, false);
+                self.chunk += 1;
+                let columns = guest.input(rows);
+                let schema = guest.function.binding.input.clone();
+                let input = Rows { schema: &schema, len: rows.len, columns: &columns };
+                let stream = &self.stream;
+                let mut answer = Ok(());
+                let mut consume = |mapped: Mapped<'_>| answer = judge(stream, rows.len, &mapped, batch, chosen);
+                guest.call(|instance| instance.map_rows(&context, &input, &mut consume))?;
+                answer?;
+            }
+        }
+        if chosen.len() == rows.len {
+            return out.push(batch, rows);
+        }
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        let mut taken = RowsBuffer::new(rows.schema);
+        taken.take(rows, chosen)?;
+        out.push(batch, &taken.with_columns(&taken.columns()))
+    }
+}
+
+/// Appends the rows that are true; a missing value is false.
+fn choose(condition: &Column<'_>, len: usize, chosen: &mut Vec<u32>) {
+    chosen.extend((0..len).filter(|&row| condition.is_valid(row) && condition.boolean(row)).map(|row| row as u32));
+}
+
+/// One boolean a row is wanted; rows that the function rejected are counted and go.
+fn judge(
+    stream: &str,
+    rows: usize,
+    mapped: &Mapped<'_>,
+    batch: &mut Batch,
+    chosen: &mut Vec<u32>,
+) -> Result<(), Cause> {
+    if let Some(first) = mapped.rejected.first() {
+        batch.rejections.add(stream, mapped.rejected.len() as u64, &first.reason);
+    }
+    let condition = &mapped.rows.columns[0];
+    match mapped.origins {
+        tidemill_guest::Origins::Same if mapped.rows.len == rows => choose(condition, rows, chosen),
+        tidemill_guest::Origins::Rows(origins) => {
+            for (row, &origin) in origins.iter().enumerate() {
+                let new = chosen.last().is_none_or(|&last| last < origin);
+                if !new {
+                    return Err(Cause::Rows("a filter's function must give one answer a row, in order".to_owned()));
+                }
+                if condition.is_valid(row) && condition.boolean(row) {
+                    chosen.push(origin);
+                }
+            }
+        }
+        _ => return Err(Cause::Rows("a filter's function must give one answer a row, in order".to_owned())),
+    }
+    Ok(())
+}

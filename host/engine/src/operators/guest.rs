@@ -1,0 +1,83 @@
+//! Instances of guests for the steps: opened when they are first needed, dropped after an error.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tidemill_guest::{Instance, Plugin};
+use tidemill_model::columns::{Column, Rows};
+use tidemill_plan::graph::FunctionUse;
+
+use crate::{
+    counters::Counters,
+    failure::{Cause, RunError},
+};
+
+/// The plugins of a pipeline, and how their instances are kept.
+#[derive(Clone)]
+pub(crate) struct Guests {
+    plugins: Arc<HashMap<String, Plugin>>,
+    fresh: bool,
+    counters: Counters,
+}
+
+impl Guests {
+    /// `fresh`: every batch gets new instances, to catch guests that remember.
+    pub(crate) fn new(plugins: HashMap<String, Plugin>, fresh: bool) -> Guests {
+        Guests { plugins: Arc::new(plugins), fresh, counters: Counters::default() }
+    }
+
+    /// What the guests count.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// A place for instances of a function.
+    pub(crate) fn slot(&self, function: &FunctionUse) -> Result<GuestSlot, RunError> {
+        let plugin =
+            self.plugins.get(&function.plugin).ok_or_else(|| RunError::NoPlugin(function.plugin.clone()))?.clone();
+        Ok(GuestSlot {
+            plugin,
+            function: function.clone(),
+            instance: None,
+            fresh: self.fresh,
+            counters: self.counters.clone(),
+        })
+    }
+}
+
+/// A function at its place, and the instance that serves it. An instance is a cache: any batch may get a new one.
+pub(crate) struct GuestSlot {
+    plugin: Plugin,
+    pub(crate) function: FunctionUse,
+    instance: Option<Instance>,
+    fresh: bool,
+    counters: Counters,
+}
+
+impl GuestSlot {
+    /// A new batch.
+    pub(crate) fn begin(&mut self) {
+        if self.fresh {
+            self.instance = None;
+        }
+    }
+
+    /// Calls an instance; one that failed is dropped.
+    pub(crate) fn call(
+        &mut self,
+        call: impl FnOnce(&mut Instance) -> Result<(), tidemill_guest::Verdict>,
+    ) -> Result<(), Cause> {
+        let mut instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => self.plugin.open(&self.function.binding)?,
+        };
+        call(&mut instance)?;
+        self.counters.add(&self.function.plugin, instance.take_counters());
+        self.instance = Some(instance);
+        Ok(())
+    }
+
+    /// The function's input columns of `rows`.
+    pub(crate) fn input<'a>(&self, rows: &Rows<'a>) -> Vec<Column<'a>> {
+        rows.project(&self.function.fields)
+    }
+}

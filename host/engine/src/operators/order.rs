@@ -1,0 +1,87 @@
+//! Sort and limit: over all rows of a batch, in one partition.
+
+use tidemill_model::{
+    columns::{Rows, RowsBuffer},
+    key::KeyBuffer,
+    schema::Schema,
+};
+use tidemill_plan::graph::SortKey;
+
+use super::{Batch, Operator, Out, push_in_chunks};
+use crate::failure::Cause;
+
+/// Rows in order; rows that compare equal keep theirs.
+pub(crate) struct Sort {
+    keys: Vec<SortKey>,
+    rows: RowsBuffer,
+}
+
+impl Sort {
+    pub(crate) fn new(schema: &Schema, keys: &[SortKey]) -> Sort {
+        Sort { keys: keys.to_vec(), rows: RowsBuffer::new(schema) }
+    }
+}
+
+impl Operator for Sort {
+    fn begin(&mut self, _batch: &Batch) {
+        self.rows.clear();
+    }
+
+    fn push(&mut self, _batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
+        Ok(self.rows.extend(rows)?)
+    }
+
+    fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+        let columns = self.rows.columns();
+        let rows = self.rows.with_columns(&columns);
+        // Canonical key bytes sort as their values do, each field for itself.
+        let mut encoded = vec![KeyBuffer::default(); self.keys.len()];
+        for (key, encoded) in self.keys.iter().zip(&mut encoded) {
+            rows.encode_keys(&[key.field], encoded);
+        }
+        let mut order: Vec<u32> = (0..rows.len as u32).collect();
+        order.sort_by(|&left, &right| {
+            let by_key = self.keys.iter().zip(&encoded).map(|(key, encoded)| {
+                let column = encoded.column();
+                let ascending = column.slice(left as usize).cmp(column.slice(right as usize));
+                if key.descending { ascending.reverse() } else { ascending }
+            });
+            by_key.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+        });
+        let mut sorted = RowsBuffer::new(rows.schema);
+        sorted.take(&rows, &order)?;
+        push_in_chunks(batch, &sorted.with_columns(&sorted.columns()), out)
+    }
+}
+
+/// The first rows.
+pub(crate) struct Limit {
+    rows_max: usize,
+    seen: usize,
+}
+
+impl Limit {
+    pub(crate) fn new(rows_max: usize) -> Limit {
+        Limit { rows_max, seen: 0 }
+    }
+}
+
+impl Operator for Limit {
+    fn begin(&mut self, _batch: &Batch) {
+        self.seen = 0;
+    }
+
+    fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
+        let wanted = rows.len.min(self.rows_max - self.seen);
+        self.seen += wanted;
+        if wanted == rows.len {
+            return out.push(batch, rows);
+        }
+        if wanted == 0 {
+            return Ok(());
+        }
+        let mut first = RowsBuffer::new(rows.schema);
+        first.extend_range(rows, 0..wanted)?;
+        out.push(batch, &first.with_columns(&first.columns()))
+    }
+}

@@ -1,0 +1,216 @@
+//! Keyed state that new rows change: rows are gathered by key, the function is called with each key's new rows and old
+//! state, and the table takes what it says.
+
+mod arrange;
+
+use tidemill_guest::{Changes, UpdateCall};
+use tidemill_model::{
+    columns::{Column, Rows, RowsBuffer},
+    key::{self, KeyBuffer},
+    schema::Schema,
+};
+use tidemill_plan::graph::KeySet;
+use tidemill_state::table::{Action, StateTable};
+
+use super::{Batch, CHUNK_ROWS, GuestSlot, Operator, Out, combine::key_column};
+use crate::failure::Cause;
+use arrange::Arranged;
+
+/// Keys of one call.
+const CALL_KEYS: usize = 1 << 14;
+
+/// The bit of `causes` in the WIT package: the key has new rows.
+const CAUSE_NEW_ROWS: u8 = 1;
+
+/// An update-state operator for one partition.
+pub(crate) struct UpdateState {
+    stream: String,
+    schema: Schema,
+    key_schema: Schema,
+    by: Vec<usize>,
+    run: KeySet,
+    emit: KeySet,
+    guest: GuestSlot,
+    table: StateTable,
+    keys: KeyBuffer,
+    /// The new rows of this batch in order of arrival, and each one's group.
+    news: RowsBuffer,
+    groups: Vec<u32>,
+}
+
+impl UpdateState {
+    /// `schema` is the stream's; `by` are the key's fields in the input.
+    pub(crate) fn new(
+        stream: &str,
+        schema: &Schema,
+        node: &tidemill_plan::graph::UpdateState,
+        guest: GuestSlot,
+        seed: u64,
+    ) -> UpdateState {
+        let binding = &guest.function.binding;
+        UpdateState {
+            stream: stream.to_owned(),
+            schema: schema.clone(),
+            key_schema: binding.keys.clone(),
+            by: node.by.clone(),
+            run: node.run,
+            emit: node.emit,
+            table: StateTable::new(&guest.function.signature.state, seed),
+            keys: KeyBuffer::default(),
+            news: RowsBuffer::new(&binding.input),
+            groups: Vec::new(),
+            guest,
+        }
+    }
+
+    /// The rows of the table that the function is called for: those of the batch's groups, then the others.
+    fn rows_to_run(&self) -> Vec<u32> {
+        let mut rows = self.table.touched().to_vec();
+        if self.run == KeySet::All {
+            let mut touched = vec![false; self.table.rows().last().map_or(0, |last| last as usize + 1)];
+            rows.iter().for_each(|&row| {
+                if let Some(touched) = touched.get_mut(row as usize) {
+                    *touched = true;
+                }
+            });
+            rows.extend(self.table.rows().filter(|&row| !touched[row as usize]));
+        }
+        rows
+    }
+
+    /// One call: `rows` of the table, of which `arranged` has the new rows.
+    fn call(
+        &mut self,
+        batch: &mut Batch,
+        rows: &[u32],
+        arranged: &Arranged<'_>,
+        chunk: u32,
+        out: &mut dyn Out,
+    ) -> Result<(), Cause> {
+        let context = batch.context(chunk, false);
+        let mut keys = RowsBuffer::new(&self.key_schema);
+        key::decode(rows.iter().map(|&row| self.table.key(row)), &mut keys)?;
+        let mut states = RowsBuffer::new(&self.guest.function.signature.state);
+        self.table.read(rows, &mut states)?;
+        let present: Vec<u8> = rows.iter().map(|&row| u8::from(self.table.has_state(row))).collect();
+        let causes: Vec<u8> = arranged.counts().map(|count| if count > 0 { CAUSE_NEW_ROWS } else { 0 }).collect();
+        let (key_columns, state_columns) = (keys.columns(), states.columns());
+        let call = UpdateCall {
+            keys: keys.with_columns(&key_columns),
+            rows: arranged.rows,
+            ends: arranged.ends,
+            states: states.with_columns(&state_columns),
+            present: &present,
+            causes: &causes,
+        };
+        let (table, stream, schema) = (&mut self.table, &self.stream, &self.schema);
+        let emits = !self.guest.function.signature.output.is_empty();
+        let mut downstream = Ok(());
+        self.guest.call(|instance| {
+            instance.update_states(&context, &call, &mut |changes| {
+                if let Some(first) = changes.rejected.first() {
+                    batch.rejections.add(stream, changes.rejected.len() as u64, &first.reason);
+                }
+                write(table, rows, &changes);
+                if emits {
+                    downstream = emit(schema, &call.keys, &changes, batch, out);
+                }
+            })
+        })?;
+        downstream
+    }
+
+    /// The stream of an operator whose function emits nothing itself: keys and their states.
+    fn emit_states(&self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+        let rows: Vec<u32> = match self.emit {
+            KeySet::Changed => self.table.touched().iter().copied().filter(|&row| self.table.has_state(row)).collect(),
+            KeySet::All => self.table.rows().collect(),
+        };
+        for rows in rows.chunks(CHUNK_ROWS) {
+            let mut keys = RowsBuffer::new(&self.key_schema);
+            key::decode(rows.iter().map(|&row| self.table.key(row)), &mut keys)?;
+            let mut states = RowsBuffer::new(&self.guest.function.signature.state);
+            self.table.read(rows, &mut states)?;
+            let columns: Vec<Column<'_>> = keys.columns().into_iter().chain(states.columns()).collect();
+            out.push(batch, &Rows { schema: &self.schema, len: rows.len(), columns: &columns })?;
+        }
+        Ok(())
+    }
+}
+
+/// Does to the table what the function said.
+fn write(table: &mut StateTable, rows: &[u32], changes: &Changes<'_>) {
+    let actions: Vec<Action> = changes
+        .actions
+        .iter()
+        .map(|action| match action {
+            0 => Action::Keep,
+            1 => Action::Put,
+            _ => Action::Delete,
+        })
+        .collect();
+    table.write(rows, &actions, &changes.states);
+}
+
+/// Pushes what the function emitted, each row behind its key.
+fn emit(
+    schema: &Schema,
+    keys: &Rows<'_>,
+    changes: &Changes<'_>,
+    batch: &mut Batch,
+    out: &mut dyn Out,
+) -> Result<(), Cause> {
+    let emitted = &changes.emitted;
+    if emitted.len == 0 {
+        return Ok(());
+    }
+    let same: Vec<u32>;
+    let groups = match changes.emitted_groups {
+        Some(groups) => groups,
+        None => {
+            same = (0..emitted.len as u32).collect();
+            &same
+        }
+    };
+    let mut of_rows = RowsBuffer::new(keys.schema);
+    of_rows.take(keys, groups)?;
+    let columns: Vec<Column<'_>> = of_rows.columns().into_iter().chain(emitted.columns.iter().copied()).collect();
+    super::push_in_chunks(batch, &Rows { schema, len: emitted.len, columns: &columns }, out)
+}
+
+impl Operator for UpdateState {
+    fn begin(&mut self, _batch: &Batch) {
+        self.table.begin_batch();
+        self.news.clear();
+        self.groups.clear();
+        self.guest.begin();
+    }
+
+    fn push(&mut self, _batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
+        let keys = key_column(rows, &self.by, &mut self.keys);
+        self.table.group(keys, &mut self.groups);
+        let columns = self.guest.input(rows);
+        let schema = self.news.schema().clone();
+        Ok(self.news.extend(&Rows { schema: &schema, len: rows.len, columns: &columns })?)
+    }
+
+    fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+        let rows = self.rows_to_run();
+        let news = std::mem::replace(&mut self.news, RowsBuffer::new(&self.guest.function.binding.input));
+        let groups = std::mem::take(&mut self.groups);
+        let columns = news.columns();
+        let mut runs = arrange::Runs::new(news.with_columns(&columns), &groups, rows.len());
+        for (chunk, rows) in (0u32..).zip(rows.chunks(CALL_KEYS)) {
+            let buffers = runs.next(rows.len())?;
+            self.call(batch, rows, &buffers.arranged(), chunk, out)?;
+        }
+        drop(runs);
+        drop(columns);
+        (self.news, self.groups) = (news, groups);
+        if self.guest.function.signature.output.is_empty() { self.emit_states(batch, out) } else { Ok(()) }
+    }
+
+    fn commit(&mut self) {
+        self.table.end_batch();
+    }
+}

@@ -1,0 +1,100 @@
+//! Rows in order of arrival to runs by group.
+
+use tidemill_model::columns::{Column, Rows, RowsBuffer};
+
+use crate::failure::Cause;
+
+/// The rows of a batch by group, given out for so many groups at a time.
+pub(super) struct Runs<'a> {
+    rows: Rows<'a>,
+    /// Rows in order of their groups, unless they lie like that already.
+    order: Option<Vec<u32>>,
+    /// For each group the end of its run.
+    ends: Vec<u32>,
+    next_group: usize,
+    buffer: RowsBuffer,
+    relative_ends: Vec<u32>,
+}
+
+/// The runs of some groups.
+pub(super) struct Arranged<'a> {
+    pub(super) rows: Rows<'a>,
+    /// For each group the end of its run in `rows`.
+    pub(super) ends: &'a [u32],
+}
+
+impl Arranged<'_> {
+    /// For each group its number of rows.
+    pub(super) fn counts(&self) -> impl Iterator<Item = u32> + '_ {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| end - std::mem::replace(&mut start, end))
+    }
+}
+
+impl<'a> Runs<'a> {
+    /// `groups` has each row's group, below `count`.
+    pub(super) fn new(rows: Rows<'a>, groups: &[u32], count: usize) -> Runs<'a> {
+        let mut ends = vec![0; count];
+        groups.iter().for_each(|&group| ends[group as usize] += 1);
+        let mut end = 0;
+        for run in &mut ends {
+            end += *run;
+            *run = end;
+        }
+        let order = (!groups.is_sorted()).then(|| by_group(groups, &ends));
+        Runs { buffer: RowsBuffer::new(rows.schema), rows, order, ends, next_group: 0, relative_ends: Vec::new() }
+    }
+
+    /// The runs of the next `count` groups.
+    pub(super) fn next(&mut self, count: usize) -> Result<ArrangedBuffers<'_>, Cause> {
+        let first = self.next_group.checked_sub(1).map_or(0, |last| self.ends[last]);
+        let ends = &self.ends[self.next_group..self.next_group + count];
+        let last = ends.last().copied().unwrap_or(first);
+        self.next_group += count;
+        self.relative_ends.clear();
+        self.relative_ends.extend(ends.iter().map(|end| end - first));
+        self.buffer.clear();
+        match &self.order {
+            Some(order) => self.buffer.take(&self.rows, &order[first as usize..last as usize])?,
+            None => self.buffer.extend_range(&self.rows, first as usize..last as usize)?,
+        }
+        Ok(ArrangedBuffers { columns: self.buffer.columns(), buffer: &self.buffer, ends: &self.relative_ends })
+    }
+}
+
+/// What [`Runs::next`] gives: an [`Arranged`] over buffers that it owns.
+pub(super) struct ArrangedBuffers<'a> {
+    columns: Vec<Column<'a>>,
+    buffer: &'a RowsBuffer,
+    ends: &'a [u32],
+}
+
+impl ArrangedBuffers<'_> {
+    /// The runs.
+    pub(super) fn arranged(&self) -> Arranged<'_> {
+        Arranged { rows: self.buffer.with_columns(&self.columns), ends: self.ends }
+    }
+}
+
+/// Rows by group, in order of arrival within each: a counting sort.
+fn by_group(groups: &[u32], ends: &[u32]) -> Vec<u32> {
+    let mut next: Vec<u32> = std::iter::once(0).chain(ends.iter().copied()).take(ends.len()).collect();
+    let mut order = vec![0; groups.len()];
+    for (row, &group) in (0u32..).zip(groups) {
+        let at = &mut next[group as usize];
+        order[*at as usize] = row;
+        *at += 1;
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_keep_their_order_within_a_group() {
+        let groups = [0, 1, 0, 2, 1, 0];
+        assert_eq!(by_group(&groups, &[3, 5, 6]), [0, 2, 5, 1, 4, 3]);
+    }
+}

@@ -1,0 +1,118 @@
+//! What a run says of its batches.
+
+use std::time::Duration;
+
+use tidemill_model::{
+    ports::Irregularity,
+    time::{Interval, Timestamp},
+};
+
+use crate::operators::Rejections;
+
+/// What is known of a batch when it is done.
+pub(crate) struct BatchReport {
+    pub(crate) time: Timestamp,
+    /// When the tick was served.
+    pub(crate) began: Timestamp,
+    pub(crate) ended: Timestamp,
+    pub(crate) rejections: Rejections,
+    pub(crate) irregularities: Vec<(String, Irregularity)>,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Batches that were run.
+    pub batches: u64,
+    /// Rows that sources gave.
+    pub rows: u64,
+    /// Rows that functions rejected.
+    pub rejected: u64,
+    /// Input that sources did not take as it was.
+    pub irregular: u64,
+    /// What guests counted, as plugin/counter.
+    pub counters: Vec<(String, u64)>,
+}
+
+/// Writes the log lines of batches, and adds up the summary.
+pub(crate) struct Reporter {
+    interval: Interval,
+    summary: Summary,
+    rows: u64,
+    /// Time spent on the open batch before its tick.
+    ahead: Duration,
+    behind: bool,
+}
+
+impl Reporter {
+    pub(crate) fn new(interval: Interval) -> Reporter {
+        Reporter { interval, summary: Summary::default(), rows: 0, ahead: Duration::ZERO, behind: false }
+    }
+
+    pub(crate) fn batches(&self) -> u64 {
+        self.summary.batches
+    }
+
+    /// Rows that a source gave for this batch.
+    pub(crate) fn add_rows(&mut self, rows: u64) {
+        self.rows += rows;
+    }
+
+    /// Time spent on this batch before its tick.
+    pub(crate) fn add_ahead(&mut self, time: Duration) {
+        self.ahead += time;
+    }
+
+    /// A batch is done.
+    pub(crate) fn batch(&mut self, report: BatchReport) {
+        let total = report.ended.since(report.time);
+        let execution = report.ended.since(report.began);
+        let (rows, ahead) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.ahead));
+        tracing::info!(
+            rows,
+            ahead_ms = ahead.as_millis() as u64,
+            "Total delay: {:.3} s for time {} ms (execution: {:.3} s)",
+            total.as_secs_f64(),
+            report.time.millis(),
+            execution.as_secs_f64(),
+        );
+        self.summary.batches += 1;
+        self.summary.rows += rows;
+        self.warn_if_behind(ahead + execution);
+        for stream in &report.rejections.by_stream {
+            self.summary.rejected += stream.count;
+            tracing::warn!(
+                stream = stream.stream,
+                "{} rows rejected in batch {}; the first: {}",
+                stream.count,
+                report.time,
+                stream.first_reason
+            );
+        }
+        for (stream, found) in &report.irregularities {
+            self.summary.irregular += found.count;
+            tracing::warn!(stream, "{} {} in batch {}", found.count, found.what, report.time);
+        }
+    }
+
+    /// Says so when batches begin to take longer than the interval, and when they no longer do.
+    fn warn_if_behind(&mut self, worked: Duration) {
+        let behind = worked > self.interval.duration();
+        if behind && !self.behind {
+            tracing::warn!(
+                "batches take longer than the interval of {} ms: {} ms for this one. Input is held back; use a longer \
+                 interval, more workers or a faster plugin",
+                self.interval.micros() / 1000,
+                worked.as_millis(),
+            );
+        } else if self.behind && !behind {
+            tracing::info!("batches are faster than the interval again");
+        }
+        self.behind = behind;
+    }
+
+    /// What the run did.
+    pub(crate) fn summary(&self, counters: Vec<(String, u64)>) -> Summary {
+        Summary { counters, ..self.summary.clone() }
+    }
+}

@@ -1,0 +1,262 @@
+//! The batch loop: ticks, head starts, batches, outputs.
+
+mod exchanges;
+mod outputs;
+mod sources;
+
+use std::{collections::HashMap, sync::Arc};
+
+use tidemill_guest::Plugin;
+use tidemill_model::{
+    ports::{Clock, Sink, Source, Spawn, Wake},
+    time::Timestamp,
+};
+use tidemill_plan::{
+    graph::{NodeId, Plan},
+    stages::{Input, Stages},
+};
+
+use crate::{
+    build::Builder,
+    failure::RunError,
+    operators::{Guests, Rejections},
+    pool::{Job, Pool},
+    report::{BatchReport, Reporter, Summary},
+    stop::Stopper,
+    task::{Left, Task},
+};
+use exchanges::Exchanges;
+use outputs::Outputs;
+use sources::Sources;
+
+/// Bytes of input that are run ahead of a tick before the clock is looked at again.
+const ROUND_BYTES: usize = 8 << 20;
+
+/// Everything that a run is made of.
+pub struct Parts<'a> {
+    /// What to run.
+    pub plan: Plan,
+    /// The plugins that the plan names.
+    pub plugins: HashMap<String, Plugin>,
+    /// A source for each source node of the plan.
+    pub sources: Vec<(NodeId, Box<dyn Source>)>,
+    /// A sink for each output of the plan, in order.
+    pub sinks: Vec<Box<dyn Sink>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// What the sources ring when rows have come.
+    pub wake: Wake,
+    /// Starts the worker threads.
+    pub spawn: &'a dyn Spawn,
+}
+
+/// How a run goes.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Threads that run stages, the calling one among them.
+    pub workers: usize,
+    /// For the hashes of keys: unknown to whoever makes the keys. Results do not depend on it.
+    pub seed: u64,
+    /// Every batch gets new instances of guests: finds guests that remember.
+    pub fresh_instances: bool,
+    /// When to stop.
+    pub until: Until,
+}
+
+/// When a run stops by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Never: only when it is told to.
+    Stopped,
+    /// After so many batches.
+    Batches(u64),
+    /// When no source will have rows any more.
+    Done,
+}
+
+/// A pipeline at work. Results depend on the sources' batches alone: not on workers, timing, or the seed.
+pub struct Run {
+    plan: Plan,
+    stages: Stages,
+    /// For every stage and partition its task; `None` while it is with a worker.
+    tasks: Vec<Vec<Option<Box<Task>>>>,
+    sources: Sources,
+    outputs: Outputs,
+    clock: Arc<dyn Clock>,
+    wake: Wake,
+    pool: Pool,
+    stopper: Stopper,
+    until: Until,
+    reporter: Reporter,
+    counters: crate::counters::Counters,
+}
+
+impl Run {
+    /// A run that has not begun.
+    ///
+    /// # Errors
+    /// A plugin that the plan names is not there.
+    pub fn try_new(parts: Parts<'_>, settings: &Settings) -> Result<Run, RunError> {
+        let stages = Stages::of(&parts.plan);
+        let guests = Guests::new(parts.plugins, settings.fresh_instances);
+        let rows_max: Vec<Option<usize>> = parts.sinks.iter().map(|sink| sink.rows_max()).collect();
+        let builder =
+            Builder { plan: &parts.plan, stages: &stages, guests: &guests, seed: settings.seed, rows_max: &rows_max };
+        let tasks = builder.tasks()?;
+        Ok(Run {
+            tasks,
+            sources: Sources::new(&parts.plan, &stages, parts.sources),
+            outputs: Outputs::new(&parts.plan, &stages, parts.sinks),
+            stages,
+            clock: parts.clock,
+            pool: Pool::new(settings.workers, parts.spawn),
+            stopper: Stopper::new(parts.wake.clone()),
+            wake: parts.wake,
+            until: settings.until,
+            reporter: Reporter::new(parts.plan.interval),
+            counters: guests.counters().clone(),
+            plan: parts.plan,
+        })
+    }
+
+    /// Tells the run to stop, from any thread.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Runs batches until the settings, or the stopper, say stop; what was received until then is run.
+    ///
+    /// # Errors
+    /// The first failure ends the run.
+    pub fn run(&mut self) -> Result<Summary, RunError> {
+        let mut tick = self.plan.interval.tick_after(self.clock.now());
+        let result = loop {
+            let batch = self.head_start(tick).and_then(|()| self.batch(tick));
+            match batch {
+                Err(error) => break Err(error),
+                Ok(()) if self.is_over() => break Ok(()),
+                Ok(()) => tick = self.plan.interval.next(tick),
+            }
+        };
+        self.sources.stop();
+        result.map(|()| self.reporter.summary(self.counters.totals()))
+    }
+
+    fn is_over(&self) -> bool {
+        self.stopper.is_stopped()
+            || match self.until {
+                Until::Stopped => false,
+                Until::Batches(batches) => self.reporter.batches() >= batches,
+                Until::Done => self.sources.are_used_up(),
+            }
+    }
+
+    /// Until the tick, runs what has been received: the batch is open, but most of its work need not wait for its end.
+    fn head_start(&mut self, tick: Timestamp) -> Result<(), RunError> {
+        while self.clock.now() < tick && !self.stopper.is_stopped() {
+            let began = self.clock.now();
+            let round = self.sources.take_open(ROUND_BYTES)?;
+            if round.is_empty() {
+                self.clock.wait(tick, &self.wake);
+                continue;
+            }
+            self.reporter.add_rows(round.rows());
+            for (stage, chunks) in round.by_stage() {
+                self.run_stage(stage, tick, Feed::Chunks(chunks), false)?;
+            }
+            self.reporter.add_ahead(self.clock.now().since(began));
+        }
+        Ok(())
+    }
+
+    /// Runs the batch of a tick to its end.
+    fn batch(&mut self, tick: Timestamp) -> Result<(), RunError> {
+        let began = self.clock.now();
+        let absent = self.sources.seal(tick)?;
+        let mut exchanges = Exchanges::new(self.stages.exchanges);
+        let mut rejections = Rejections::default();
+        for stage in 0..self.stages.stages.len() {
+            let feed = match &self.stages.stages[stage].input {
+                Input::Source(_) => Feed::Chunks(self.rest_of_source(stage, tick)?),
+                Input::Exchanges(ids) => Feed::Rows(exchanges.take(ids)),
+            };
+            for (partition, left) in self.run_stage(stage, tick, feed, true)? {
+                match left {
+                    Left::Exchange(exchange, to, rows) => exchanges.put(exchange, to, rows),
+                    Left::Output(output, rows) => self.outputs.put(output, partition, rows)?,
+                }
+            }
+        }
+        self.outputs.deliver(tick, &absent)?;
+        for task in self.tasks.iter_mut().flatten().flatten() {
+            rejections.merge(&task.batch.rejections);
+            task.commit();
+        }
+        let irregularities = self.sources.irregularities();
+        let now = self.clock.now();
+        self.counters.commit();
+        self.reporter.batch(BatchReport { time: tick, began, ended: now, rejections, irregularities });
+        Ok(())
+    }
+
+    /// What a sealed source still has: run round by round, the last one given back for the end of the batch.
+    fn rest_of_source(
+        &mut self,
+        stage: usize,
+        tick: Timestamp,
+    ) -> Result<Vec<Vec<tidemill_model::ports::Chunk>>, RunError> {
+        loop {
+            let (chunks, end) = self.sources.take_sealed(stage, ROUND_BYTES)?;
+            self.reporter.add_rows(chunks.iter().flatten().map(|chunk| chunk.rows.num_rows() as u64).sum());
+            if end {
+                return Ok(chunks);
+            }
+            self.run_stage(stage, tick, Feed::Chunks(chunks), false)?;
+        }
+    }
+
+    /// Runs a stage for all partitions; gives what it left, by partition.
+    fn run_stage(
+        &mut self,
+        stage: usize,
+        time: Timestamp,
+        feed: Feed,
+        finish: bool,
+    ) -> Result<Vec<(u32, Left)>, RunError> {
+        let tasks = self.tasks[stage].iter_mut().map(|task| task.take().expect("no task is with a worker now"));
+        let mut jobs: Vec<Job> = tasks.map(|task| Job::new(task, time, finish)).collect();
+        feed.give(&mut jobs);
+        let mut left = Vec::new();
+        let mut failed = None;
+        for (partition, job) in (0u32..).zip(self.pool.run(jobs)) {
+            if let (None, Some(failure)) = (&failed, job.failure) {
+                failed =
+                    Some(RunError::Operator { stream: failure.stream, partition, batch: time, cause: failure.cause });
+            }
+            left.extend(job.left.into_iter().map(|left| (partition, left)));
+            self.tasks[stage][partition as usize] = Some(job.task);
+        }
+        failed.map_or(Ok(left), Err)
+    }
+}
+
+/// Rows for the partitions of a stage.
+enum Feed {
+    /// By partition.
+    Chunks(Vec<Vec<tidemill_model::ports::Chunk>>),
+    /// For each partition what was left for it.
+    Rows(HashMap<u32, Vec<tidemill_model::columns::RowsBuffer>>),
+}
+
+impl Feed {
+    fn give(self, jobs: &mut [Job]) {
+        match self {
+            Feed::Chunks(chunks) => jobs.iter_mut().zip(chunks).for_each(|(job, chunks)| job.chunks = chunks),
+            Feed::Rows(mut rows) => {
+                for (partition, job) in (0u32..).zip(jobs) {
+                    job.rows = rows.remove(&partition).unwrap_or_default();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A stage for one partition: its steps, and rows on their way through them.
+
+use tidemill_model::{
+    columns::{Rows, RowsBuffer, columns_of, compact},
+    ports::Chunk,
+    schema::Schema,
+};
+use tidemill_plan::stages::{ExchangeId, Stage, StepKind};
+
+use crate::{
+    failure::Cause,
+    operators::{Batch, Operator, Out, Rejections},
+};
+
+/// The steps of a stage for one partition. Used batch after batch.
+pub(crate) struct Task {
+    pub(crate) batch: Batch,
+    input: Schema,
+    steps: Vec<Step>,
+    begun: bool,
+}
+
+struct Step {
+    name: String,
+    kind: StepKind,
+    operator: Box<dyn Operator>,
+    children: Vec<usize>,
+}
+
+/// What a step failed with, and whose it is.
+#[derive(Debug)]
+pub(crate) struct TaskFailure {
+    pub(crate) stream: String,
+    pub(crate) cause: Cause,
+}
+
+/// Rows that a task leaves.
+pub(crate) enum Left {
+    /// For a partition of another stage.
+    Exchange(ExchangeId, u32, RowsBuffer),
+    /// For the sink of an output.
+    Output(usize, RowsBuffer),
+}
+
+impl Task {
+    /// `operators` are those of the stage's steps, each with the name of its stream or output.
+    pub(crate) fn new(
+        shape: &Stage,
+        input: &Schema,
+        batch: Batch,
+        operators: Vec<(String, Box<dyn Operator>)>,
+    ) -> Task {
+        let steps = shape.steps.iter().zip(operators);
+        let steps = steps
+            .map(|(step, (name, operator))| Step { name, kind: step.kind, operator, children: step.children.clone() })
+            .collect();
+        Task { batch, input: input.clone(), steps, begun: false }
+    }
+
+    /// A new batch, unless this one has begun already.
+    pub(crate) fn begin(&mut self, time: tidemill_model::time::Timestamp) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.batch.time = time;
+            self.batch.rejections = Rejections::default();
+            for step in &mut self.steps {
+                step.operator.begin(&self.batch);
+            }
+        }
+    }
+
+    /// Pushes a source's chunk.
+    pub(crate) fn push_chunk(&mut self, chunk: &Chunk) -> Result<(), TaskFailure> {
+        let rows = compact(&chunk.rows);
+        let columns = columns_of(&rows);
+        let schema = self.input.clone();
+        self.push(&Rows { schema: &schema, len: rows.num_rows(), columns: &columns })
+    }
+
+    /// Pushes what another stage left.
+    pub(crate) fn push_rows(&mut self, rows: &RowsBuffer) -> Result<(), TaskFailure> {
+        self.push(&rows.with_columns(&rows.columns()))
+    }
+
+    fn push(&mut self, rows: &Rows<'_>) -> Result<(), TaskFailure> {
+        if rows.len == 0 {
+            return Ok(());
+        }
+        let mut failed = None;
+        let pushed = push_to(&mut self.steps, 0, 0, &mut self.batch, rows, &mut failed);
+        self.named(pushed, failed)
+    }
+
+    /// Ends the batch: every step gives what it still has.
+    pub(crate) fn finish(&mut self) -> Result<(), TaskFailure> {
+        for index in 0..self.steps.len() {
+            let mut failed = None;
+            let (before, behind) = self.steps.split_at_mut(index + 1);
+            let step = &mut before[index];
+            let mut children =
+                Children { steps: behind, first: index + 1, children: &step.children, failed: &mut failed };
+            let finished = step.operator.finish(&mut self.batch, &mut children);
+            self.named(finished, failed.or(Some(index)))?;
+        }
+        Ok(())
+    }
+
+    /// What the batch left, for other stages and for sinks; the next batch can begin.
+    pub(crate) fn leave(&mut self) -> Vec<Left> {
+        self.begun = false;
+        let mut left = Vec::new();
+        for step in &mut self.steps {
+            for (to, rows) in step.operator.leave() {
+                match step.kind {
+                    StepKind::Combine(_, exchange)
+                    | StepKind::Scatter(_, exchange)
+                    | StepKind::Gather(exchange)
+                    | StepKind::Collect { exchange, .. } => left.push(Left::Exchange(exchange, to, rows)),
+                    StepKind::Output(output) => left.push(Left::Output(output, rows)),
+                    _ => {}
+                }
+            }
+        }
+        left
+    }
+
+    /// The batch is done for good.
+    pub(crate) fn commit(&mut self) {
+        self.steps.iter_mut().for_each(|step| step.operator.commit());
+    }
+
+    fn named(&self, result: Result<(), Cause>, failed: Option<usize>) -> Result<(), TaskFailure> {
+        result.map_err(|cause| {
+            let step = failed.and_then(|failed| self.steps.get(failed));
+            TaskFailure { stream: step.map_or_else(String::new, |step| step.name.clone()), cause }
+        })
+    }
+}
+
+/// Pushes rows to step `index`; `steps` begin with step `first`. The first step that fails is noted.
+fn push_to(
+    steps: &mut [Step],
+    first: usize,
+    index: usize,
+    batch: &mut Batch,
+    rows: &Rows<'_>,
+    failed: &mut Option<usize>,
+) -> Result<(), Cause> {
+    let (before, behind) = steps.split_at_mut(index + 1 - first);
+    let step = &mut before[index - first];
+    let mut children = Children { steps: behind, first: index + 1, children: &step.children, failed };
+    let pushed = step.operator.push(batch, rows, &mut children);
+    if pushed.is_err() && failed.is_none() {
+        *failed = Some(index);
+    }
+    pushed
+}
+
+/// The children of a step, all of them behind it.
+struct Children<'a> {
+    steps: &'a mut [Step],
+    first: usize,
+    children: &'a [usize],
+    failed: &'a mut Option<usize>,
+}
+
+impl Out for Children<'_> {
+    fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>) -> Result<(), Cause> {
+        for &child in self.children {
+            push_to(self.steps, self.first, child, batch, rows, self.failed)?;
+        }
+        Ok(())
+    }
+}
