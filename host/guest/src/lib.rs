@@ -1,1 +1,40 @@
-//! tidemill-guest
+//! Runs plugins: Wasm components that export `tidemill:plugin/operators@0.1.0`. The only crate that knows wasmtime.
+//!
+//! A [`Runtime`] loads a [`Plugin`], a plugin opens an [`Instance`] for each place of a pipeline, and an instance is
+//! called with rows and lets a closure look at what came back, in the guest's memory, without a copy.
+//!
+//! It is not a place for policy: a call that fails ends in a [`Verdict`], and what becomes of the batch is decided by the
+//! engine. It does not know pipelines, streams or state.
+//!
+//! Limits: every number is in [`tidemill_model::limits`]. A guest that goes beyond one, or returns what is not what it
+//! promised, fails its call; it cannot hurt the host or another guest. It reaches nothing but `log` and `count`. Compiling
+//! is not bounded in time, only by the component's size.
+#![deny(unsafe_code)]
+
+mod answer;
+mod boundary;
+#[cfg(feature = "build")]
+pub mod build;
+mod cache;
+mod call;
+mod component;
+mod describe;
+mod error;
+mod host;
+mod instance;
+mod log;
+mod plugin;
+mod runtime;
+mod validate;
+mod verdict;
+
+pub use answer::{Changes, Mapped, Origins, UpdateCall};
+pub use boundary::wire::Rejection;
+pub use component::encode_component;
+pub use error::LoadError;
+pub use instance::Instance;
+pub use log::{LogLevel, LogLine, LogSink, TracingLog};
+pub use plugin::Plugin;
+pub use runtime::{Runtime, RuntimeSettings};
+pub use validate::{RawColumn, Scratch, check_batch};
+pub use verdict::Verdict;

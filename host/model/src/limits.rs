@@ -32,6 +32,30 @@ pub struct Limits {
 /// The stack of a call in bytes; the same for every guest, because it is a setting of the compiler.
 pub const STACK_BYTES: usize = 512 << 10;
 
+/// Bytes of a description, and of the signature that `open` answers with.
+pub const DESCRIPTION_BYTES: usize = 4 << 20;
+
+/// Bytes of a plugin's, a function's, a field's or a counter's name.
+pub const NAME_BYTES: usize = 128;
+
+/// Bytes of a function's documentation.
+pub const DOC_BYTES: usize = 16 << 10;
+
+/// Bytes of a type expression.
+pub const TYPE_BYTES: usize = 4 << 10;
+
+/// Fields of a schema.
+pub const FIELDS: usize = 1_000;
+
+/// Side inputs of a function.
+pub const SHARED: usize = 64;
+
+/// Bytes of the reason of a rejection or a failure; the rest is cut off.
+pub const REASON_BYTES: usize = 1 << 10;
+
+/// Fuel that one call of the host's `log` or `count` costs, because it takes about as long as so many instructions.
+pub const HOST_CALL_FUEL: u64 = 1_000;
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {

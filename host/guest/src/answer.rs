@@ -1,0 +1,249 @@
+//! What calls answer, checked, in the guest's memory: it is there only while the consumer looks at it.
+
+use tidemill_model::{
+    columns::{Column, Rows},
+    limits::{Limits, REASON_BYTES},
+    schema::Schema,
+};
+
+use crate::{
+    boundary::{
+        Span,
+        wire::{BatchOut, ChangesOut, MappedOut, OriginsOut, Rejection},
+    },
+    log::one_line,
+    validate::{RawColumn, Scratch, all_below, check_batch, numbers},
+    verdict::Verdict,
+};
+
+/// What a map or output function made of the rows of a chunk.
+#[derive(Clone, Copy, Debug)]
+pub struct Mapped<'a> {
+    /// Rows of the signature's output.
+    pub rows: Rows<'a>,
+    /// Where they came from.
+    pub origins: Origins<'a>,
+    /// Input rows that the function will not take.
+    pub rejected: &'a [Rejection],
+}
+
+/// Where output rows came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origins<'a> {
+    /// Row i from input row i; there are as many as input rows.
+    Same,
+    /// For each output row its input row.
+    Rows(&'a [u32]),
+    /// From several input rows, or none.
+    Many,
+}
+
+/// What update-states is given: one group a key.
+#[derive(Clone, Copy, Debug)]
+pub struct UpdateCall<'a> {
+    /// One row a group: its key.
+    pub keys: Rows<'a>,
+    /// New rows, a group's in a run.
+    pub rows: Rows<'a>,
+    /// For each group where its run ends.
+    pub ends: &'a [u32],
+    /// One row a group: its state, read only where there is one.
+    pub states: Rows<'a>,
+    /// For each group 1 where it has a state, else 0.
+    pub present: &'a [u8],
+    /// For each group why it is called: a sum of 1 new rows, 2 its time has come, 4 it has been idle for too long.
+    pub causes: &'a [u8],
+}
+
+/// What update-states made of the groups.
+#[derive(Clone, Copy, Debug)]
+pub struct Changes<'a> {
+    /// For each group: 0 keep the state, 1 put the row of `states`, 2 delete it.
+    pub actions: &'a [u8],
+    /// One row a group of the signature's state, read only where the action is 1.
+    pub states: Rows<'a>,
+    /// Rows of the signature's output; none where it has no fields.
+    pub emitted: Rows<'a>,
+    /// For each emitted row its group; `None`: row i belongs to group i, and there are no more rows than groups.
+    pub emitted_groups: Option<&'a [u32]>,
+    /// For each group when to call it again, the smallest integer for never; `None`: never for any.
+    pub wake_at: Option<&'a [i64]>,
+    /// Rows of the call's `rows` that the function will not take.
+    pub rejected: &'a [Rejection],
+}
+
+/// Room for the parts of one answer that are misaligned.
+#[derive(Debug, Default)]
+pub(crate) struct Scratches {
+    first: Scratch,
+    second: Scratch,
+    groups: Scratch,
+    times: Scratch,
+}
+
+/// Checks an answer of map-rows or output-rows to `input_rows` rows.
+pub(crate) fn check_mapped(
+    answer: &mut MappedOut,
+    memory: &[u8],
+    schema: &Schema,
+    input_rows: usize,
+    limits: &Limits,
+    scratch: &mut Scratches,
+    consume: &mut dyn FnMut(Mapped<'_>),
+) -> Result<(), Verdict> {
+    check_rejections(&mut answer.rejected, input_rows, limits)?;
+    let columns = check_columns(&answer.rows, memory, schema, limits, &mut scratch.first)?;
+    let len = answer.rows.rows as usize;
+    let fault = |what| Verdict::OriginsOutOfRange { what, rows: len, input_rows };
+    let origins = match &answer.origins {
+        OriginsOut::Same if len == input_rows => Origins::Same,
+        OriginsOut::Same => return Err(fault("`same` with another number of rows")),
+        OriginsOut::Many => Origins::Many,
+        OriginsOut::Rows(rows) => match numbers::<u32>(rows.of(memory), &mut scratch.groups) {
+            Some(rows) if rows.len() != len => return Err(fault("not one for each row")),
+            Some(rows) if !all_below(rows, input_rows) => return Err(fault("a row that was not given")),
+            Some(rows) => Origins::Rows(rows),
+            None => return Err(fault("not a whole number of numbers")),
+        },
+    };
+    let rows = Rows { schema, len, columns: &columns };
+    consume(Mapped { rows, origins, rejected: &answer.rejected });
+    Ok(())
+}
+
+/// Checks an answer of reduce-groups that has a row a group.
+pub(crate) fn check_reduced(
+    answer: &BatchOut,
+    memory: &[u8],
+    schema: &Schema,
+    groups: usize,
+    limits: &Limits,
+    scratch: &mut Scratches,
+    consume: &mut dyn FnMut(Rows<'_>),
+) -> Result<(), Verdict> {
+    let got = answer.rows as usize;
+    if got != groups {
+        return Err(Verdict::WrongGroups { expected: groups, got });
+    }
+    let columns = check_columns(answer, memory, schema, limits, &mut scratch.first)?;
+    consume(Rows { schema, len: groups, columns: &columns });
+    Ok(())
+}
+
+/// Checks an answer of reduce-groups to a chunk after which others come.
+pub(crate) fn check_nothing(answer: &BatchOut) -> Result<(), Verdict> {
+    let (rows, columns) = (answer.rows as usize, answer.columns.len());
+    if rows == 0 && columns == 0 { Ok(()) } else { Err(Verdict::RowsBeforeLast { rows, columns }) }
+}
+
+/// Checks an answer of update-states to a call with `groups` groups and `input_rows` rows.
+#[expect(clippy::too_many_arguments, reason = "two schemas and two counts, each used once")]
+pub(crate) fn check_changes(
+    answer: &mut ChangesOut,
+    memory: &[u8],
+    (state, output): (&Schema, &Schema),
+    groups: usize,
+    input_rows: usize,
+    limits: &Limits,
+    scratch: &mut Scratches,
+    consume: &mut dyn FnMut(Changes<'_>),
+) -> Result<(), Verdict> {
+    check_rejections(&mut answer.rejected, input_rows, limits)?;
+    let actions = check_actions(answer.actions.of(memory), groups)?;
+    if answer.states.rows as usize != groups {
+        return Err(Verdict::WrongGroups { expected: groups, got: answer.states.rows as usize });
+    }
+    let states = check_columns(&answer.states, memory, state, limits, &mut scratch.first)?;
+    let emitted = check_columns(&answer.emitted, memory, output, limits, &mut scratch.second)?;
+    let rows = answer.emitted.rows as usize;
+    let emitted_groups =
+        check_emitted_groups(answer.emitted_groups.as_ref(), memory, (rows, groups), output, &mut scratch.groups)?;
+    let wake_at = match &answer.wake_at {
+        None => None,
+        Some(times) => Some(check_wake_times(times.of(memory), groups, &mut scratch.times)?),
+    };
+    consume(Changes {
+        actions,
+        states: Rows { schema: state, len: groups, columns: &states },
+        emitted: Rows { schema: output, len: rows, columns: &emitted },
+        emitted_groups,
+        wake_at,
+        rejected: &answer.rejected,
+    });
+    Ok(())
+}
+
+fn check_columns<'a>(
+    batch: &BatchOut,
+    memory: &'a [u8],
+    schema: &'a Schema,
+    limits: &Limits,
+    scratch: &'a mut Scratch,
+) -> Result<Vec<Column<'a>>, Verdict> {
+    let got = batch.rows as usize;
+    if got > limits.result_rows {
+        return Err(Verdict::TooManyRows { limit: limits.result_rows, got });
+    }
+    let raw: Vec<RawColumn<'_>> = batch
+        .columns
+        .iter()
+        .map(|column| RawColumn {
+            validity: column.validity.as_ref().map(|bits| bits.of(memory)),
+            offsets: column.offsets.of(memory),
+            values: column.values.of(memory),
+        })
+        .collect();
+    check_batch(schema, got, &raw, scratch)
+}
+
+fn check_rejections(rejected: &mut [Rejection], input_rows: usize, limits: &Limits) -> Result<(), Verdict> {
+    if rejected.len() > limits.rejections {
+        return Err(Verdict::TooManyRejections { limit: limits.rejections, got: rejected.len() });
+    }
+    for rejection in rejected {
+        if rejection.row as usize >= input_rows {
+            return Err(Verdict::RejectionOutOfRange { row: rejection.row, input_rows });
+        }
+        rejection.reason = one_line(std::mem::take(&mut rejection.reason), REASON_BYTES);
+    }
+    Ok(())
+}
+
+fn check_actions(actions: &[u8], groups: usize) -> Result<&[u8], Verdict> {
+    let fault = |what| Verdict::WrongActions { what, got: actions.len(), groups };
+    if actions.len() != groups {
+        return Err(fault("not one for each group"));
+    }
+    let largest = actions.iter().fold(0, |largest, &action| action.max(largest));
+    if largest > 2 { Err(fault("one is none of 0, 1 and 2")) } else { Ok(actions) }
+}
+
+fn check_emitted_groups<'a>(
+    told: Option<&Span>,
+    memory: &'a [u8],
+    (rows, groups): (usize, usize),
+    output: &Schema,
+    scratch: &'a mut Scratch,
+) -> Result<Option<&'a [u32]>, Verdict> {
+    let fault = |what| Verdict::EmittedOutOfRange { what, rows, groups };
+    if output.is_empty() && rows > 0 {
+        return Err(fault("rows from a function whose output has no fields"));
+    }
+    let Some(told) = told else {
+        return if rows <= groups { Ok(None) } else { Err(fault("more rows than groups")) };
+    };
+    match numbers::<u32>(told.of(memory), scratch) {
+        Some(told) if told.len() != rows => Err(fault("not one for each row")),
+        Some(told) if !all_below(told, groups) => Err(fault("a group that was not given")),
+        Some(told) => Ok(Some(told)),
+        None => Err(fault("not a whole number of numbers")),
+    }
+}
+
+fn check_wake_times<'a>(bytes: &'a [u8], groups: usize, scratch: &'a mut Scratch) -> Result<&'a [i64], Verdict> {
+    let expected = groups.saturating_mul(8);
+    match numbers::<i64>(bytes, scratch) {
+        Some(times) if bytes.len() == expected => Ok(times),
+        _ => Err(Verdict::WrongWakeTimes { expected, got: bytes.len() }),
+    }
+}

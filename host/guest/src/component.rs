@@ -1,0 +1,42 @@
+//! Component files: what a file is, and how a core module becomes a component.
+
+use wit_component::ComponentEncoder;
+
+use crate::error::LoadError;
+
+/// A component of a core module that was compiled for wasm32-unknown-unknown with bindings of the WIT package, checked
+/// to be valid.
+pub fn encode_component(module: &[u8]) -> Result<Vec<u8>, LoadError> {
+    // The library below reads what comes before it looks whether it is Wasm at all.
+    if let Some(what) = not_wasm(module) {
+        return Err(LoadError::Encode { reason: what.to_owned() });
+    }
+    let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
+    encode().map_err(|error| LoadError::Encode { reason: format!("{error:#}") })
+}
+
+/// What the file is if it cannot be a component, in words for a person; `None` if its beginning is a component's.
+pub(crate) fn not_a_component(bytes: &[u8]) -> Option<&'static str> {
+    if let Some(what) = not_wasm(bytes) {
+        return Some(what);
+    }
+    match bytes[4..8] {
+        [0x0d, 0, 1, 0] => None,
+        [1, 0, 0, 0] => Some("it is a core module: make a component of it with `tidemill build`"),
+        _ => Some("it is Wasm of an unknown version: build it with `tidemill build`"),
+    }
+}
+
+fn not_wasm(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.is_empty() {
+        return Some("the file is empty");
+    }
+    let begins_well = bytes.starts_with(b"\0asm");
+    if begins_well {
+        return (bytes.len() < 8).then_some("the file ends in the middle of its first line");
+    }
+    if bytes.starts_with(b"(") {
+        return Some("it is Wasm text: a plugin is a binary, which `tidemill build` makes");
+    }
+    Some("the file is no Wasm at all: name the .wasm file that `tidemill build` made")
+}

@@ -1,0 +1,97 @@
+//! Why a runtime cannot start, or a plugin cannot be loaded.
+
+use crate::verdict::Verdict;
+
+/// Why a runtime cannot start, or a plugin cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The machine does not give the runtime what it needs, or the settings ask for too much.
+    #[error(
+        "cannot start the Wasm runtime (instances_max={instances_max}, memory_bytes_max={memory_bytes_max}): {reason}"
+    )]
+    Runtime {
+        /// Of the settings.
+        instances_max: u32,
+        /// Of the settings.
+        memory_bytes_max: usize,
+        /// wasmtime's words.
+        reason: String,
+    },
+    /// A limit that is larger than this host gives to anybody.
+    #[error("plugin `{plugin}` may not have the limit {limit}={got}: this host gives at most {max}")]
+    Limit {
+        /// The plugin.
+        plugin: String,
+        /// Which limit.
+        limit: &'static str,
+        /// What was asked for.
+        got: u64,
+        /// What there is.
+        max: u64,
+    },
+    /// More bytes than a component may have.
+    #[error("plugin `{plugin}` is too large a component: limit={limit} bytes, got={got}")]
+    TooLarge {
+        /// The plugin.
+        plugin: String,
+        /// In bytes.
+        limit: usize,
+        /// Its bytes.
+        got: usize,
+    },
+    /// Not a component.
+    #[error("plugin `{plugin}` is no Wasm component: {what}")]
+    NotComponent {
+        /// The plugin.
+        plugin: String,
+        /// What it is, and what to do.
+        what: String,
+    },
+    /// A component that asks for more than plugins get.
+    #[error(
+        "plugin `{plugin}` imports {}, but a plugin gets only `tidemill:plugin/host@0.1.0` (log and count): \
+         build it with `tidemill build`, for wasm32-unknown-unknown, without WASI",
+        .imports.join(", ")
+    )]
+    Imports {
+        /// The plugin.
+        plugin: String,
+        /// The imports that are not granted.
+        imports: Vec<String>,
+    },
+    /// A component that is no plugin, or one of another version of the WIT package.
+    #[error(
+        "plugin `{plugin}` does not export `tidemill:plugin/operators@0.1.0` as the package says: {what}; \
+         build it against wit/tidemill-0.1.0"
+    )]
+    Exports {
+        /// The plugin.
+        plugin: String,
+        /// What is missing or different.
+        what: String,
+    },
+    /// The plugin could not describe itself.
+    #[error("plugin `{plugin}` cannot describe itself")]
+    Describe {
+        /// The plugin.
+        plugin: String,
+        /// Why.
+        #[source]
+        verdict: Verdict,
+    },
+    /// A description that cannot be.
+    #[error("plugin `{plugin}` describes itself wrongly: {what}")]
+    Description {
+        /// The plugin.
+        plugin: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// A core module that cannot become a component.
+    #[error("cannot make a component of the module: {reason}")]
+    Encode {
+        /// What is wrong.
+        reason: String,
+    },
+}

@@ -1,0 +1,176 @@
+//! An instance: one function of a plugin, opened for one place in one pipeline.
+
+use std::sync::Arc;
+
+use tidemill_model::{
+    columns::Rows,
+    function::{CallContext, Phase, Signature},
+    limits::{Limits, REASON_BYTES},
+};
+
+use crate::{
+    answer::{Changes, Mapped, Scratches, UpdateCall, check_changes, check_mapped, check_nothing, check_reduced},
+    boundary::{
+        Entry,
+        wire::{BatchIn, ColumnIn, FailureOut, MapRows, OutputRows, ReduceGroups, UpdateStates},
+    },
+    call::Live,
+    log::one_line,
+    verdict::Verdict,
+};
+
+/// The entry points of an instance.
+#[derive(Clone, Copy)]
+pub(crate) struct Entries {
+    pub(crate) map_rows: Entry<MapRows>,
+    pub(crate) reduce_groups: Entry<ReduceGroups>,
+    pub(crate) update_states: Entry<UpdateStates>,
+    pub(crate) output_rows: Entry<OutputRows>,
+}
+
+/// One function of a plugin, opened. A cache: it can be dropped at any time between batches, and a new one opened.
+///
+/// After a call has failed the instance is gone and every further call is refused with [`Verdict::Poisoned`]. The
+/// consumer of an answer may call other instances. If a call fails, what its consumer has been given must not be used:
+/// a guest can fail after it was seen, too, while it frees what it returned.
+pub struct Instance {
+    live: Live,
+    entries: Entries,
+    signature: Signature,
+    limits: Arc<Limits>,
+    scratch: Scratches,
+    /// Rows that a function with state over chunks has been given since chunk 0: its last call may have to look at all
+    /// of them again, so it gets fuel for them.
+    rows_so_far: usize,
+}
+
+impl Instance {
+    pub(crate) fn new(live: Live, entries: Entries, signature: Signature, limits: Arc<Limits>) -> Instance {
+        Instance { live, entries, signature, limits, scratch: Scratches::default(), rows_so_far: 0 }
+    }
+
+    /// The function's signature as `open` has settled it.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// What the function counted since the last time, by name. Nothing once it has failed.
+    pub fn take_counters(&mut self) -> Vec<(String, u64)> {
+        self.live.take_counters()
+    }
+
+    /// Calls a map function with the rows of one chunk.
+    pub fn map_rows(
+        &mut self,
+        context: &CallContext,
+        rows: &Rows<'_>,
+        consume: &mut dyn FnMut(Mapped<'_>),
+    ) -> Result<(), Verdict> {
+        let fuel_rows = if self.signature.whole_partition { self.with_earlier(context, rows.len) } else { rows.len };
+        let columns = ColumnIn::all(rows);
+        let batch = batch(rows.len, &columns)?;
+        let Instance { live, entries, signature, limits, scratch, .. } = self;
+        live.call(entries.map_rows, fuel_rows, (context.into(), batch), &mut |answer, memory| {
+            let answer = answer.as_mut().map_err(failure)?;
+            check_mapped(answer, memory, &signature.output, rows.len, limits, scratch, consume)
+        })
+    }
+
+    /// Calls an output function with the rows of one chunk.
+    pub fn output_rows(
+        &mut self,
+        context: &CallContext,
+        rows: &Rows<'_>,
+        consume: &mut dyn FnMut(Mapped<'_>),
+    ) -> Result<(), Verdict> {
+        let columns = ColumnIn::all(rows);
+        let batch = batch(rows.len, &columns)?;
+        let Instance { live, entries, signature, limits, scratch, .. } = self;
+        live.call(entries.output_rows, rows.len, (context.into(), batch), &mut |answer, memory| {
+            let answer = answer.as_mut().map_err(failure)?;
+            check_mapped(answer, memory, &signature.output, rows.len, limits, scratch, consume)
+        })
+    }
+
+    /// Calls one phase of a reduce. `rows` are input rows for combine, else state rows; row i is of group `groups[i]`,
+    /// below `count`. `consume` sees one row a group: states after combine, merge and subtract, output rows after
+    /// finish. In combine and merge that is after the last chunk alone; it is not called for the others.
+    pub fn reduce_groups(
+        &mut self,
+        context: &CallContext,
+        phase: Phase,
+        rows: &Rows<'_>,
+        groups: &[u32],
+        count: usize,
+        consume: &mut dyn FnMut(Rows<'_>),
+    ) -> Result<(), Verdict> {
+        debug_assert_eq!(rows.len, groups.len(), "every row has a group");
+        let streams = matches!(phase, Phase::Combine | Phase::Merge);
+        // The last chunk may have few rows, and returns all groups.
+        let fuel_rows = rows.len.saturating_add(if context.last || !streams { count } else { 0 });
+        let columns = ColumnIn::all(rows);
+        let count_in = u32::try_from(count).map_err(|_| Verdict::TooManyInputRows { rows: count })?;
+        let params = (
+            context.into(),
+            phase.into(),
+            batch(rows.len, &columns)?,
+            bytemuck::cast_slice::<u32, u8>(groups),
+            count_in,
+        );
+        let Instance { live, entries, signature, limits, scratch, .. } = self;
+        let schema = if phase == Phase::Finish { &signature.output } else { &signature.state };
+        live.call(entries.reduce_groups, fuel_rows, params, &mut |answer, memory| {
+            let answer = answer.as_mut().map_err(failure)?;
+            if streams && !context.last {
+                return check_nothing(answer);
+            }
+            check_reduced(answer, memory, schema, count, limits, scratch, consume)
+        })
+    }
+
+    /// Calls an update-state function with some groups.
+    pub fn update_states(
+        &mut self,
+        context: &CallContext,
+        call: &UpdateCall<'_>,
+        consume: &mut dyn FnMut(Changes<'_>),
+    ) -> Result<(), Verdict> {
+        let (groups, input_rows) = (call.keys.len, call.rows.len);
+        debug_assert!(
+            [call.ends.len(), call.states.len, call.present.len(), call.causes.len()].iter().all(|&len| len == groups),
+            "one of each for each group"
+        );
+        let [keys, rows, states] = [&call.keys, &call.rows, &call.states].map(ColumnIn::all);
+        let params = (
+            context.into(),
+            batch(groups, &keys)?,
+            batch(input_rows, &rows)?,
+            bytemuck::cast_slice::<u32, u8>(call.ends),
+            batch(groups, &states)?,
+            call.present,
+            call.causes,
+        );
+        let Instance { live, entries, signature, limits, scratch, .. } = self;
+        let schemas = (&signature.state, &signature.output);
+        live.call(entries.update_states, groups.saturating_add(input_rows), params, &mut |answer, memory| {
+            let answer = answer.as_mut().map_err(failure)?;
+            check_changes(answer, memory, schemas, groups, input_rows, limits, scratch, consume)
+        })
+    }
+
+    fn with_earlier(&mut self, context: &CallContext, rows: usize) -> usize {
+        if context.chunk == 0 {
+            self.rows_so_far = 0;
+        }
+        self.rows_so_far = self.rows_so_far.saturating_add(rows);
+        self.rows_so_far
+    }
+}
+
+fn batch<'a>(rows: usize, columns: &'a [ColumnIn<'a>]) -> Result<BatchIn<'a>, Verdict> {
+    BatchIn::new(rows, columns).ok_or(Verdict::TooManyInputRows { rows })
+}
+
+fn failure(told: &mut FailureOut) -> Verdict {
+    Verdict::Failure { reason: one_line(std::mem::take(&mut told.reason), REASON_BYTES), retryable: told.retryable }
+}

@@ -1,0 +1,110 @@
+//! How a guest's log lines reach the operator.
+
+use std::fmt;
+
+use wasmtime::component::{ComponentType, Lift};
+
+/// How grave a line is.
+#[derive(ComponentType, Lift, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[component(enum)]
+#[repr(u8)]
+pub enum LogLevel {
+    /// The finest.
+    #[component(name = "trace")]
+    Trace,
+    /// For the author.
+    #[component(name = "debug")]
+    Debug,
+    /// For the operator.
+    #[component(name = "info")]
+    Info,
+    /// Something is odd.
+    #[component(name = "warn")]
+    Warn,
+    /// Something is wrong.
+    #[component(name = "error")]
+    Error,
+}
+
+/// A line that a guest logged, or a note of this crate's about lines that were dropped.
+#[derive(Clone, Copy, Debug)]
+pub struct LogLine<'a> {
+    /// The plugin's name in the pipeline.
+    pub plugin: &'a str,
+    /// The function's name; empty while the plugin describes itself.
+    pub function: &'a str,
+    /// How grave it is.
+    pub level: LogLevel,
+    /// One line: no control characters, no longer than the limits say.
+    pub message: &'a str,
+}
+
+/// Takes the lines of guests. Called on the thread of the call, in the middle of it: it must be quick.
+pub trait LogSink: Send + Sync {
+    /// Takes one line.
+    fn line(&self, line: LogLine<'_>);
+}
+
+/// Makes each line an event of `tracing`, with the target `guest`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TracingLog;
+
+impl LogSink for TracingLog {
+    fn line(&self, line: LogLine<'_>) {
+        let LogLine { plugin, function, level, message } = line;
+        match level {
+            LogLevel::Trace => tracing::trace!(target: "guest", plugin, function, "{message}"),
+            LogLevel::Debug => tracing::debug!(target: "guest", plugin, function, "{message}"),
+            LogLevel::Info => tracing::info!(target: "guest", plugin, function, "{message}"),
+            LogLevel::Warn => tracing::warn!(target: "guest", plugin, function, "{message}"),
+            LogLevel::Error => tracing::error!(target: "guest", plugin, function, "{message}"),
+        }
+    }
+}
+
+/// `text` as one line of at most `bytes` bytes: cut at a character, control characters written as escapes.
+pub(crate) fn one_line(mut text: String, bytes: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes));
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if line.len() >= bytes {
+            break;
+        }
+        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LogLevel::Trace => "trace",
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_and_cleaned() {
+        for (text, bytes, expect) in [
+            ("plain", 10, "plain"),
+            ("plain", 3, "pla"),
+            ("aé", 2, "a"),
+            ("a\nb", 10, "a\\nb"),
+            ("\u{1b}[31m", 20, "\\u{1b}[31m"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(one_line(text.to_owned(), bytes), expect, "{text:?} {bytes}");
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! A plugin: a component that has been compiled, checked and asked what it does.
+
+use std::{fmt, sync::Arc};
+
+use tidemill_model::{
+    function::{Binding, Description, Signature},
+    limits::{DESCRIPTION_BYTES, Limits, REASON_BYTES},
+    schema::Schema,
+};
+use wasmtime::{
+    Store,
+    component::{Component, InstancePre},
+};
+
+use crate::{
+    boundary::{
+        Entry, Export, Shape,
+        wire::{
+            Answer, BindingIn, Describe, FieldIn, MapRows, Open, OutputRows, ReduceGroups, SignatureOut, UpdateStates,
+        },
+    },
+    call::Live,
+    describe,
+    error::LoadError,
+    host::Host,
+    instance::{Entries, Instance},
+    log::{LogSink, TracingLog, one_line},
+    verdict::Verdict,
+};
+
+/// The interface that a plugin exports.
+pub(crate) const OPERATORS_INTERFACE: &str = "tidemill:plugin/operators@0.1.0";
+
+/// A plugin that is ready to be opened. Clones share its code.
+#[derive(Clone)]
+pub struct Plugin {
+    inner: Arc<Inner>,
+    sink: Arc<dyn LogSink>,
+}
+
+struct Inner {
+    name: Arc<str>,
+    digest: String,
+    imports: Vec<String>,
+    compiled: bool,
+    limits: Arc<Limits>,
+    description: Description,
+    component: InstancePre<Host>,
+    exports: Exports,
+}
+
+/// What a runtime knows of a component before the component says anything.
+pub(crate) struct Loaded {
+    pub(crate) name: Arc<str>,
+    pub(crate) digest: String,
+    pub(crate) imports: Vec<String>,
+    pub(crate) compiled: bool,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) component: InstancePre<Host>,
+}
+
+/// The exports that the host calls, their types checked.
+struct Exports {
+    describe: Export<Describe>,
+    open: Export<Open>,
+    map_rows: Export<MapRows>,
+    reduce_groups: Export<ReduceGroups>,
+    update_states: Export<UpdateStates>,
+    output_rows: Export<OutputRows>,
+}
+
+// === impl Plugin ===
+
+impl Plugin {
+    /// Checks the component's exports and asks it for its description, both in an instance of its own.
+    pub(crate) fn describe(loaded: Loaded) -> Result<Plugin, LoadError> {
+        let Loaded { name, digest, imports, compiled, limits, component } = loaded;
+        let sink: Arc<dyn LogSink> = Arc::new(TracingLog);
+        let plugin = name.to_string();
+        let asking = Arc::new(Limits { result_bytes: limits.result_bytes.min(DESCRIPTION_BYTES), ..(*limits).clone() });
+        let host = Host::new(name.clone(), String::new(), asking.clone(), sink.clone());
+        let mut wrong_export = None;
+        let started = Live::start(&component, host, &asking, |store, instance| {
+            let exports = Exports::check(component.component(), store, instance).inspect_err(|what| {
+                wrong_export = Some(what.clone());
+            });
+            let exports = exports.map_err(wasmtime::Error::msg)?;
+            let entry = exports.describe.enter(store, instance)?;
+            Ok((exports, entry))
+        });
+        if let Some(what) = wrong_export {
+            return Err(LoadError::Exports { plugin, what });
+        }
+        let failed = |verdict| LoadError::Describe { plugin: plugin.clone(), verdict };
+        let (mut live, (exports, entry)) = started.map_err(failed)?;
+        let mut described = Err("it said nothing".to_owned());
+        live.call(entry, 0, (), &mut |answer, _| {
+            described = describe::description(std::mem::take(answer), limits.functions);
+            Ok(())
+        })
+        .map_err(failed)?;
+        let description = described.map_err(|what| LoadError::Description { plugin: plugin.clone(), what })?;
+        let inner = Inner { name, digest, imports, compiled, limits, description, component, exports };
+        Ok(Plugin { inner: Arc::new(inner), sink })
+    }
+
+    /// The same plugin, whose log lines go to `sink`. Without it they become events of `tracing` (see [`TracingLog`]).
+    pub fn with_log(mut self, sink: Arc<dyn LogSink>) -> Plugin {
+        self.sink = sink;
+        self
+    }
+
+    /// What the pipeline calls it.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// What it says of itself.
+    pub fn description(&self) -> &Description {
+        &self.inner.description
+    }
+
+    /// What it may use.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// What it imports, all granted.
+    pub fn imports(&self) -> &[String] {
+        &self.inner.imports
+    }
+
+    /// The BLAKE3 hash of the component's bytes, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.inner.digest
+    }
+
+    /// Whether it had to be compiled; if not, its code came from the cache.
+    pub fn was_compiled(&self) -> bool {
+        self.inner.compiled
+    }
+
+    /// A new instance for one function at one place of a pipeline.
+    pub fn open(&self, binding: &Binding) -> Result<Instance, Verdict> {
+        let Inner { name, limits, description, component, exports, .. } = &*self.inner;
+        let functions = description.functions.len();
+        let described = description
+            .functions
+            .get(binding.function)
+            .ok_or(Verdict::NoSuchFunction { function: binding.function, functions })?;
+        let host = Host::new(name.clone(), described.name.clone(), limits.clone(), self.sink.clone());
+        let (mut live, (open, entries)) =
+            Live::start(component, host, limits, |store, instance| exports.enter(store, instance))?;
+        let signature = call_open(&mut live, open, described, binding)?;
+        Ok(Instance::new(live, entries, signature, limits.clone()))
+    }
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin").field("name", &self.inner.name).field("digest", &self.inner.digest).finish()
+    }
+}
+
+fn call_open(
+    live: &mut Live,
+    open: Entry<Open>,
+    described: &Signature,
+    binding: &Binding,
+) -> Result<Signature, Verdict> {
+    let (keys, input) = (Names::of(&binding.keys), Names::of(&binding.input));
+    let (keys, input) = (keys.lowered(), input.lowered());
+    let parameters: Vec<(&str, &str)> =
+        binding.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    // A description has no more functions than its limit, which is far below what 32 bits can say.
+    let function = u32::try_from(binding.function).unwrap_or(u32::MAX);
+    let params = BindingIn { function, keys: &keys, input: &input, parameters: &parameters };
+    let mut opened = Err(Verdict::Poisoned);
+    live.call(open, 0, (params,), &mut |answer, _| {
+        opened = opened_signature(std::mem::replace(answer, Ok(SignatureOut::default())), described, binding);
+        opened.as_ref().map(|_| ()).map_err(Verdict::clone)
+    })?;
+    opened
+}
+
+fn opened_signature(
+    answer: Answer<SignatureOut>,
+    described: &Signature,
+    binding: &Binding,
+) -> Result<Signature, Verdict> {
+    let told = answer.map_err(|failure| Verdict::OpenFailed {
+        reason: one_line(failure.reason, REASON_BYTES),
+        retryable: failure.retryable,
+    })?;
+    let wrong = |what| Verdict::WrongSignature { what };
+    let opened = describe::signature(told).map_err(wrong)?;
+    describe::check_opened(&opened, described, binding).map_err(wrong)?;
+    Ok(opened)
+}
+
+/// A schema's names and types as text.
+struct Names<'a>(Vec<(&'a str, String)>);
+
+impl<'a> Names<'a> {
+    fn of(schema: &'a Schema) -> Names<'a> {
+        Names(schema.fields().iter().map(|field| (field.name.as_str(), field.ty.to_string())).collect())
+    }
+
+    fn lowered(&self) -> Vec<FieldIn<'_>> {
+        self.0.iter().map(|(name, kind)| FieldIn { name, kind }).collect()
+    }
+}
+
+// === impl Exports ===
+
+impl Exports {
+    /// Finds the exports in an instance and checks their types, or says what is missing or different.
+    fn check(
+        component: &Component,
+        store: &mut Store<Host>,
+        instance: &wasmtime::component::Instance,
+    ) -> Result<Exports, String> {
+        let operators =
+            component.get_export_index(None, OPERATORS_INTERFACE).ok_or("there is no such interface".to_owned())?;
+        fn export<S: Shape>(
+            component: &Component,
+            operators: &wasmtime::component::ComponentExportIndex,
+            store: &mut Store<Host>,
+            instance: &wasmtime::component::Instance,
+        ) -> Result<Export<S>, String> {
+            let name = S::NAME;
+            let index = component.get_export_index(Some(operators), name).ok_or(format!("`{name}` is missing"))?;
+            Export::check(store, instance, index).map_err(|error| format!("`{name}`: {:#}", error))
+        }
+        Ok(Exports {
+            describe: export(component, &operators, store, instance)?,
+            open: export(component, &operators, store, instance)?,
+            map_rows: export(component, &operators, store, instance)?,
+            reduce_groups: export(component, &operators, store, instance)?,
+            update_states: export(component, &operators, store, instance)?,
+            output_rows: export(component, &operators, store, instance)?,
+        })
+    }
+
+    /// The entry points of another instance.
+    fn enter(
+        &self,
+        store: &mut Store<Host>,
+        instance: &wasmtime::component::Instance,
+    ) -> wasmtime::Result<(Entry<Open>, Entries)> {
+        let entries = Entries {
+            map_rows: self.map_rows.enter(store, instance)?,
+            reduce_groups: self.reduce_groups.enter(store, instance)?,
+            update_states: self.update_states.enter(store, instance)?,
+            output_rows: self.output_rows.enter(store, instance)?,
+        };
+        Ok((self.open.enter(store, instance)?, entries))
+    }
+}

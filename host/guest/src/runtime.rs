@@ -1,0 +1,183 @@
+//! The runtime: one compiler and one pool of instances for all plugins of the process.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tidemill_model::limits::{Limits, STACK_BYTES};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmFeatures,
+    component::{Component, Linker},
+};
+
+use crate::{
+    cache::Cache,
+    component::not_a_component,
+    error::LoadError,
+    host::{self, DATA_INTERFACE, HOST_INTERFACE, Host},
+    plugin::{Loaded, Plugin},
+};
+
+/// What a runtime may take of the machine.
+#[derive(Clone, Debug)]
+pub struct RuntimeSettings {
+    /// The folder for compiled code; `None`: every load compiles.
+    pub cache: Option<PathBuf>,
+    /// How many instances there may be at once. Each reserves 4 GiB of addresses, but memory only as it uses it.
+    pub instances_max: u32,
+    /// The most linear memory that any plugin's limits may allow.
+    pub memory_bytes_max: usize,
+    /// The largest table that any plugin's limits may allow, in elements.
+    pub table_elements_max: usize,
+}
+
+/// Compiles plugins and runs their instances. Clones share everything.
+#[derive(Clone)]
+pub struct Runtime {
+    engine: Engine,
+    linker: Arc<Linker<Host>>,
+    cache: Option<Cache>,
+    settings: RuntimeSettings,
+}
+
+impl Default for RuntimeSettings {
+    fn default() -> RuntimeSettings {
+        let most = Limits::host_max();
+        RuntimeSettings {
+            cache: None,
+            instances_max: 256,
+            memory_bytes_max: most.memory_bytes,
+            table_elements_max: most.table_elements,
+        }
+    }
+}
+
+impl Runtime {
+    /// A runtime. A cache folder that cannot be used is a warning in the log, not an error.
+    pub fn try_new(settings: &RuntimeSettings) -> Result<Runtime, LoadError> {
+        let make = || -> wasmtime::Result<(Engine, Linker<Host>)> {
+            let engine = Engine::new(&config(settings))?;
+            let mut linker = Linker::new(&engine);
+            host::link(&mut linker)?;
+            Ok((engine, linker))
+        };
+        let (engine, linker) = make().map_err(|error| LoadError::Runtime {
+            instances_max: settings.instances_max,
+            memory_bytes_max: settings.memory_bytes_max,
+            reason: format!("{error:#}"),
+        })?;
+        let cache = settings.cache.as_deref().and_then(Cache::open);
+        Ok(Runtime { engine, linker: Arc::new(linker), cache, settings: settings.clone() })
+    }
+
+    /// Loads a plugin: checks that `component` is one and imports nothing that is not granted, compiles it or takes its
+    /// code from the cache, and asks it what it does. `name` is what the pipeline calls it.
+    pub fn load(&self, name: &str, component: &[u8], limits: &Limits) -> Result<Plugin, LoadError> {
+        self.check_limits(name, limits)?;
+        if component.len() > limits.component_bytes {
+            let plugin = name.to_owned();
+            return Err(LoadError::TooLarge { plugin, limit: limits.component_bytes, got: component.len() });
+        }
+        if let Some(what) = not_a_component(component) {
+            return Err(LoadError::NotComponent { plugin: name.to_owned(), what: what.to_owned() });
+        }
+        let (compiled, was_compiled) = self.compiled(name, component)?;
+        let imports = self.granted_imports(name, &compiled)?;
+        let linked = self.linker.instantiate_pre(&compiled).map_err(|error| LoadError::Imports {
+            plugin: name.to_owned(),
+            imports: vec![format!("`{HOST_INTERFACE}` with other functions ({error:#})")],
+        })?;
+        Plugin::describe(Loaded {
+            name: name.into(),
+            digest: blake3::hash(component).to_hex().to_string(),
+            imports,
+            compiled: was_compiled,
+            limits: Arc::new(limits.clone()),
+            component: linked,
+        })
+    }
+
+    fn check_limits(&self, name: &str, limits: &Limits) -> Result<(), LoadError> {
+        let most = Limits::host_max();
+        let memory_max = most.memory_bytes.min(self.settings.memory_bytes_max);
+        let table_max = most.table_elements.min(self.settings.table_elements_max);
+        for (limit, got, max) in [
+            ("fuel_per_call", limits.fuel_per_call, most.fuel_per_call),
+            ("fuel_per_row", limits.fuel_per_row, most.fuel_per_row),
+            ("memory_bytes", limits.memory_bytes as u64, memory_max as u64),
+            ("table_elements", limits.table_elements as u64, table_max as u64),
+            ("result_bytes", limits.result_bytes as u64, most.result_bytes as u64),
+            ("result_rows", limits.result_rows as u64, most.result_rows as u64),
+            ("rejections", limits.rejections as u64, most.rejections as u64),
+            ("log_lines_per_call", limits.log_lines_per_call.into(), most.log_lines_per_call.into()),
+            ("log_line_bytes", limits.log_line_bytes as u64, most.log_line_bytes as u64),
+            ("counters", limits.counters as u64, most.counters as u64),
+            ("component_bytes", limits.component_bytes as u64, most.component_bytes as u64),
+            ("functions", limits.functions as u64, most.functions as u64),
+        ] {
+            if got > max {
+                return Err(LoadError::Limit { plugin: name.to_owned(), limit, got, max });
+            }
+        }
+        Ok(())
+    }
+
+    fn compiled(&self, name: &str, component: &[u8]) -> Result<(Component, bool), LoadError> {
+        if let Some(found) = self.cache.as_ref().and_then(|cache| cache.read(&self.engine, component)) {
+            return Ok((found, false));
+        }
+        let compiled = Component::from_binary(&self.engine, component).map_err(|error| LoadError::NotComponent {
+            plugin: name.to_owned(),
+            what: format!("it cannot be compiled ({error:#}): build it again"),
+        })?;
+        if let Some(cache) = &self.cache {
+            cache.write(&self.engine, component, &compiled);
+        }
+        Ok((compiled, true))
+    }
+
+    fn granted_imports(&self, name: &str, component: &Component) -> Result<Vec<String>, LoadError> {
+        let component = component.component_type();
+        let imports: Vec<String> = component.imports(&self.engine).map(|(import, _)| import.to_owned()).collect();
+        let foreign = imports.iter().filter(|import| ![HOST_INTERFACE, DATA_INTERFACE].contains(&import.as_str()));
+        let foreign: Vec<String> = foreign.map(|import| format!("`{import}`")).collect();
+        if foreign.is_empty() {
+            return Ok(imports);
+        }
+        Err(LoadError::Imports { plugin: name.to_owned(), imports: foreign })
+    }
+}
+
+/// The same component, the same rows, the same bytes back; and nothing on that a plugin does not need.
+fn config(settings: &RuntimeSettings) -> Config {
+    let mut config = Config::new();
+    config
+        .consume_fuel(true)
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .max_wasm_stack(STACK_BYTES)
+        .concurrency_support(false)
+        .wasm_features(WasmFeatures::THREADS, false)
+        // The boundary reads addresses of 32 bits.
+        .wasm_memory64(false)
+        .wasm_component_model_memory64(false)
+        // Verdicts say what a guest did; the frames of stripped code say nothing more.
+        .wasm_backtrace_max_frames(None)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
+    config
+}
+
+fn pool(settings: &RuntimeSettings) -> PoolingAllocationConfig {
+    // A component of one language's module and the adapters around it has a handful of core instances and tables.
+    const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
+    const TABLES_PER_COMPONENT: u32 = 8;
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(settings.instances_max)
+        .total_core_instances(settings.instances_max.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .total_memories(settings.instances_max)
+        .max_memories_per_component(1)
+        .max_memory_size(settings.memory_bytes_max)
+        .total_tables(settings.instances_max.saturating_mul(TABLES_PER_COMPONENT))
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .table_elements(settings.table_elements_max);
+    pool
+}
