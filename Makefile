@@ -1,0 +1,26 @@
+# Every target works on a machine that has rustup's stable Rust, a C compiler and make, and installs what is missing.
+# What they do stands in .make, a script each.
+
+.PHONY: help demo build test check bench
+
+help:
+	@echo 'make demo    running word counts out of a Wasm plugin, fed by a live socket; ends by itself'
+	@echo 'make build   the binary, target/release/tidemill'
+	@echo 'make test    all tests'
+	@echo 'make check   formatting, lints, house rules, dependencies'
+	@echo 'make bench   measures, and writes target/bench.json'
+
+demo:
+	@.make/demo
+
+build:
+	@.make/build
+
+test:
+	@.make/test
+
+check:
+	@.make/check
+
+bench:
+	@.make/bench
