@@ -6,6 +6,8 @@
 mod buffer;
 mod compact;
 mod from_arrow;
+#[cfg(test)]
+mod tests;
 mod to_arrow;
 
 use crate::schema::Schema;
@@ -41,12 +43,17 @@ pub struct Rows<'a> {
 impl<'a> Column<'a> {
     /// The values of an integer or timestamp column.
     pub fn integers(&self) -> &'a [i64] {
-        bytemuck::cast_slice(self.values)
+        numbers(self.values)
     }
 
     /// The values of a float column.
     pub fn floats(&self) -> &'a [f64] {
-        bytemuck::cast_slice(self.values)
+        numbers(self.values)
+    }
+
+    /// The values of an integer, timestamp or float column as bits.
+    pub fn words(&self) -> &'a [u64] {
+        numbers(self.values)
     }
 
     /// Row `row` of a text or bytes column.
@@ -63,6 +70,11 @@ impl<'a> Column<'a> {
     pub fn is_valid(&self, row: usize) -> bool {
         self.validity.is_none_or(|bits| bit(bits, row))
     }
+}
+
+/// 8 bytes a number. A buffer of no rows may lie at any address, which the cast itself would not take.
+fn numbers<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> &[T] {
+    if bytes.is_empty() { &[] } else { bytemuck::cast_slice(bytes) }
 }
 
 /// Bit `i` of a bitmap, least significant first.

@@ -64,12 +64,12 @@ impl RowsBuffer {
         Rows { schema: &self.schema, len: self.len, columns }
     }
 
-    /// All nodes, to write to. See [`RowsBuffer::end_row`].
+    /// All nodes, depth first, to write to. See [`RowsBuffer::node_mut`].
     pub fn nodes_mut(&mut self) -> &mut [ColumnBuffer] {
         &mut self.nodes
     }
 
-    /// A node to write to; after one value was pushed to every top-level node of flat types, call [`RowsBuffer::end_row`].
+    /// One node to write to. When a row's value was pushed to every node, call [`RowsBuffer::end_row`].
     pub fn node_mut(&mut self, node: usize) -> &mut ColumnBuffer {
         &mut self.nodes[node]
     }
@@ -84,12 +84,16 @@ impl RowsBuffer {
         self.len += rows;
     }
 
-    /// Appends all rows.
+    /// Appends all rows. They are of this buffer's schema.
+    ///
+    /// # Errors
+    /// A column is full. As after every such error, a part of the rows may be there: the buffer serves for nothing but
+    /// [`RowsBuffer::clear`].
     pub fn extend(&mut self, rows: &Rows<'_>) -> Result<(), ColumnFull> {
         self.extend_range(rows, 0..rows.len)
     }
 
-    /// Appends the rows from `range.start` to before `range.end`.
+    /// Appends the rows from `range.start` to before `range.end`. See [`RowsBuffer::extend`].
     pub fn extend_range(&mut self, rows: &Rows<'_>, range: Range<usize>) -> Result<(), ColumnFull> {
         let mut at = 0;
         for field in self.schema.fields() {
@@ -101,7 +105,7 @@ impl RowsBuffer {
         Ok(())
     }
 
-    /// Appends the rows at `indices`, in that order.
+    /// Appends the rows at `indices`, in that order; a row may come again. See [`RowsBuffer::extend`].
     pub fn take(&mut self, rows: &Rows<'_>, indices: &[u32]) -> Result<(), ColumnFull> {
         let mut at = 0;
         for field in self.schema.fields() {
@@ -125,7 +129,8 @@ impl RowsBuffer {
         Ok(())
     }
 
-    /// Appends one value of top-level field `field`, from a row of `rows`' field `from` of the same kind.
+    /// Appends the rows at `indices` of `columns` (a node of the field's kind, and its children) to top-level field
+    /// `field` alone. When every field has its values, call [`RowsBuffer::end_rows`].
     pub fn take_field(&mut self, field: usize, columns: &[Column<'_>], indices: &[u32]) -> Result<(), ColumnFull> {
         let at: usize = self.schema.fields()[..field].iter().map(|field| field.ty.nodes()).sum();
         let ty = &self.schema.fields()[field].ty;

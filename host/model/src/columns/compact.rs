@@ -4,8 +4,8 @@ use arrow_array::{Array, ArrayRef, RecordBatch, cast::AsArray, make_array};
 use arrow_data::transform::MutableArrayData;
 use arrow_schema::DataType;
 
-/// The same rows in arrays whose offsets begin at 0 and whose bitmaps begin at a byte; arrays that are like this already
-/// are shared, others copied.
+/// The same rows in arrays whose offsets begin at 0 and whose bitmaps begin at a byte. Arrays that are like this
+/// already are shared, others copied.
 pub fn compact(batch: &RecordBatch) -> RecordBatch {
     if batch.columns().iter().all(is_compact) {
         return batch.clone();

@@ -6,10 +6,11 @@ use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, ListArray, RecordBatch, RecordBatchOptions,
     StringArray, StructArray, TimestampMicrosecondArray,
 };
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
+use bytemuck::AnyBitPattern;
 
-use super::{Column, Rows};
+use super::{Column, Rows, numbers};
 use crate::schema::{Kind, Schema, Type};
 
 impl Rows<'_> {
@@ -37,20 +38,21 @@ fn array(ty: &Type, len: usize, columns: &mut &[Column<'_>]) -> Result<ArrayRef,
     let (&column, rest) =
         columns.split_first().ok_or_else(|| ArrowError::InvalidArgumentError("a column is not there".to_owned()))?;
     *columns = rest;
-    let nulls = column.validity.map(|bits| NullBuffer::new(BooleanBuffer::new(Buffer::from(bits), 0, len)));
-    let offsets = || OffsetBuffer::new(column.offsets.to_vec().into());
+    let nulls = column.validity.map(|bits| bitmap(bits, len)).transpose()?.map(NullBuffer::new);
     Ok(match &ty.kind {
-        Kind::Boolean => Arc::new(BooleanArray::new(BooleanBuffer::new(Buffer::from(column.values), 0, len), nulls)),
-        Kind::Integer => Arc::new(Int64Array::try_new(scalars(&column), nulls)?),
-        Kind::Float => Arc::new(Float64Array::try_new(column.floats().to_vec().into(), nulls)?),
-        Kind::Timestamp => Arc::new(TimestampMicrosecondArray::try_new(scalars(&column), nulls)?.with_timezone("UTC")),
-        Kind::Text => Arc::new(StringArray::try_new(offsets(), Buffer::from(column.values), nulls)?),
-        Kind::Bytes => Arc::new(BinaryArray::try_new(offsets(), Buffer::from(column.values), nulls)?),
+        Kind::Boolean => Arc::new(BooleanArray::new(bitmap(column.values, len)?, nulls)),
+        Kind::Integer => Arc::new(Int64Array::try_new(scalars::<i64>(&column, len)?, nulls)?),
+        Kind::Float => Arc::new(Float64Array::try_new(scalars::<f64>(&column, len)?, nulls)?),
+        Kind::Timestamp => {
+            Arc::new(TimestampMicrosecondArray::try_new(scalars::<i64>(&column, len)?, nulls)?.with_timezone("UTC"))
+        }
+        Kind::Text => Arc::new(StringArray::try_new(offsets(&column, len)?, Buffer::from(column.values), nulls)?),
+        Kind::Bytes => Arc::new(BinaryArray::try_new(offsets(&column, len)?, Buffer::from(column.values), nulls)?),
         Kind::List(item) => {
-            let items = column.offsets.last().map_or(0, |&end| end as usize);
-            let values = array(item, items, columns)?;
+            let offsets = offsets(&column, len)?;
+            let values = array(item, offsets.last().map_or(0, |&end| end as usize), columns)?;
             let DataType::List(field) = ty.to_arrow() else { unreachable!("a list's Arrow type is a list") };
-            Arc::new(ListArray::try_new(field, offsets(), values, nulls)?)
+            Arc::new(ListArray::try_new(field, offsets, values, nulls)?)
         }
         Kind::Record(schema) => {
             let children = arrays(schema, len, columns)?;
@@ -61,6 +63,27 @@ fn array(ty: &Type, len: usize, columns: &mut &[Column<'_>]) -> Result<ArrayRef,
     })
 }
 
-fn scalars(column: &Column<'_>) -> ScalarBuffer<i64> {
-    column.integers().to_vec().into()
+/// A copy of a bitmap of `len` bits.
+fn bitmap(bits: &[u8], len: usize) -> Result<BooleanBuffer, ArrowError> {
+    if bits.len() < len.div_ceil(8) {
+        return Err(ArrowError::InvalidArgumentError(format!("{} bytes do not hold {len} bits", bits.len())));
+    }
+    Ok(BooleanBuffer::new(Buffer::from(bits), 0, len))
+}
+
+/// A copy of the offsets of `len` rows, which must begin at 0 and ascend.
+fn offsets(column: &Column<'_>, len: usize) -> Result<OffsetBuffer<i32>, ArrowError> {
+    let offsets = column.offsets;
+    if offsets.len() != len + 1 || offsets[0] != 0 || !offsets.is_sorted() {
+        return Err(ArrowError::InvalidArgumentError(format!("no offsets of {len} rows from 0 on")));
+    }
+    Ok(OffsetBuffer::new(offsets.to_vec().into()))
+}
+
+/// A copy of `len` numbers.
+fn scalars<T: ArrowNativeType + AnyBitPattern>(column: &Column<'_>, len: usize) -> Result<ScalarBuffer<T>, ArrowError> {
+    if column.values.len() != len * 8 {
+        return Err(ArrowError::InvalidArgumentError(format!("{} bytes are not {len} numbers", column.values.len())));
+    }
+    Ok(numbers::<T>(column.values).to_vec().into())
 }

@@ -5,7 +5,8 @@ use std::{
     time::Duration,
 };
 
-/// Rung by receivers when rows have come, heard by the batch loop. A ring that nobody waits for is kept for the next wait.
+/// Rung by receivers when rows have come, heard by the batch loop. A ring that nobody waits for is kept for the next
+/// wait.
 #[derive(Clone, Debug, Default)]
 pub struct Wake {
     shared: Arc<(Mutex<bool>, Condvar)>,

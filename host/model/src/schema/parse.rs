@@ -1,4 +1,5 @@
-//! Type expressions: `list<record<name: text, score: float?>>?` and the like. Depth is bounded, because plugins write them.
+//! Type expressions: `list<record<name: text, score: float?>>?` and the like. Depth is bounded, because plugins write
+//! them.
 
 use std::str::FromStr;
 

@@ -25,7 +25,7 @@ pub(super) fn extend_node(
             }
         }
         Kind::Integer | Kind::Timestamp | Kind::Float => {
-            node.words.extend_from_slice(&bytemuck::cast_slice(from.values)[range.clone()]);
+            node.words.extend_from_slice(&from.words()[range.clone()]);
         }
         Kind::Text | Kind::Bytes => {
             let (start, end) = (from.offsets[range.start], from.offsets[range.end]);
@@ -78,7 +78,7 @@ pub(super) fn take_node(
             }
         }
         Kind::Integer | Kind::Timestamp | Kind::Float => {
-            let words: &[u64] = bytemuck::cast_slice(from.values);
+            let words = from.words();
             node.words.extend(indices.iter().map(|&row| words[row as usize]));
         }
         Kind::Text | Kind::Bytes => {
