@@ -23,7 +23,8 @@ pub struct Column<'a> {
     pub validity: Option<&'a [u8]>,
     /// rows + 1 ascending offsets from 0 for text, bytes and lists; else empty.
     pub offsets: &'a [i32],
-    /// 8 bytes a row (aligned to 8) for integer, timestamp and float; a bitmap for boolean; the bytes of text and bytes.
+    /// 8 bytes a row (aligned to 8, unless there is none) for integer, timestamp and float; a bitmap for boolean; the
+    /// bytes of text and bytes.
     pub values: &'a [u8],
 }
 

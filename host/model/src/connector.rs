@@ -1,6 +1,6 @@
 //! What sources and sinks are configured with. The plan reads these from a pipeline; the connectors act on them.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, net::Ipv6Addr, path::PathBuf};
 
 use crate::schema::Schema;
 
@@ -186,11 +186,23 @@ impl Address {
     /// Reads `HOST:PORT` or `[IPV6]:PORT`; the error says what is wrong with it.
     pub fn try_parse(text: &str) -> Result<Address, String> {
         let (host, port) = text.rsplit_once(':').ok_or_else(|| format!("`{text}` has no port: write HOST:PORT"))?;
-        let port = port.parse().map_err(|_| format!("`{port}` is no port: a number from 0 to 65535"))?;
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let port = match port.parse() {
+            Ok(number) if port.bytes().all(|byte| byte.is_ascii_digit()) => number,
+            _ => return Err(format!("`{port}` is no port: a number from 0 to 65535")),
+        };
         if host.is_empty() {
             return Err(format!("`{text}` has no host: write HOST:PORT, say 127.0.0.1:{port}"));
         }
+        let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let is_host = match inside {
+            // A link-local address may name its interface behind a `%`.
+            Some(inside) => inside.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+            None => !host.contains([':', '[', ']', '/']) && !host.contains(char::is_whitespace),
+        };
+        if !is_host {
+            return Err(format!("`{host}` is no host: write a name, an IPv4 address, or an IPv6 address in brackets"));
+        }
+        let host = inside.unwrap_or(host);
         Ok(Address { host: host.to_owned(), port })
     }
 }
@@ -201,11 +213,26 @@ mod tests {
 
     #[test]
     fn addresses_are_read_and_written() {
-        for text in ["localhost:9999", "127.0.0.1:0", "[::1]:80"] {
+        for text in ["localhost:9999", "127.0.0.1:0", "[::1]:80", "[fe80::1%eth0]:80", "a-b.example:65535"] {
             assert_eq!(Address::try_parse(text).expect("an address").to_string(), text);
         }
-        for text in ["localhost", ":80", "localhost:http", "localhost:65536", ""] {
-            assert!(Address::try_parse(text).is_err(), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_address_says_why() {
+        #[track_caller]
+        fn check(text: &str, expect: &str) {
+            assert_eq!(Address::try_parse(text).expect_err("no address"), expect);
+        }
+        check("", "`` has no port: write HOST:PORT");
+        check("localhost", "`localhost` has no port: write HOST:PORT");
+        check(":80", "`:80` has no host: write HOST:PORT, say 127.0.0.1:80");
+        for port in ["http", "65536", "-1", "+80", "", " 80", "80 "] {
+            check(&format!("localhost:{port}"), &format!("`{port}` is no port: a number from 0 to 65535"));
+        }
+        for host in ["::1", ":", "[::1", "::1]", "[]", "[localhost]", "[127.0.0.1]", "a b", "tcp://a"] {
+            let expect = format!("`{host}` is no host: write a name, an IPv4 address, or an IPv6 address in brackets");
+            check(&format!("{host}:80"), &expect);
         }
     }
 }

@@ -16,7 +16,8 @@ pub enum FunctionKind {
     Output,
 }
 
-/// A function's types and properties. In a description a type may be open ([`Schema`] with `any`); after `open` none is.
+/// A function's types and properties. In a description a type may be open ([`Schema`] with `any`); after `open` none
+/// is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     /// Unique in its plugin.

@@ -2,8 +2,10 @@
 
 mod arrow;
 mod parse;
+#[cfg(test)]
+mod tests;
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 pub use parse::ParseError;
 
@@ -91,15 +93,27 @@ impl Type {
         }
     }
 
-    /// Whether a value of type `given` can be handed to a place of this type: the same type, or one that is never
-    /// missing where this one may be; [`Kind::Any`] takes everything.
+    /// Whether values of type `given` can be handed to a place of this type: the same type, or one that is never
+    /// missing where this one may be, in lists and records too; [`Kind::Any`] takes everything.
     pub fn accepts(&self, given: &Type) -> bool {
-        let kinds = match (&self.kind, &given.kind) {
+        self.kind == Kind::Any || ((self.optional || !given.optional) && self.kind.accepts(&given.kind))
+    }
+}
+
+// === impl Kind ===
+
+impl Kind {
+    fn accepts(&self, given: &Kind) -> bool {
+        match (self, given) {
             (Kind::Any, _) => true,
-            (Kind::List(ours), Kind::List(theirs)) => ours == theirs,
+            (Kind::List(ours), Kind::List(theirs)) => ours.accepts(theirs),
+            (Kind::Record(ours), Kind::Record(theirs)) => {
+                let mut pairs = ours.fields().iter().zip(theirs.fields());
+                ours.len() == theirs.len()
+                    && pairs.all(|(our, their)| our.name == their.name && our.ty.accepts(&their.ty))
+            }
             (ours, theirs) => ours == theirs,
-        };
-        kinds && (self.kind == Kind::Any || self.optional || !given.optional)
+        }
     }
 }
 
@@ -117,12 +131,11 @@ impl Field {
 impl Schema {
     /// A schema, unless two fields have one name.
     pub fn try_new(fields: Vec<Field>) -> Result<Schema, DuplicateField> {
-        for (i, field) in fields.iter().enumerate() {
-            if fields[..i].iter().any(|other| other.name == field.name) {
-                return Err(DuplicateField(field.name.clone()));
-            }
+        let mut names = HashSet::with_capacity(fields.len());
+        match fields.iter().find(|field| !names.insert(field.name.as_str())) {
+            Some(duplicate) => Err(DuplicateField(duplicate.name.clone())),
+            None => Ok(Schema { fields }),
         }
-        Ok(Schema { fields })
     }
 
     /// A schema of one field that is never missing.

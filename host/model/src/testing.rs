@@ -1,5 +1,5 @@
-//! Rows as single values, and random schemas and rows: what tests compare columns with. Built for this crate's own tests
-//! and, with the feature `testing`, for those of others; no operator uses it, and nothing in it is fast.
+//! Rows as single values, and random schemas and rows: what tests compare columns with. Built for this crate's own
+//! tests and, with the feature `testing`, for those of others; no operator uses it, and nothing in it is fast.
 //!
 //! ```
 //! use tidemill_model::testing::{Value, buffer_of, values_of};

@@ -73,6 +73,32 @@ mod tests {
         assert_eq!(two.tick_after(Timestamp(2_000_000)), Timestamp(4_000_000));
         assert_eq!(two.tick_after(Timestamp(-1)), Timestamp(0));
         assert_eq!(two.next(Timestamp(4_000_000)), Timestamp(6_000_000));
-        assert_eq!(Interval::try_new(0), Err(InvalidInterval));
+    }
+
+    #[test]
+    fn intervals_have_bounds() {
+        let max = 366 * 86_400 * 1_000_000;
+        for (micros, expect) in
+            [(i64::MIN, false), (0, false), (999, false), (1_000, true), (max, true), (max + 1, false)]
+        {
+            assert_eq!(
+                Interval::try_new(micros).map(Interval::micros),
+                expect.then_some(micros).ok_or(InvalidInterval)
+            );
+        }
+        assert_eq!(Interval::try_new(1_500).expect("an interval").duration(), Duration::from_micros(1_500));
+    }
+
+    #[test]
+    fn times_are_shown_in_milliseconds_rounded_down() {
+        assert_eq!(Timestamp(1_999).to_string(), "1 ms");
+        assert_eq!(Timestamp(-1).to_string(), "-1 ms");
+    }
+
+    #[test]
+    fn time_that_went_back_is_no_time() {
+        assert_eq!(Timestamp(5).since(Timestamp(2)), Duration::from_micros(3));
+        assert_eq!(Timestamp(2).since(Timestamp(5)), Duration::ZERO);
+        assert_eq!(Timestamp(i64::MAX).since(Timestamp(i64::MIN)), Duration::from_micros(i64::MAX.unsigned_abs()));
     }
 }

@@ -42,3 +42,28 @@ impl Wake {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_is_kept_for_the_next_wait_and_then_forgotten() {
+        let wake = Wake::default();
+        assert!(!wake.wait(Some(Duration::ZERO)));
+        wake.notify();
+        wake.notify();
+        assert!(wake.wait(None));
+        assert!(!wake.wait(Some(Duration::ZERO)));
+    }
+
+    #[test]
+    fn a_ring_from_another_thread_ends_a_wait() {
+        let wake = Wake::default();
+        let other = wake.clone();
+        std::thread::scope(|scope| {
+            scope.spawn(move || other.notify());
+            assert!(wake.wait(None));
+        });
+    }
+}
