@@ -1,0 +1,189 @@
+//! A function as the author wrote it, checked as far as that is the same for every kind of function.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{
+    Attribute, Expr, FnArg, GenericParam, Ident, ItemFn, Lit, Meta, Pat, ReturnType, Type, ext::IdentExt,
+    spanned::Spanned, visit_mut::VisitMut,
+};
+
+use crate::types::{NameLifetimes, is_context};
+
+/// A free function with plain parameters.
+pub struct Author {
+    pub item: ItemFn,
+    /// As pipelines name it: `running-total`.
+    pub name: String,
+    pub doc: String,
+    /// Whether the first parameter is `&Context`.
+    pub context: bool,
+    /// The other parameters.
+    pub parameters: Vec<Parameter>,
+}
+
+/// A parameter, which is a field unless the kind of function says otherwise.
+pub struct Parameter {
+    /// The field's name.
+    pub name: String,
+    pub ty: Type,
+}
+
+impl Author {
+    /// Reads the function below an attribute.
+    pub fn parse(attribute: &str, item: TokenStream) -> syn::Result<Author> {
+        let mut item: ItemFn = syn::parse2(item.clone()).map_err(|_| {
+            syn::Error::new_spanned(&item, format!("#[{attribute}] belongs above a function (`fn name(...) -> ...`)"))
+        })?;
+        check_signature(attribute, &item)?;
+        let mut parameters = Vec::new();
+        let mut context = false;
+        for (place, argument) in item.sig.inputs.iter().enumerate() {
+            let FnArg::Typed(argument) = argument else { continue };
+            if is_context(&argument.ty) {
+                if place > 0 {
+                    return Err(syn::Error::new_spanned(argument, "`&Context` has to be the first parameter"));
+                }
+                context = true;
+                continue;
+            }
+            parameters.push(Parameter { name: field_name(&argument.pat)?, ty: (*argument.ty).clone() });
+        }
+        item.sig.inputs.iter_mut().for_each(|argument| NameLifetimes.visit_fn_arg_mut(argument));
+        let name = item.sig.ident.unraw().to_string().trim_matches('_').replace('_', "-").to_lowercase();
+        Ok(Author { name, doc: doc_of(&item.attrs), context, parameters, item })
+    }
+
+    /// The function's own name.
+    pub fn ident(&self) -> &Ident {
+        &self.item.sig.ident
+    }
+
+    /// The type that it returns, or an error that says what to return.
+    pub fn returned(&self, advice: &str) -> syn::Result<&Type> {
+        match &self.item.sig.output {
+            ReturnType::Type(_, ty) => Ok(ty),
+            ReturnType::Default => {
+                let message = format!("`{}` returns nothing: {advice}", self.ident());
+                Err(syn::Error::new(self.item.sig.paren_token.span.close(), message))
+            }
+        }
+    }
+
+    /// The function, and the type of its name that implements the SDK's traits.
+    pub fn with_companion(&self, implementation: TokenStream) -> TokenStream {
+        let (item, ident, visibility) = (&self.item, self.ident(), &self.item.vis);
+        quote! {
+            #item
+
+            #[doc(hidden)]
+            #[allow(non_camel_case_types, reason = "it has the function's name")]
+            #[derive(Debug)]
+            #visibility enum #ident {}
+
+            #[allow(unused_variables, reason = "not every function asks for its context")]
+            const _: () = {
+                use ::tidemill_sdk::__private as __sdk;
+                #implementation
+            };
+        }
+    }
+
+    /// `__sdk::signature("name", kind, "doc")`.
+    pub fn signature(&self, kind: &str) -> TokenStream {
+        let (name, doc, kind) = (&self.name, &self.doc, format_ident!("{kind}"));
+        quote!(__sdk::signature(#name, __sdk::Kind::#kind, #doc))
+    }
+
+    /// `context,` where the function takes it.
+    pub fn context_argument(&self) -> TokenStream {
+        if self.context { quote!(context,) } else { TokenStream::new() }
+    }
+}
+
+/// What a row of parameters is: its type for a lifetime, the pattern that takes it apart, and the names of its fields.
+pub struct RowType {
+    ty: Vec<Type>,
+    pub names: Vec<String>,
+    pub bindings: Vec<Ident>,
+}
+
+impl RowType {
+    pub fn new(parameters: &[Parameter]) -> RowType {
+        RowType {
+            ty: parameters.iter().map(|parameter| parameter.ty.clone()).collect(),
+            names: parameters.iter().map(|parameter| parameter.name.clone()).collect(),
+            bindings: (0..parameters.len()).map(|place| format_ident!("field_{place}")).collect(),
+        }
+    }
+
+    /// The type: `()`, the parameter's own, or a tuple.
+    pub fn ty(&self, lifetime: &str) -> TokenStream {
+        let types: Vec<Type> = self.ty.iter().map(|ty| crate::types::with_lifetime(ty, lifetime)).collect();
+        match &types[..] {
+            [one] => quote!(#one),
+            _ => quote!((#(#types),*)),
+        }
+    }
+
+    /// The pattern.
+    pub fn pattern(&self) -> TokenStream {
+        match &self.bindings[..] {
+            [one] => quote!(#one),
+            several => quote!((#(#several),*)),
+        }
+    }
+}
+
+/// The most parameters that one row can bind to.
+const PARAMETERS_MAX: usize = 8;
+
+fn check_signature(attribute: &str, item: &ItemFn) -> syn::Result<()> {
+    let signature = &item.sig;
+    if let Some(asyncness) = &signature.asyncness {
+        let message = "a plugin's function cannot be async: nothing that it can call would ever wait; remove `async`";
+        return Err(syn::Error::new_spanned(asyncness, message));
+    }
+    if let Some(receiver) = signature.receiver() {
+        let message = format!("#[{attribute}] belongs above a free function, not a method: remove `self`");
+        return Err(syn::Error::new_spanned(receiver, message));
+    }
+    let generic = signature.generics.params.iter().find(|parameter| !matches!(parameter, GenericParam::Lifetime(_)));
+    if let Some(generic) = generic {
+        let message = "a plugin's function cannot be generic: its rows have one type; name the type";
+        return Err(syn::Error::new_spanned(generic, message));
+    }
+    if signature.inputs.len() > PARAMETERS_MAX {
+        let message = format!("more than {PARAMETERS_MAX} parameters: take a struct with #[derive(Record)]");
+        return Err(syn::Error::new_spanned(&signature.inputs, message));
+    }
+    match &signature.unsafety {
+        Some(unsafety) => Err(syn::Error::new_spanned(unsafety, "a plugin's function cannot be unsafe")),
+        None => Ok(()),
+    }
+}
+
+/// A parameter's name is its field's; an underscore before it says that the function does not use it.
+fn field_name(pattern: &Pat) -> syn::Result<String> {
+    match pattern {
+        Pat::Ident(pattern) if pattern.subpat.is_none() => {
+            let name = pattern.ident.unraw().to_string();
+            Ok(name.trim_start_matches('_').to_owned())
+        }
+        _ => {
+            let message = "a parameter needs a plain name: it is the field that the parameter is bound to";
+            Err(syn::Error::new(pattern.span(), message))
+        }
+    }
+}
+
+/// The text of the doc comments.
+fn doc_of(attributes: &[Attribute]) -> String {
+    let lines = attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).filter_map(|attribute| {
+        let Meta::NameValue(meta) = &attribute.meta else { return None };
+        let Expr::Lit(literal) = &meta.value else { return None };
+        let Lit::Str(line) = &literal.lit else { return None };
+        let line = line.value();
+        Some(line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned())
+    });
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+}

@@ -1,0 +1,147 @@
+//! `#[map]` and `#[output]`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::Type;
+
+use crate::{
+    author::{Author, RowType},
+    returned::{Returned, item_of, iterator_bounds},
+    types::{check_value, with_lifetime},
+};
+
+/// Which of the two.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Map,
+    Output,
+}
+
+const RETURN_ADVICE: &str =
+    "return a row, `Option` or `Vec` of rows, `impl Iterator<Item = ...>`, or a `Result` of one of them";
+
+pub fn expand(arguments: TokenStream, item: TokenStream, role: Role) -> syn::Result<TokenStream> {
+    let (attribute, kind) = match role {
+        Role::Map => ("map", "MapRows"),
+        Role::Output => ("output", "OutputRows"),
+    };
+    let whole = whole_partition(&arguments, role)?;
+    let author = Author::parse(attribute, item)?;
+    let returned = Returned::of(author.returned(RETURN_ADVICE)?)?;
+    check_value(returned.row())?;
+    if author.parameters.is_empty() {
+        let message = format!("`{}` reads no fields: add a parameter for each field that it reads", author.ident());
+        return Err(syn::Error::new_spanned(author.ident(), message));
+    }
+    let implementation =
+        if whole { whole_function(&author, &returned)? } else { row_function(&author, &returned, kind)? };
+    Ok(author.with_companion(implementation))
+}
+
+fn whole_partition(arguments: &TokenStream, role: Role) -> syn::Result<bool> {
+    match arguments.to_string().as_str() {
+        "" => Ok(false),
+        "whole_partition" if role == Role::Map => Ok(true),
+        _ if role == Role::Map => Err(syn::Error::new_spanned(
+            arguments,
+            "#[map] takes nothing or `whole_partition`: `#[map(whole_partition)]`",
+        )),
+        _ => Err(syn::Error::new_spanned(arguments, "#[output] takes no arguments")),
+    }
+}
+
+/// A function that is called for each row.
+fn row_function(author: &Author, returned: &Returned, kind: &str) -> syn::Result<TokenStream> {
+    author.parameters.iter().try_for_each(|parameter| check_value(&parameter.ty))?;
+    let row = RowType::new(&author.parameters);
+    let (ident, context, bindings, pattern) = (author.ident(), author.context_argument(), &row.bindings, row.pattern());
+    let push = returned.push(quote!(#ident(#context #(#bindings),*)));
+    let body = quote! {
+        fn call(
+            context: &__sdk::Context,
+            #pattern: Self::Input<'_>,
+            rows: &mut __sdk::Rows<Self::Writer>,
+        ) -> ::core::result::Result<(), ::std::string::String> {
+            #push
+            ::core::result::Result::Ok(())
+        }
+    };
+    let types = types(&row.ty("'a"), returned.row());
+    let (signature, names) = (author.signature(kind), &row.names);
+    let function = function(ident, returned.row(), &row.ty("'static"), names, &signature, &quote!(open_map), false);
+    Ok(quote! {
+        #function
+        impl __sdk::MapFunction for #ident { #types #[inline] #body }
+    })
+}
+
+/// A function that is called for all rows of a partition.
+fn whole_function(author: &Author, returned: &Returned) -> syn::Result<TokenStream> {
+    let advice = "#[map(whole_partition)] takes one parameter, `rows: impl Iterator<Item = ...>`";
+    let [parameter] = &author.parameters[..] else {
+        return Err(syn::Error::new_spanned(&author.item.sig.inputs, advice));
+    };
+    let input = iterator_bounds(&parameter.ty).and_then(|bounds| bounds.iter().find_map(item_of));
+    let input = input.ok_or_else(|| syn::Error::new_spanned(&parameter.ty, advice))?;
+    check_value(&input)?;
+    let (ident, context) = (author.ident(), author.context_argument());
+    let push = returned.push(quote!(#ident(#context input)));
+    let body = quote! {
+        fn call<'a>(
+            context: &__sdk::Context,
+            input: impl ::core::iter::Iterator<Item = Self::Input<'a>>,
+            rows: &mut __sdk::Rows<Self::Writer>,
+        ) -> ::core::result::Result<(), ::std::string::String> {
+            #push
+            ::core::result::Result::Ok(())
+        }
+    };
+    let (borrowed, fixed) = (with_lifetime(&input, "'a"), with_lifetime(&input, "'static"));
+    let types = types(&quote!(#borrowed), returned.row());
+    let (signature, names) = (author.signature("MapRows"), ["value".to_owned()]);
+    let function = function(ident, returned.row(), &quote!(#fixed), &names, &signature, &quote!(open_whole), true);
+    Ok(quote! {
+        #function
+        impl __sdk::WholeFunction for #ident { #types #body }
+    })
+}
+
+/// The associated types.
+fn types(input: &TokenStream, row: &Type) -> TokenStream {
+    let (borrowed, fixed) = (with_lifetime(row, "'a"), with_lifetime(row, "'static"));
+    quote! {
+        type Input<'a> = #input;
+        type Output<'a> = #borrowed;
+        type Writer = <#fixed as __sdk::Write>::Writer;
+    }
+}
+
+/// `impl Function`.
+fn function(
+    ident: &syn::Ident,
+    row: &Type,
+    input: &TokenStream,
+    names: &[String],
+    signature: &TokenStream,
+    open: &TokenStream,
+    whole: bool,
+) -> TokenStream {
+    let row = with_lifetime(row, "'static");
+    quote! {
+        impl __sdk::Function for #ident {
+            fn signature() -> __sdk::Signature {
+                let mut signature = #signature;
+                signature.input = <#input as __sdk::ReadRow<'static>>::row_fields(&[#(#names),*]);
+                signature.output = <#row as __sdk::Value>::fields("value");
+                signature.whole_partition = #whole;
+                signature
+            }
+
+            fn open(
+                binding: &__sdk::Binding,
+            ) -> ::core::result::Result<::std::boxed::Box<dyn __sdk::Operator>, ::std::string::String> {
+                __sdk::#open::<#ident>(binding)
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! `#[derive(Record)]`: a pair of a reader and a writer, one column or more a field.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{Data, DeriveInput, Field, Fields, GenericParam, Ident, LitStr, Type, ext::IdentExt, spanned::Spanned};
+
+use crate::types::{check_value, with_lifetime};
+
+/// A checked struct.
+struct Record {
+    item: DeriveInput,
+    fields: Vec<RecordField>,
+}
+
+struct RecordField {
+    ident: Ident,
+    /// The name in rows.
+    name: String,
+    ty: Type,
+}
+
+pub fn expand(item: TokenStream) -> syn::Result<TokenStream> {
+    let record = Record::parse(syn::parse2(item)?)?;
+    let (reader, writer) = (record.reader(), record.writer());
+    let value = record.value();
+    Ok(quote! {
+        const _: () = {
+            use ::tidemill_sdk::__private as __sdk;
+            #value
+            #reader
+            #writer
+        };
+    })
+}
+
+impl Record {
+    fn parse(item: DeriveInput) -> syn::Result<Record> {
+        check_generics(&item)?;
+        let Data::Struct(data) = &item.data else {
+            let message = "a Record is a struct with named fields: give what an enum says as a text or integer field";
+            return Err(syn::Error::new_spanned(&item.ident, message));
+        };
+        let Fields::Named(named) = &data.fields else {
+            let message = "a Record needs names for its fields: write `struct Name { field: type }`";
+            return Err(syn::Error::new_spanned(&item.ident, message));
+        };
+        if named.named.is_empty() {
+            return Err(syn::Error::new_spanned(&item.ident, "a Record needs at least one field"));
+        }
+        let fields = named.named.iter().map(RecordField::parse).collect::<syn::Result<Vec<_>>>()?;
+        for (place, field) in fields.iter().enumerate() {
+            if fields[..place].iter().any(|other| other.name == field.name) {
+                let message = format!("two fields have the name `{}`", field.name);
+                return Err(syn::Error::new_spanned(&field.ident, message));
+            }
+        }
+        Ok(Record { fields, item })
+    }
+
+    /// The struct's type with its lifetime, if it has one, being `lifetime`.
+    fn ty(&self, lifetime: &TokenStream) -> TokenStream {
+        let ident = &self.item.ident;
+        if self.item.generics.params.is_empty() { quote!(#ident) } else { quote!(#ident<#lifetime>) }
+    }
+
+    fn value(&self) -> TokenStream {
+        let ty = self.ty(&quote!('_));
+        let names: Vec<&String> = self.fields.iter().map(|field| &field.name).collect();
+        let types: Vec<Type> = self.fields.iter().map(|field| with_lifetime(&field.ty, "'static")).collect();
+        quote! {
+            impl __sdk::Value for #ty {
+                fn kind() -> ::std::string::String {
+                    __sdk::record_kind(&Self::fields(""))
+                }
+
+                fn fields(_name: &str) -> ::std::vec::Vec<__sdk::Field> {
+                    ::std::vec![#(__sdk::field::<#types>(#names)),*]
+                }
+            }
+        }
+    }
+
+    fn reader(&self) -> TokenStream {
+        let ty = self.ty(&quote!('r));
+        let idents: Vec<&Ident> = self.fields.iter().map(|field| &field.ident).collect();
+        let types: Vec<Type> = self.fields.iter().map(|field| with_lifetime(&field.ty, "'r")).collect();
+        quote! {
+            #[derive(Clone, Copy, Default)]
+            pub struct Reader<'r> {
+                #(#idents: <#types as __sdk::Read<'r>>::Reader,)*
+            }
+
+            impl<'r> __sdk::Read<'r> for #ty {
+                type Reader = Reader<'r>;
+
+                fn open(
+                    columns: &mut __sdk::Columns<'r>,
+                    rows: usize,
+                ) -> ::core::result::Result<Self::Reader, __sdk::Malformed> {
+                    columns.take()?;
+                    <Self as __sdk::Read<'r>>::open_row(columns, rows)
+                }
+
+                fn open_row(
+                    columns: &mut __sdk::Columns<'r>,
+                    rows: usize,
+                ) -> ::core::result::Result<Self::Reader, __sdk::Malformed> {
+                    ::core::result::Result::Ok(Reader {
+                        #(#idents: <#types as __sdk::Read<'r>>::open(columns, rows)?,)*
+                    })
+                }
+
+                #[inline]
+                fn read(reader: &Self::Reader, row: usize) -> Self {
+                    Self { #(#idents: <#types as __sdk::Read<'r>>::read(&reader.#idents, row),)* }
+                }
+            }
+        }
+    }
+
+    fn writer(&self) -> TokenStream {
+        let ty = self.ty(&quote!('_));
+        let idents: Vec<&Ident> = self.fields.iter().map(|field| &field.ident).collect();
+        let types: Vec<Type> = self.fields.iter().map(|field| with_lifetime(&field.ty, "'static")).collect();
+        quote! {
+            #[derive(Default)]
+            pub struct Writer {
+                #(#idents: <#types as __sdk::Write>::Writer,)*
+            }
+
+            impl __sdk::Write for #ty {
+                type Writer = Writer;
+
+                #[inline]
+                fn write(&self, writer: &mut Writer) {
+                    #(__sdk::Write::write(&self.#idents, &mut writer.#idents);)*
+                }
+            }
+
+            impl __sdk::ColumnWriter for Writer {
+                fn reserve(&mut self, rows: usize, bytes: usize) {
+                    #(__sdk::ColumnWriter::reserve(&mut self.#idents, rows, bytes);)*
+                }
+
+                fn write_blank(&mut self) {
+                    #(__sdk::ColumnWriter::write_blank(&mut self.#idents);)*
+                }
+
+                fn finish(self, columns: &mut ::std::vec::Vec<__sdk::Column>) {
+                    columns.push(__sdk::record_column());
+                    __sdk::ColumnWriter::finish_row(self, columns);
+                }
+
+                fn finish_row(self, columns: &mut ::std::vec::Vec<__sdk::Column>) {
+                    #(__sdk::ColumnWriter::finish(self.#idents, columns);)*
+                }
+
+                fn bytes(&self) -> usize {
+                    0 #(+ __sdk::ColumnWriter::bytes(&self.#idents))*
+                }
+            }
+        }
+    }
+}
+
+impl RecordField {
+    fn parse(field: &Field) -> syn::Result<RecordField> {
+        check_value(&field.ty)?;
+        let ident = field.ident.clone().unwrap_or_else(|| format_ident!("value"));
+        let mut name = ident.unraw().to_string();
+        for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("record")) {
+            attribute.parse_nested_meta(|meta| {
+                if !meta.path.is_ident("name") {
+                    return Err(meta.error("the attribute is `#[record(name = \"...\")]`"));
+                }
+                let given: LitStr = meta.value()?.parse()?;
+                name = check_name(&given)?;
+                Ok(())
+            })?;
+        }
+        Ok(RecordField { ident, name, ty: field.ty.clone() })
+    }
+}
+
+fn check_name(given: &LitStr) -> syn::Result<String> {
+    let name = given.value();
+    let good = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+    if good { Ok(name) } else { Err(syn::Error::new_spanned(given, "a field's name is letters, digits, `_` and `-`")) }
+}
+
+fn check_generics(item: &DeriveInput) -> syn::Result<()> {
+    let generics = &item.generics;
+    if let Some(parameter) = generics.params.iter().find(|parameter| !matches!(parameter, GenericParam::Lifetime(_))) {
+        let message = "a Record cannot be generic: its fields have one type; name the type";
+        return Err(syn::Error::new_spanned(parameter, message));
+    }
+    if let Some(second) = generics.params.iter().nth(1) {
+        return Err(syn::Error::new(second.span(), "a Record borrows from one batch: use one lifetime"));
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! Types as the author wrote them: which can be in a row, and the same type for another lifetime.
+
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::{
+    AngleBracketedGenericArguments, GenericArgument, Lifetime, PathArguments, PathSegment, Type, TypeReference,
+    parse_quote,
+    visit_mut::{self, VisitMut},
+};
+
+/// The type with every lifetime but `'static` replaced.
+pub fn with_lifetime(ty: &Type, lifetime: &str) -> Type {
+    let mut ty = ty.clone();
+    ReplaceLifetimes(Lifetime::new(lifetime, Span::call_site())).visit_type_mut(&mut ty);
+    ty
+}
+
+struct ReplaceLifetimes(Lifetime);
+
+impl VisitMut for ReplaceLifetimes {
+    fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+        match &mut reference.lifetime {
+            Some(lifetime) => self.visit_lifetime_mut(lifetime),
+            None => reference.lifetime = Some(self.0.clone()),
+        }
+        self.visit_type_mut(&mut reference.elem);
+    }
+
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if lifetime.ident != "static" {
+            *lifetime = Lifetime::new(&format!("'{}", self.0.ident), lifetime.span());
+        }
+    }
+
+    fn visit_path_segment_mut(&mut self, segment: &mut PathSegment) {
+        name_lifetime_of_values(segment);
+        visit_mut::visit_path_segment_mut(self, segment);
+    }
+}
+
+/// Authors write `Values<i64>`; the lifetime that it has is put in here, so that they need not.
+pub struct NameLifetimes;
+
+impl VisitMut for NameLifetimes {
+    fn visit_path_segment_mut(&mut self, segment: &mut PathSegment) {
+        name_lifetime_of_values(segment);
+        visit_mut::visit_path_segment_mut(self, segment);
+    }
+}
+
+fn name_lifetime_of_values(segment: &mut PathSegment) {
+    if segment.ident != "Values" {
+        return;
+    }
+    if let PathArguments::AngleBracketed(AngleBracketedGenericArguments { args, .. }) = &mut segment.arguments
+        && !args.iter().any(|argument| matches!(argument, GenericArgument::Lifetime(_)))
+    {
+        args.insert(0, parse_quote!('_));
+    }
+}
+
+/// The last segment of a type that is a path: `Option<i64>` of `std::option::Option<i64>`.
+pub fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match ty {
+        Type::Path(path) if path.qself.is_none() => path.path.segments.last(),
+        Type::Paren(inner) => last_segment(&inner.elem),
+        Type::Group(inner) => last_segment(&inner.elem),
+        _ => None,
+    }
+}
+
+/// The type arguments of a path that ends with `name`, if `ty` is one and has any.
+pub fn arguments_of<'t>(ty: &'t Type, name: &str) -> Option<Vec<&'t Type>> {
+    let segment = last_segment(ty).filter(|segment| segment.ident == name)?;
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+    let types: Vec<&Type> = arguments
+        .args
+        .iter()
+        .filter_map(|argument| match argument {
+            GenericArgument::Type(ty) => Some(ty),
+            _ => None,
+        })
+        .collect();
+    (!types.is_empty()).then_some(types)
+}
+
+/// The one type argument of `name<...>`.
+pub fn argument_of<'t>(ty: &'t Type, name: &str) -> Option<&'t Type> {
+    arguments_of(ty, name).and_then(|types| types.first().copied())
+}
+
+/// Whether the type is a path that ends with `name` and has no arguments.
+pub fn is_named(ty: &Type, name: &str) -> bool {
+    last_segment(ty).is_some_and(|segment| segment.ident == name)
+}
+
+/// Whether the type is `&Context`.
+pub fn is_context(ty: &Type) -> bool {
+    matches!(ty, Type::Reference(reference) if is_named(&reference.elem, "Context"))
+}
+
+/// `Vec<u8>`, which is one value of bytes and no list.
+pub fn is_bytes(ty: &Type) -> bool {
+    argument_of(ty, "Vec").is_some_and(|item| is_named(item, "u8"))
+}
+
+/// Says what is wrong with a type that cannot be in a row, as far as it can be seen from its name.
+pub fn check_value(ty: &Type) -> syn::Result<()> {
+    match ty {
+        Type::Paren(inner) => check_value(&inner.elem),
+        Type::Group(inner) => check_value(&inner.elem),
+        Type::Reference(reference) => check_reference(ty, reference),
+        Type::Tuple(_) => {
+            refuse(ty, "the fields of a tuple have no names; use a struct with #[derive(Record)]".to_owned())
+        }
+        Type::Array(_) | Type::Slice(_) => refuse(ty, "use `Vec<T>` for a list, and `&[u8]` for bytes".to_owned()),
+        Type::Path(_) => check_path(ty),
+        Type::ImplTrait(_) => refuse(ty, "name the type".to_owned()),
+        _ => refuse(ty, VALUES.to_owned()),
+    }
+}
+
+const VALUES: &str = "rows hold i64, f64, bool, &str, String, &[u8], Vec<u8>, Timestamp, Option<T>, Vec<T>, and structs \
+                      with #[derive(Record)]";
+
+fn check_path(ty: &Type) -> syn::Result<()> {
+    let Some(segment) = last_segment(ty) else { return Ok(()) };
+    if is_bytes(ty) {
+        return Ok(());
+    }
+    for generic in ["Vec", "Values", "Option"] {
+        if let Some(inner) = argument_of(ty, generic) {
+            if generic == "Option" && argument_of(inner, "Option").is_some() {
+                return refuse(ty, "a value is there or missing, once: use `Option<T>`".to_owned());
+            }
+            return check_value(inner);
+        }
+    }
+    let instead = match segment.ident.to_string().as_str() {
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "i8" | "i16" | "i32" | "i128" | "isize" => "use `i64`",
+        "f32" => "use `f64`",
+        "char" | "str" | "CString" | "OsString" => "use `&str` or `String`",
+        "Result" => "only the whole function can return a `Result`, and then the row is rejected",
+        "HashMap" | "BTreeMap" => "use `Vec` of a struct with #[derive(Record)]",
+        "SystemTime" | "Instant" | "DateTime" => "use `Timestamp`",
+        _ => return Ok(()),
+    };
+    refuse(ty, instead.to_owned())
+}
+
+fn check_reference(ty: &Type, reference: &TypeReference) -> syn::Result<()> {
+    let instead = match &*reference.elem {
+        _ if reference.mutability.is_some() => "take it by value".to_owned(),
+        Type::Slice(slice) if is_named(&slice.elem, "u8") => return Ok(()),
+        Type::Slice(slice) => format!("use `Vec<{}>`", text(&slice.elem)),
+        elem if is_named(elem, "str") => return Ok(()),
+        elem if is_named(elem, "String") => "use `&str`".to_owned(),
+        elem if is_bytes(elem) => "use `&[u8]`".to_owned(),
+        elem => format!("use `{}`", text(elem)),
+    };
+    refuse(ty, instead)
+}
+
+fn refuse(ty: &Type, instead: String) -> syn::Result<()> {
+    Err(syn::Error::new_spanned(ty, format!("`{}` cannot be a value of a row: {instead}", text(ty))))
+}
+
+/// The type as an author would write it.
+pub fn text(ty: &Type) -> String {
+    let spaced = ty.to_token_stream().to_string();
+    ["& ", " <", "< ", " >", " ,", "[ ", " ]", "' "].iter().fold(spaced, |text, pair| text.replace(pair, pair.trim()))
+}

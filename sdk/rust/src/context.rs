@@ -1,0 +1,99 @@
+//! What a function can ask about the call that it serves.
+
+use crate::{
+    bindings::exports::tidemill::plugin::operators::{Binding, CallContext},
+    log,
+    value::Timestamp,
+};
+
+/// The call that a function serves: an optional first parameter, `context: &Context`.
+#[derive(Clone, Debug)]
+pub struct Context {
+    parameters: Vec<(String, String)>,
+    call: CallContext,
+    cause: Cause,
+}
+
+/// Why an update-state function is called for a key. None of them: the operator runs for every key of the state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cause {
+    /// The key has new rows.
+    pub news: bool,
+    /// The time has come at which the key wanted to be called again.
+    pub woken: bool,
+    /// The key has been idle for the operator's timeout, and will be deleted after this call.
+    pub idle: bool,
+}
+
+// === impl Context ===
+
+impl Context {
+    pub(crate) fn new(binding: &Binding) -> Context {
+        let call = CallContext {
+            batch_time: 0,
+            interval: 0,
+            watermark: None,
+            partition: 0,
+            partitions: 1,
+            chunk: 0,
+            last: true,
+        };
+        Context { parameters: binding.parameters.clone(), call, cause: Cause::default() }
+    }
+
+    pub(crate) fn enter(&mut self, call: CallContext) {
+        self.call = call;
+        self.cause = Cause::default();
+    }
+
+    pub(crate) fn set_cause(&mut self, cause: Cause) {
+        self.cause = cause;
+    }
+
+    /// The time of the batch.
+    pub fn batch_time(&self) -> Timestamp {
+        Timestamp(self.call.batch_time)
+    }
+
+    /// The time between two batches, in microseconds.
+    pub fn interval_micros(&self) -> i64 {
+        self.call.interval
+    }
+
+    /// No row with an earlier event time is expected any more; none where the pipeline has no event time.
+    pub fn watermark(&self) -> Option<Timestamp> {
+        self.call.watermark.map(Timestamp)
+    }
+
+    /// The partition, from 0.
+    pub fn partition(&self) -> u32 {
+        self.call.partition
+    }
+
+    /// How many partitions there are.
+    pub fn partitions(&self) -> u32 {
+        self.call.partitions
+    }
+
+    /// The operator's parameter `name`, as the pipeline has it: `parameters = { name = "..." }`.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Why an update-state function is called for this key.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// Adds to a counter of this operator. Counters are part of the batch: one that runs again counts once.
+    pub fn count(&self, counter: &str, delta: u64) {
+        log::count(counter, delta);
+    }
+}
+
+impl Cause {
+    /// From the sum that the WIT package describes.
+    pub(crate) fn from_bits(bits: u8) -> Cause {
+        Cause { news: bits & 1 != 0, woken: bits & 2 != 0, idle: bits & 4 != 0 }
+    }
+}
