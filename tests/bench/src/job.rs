@@ -1,0 +1,128 @@
+//! A pipeline in this process: what the benchmarks time.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use anyhow::{Context, bail};
+use tidemill_connect::{ConnectorSettings, Connectors, system::Threads};
+use tidemill_engine::{Parts, Run, Settings, Until};
+use tidemill_guest::{Plugin, Runtime, RuntimeSettings};
+use tidemill_model::{
+    function::{Binding, Description, Signature},
+    limits::Limits,
+    ports::{Clock, Sink, Source, Wake},
+};
+use tidemill_plan::{
+    Functions, Manifest,
+    graph::{NodeId, Operator, Plan},
+};
+
+/// What is added for a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// 1.
+    One,
+    /// Its length in bytes.
+    Length,
+}
+
+/// The plugins that benchmarks use, compiled.
+pub struct Plugins {
+    /// By name.
+    pub loaded: HashMap<String, Plugin>,
+    files: HashMap<String, PathBuf>,
+}
+
+impl Plugins {
+    /// Builds and loads plugins, each from its folder.
+    pub fn build(names: &[&str], target: &Path) -> anyhow::Result<Plugins> {
+        let runtime = Runtime::try_new(&RuntimeSettings::default())?;
+        let (mut loaded, mut files) = (HashMap::new(), HashMap::new());
+        for name in names {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(name);
+            let component: PathBuf = tidemill_guest::build::build_component(&folder, target)?;
+            let bytes = std::fs::read(&component)?;
+            loaded.insert((*name).to_owned(), runtime.load(name, &bytes, &Limits::default())?);
+            files.insert((*name).to_owned(), component);
+        }
+        Ok(Plugins { loaded, files })
+    }
+
+    /// The file of a plugin's component.
+    pub fn component(&self, name: &str) -> anyhow::Result<PathBuf> {
+        self.files.get(name).cloned().with_context(|| format!("plugin {name} was not built"))
+    }
+}
+
+impl Functions for Plugins {
+    fn description(&self, plugin: &str) -> Result<&Description, String> {
+        self.loaded.get(plugin).map(Plugin::description).ok_or_else(|| "not built".to_owned())
+    }
+
+    fn open(&self, plugin: &str, binding: &Binding) -> Result<Signature, String> {
+        let plugin = self.loaded.get(plugin).ok_or_else(|| "not built".to_owned())?;
+        plugin.open(binding).map(|instance| instance.signature().clone()).map_err(|verdict| verdict.to_string())
+    }
+}
+
+/// The plan of a pipeline given as TOML.
+pub fn plan(toml: &str, plugins: &Plugins) -> anyhow::Result<Plan> {
+    let (manifest, mut diagnostics) = Manifest::read("bench.toml", toml, &[]);
+    match manifest.resolve(plugins, &mut diagnostics) {
+        Some(plan) => Ok(plan),
+        None => bail!("{}", diagnostics.render(false)),
+    }
+}
+
+/// A run of a plan whose one source is opened as the plan says.
+pub fn run(
+    plan: Plan,
+    plugins: &Plugins,
+    sinks: Vec<Box<dyn Sink>>,
+    clock: Arc<dyn Clock>,
+    settings: &Settings,
+) -> anyhow::Result<Run> {
+    let wake = Wake::default();
+    let stdout = Arc::new(Mutex::new(std::io::sink()));
+    let settings_of_connectors =
+        ConnectorSettings::new(clock.clone(), Arc::new(Threads), PathBuf::from("."), stdout);
+    let connectors = Connectors::try_new(settings_of_connectors)?;
+    let Operator::Source(spec) = &plan.nodes[0].operator else { bail!("the first stream is no source") };
+    let source = connectors.open_source(&plan.nodes[0].name, spec, &wake).context("the source cannot be opened")?;
+    // The connectors' thread serves the source for as long as the process lives.
+    std::mem::forget(connectors);
+    parts(plan, plugins, source, sinks, clock, wake, settings)
+}
+
+/// A run of a plan with a source of the benchmark's own.
+pub fn run_with(
+    plan: Plan,
+    plugins: &Plugins,
+    source: Box<dyn Source>,
+    sinks: Vec<Box<dyn Sink>>,
+    clock: Arc<dyn Clock>,
+    settings: &Settings,
+) -> anyhow::Result<Run> {
+    parts(plan, plugins, source, sinks, clock, Wake::default(), settings)
+}
+
+fn parts(
+    plan: Plan,
+    plugins: &Plugins,
+    source: Box<dyn Source>,
+    sinks: Vec<Box<dyn Sink>>,
+    clock: Arc<dyn Clock>,
+    wake: Wake,
+    settings: &Settings,
+) -> anyhow::Result<Run> {
+    let (plugins, sources) = (plugins.loaded.clone(), vec![(NodeId(0), source)]);
+    Ok(Run::try_new(Parts { plan, plugins, sources, sinks, clock, wake, spawn: &Threads }, settings)?)
+}
+
+/// Two workers, until something happens.
+pub fn settings(until: Until) -> Settings {
+    Settings { workers: 2, seed: 0x5eed, fresh_instances: false, until }
+}

@@ -1,0 +1,107 @@
+//! Measures how fast Tidemill is, prints a table, and writes `target/bench.json`. How and why: `host/BENCHMARKS.md`.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a benchmark measures real time and prints what it measured"
+)]
+
+mod batches;
+mod boundary;
+mod corpus;
+mod job;
+mod native;
+mod report;
+mod start;
+mod wordcount;
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+
+use corpus::Corpus;
+use job::{Plugins, Value};
+use report::{Figure, Goal};
+
+/// Measures how fast Tidemill is.
+#[derive(Parser)]
+struct Options {
+    /// Only figures whose names begin with one of these (wordcount, sums, boundary, batch, state, start).
+    only: Vec<String>,
+    /// Words of the corpus.
+    #[arg(long, default_value_t = 20_000_000)]
+    words: usize,
+    /// How often the corpus is fed.
+    #[arg(long, default_value_t = 20)]
+    repeat: usize,
+    /// Runs of each comparison.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Where compiled guests and bench.json go.
+    #[arg(long, default_value = "target")]
+    target: PathBuf,
+}
+
+impl Options {
+    fn wants(&self, group: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| group.starts_with(only.as_str()))
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let plugins = Plugins::build(&["wordcount", "hostile"], &options.target.join("guests"))?;
+    let mut figures = Vec::new();
+    if options.wants("boundary") {
+        figures.extend(boundary::measure(&plugins)?);
+    }
+    if options.wants("batch") {
+        figures.extend(batches::empty(&plugins)?);
+    }
+    if options.wants("state") {
+        figures.extend(batches::idle_keys(&plugins)?);
+    }
+    if options.wants("start") {
+        figures.push(start::measure(&program(&options.target)?, &plugins.component("wordcount")?)?);
+    }
+    figures.extend(words(&options, &plugins)?);
+    print!("{}", report::table(&figures));
+    report::write(&figures, &options.target.join("bench.json"))
+}
+
+/// The word counts.
+fn words(options: &Options, plugins: &Plugins) -> anyhow::Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    let job = |corpus: &Corpus, value: Value| {
+        eprintln!("{} words, {} times, {} runs of each side ...", corpus.words, options.repeat, options.runs);
+        wordcount::measure(corpus, options.repeat, options.runs, value, plugins)
+    };
+    if options.wants("wordcount") || options.wants("sums") {
+        let corpus = Corpus::new(options.words, 100_000);
+        if options.wants("wordcount") {
+            let times = job(&corpus, Value::One)?;
+            let (ratios, goal) = (times.ratios(), Some(Goal::AtLeast(72e6)));
+            figures.push(Figure::of_runs("wordcount.words_per_second", times.pipeline, "words/s", goal));
+            figures.push(Figure::of_runs("wordcount.native_words_per_second", times.native, "words/s", None));
+            figures.push(Figure::of_runs("wordcount.native_ratio", ratios, "", Some(Goal::AtLeast(1.05))));
+        }
+        if options.wants("sums") {
+            let times = job(&corpus, Value::Length)?;
+            let (ratios, pipeline) = (times.ratios(), times.pipeline);
+            figures.push(Figure::of_runs("sums.native_ratio", ratios, "", Some(Goal::AtLeast(0.95))));
+            figures.push(Figure::of_runs("sums.words_per_second", pipeline, "words/s", None));
+        }
+    }
+    if options.wants("wordcount.wide") {
+        let times = job(&Corpus::new(options.words, 1_000_000), Value::One)?;
+        let (ratios, pipeline) = (times.ratios(), times.pipeline);
+        figures.push(Figure::of_runs("wordcount.wide_native_ratio", ratios, "", Some(Goal::AtLeast(0.85))));
+        figures.push(Figure::of_runs("wordcount.wide_words_per_second", pipeline, "words/s", None));
+    }
+    Ok(figures)
+}
+
+/// The program that stands beside this one.
+fn program(target: &Path) -> anyhow::Result<PathBuf> {
+    Ok(std::path::absolute(target.join("release/tidemill"))?)
+}
