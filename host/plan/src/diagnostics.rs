@@ -126,6 +126,16 @@ impl Diagnostics {
         }
     }
 
+    /// Like [`Diagnostics::push`] of an error; it is not even made if there are too many to keep it.
+    pub(crate) fn push_error_with(&mut self, error: impl FnOnce() -> Diagnostic) {
+        if self.items.len() < KEPT_MAX {
+            self.push(error());
+        } else {
+            self.errors += 1;
+            self.left_out += 1;
+        }
+    }
+
     /// Puts them in the order of the text; what has no place comes last.
     pub(crate) fn sort(&mut self) {
         self.items.sort_by_key(|item| (item.span.is_none(), item.span));

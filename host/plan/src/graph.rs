@@ -88,6 +88,7 @@ pub struct Map {
 
 /// What a filter looks at.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a plan has few of them, and they are not moved about")]
 pub enum Condition {
     /// A boolean field; a missing value is false.
     Field(usize),
@@ -106,6 +107,7 @@ pub struct Reduce {
 
 /// Who reduces.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a plan has few of them, and they are not moved about")]
 pub enum Reducer {
     /// A plugin's function of kind reduce.
     Guest(FunctionUse),

@@ -25,6 +25,24 @@ pub(crate) const LIMITS: &[&str] = &[
     "functions",
 ];
 
+/// Keys of a socket that is read.
+pub(crate) const SOCKET: &[&str] = &["connect", "listen", "line-bytes-max", "invalid-utf8", "buffer"];
+
+/// Keys of files that are read.
+pub(crate) const FILES: &[&str] = &["path", "existing", "line-bytes-max", "invalid-utf8"];
+
+/// Keys of generated rows.
+pub(crate) const GENERATE: &[&str] = &["kind", "rate", "count", "seed"];
+
+/// Keys of a queue.
+pub(crate) const QUEUE: &[&str] = &["schema", "batches", "partitions"];
+
+/// Keys of a print.
+pub(crate) const PRINT: &[&str] = &["rows", "style"];
+
+/// Keys of files that are written.
+pub(crate) const WRITTEN_FILES: &[&str] = &["folder", "format"];
+
 /// Keys of an output.
 pub(crate) const OUTPUT: &[&str] = &["from", "print", "files", "output", "fields", "parameters"];
 
@@ -118,5 +136,67 @@ pub(crate) fn long_form(section: &str, depth: usize, key: &str) -> Option<&'stat
         ("outputs", 2, "print") => Some("rows"),
         ("outputs", 2, "files") => Some("folder"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill_model::limits::Limits;
+
+    use super::*;
+    use crate::reader::quantity::show_size;
+
+    const PAGE: &str = include_str!("../PIPELINE.md");
+
+    #[test]
+    fn the_page_names_every_key() {
+        let kinds = KINDS.iter().flat_map(|kind| [kind.key].into_iter().chain(kind.beside.iter().copied()));
+        for key in [PIPELINE, PLUGIN, LIMITS, SOCKET, FILES, GENERATE, QUEUE, OUTPUT, PRINT, WRITTEN_FILES]
+            .concat()
+            .into_iter()
+            .chain(kinds)
+        {
+            let is_named = PAGE.contains(&format!("`{key}`")) || PAGE.contains(&format!("`{key} = "));
+            assert!(is_named, "PIPELINE.md does not tell of `{key}`");
+        }
+    }
+
+    #[test]
+    fn the_page_has_the_limits_that_hold() {
+        // Taken apart, so that a new limit is not forgotten here.
+        let lines = |limits: Limits| {
+            let Limits {
+                fuel_per_call,
+                fuel_per_row,
+                memory_bytes,
+                table_elements,
+                result_bytes,
+                result_rows,
+                rejections,
+                log_lines_per_call,
+                log_line_bytes,
+                counters,
+                component_bytes,
+                functions,
+            } = limits;
+            [
+                fuel_per_call.to_string(),
+                fuel_per_row.to_string(),
+                show_size(memory_bytes as u64),
+                table_elements.to_string(),
+                show_size(result_bytes as u64),
+                result_rows.to_string(),
+                rejections.to_string(),
+                log_lines_per_call.to_string(),
+                show_size(log_line_bytes as u64),
+                counters.to_string(),
+                show_size(component_bytes as u64),
+                functions.to_string(),
+            ]
+        };
+        for ((key, default), max) in LIMITS.iter().zip(lines(Limits::default())).zip(lines(Limits::host_max())) {
+            let line = format!("| `{key}` | {default} | {max} |");
+            assert!(PAGE.contains(&line), "PIPELINE.md does not have {line}");
+        }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use streams::{Body, StreamEntry};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{
-        self, Name, Parsed,
+        self, Name, Parsed, Table, Value, ValueKind,
         overrides::{self, Override},
     },
     keys,
@@ -62,7 +62,7 @@ impl Manifest {
             manifest.incomplete = true;
             return (manifest, diagnostics);
         }
-        let Parsed { mut table, incomplete } = document::parse(text, &mut diagnostics);
+        let Parsed { mut table, incomplete, .. } = document::parse(text, &mut diagnostics);
         manifest.incomplete = incomplete;
         overrides::apply(&mut table, overrides, &mut diagnostics);
         if incomplete {
@@ -86,27 +86,28 @@ impl Manifest {
         }
     }
 
-    fn fill(&mut self, table: &document::Table, diagnostics: &mut Diagnostics) {
+    fn fill(&mut self, table: &Table, diagnostics: &mut Diagnostics) {
+        let mut filled = Vec::new();
         for (key, value) in &table.entries {
-            match key.text.as_str() {
+            let Some(section) = section(key, table, diagnostics) else { continue };
+            let ValueKind::Table(entries) = &value.kind else {
+                self.incomplete = true;
+                filled.push(section);
+                not_a_section(section, value, diagnostics);
+                continue;
+            };
+            if section == "pipeline" || !entries.entries.is_empty() {
+                filled.push(section);
+            }
+            match section {
                 "pipeline" => self.pipeline = pipeline::read(value, diagnostics),
                 "plugins" => (self.plugin_names, self.plugins) = plugins::read(value, diagnostics),
                 "streams" => self.streams = streams::read(value, diagnostics),
-                "outputs" => self.outputs = outputs::read(value, diagnostics),
-                _ => unknown_section(key, diagnostics),
+                _ => self.outputs = outputs::read(value, diagnostics),
             }
         }
-        if table.get("pipeline").is_none() {
-            let help = "begin with a name and an interval:\n[pipeline]\nname = \"words\"\ninterval = \"1s\"";
-            diagnostics.push(Diagnostic::whole("the pipeline has no section [pipeline]").help(help));
-        }
-        if table.get("streams").is_none_or(is_empty_table) {
-            let help = "a stream says where rows come from: [streams.lines] with socket = \"127.0.0.1:9999\"";
-            diagnostics.push(Diagnostic::whole("the pipeline has no streams").help(help));
-        }
-        if table.get("outputs").is_none_or(is_empty_table) {
-            let help = "an output says where rows go: [outputs.words] with from = \"STREAM\" and print = true";
-            diagnostics.push(Diagnostic::whole("the pipeline has no outputs, so nothing would come out").help(help));
+        for (_, message, help) in NEEDED.iter().filter(|(section, ..)| !filled.contains(section)) {
+            diagnostics.push(Diagnostic::whole(*message).help(*help));
         }
     }
 
@@ -131,11 +132,44 @@ impl Manifest {
     }
 }
 
-fn is_empty_table(value: &document::Value) -> bool {
-    matches!(&value.kind, document::ValueKind::Table(table) if table.entries.is_empty())
+/// Sections without which nothing can run: what to say if they are not there, or empty.
+const NEEDED: &[(&str, &str, &str)] = &[
+    (
+        "pipeline",
+        "the pipeline has no section [pipeline]",
+        "begin with a name and an interval:\n[pipeline]\nname = \"words\"\ninterval = \"1s\"",
+    ),
+    (
+        "streams",
+        "the pipeline has no streams",
+        "a stream says where rows come from:\n[streams.lines]\nsocket = \"127.0.0.1:9999\"",
+    ),
+    (
+        "outputs",
+        "the pipeline has no outputs, so nothing would come out of it",
+        "an output says where rows go:\n[outputs.words]\nfrom = \"lines\"\nprint = true",
+    ),
+];
+
+/// The section that `key` begins. One that is misspelt is reported, and read as what it was meant to be.
+fn section(key: &Name, table: &Table, diagnostics: &mut Diagnostics) -> Option<&'static str> {
+    let known = || keys::SECTIONS.iter().copied();
+    if let Some(section) = known().find(|section| *section == key.text) {
+        return Some(section);
+    }
+    diagnostics.push_error_with(|| {
+        let error = Diagnostic::error(key.span, format!("unknown section `{}`", key.text)).label("unknown");
+        error.help(suggest::help(&key.text, "sections", known()))
+    });
+    suggest::nearest(&key.text, known()).filter(|section| table.get(section).is_none())
 }
 
-fn unknown_section(key: &Name, diagnostics: &mut Diagnostics) {
-    let error = Diagnostic::error(key.span, format!("unknown section `{}`", key.text)).label("unknown");
-    diagnostics.push(error.help(suggest::help(&key.text, "sections", keys::SECTIONS.iter().copied())));
+fn not_a_section(section: &str, value: &Value, diagnostics: &mut Diagnostics) {
+    if reader::is_broken(value) {
+        return;
+    }
+    let header = if section == "pipeline" { "[pipeline]".to_owned() } else { format!("[{section}.NAME]") };
+    let message = format!("`{section}` is a section, not {}", value.type_name());
+    let help = format!("write {header} in a line of its own, and its keys below it");
+    diagnostics.push(Diagnostic::error(value.span, message).help(help));
 }

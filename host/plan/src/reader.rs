@@ -15,6 +15,8 @@ pub(crate) struct Reader<'v, 'd> {
     place: String,
     span: Span,
     table: &'v Table,
+    /// Keys that have been reported.
+    unknown: Vec<&'v str>,
     pub(crate) diagnostics: &'d mut Diagnostics,
 }
 
@@ -26,7 +28,7 @@ impl<'v, 'd> Reader<'v, 'd> {
         diagnostics: &'d mut Diagnostics,
     ) -> Option<Reader<'v, 'd>> {
         let table = values::table(value, diagnostics)?;
-        Some(Reader { place: place.into(), span: value.span, table, diagnostics })
+        Some(Reader { place: place.into(), span: value.span, table, unknown: Vec::new(), diagnostics })
     }
 
     /// The value at `key`, if it is there.
@@ -34,10 +36,11 @@ impl<'v, 'd> Reader<'v, 'd> {
         self.table.get(key)
     }
 
-    /// The value at `key`, which must be there. `example` says how the line would look.
+    /// The value at `key`, which must be there. `example` says how the line would look. Where a key that has been
+    /// reported as unknown was probably meant, nothing more is said.
     pub(crate) fn need(&mut self, key: &str, example: &str) -> Option<&'v Value> {
         let value = self.table.get(key);
-        if value.is_none() {
+        if value.is_none() && suggest::nearest(key, self.unknown.iter().copied()).is_none() {
             let error = Diagnostic::error(self.span, format!("{} has no `{key}`", self.place));
             self.diagnostics.push(error.label(format!("`{key}` is missing")).help(format!("for example: {example}")));
         }
@@ -69,14 +72,22 @@ impl<'v, 'd> Reader<'v, 'd> {
     }
 
     /// Reports a key that is not of `known`.
-    pub(crate) fn unknown_key(&mut self, key: &Name, known: &[&str], later: &str) {
+    pub(crate) fn unknown_key(&mut self, key: &'v Name, known: &[&str], later: &str) {
         if keys::is_later(later, &key.text) {
             self.diagnostics.push(not_yet(key));
             return;
         }
-        let error = Diagnostic::error(key.span, format!("unknown key `{}` in {}", key.text, self.place));
-        let help = suggest::help(&key.text, "keys here", known.iter().copied());
-        self.diagnostics.push(error.label("unknown").help(help));
+        self.unknown.push(&key.text);
+        self.diagnostics.push_error_with(|| {
+            let error = Diagnostic::error(key.span, format!("unknown key `{}` in {}", key.text, self.place));
+            let help = suggest::help(&key.text, "keys here", known.iter().copied());
+            error.label("unknown").help(help)
+        });
+    }
+
+    /// Whether a key has been reported that was probably meant to be one of `keys`.
+    pub(crate) fn has_misspelt(&self, keys: &[&str]) -> bool {
+        self.unknown.iter().any(|unknown| suggest::nearest(unknown, keys.iter().copied()).is_some())
     }
 }
 

@@ -25,6 +25,9 @@ impl Manifest {
     /// The plan, unless there is any error: those that reading found count too. What is found goes to `diagnostics`,
     /// which must be those of [`Manifest::read`].
     pub fn resolve(&self, functions: &dyn Functions, diagnostics: &mut Diagnostics) -> Option<Plan> {
+        if self.incomplete {
+            return None;
+        }
         let plan = Resolver::new(self, functions, diagnostics).resolve();
         diagnostics.sort();
         if diagnostics.error_count() > 0 {
@@ -67,9 +70,6 @@ impl<'a> Resolver<'a> {
     }
 
     fn resolve(mut self) -> Option<Plan> {
-        if self.manifest.incomplete {
-            return None;
-        }
         let links: Vec<Vec<Option<usize>>> = self
             .manifest
             .streams
@@ -105,8 +105,10 @@ impl<'a> Resolver<'a> {
                 return None;
             }
             let streams = self.manifest.streams.iter().map(|stream| stream.name.text.as_str());
-            let error = Diagnostic::error(name.span, format!("there is no stream `{}`", name.text)).label("unknown");
-            self.diagnostics.push(error.help(suggest::help(&name.text, "streams", streams)));
+            self.diagnostics.push_error_with(|| {
+                let error = Diagnostic::error(name.span, format!("there is no stream `{}`", name.text));
+                error.label("unknown").help(suggest::help(&name.text, "streams", streams))
+            });
         }
         found
     }
@@ -148,7 +150,7 @@ impl<'a> Resolver<'a> {
             used[index] = true;
         }
         let unused = |stream: &StreamEntry| {
-            let warning = Diagnostic::warning(stream.name.span, format!("no one reads stream `{}`", stream.name.text));
+            let warning = Diagnostic::warning(stream.name.span, format!("nothing reads stream `{}`", stream.name.text));
             warning.help("it runs for nothing; give it an output, or remove it")
         };
         for (stream, _) in self.manifest.streams.iter().zip(used).filter(|(_, used)| !used) {

@@ -5,12 +5,24 @@ pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>)
     let plain = plain(given);
     known
         .into_iter()
-        .filter_map(|name| {
-            let distance = strsim::osa_distance(&plain, &self::plain(name));
-            (distance <= (name.chars().count() / 3).max(1)).then_some((distance, name))
-        })
+        .take(CANDIDATES_MAX)
+        .filter_map(|name| Some((distance(&plain, &self::plain(name))?, name)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+}
+
+/// Only so many names are looked at: a suggestion is not worth more.
+const CANDIDATES_MAX: usize = 200;
+
+/// How far apart two names are, if they are near enough to be taken for one another.
+fn distance(given: &str, name: &str) -> Option<usize> {
+    let (shorter, longer) = if given.len() < name.len() { (given, name) } else { (name, given) };
+    let distance = strsim::osa_distance(given, name);
+    if distance < shorter.chars().count() && distance <= (name.chars().count() / 3).max(1) {
+        return Some(distance);
+    }
+    // `memory-bytes` for `memory`, `sha` for `sha256`.
+    (shorter.len() >= 3 && longer.starts_with(shorter)).then_some(usize::MAX)
 }
 
 /// What differs only in this was meant. Long names are cut: distance costs the product of the lengths.
@@ -66,6 +78,9 @@ mod tests {
             ("update_state", Some("update-state")),
             ("yb", Some("by")),
             ("frequency", None),
+            ("update", Some("update-state")),
+            ("ba", Some("by")),
+            ("x", None),
             ("", None),
         ] {
             assert_eq!(nearest(given, known), expect, "{given}");

@@ -16,12 +16,14 @@ pub(crate) struct Parsed {
     /// Whether something is missing from the table or may stand at the wrong place of it, so that saying more of it
     /// would mislead.
     pub(crate) incomplete: bool,
+    /// A list or an inline table has no end, and took what follows for its own: more mistakes would follow from that.
+    swallowed: bool,
 }
 
 /// Reads a pipeline's text. Errors go to `diagnostics`.
 pub(crate) fn parse(text: &str, diagnostics: &mut Diagnostics) -> Parsed {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut parsed = Parsed { table: table(document.get_ref(), 0, 0), incomplete: false };
+    let mut parsed = Parsed { table: table(document.get_ref(), 0, 0), incomplete: false, swallowed: false };
     let mut errors: Vec<(Range<usize>, String)> = errors
         .iter()
         .map(|error| (error.span().unwrap_or(text.len()..text.len()), error.message().to_owned()))
@@ -33,6 +35,9 @@ pub(crate) fn parse(text: &str, diagnostics: &mut Diagnostics) -> Parsed {
             continue; // The same value is hardly wrong for two reasons.
         }
         last = Some(report(text, range, &message, &mut parsed, diagnostics));
+        if parsed.swallowed {
+            break;
+        }
     }
     parsed
 }
@@ -52,42 +57,63 @@ fn report(
         diagnostics.push(error.help("names are unique; remove one of the two"));
         return range;
     }
-    let Some(value) = find(&mut parsed.table, range.start) else {
+    let error = Diagnostic::error(span, format!("this is not TOML: {message}"));
+    let Some(value) = find(text, &mut parsed.table, range.start) else {
         parsed.incomplete = true;
-        diagnostics.push(Diagnostic::error(span, format!("this is not TOML: {message}")));
+        diagnostics.push(error);
         return range;
     };
     let whole = value.span.start..value.span.end;
     let written = text.get(whole.clone()).unwrap_or_default();
-    let bare = written.starts_with(|c: char| c.is_alphanumeric()) && !written.contains(['"', '\'', '\n']);
-    if bare {
-        let error = Diagnostic::error(value.span, format!("text stands in quotes: \"{written}\""));
-        diagnostics.push(error.label("neither a number, nor true or false, nor quoted text"));
-    } else {
-        diagnostics.push(Diagnostic::error(span, format!("this is not TOML: {message}")));
-    }
-    // Unquoted text that was recovered is as good as quoted.
-    if !(bare && matches!(value.kind, ValueKind::Text(_))) {
-        parsed.incomplete |= matches!(value.kind, ValueKind::List(_) | ValueKind::Table(_));
+    let is_structure = matches!(value.kind, ValueKind::List(_) | ValueKind::Table(_));
+    let is_bare = written.starts_with(|c: char| c.is_alphanumeric()) && !written.contains(['"', '\'', '\n']);
+    diagnostics.push(match written.chars().next() {
+        _ if is_bare => Diagnostic::error(value.span, format!("text stands in quotes: \"{written}\""))
+            .label("neither a number, nor true or false, nor quoted text"),
+        Some(open @ ('[' | '{')) if is_structure => {
+            let line = 1 + text.bytes().take(whole.start).filter(|&byte| byte == b'\n').count();
+            error.help(format!("this is read as part of what `{open}` begins in line {line}; does that end?"))
+        }
+        Some(quote @ ('"' | '\'')) if !written[1..].contains(quote) => {
+            Diagnostic::error(value.span, "the text does not end").label(format!("a second {quote} is missing"))
+        }
+        _ => error,
+    });
+    // Text without quotes is recovered as if it had them.
+    if !(is_bare && matches!(value.kind, ValueKind::Text(_))) {
+        parsed.swallowed |= is_structure;
+        parsed.incomplete |= is_structure;
         value.kind = ValueKind::Broken;
     }
     whole
 }
 
-/// The innermost value that stands around `at`; tables that are spread over the file do not.
-fn find(table: &mut Table, at: usize) -> Option<&mut Value> {
-    let index = table.entries.iter().position(|(_, value)| holds(value, at))?;
-    match &mut table.entries[index].1 {
-        Value { kind: ValueKind::Table(inner), .. } => find(inner, at),
-        value => Some(value),
+/// The value that stands around `at`: a section is none, but a list or an inline table is one as a whole.
+fn find<'a>(text: &str, table: &'a mut Table, at: usize) -> Option<&'a mut Value> {
+    let index = table.entries.iter().position(|(_, value)| holds(text, value, at))?;
+    let value = &mut table.entries[index].1;
+    if !is_section(text, value) {
+        return Some(value);
+    }
+    match &mut value.kind {
+        ValueKind::Table(inner) => find(text, inner, at),
+        _ => None,
     }
 }
 
-fn holds(value: &Value, at: usize) -> bool {
+fn holds(text: &str, value: &Value, at: usize) -> bool {
     match &value.kind {
-        ValueKind::Table(inner) => inner.entries.iter().any(|(_, value)| holds(value, at)),
+        ValueKind::Table(inner) if is_section(text, value) => {
+            inner.entries.iter().any(|(_, value)| holds(text, value, at))
+        }
         _ => value.span.start <= at && at <= value.span.end,
     }
+}
+
+/// Whether a value is a table whose keys have lines of their own: its span is then that of its name only.
+fn is_section(text: &str, value: &Value) -> bool {
+    let begins_inline = || text.get(value.span.start..).is_some_and(|rest| rest.starts_with('{'));
+    matches!(value.kind, ValueKind::Table(_)) && !begins_inline()
 }
 
 /// Reads one value that begins at byte `offset` of `source`.

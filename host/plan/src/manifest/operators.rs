@@ -68,9 +68,6 @@ const NATIVES: &[(&str, Native)] = &[
 
 const KEY_SETS: &[(&str, KeySet)] = &[("changed", KeySet::Changed), ("all", KeySet::All)];
 
-/// Fields of a filter or reducer, parameters of a function: so many at most.
-const ENTRIES_MAX: usize = 1_000;
-
 /// Reads the operator that the key `kind` makes. `None`: it has been reported.
 pub(super) fn read(kind: &str, reader: &mut Reader<'_, '_>) -> Option<OperatorEntry> {
     let value = reader.get(kind)?;
@@ -207,12 +204,14 @@ fn rename(reader: &mut Reader<'_, '_>) -> Option<Name> {
 
 fn fields(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<(Name, Name)>> {
     let table = values::table(value, diagnostics)?;
-    let pairs = table.entries.iter().take(ENTRIES_MAX);
+    values::check_number(value, table.entries.len(), "fields", values::LISTED_MAX, diagnostics)?;
+    let pairs = table.entries.iter();
     Some(pairs.filter_map(|(name, value)| Some((name.clone(), values::text(value, diagnostics)?))).collect())
 }
 
 fn parameters(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<(String, String)>> {
     let table = values::table(value, diagnostics)?;
+    values::check_number(value, table.entries.len(), "parameters", values::LISTED_MAX, diagnostics)?;
     let mut pairs: Vec<(String, String)> = Vec::new();
     for (name, value) in &table.entries {
         let text = match (&value.kind, &value.typed) {
@@ -220,6 +219,10 @@ fn parameters(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<(Strin
             (ValueKind::Integer(Some(integer)), _) => integer.to_string(),
             (ValueKind::Boolean(boolean), _) => boolean.to_string(),
             (ValueKind::Datetime(datetime), _) => datetime.to_string(),
+            (ValueKind::Integer(None), _) => {
+                values::beyond_64_bits(value, diagnostics);
+                continue;
+            }
             _ => {
                 values::wrong_type(value, "text, a number, or true or false", diagnostics);
                 continue;

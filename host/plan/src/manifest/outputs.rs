@@ -13,6 +13,9 @@ use crate::{
     suggest,
 };
 
+/// So many outputs at most.
+const OUTPUTS_MAX: usize = 1_000;
+
 /// Rows that are printed where the pipeline does not say how many.
 const PRINTED_ROWS_DEFAULT: usize = 10;
 
@@ -22,7 +25,7 @@ const STYLES: &[(&str, PrintStyle)] =
 const FORMATS: &[(&str, FileFormat)] = &[("text", FileFormat::Text), ("jsonl", FileFormat::Jsonl)];
 
 pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Vec<OutputEntry> {
-    let Some(table) = values::table(value, diagnostics) else { return Vec::new() };
+    let Some(table) = values::section(value, "outputs", OUTPUTS_MAX, diagnostics) else { return Vec::new() };
     let outputs = table.entries.iter().map(|(name, value)| {
         values::check_name(name, "an output", diagnostics);
         output(name, value, diagnostics)
@@ -57,7 +60,7 @@ fn sink(name: &Name, reader: &mut Reader<'_, '_>) -> Option<SinkSpec> {
     match present.as_slice() {
         [] => {
             let later = reader.entries().any(|(key, _)| keys::is_later("outputs", &key.text));
-            if !later {
+            if !later && !reader.has_misspelt(keys::SINKS) {
                 let error = Diagnostic::error(name.span, format!("output `{}` has no sink", name.text));
                 let help = format!("sinks: {}", suggest::list(keys::SINKS.iter().copied()));
                 reader.diagnostics.push(error.help(help));
@@ -85,7 +88,7 @@ fn print(value: &Value, diagnostics: &mut Diagnostics) -> Option<PrintSink> {
         }
     }
     let mut reader = Reader::try_new("`print`", value, diagnostics)?;
-    reader.check_keys(&["rows", "style"], "");
+    reader.check_keys(keys::PRINT, "");
     let rows = |value: &Value, diagnostics: &mut Diagnostics| {
         usize::try_from(values::integer(value, "`rows`", 0..=u64::MAX, diagnostics)?).ok()
     };
@@ -109,7 +112,7 @@ fn files(value: &Value, diagnostics: &mut Diagnostics) -> Option<FilesSink> {
         return None;
     }
     let mut reader = Reader::try_new("`files`", value, diagnostics)?;
-    reader.check_keys(&["folder", "format"], "");
+    reader.check_keys(keys::WRITTEN_FILES, "");
     let format = reader.read("format", format);
     let folder = reader.need("folder", "folder = \"out/words\"")?;
     let folder = values::filled_text(folder, "the folder", reader.diagnostics)?;

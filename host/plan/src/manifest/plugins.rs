@@ -26,16 +26,19 @@ pub struct PluginEntry {
     pub span: Span,
 }
 
+/// So many plugins at most.
+const PLUGINS_MAX: usize = 1_000;
+
 /// A wasm page: no instance can do with less.
 const MEMORY_BYTES_MIN: usize = 64 << 10;
 
 /// All names, and the plugins that could be read.
 pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> (Vec<Name>, Vec<PluginEntry>) {
-    let Some(table) = values::table(value, diagnostics) else { return (Vec::new(), Vec::new()) };
+    let Some(table) = values::section(value, "plugins", PLUGINS_MAX, diagnostics) else { return Default::default() };
     let names = table.entries.iter().map(|(name, _)| name.clone()).collect();
     let entries = table.entries.iter().filter_map(|(name, value)| {
-        values::check_name(name, "a plugin", diagnostics);
-        plugin(name, value, diagnostics)
+        let is_name = values::check_name(name, "a plugin", diagnostics);
+        plugin(name, value, diagnostics).filter(|_| is_name)
     });
     (names, entries.collect())
 }

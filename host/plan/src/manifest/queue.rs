@@ -11,14 +11,18 @@ use super::{pipeline::partitions, reader::Reader, values};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Value, ValueKind},
+    keys,
 };
 
 /// What stands in the place of a batch at a tick that has none.
 const NO_BATCH: &str = "none";
 
+/// A longer schema is not read.
+const SCHEMA_BYTES_MAX: usize = 16 << 10;
+
 pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Option<QueueSource> {
     let mut reader = Reader::try_new("`queue`", value, diagnostics)?;
-    reader.check_keys(&["schema", "batches", "partitions"], "streams");
+    reader.check_keys(keys::QUEUE, "streams");
     let partitions = reader.read("partitions", partitions);
     let schema_value = reader.need("schema", "schema = \"word: text, count: integer\"");
     let batches = reader.need("batches", "batches = [[\"a\", \"b\"], \"none\", []]");
@@ -32,6 +36,11 @@ pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Option<Queue
 
 fn schema(value: &Value, diagnostics: &mut Diagnostics) -> Option<Schema> {
     let text = values::text(value, diagnostics)?;
+    if text.text.len() > SCHEMA_BYTES_MAX {
+        let message = format!("the schema has {} bytes; it may have {SCHEMA_BYTES_MAX}", text.text.len());
+        diagnostics.push(Diagnostic::error(text.span, message));
+        return None;
+    }
     let schema: Schema = match text.text.parse() {
         Ok(schema) => schema,
         Err(reason) => {

@@ -14,6 +14,7 @@ use super::{queue, reader::Reader, values};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value, ValueKind},
+    keys,
     reader::quantity::show_size,
 };
 
@@ -65,7 +66,7 @@ fn socket(value: &Value, diagnostics: &mut Diagnostics) -> Option<SocketSource> 
         return None;
     }
     let mut reader = Reader::try_new("`socket`", value, diagnostics)?;
-    reader.check_keys(&["connect", "listen", "line-bytes-max", "invalid-utf8", "buffer"], "streams");
+    reader.check_keys(keys::SOCKET, "streams");
     let text = text_options(&mut reader);
     let buffer = buffer(&text, &mut reader);
     let connect = reader.read("connect", |value, diagnostics| address(value, true, diagnostics));
@@ -144,7 +145,7 @@ fn files(value: &Value, diagnostics: &mut Diagnostics) -> Option<FilesSource> {
         return None;
     }
     let mut reader = Reader::try_new("`files`", value, diagnostics)?;
-    reader.check_keys(&["path", "existing", "line-bytes-max", "invalid-utf8"], "streams");
+    reader.check_keys(keys::FILES, "streams");
     let text = text_options(&mut reader);
     let existing = reader.read("existing", values::boolean).unwrap_or(false);
     let path = reader.need("path", "path = \"words.txt\"")?;
@@ -165,7 +166,7 @@ fn generate(value: &Value, diagnostics: &mut Diagnostics) -> Option<GenerateSour
         return None;
     }
     let mut reader = Reader::try_new("`generate`", value, diagnostics)?;
-    reader.check_keys(&["kind", "rate", "count", "seed"], "streams");
+    reader.check_keys(keys::GENERATE, "streams");
     let mut number = |key: &str, min: u64| {
         reader.read(key, |value, diagnostics| values::integer(value, &format!("`{key}`"), min..=u64::MAX, diagnostics))
     };

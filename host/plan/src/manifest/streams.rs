@@ -29,8 +29,11 @@ pub(crate) enum Body {
     Operator(OperatorEntry),
 }
 
+/// So many streams at most.
+const STREAMS_MAX: usize = 10_000;
+
 pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Vec<StreamEntry> {
-    let Some(table) = values::table(value, diagnostics) else { return Vec::new() };
+    let Some(table) = values::section(value, "streams", STREAMS_MAX, diagnostics) else { return Vec::new() };
     let streams = table.entries.iter().map(|(name, value)| {
         values::check_name(name, "a stream", diagnostics);
         stream(name, value, diagnostics)
@@ -47,7 +50,9 @@ fn stream(name: &Name, value: &Value, diagnostics: &mut Diagnostics) -> StreamEn
         .filter_map(|(key, _)| Some((key, keys::KINDS.iter().find(|kind| kind.key == key.text)?)))
         .collect();
     check_keys(&mut reader, &present);
-    entry.from = reader.read("from", values::texts).unwrap_or_default();
+    if !present.iter().any(|(_, kind)| kind.source) {
+        entry.from = reader.read("from", from).unwrap_or_default();
+    }
     let Some(kind) = only_kind(name, &mut reader, &present) else { return entry };
     if kind.source {
         entry.body = sources::read(kind.key, &mut reader).map(|(spec, schema)| Body::Source(spec, schema));
@@ -85,10 +90,12 @@ fn check_keys(reader: &mut Reader<'_, '_>, present: &[(&Name, &'static Kind)]) {
 }
 
 fn misplaced(key: &Name, kind: &Kind, diagnostics: &mut Diagnostics) {
-    let what = if kind.source { "a source" } else { "an operator" };
-    let message = format!("`{}` does not belong to `{}`, {what}", key.text, kind.key);
-    let error = Diagnostic::error(key.span, message).label("does not belong here");
-    diagnostics.push(error.help(format!("it belongs to {}", suggest::and(keys::kinds_with(&key.text)))));
+    let message = format!("`{}` does not belong to `{}`", key.text, kind.key);
+    let help = match key.text.as_str() {
+        "from" => "a source reads no other stream".to_owned(),
+        key => format!("it belongs to {}", suggest::and(keys::kinds_with(key))),
+    };
+    diagnostics.push(Diagnostic::error(key.span, message).label("does not belong here").help(help));
 }
 
 /// The one source or operator of a stream; none or several are reported.
@@ -116,6 +123,15 @@ fn only_kind(name: &Name, reader: &mut Reader<'_, '_>, present: &[(&Name, &'stat
             None
         }
     }
+}
+
+fn from(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<Name>> {
+    let names = values::texts(value, diagnostics)?;
+    if names.is_empty() {
+        let error = Diagnostic::error(value.span, "`from` names no stream");
+        diagnostics.push(error.help("for example: from = \"lines\""));
+    }
+    Some(names)
 }
 
 /// Only a union reads several streams.

@@ -55,10 +55,11 @@ fn split(text: &str) -> (&str, &str) {
     (&text[..end], text[end..].trim_start())
 }
 
-/// A size as a person writes it: `64 KiB`, `100 bytes`.
+/// A size as a person writes it: `64KiB`, `100 bytes`.
 pub(crate) fn show_size(bytes: u64) -> String {
     match SIZE_UNITS.iter().rev().find(|(_, unit)| *unit > 1 && bytes >= *unit && bytes.is_multiple_of(*unit)) {
         Some((name, unit)) => format!("{}{name}", bytes / unit),
+        None if bytes == 1 => "1 byte".to_owned(),
         None => format!("{bytes} bytes"),
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 pub(crate) fn wrong_type(value: &Value, expected: &str, diagnostics: &mut Diagnostics) {
     if !super::is_broken(value) {
         let message = format!("expected {expected}, found {}", value.type_name());
-        diagnostics.push(Diagnostic::error(value.span, message).label(format!("expected {expected}")));
+        diagnostics.push(Diagnostic::error(value.span, message));
     }
 }
 
@@ -66,6 +66,11 @@ pub(crate) fn only_true(value: &Value, key: &str, diagnostics: &mut Diagnostics)
     }
 }
 
+/// Reports an integer that is too large to be one.
+pub(crate) fn beyond_64_bits(value: &Value, diagnostics: &mut Diagnostics) {
+    diagnostics.push(Diagnostic::error(value.span, "an integer has 64 bits, and this one is beyond them"));
+}
+
 /// An integer in a range. `what` is the subject of the sentence if it is not.
 pub(crate) fn integer(
     value: &Value,
@@ -77,7 +82,11 @@ pub(crate) fn integer(
         wrong_type(value, "integer", diagnostics);
         return None;
     };
-    let number = integer.and_then(|integer| u64::try_from(integer).ok()).filter(|number| range.contains(number));
+    let Some(integer) = integer else {
+        beyond_64_bits(value, diagnostics);
+        return None;
+    };
+    let number = u64::try_from(integer).ok().filter(|number| range.contains(number));
     if number.is_none() {
         let (from, to) = (range.start(), range.end());
         let message = match *to {
@@ -146,6 +155,18 @@ pub(crate) fn table<'v>(value: &'v Value, diagnostics: &mut Diagnostics) -> Opti
     }
 }
 
+/// The table of a section whose parts have names, `max` of them at most.
+pub(crate) fn section<'v>(
+    value: &'v Value,
+    what: &str,
+    max: usize,
+    diagnostics: &mut Diagnostics,
+) -> Option<&'v Table> {
+    let table = table(value, diagnostics)?;
+    check_number(value, table.entries.len(), what, max, diagnostics)?;
+    Some(table)
+}
+
 /// The items of a list.
 pub(crate) fn list<'v>(value: &'v Value, diagnostics: &mut Diagnostics) -> Option<&'v [Value]> {
     match &value.kind {
@@ -161,6 +182,7 @@ pub(crate) fn list<'v>(value: &'v Value, diagnostics: &mut Diagnostics) -> Optio
 pub(crate) fn texts(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<Name>> {
     match &value.kind {
         ValueKind::List(items) => {
+            check_number(value, items.len(), "texts", LISTED_MAX, diagnostics)?;
             // All are read before the first bad one ends it, so that each is reported.
             let names: Vec<Option<Name>> = items.iter().map(|item| text(item, diagnostics)).collect();
             names.into_iter().collect()
@@ -186,15 +208,40 @@ pub(crate) fn different_texts(value: &Value, diagnostics: &mut Diagnostics) -> O
     Some(different)
 }
 
-/// A name that a person gives: of a pipeline, a stream, a plugin, an output.
-pub(crate) fn check_name(name: &Name, what: &str, diagnostics: &mut Diagnostics) {
-    let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if name.text.is_empty() || name.text.len() > NAME_BYTES_MAX || !name.text.chars().all(good) {
-        let error = Diagnostic::error(name.span, format!("`{}` is no name for {what}", name.text));
-        let help = format!("a name is made of a to z, A to Z, 0 to 9, - and _, {NAME_BYTES_MAX} at most");
-        diagnostics.push(error.help(help));
+/// Texts of a list, fields, parameters: so many at most.
+pub(crate) const LISTED_MAX: usize = 1_000;
+
+/// Reports a value that has too many parts; `what` is their plural.
+pub(crate) fn check_number(
+    value: &Value,
+    number: usize,
+    what: &str,
+    max: usize,
+    diagnostics: &mut Diagnostics,
+) -> Option<()> {
+    if number > max {
+        let message = format!("there are {number} {what}, and at most {max} may be here");
+        diagnostics.push(Diagnostic::error(value.span, message));
+        return None;
     }
+    Some(())
 }
 
 /// Names become names of files.
 const NAME_BYTES_MAX: usize = 100;
+
+/// Whether a name that a person gives (of a pipeline, a stream, a plugin, an output, a field) is one; if not it is
+/// reported.
+pub(crate) fn check_name(name: &Name, what: &str, diagnostics: &mut Diagnostics) -> bool {
+    let is_good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let is_name = !name.text.is_empty() && name.text.len() <= NAME_BYTES_MAX && name.text.chars().all(is_good);
+    if !is_name {
+        let message = match name.text.as_str() {
+            "" => format!("the name of {what} is empty"),
+            text => format!("`{text}` is no name for {what}"),
+        };
+        let help = format!("a name is made of a to z, A to Z, 0 to 9, - and _, {NAME_BYTES_MAX} at most");
+        diagnostics.push(Diagnostic::error(name.span, message).help(help));
+    }
+    is_name
+}

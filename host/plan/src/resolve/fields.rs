@@ -1,6 +1,6 @@
 //! A stream's fields: found by name, put together, and bound to what a function reads.
 
-use tidemill_model::schema::{Field, Kind, Schema, Type};
+use tidemill_model::schema::{Field, Schema, Type};
 
 use super::Stream;
 use crate::{
@@ -19,9 +19,12 @@ pub(super) fn find_all(names: &[Name], stream: Stream<'_>, diagnostics: &mut Dia
 pub(super) fn find(name: &Name, stream: Stream<'_>, diagnostics: &mut Diagnostics) -> Option<usize> {
     let place = stream.schema.index_of(&name.text);
     if place.is_none() {
-        let error = Diagnostic::error(name.span, format!("stream `{}` has no field `{}`", stream.name, name.text));
         let fields = stream.schema.fields().iter().map(|field| field.name.as_str());
-        diagnostics.push(error.label("unknown").help(suggest::help(&name.text, "its fields", fields)));
+        diagnostics.push_error_with(|| {
+            let message = format!("stream `{}` has no field `{}`", stream.name, name.text);
+            let help = suggest::help(&name.text, "its fields", fields);
+            Diagnostic::error(name.span, message).label("unknown").help(help)
+        });
     }
     place
 }
@@ -148,34 +151,45 @@ pub(super) fn named(
     Schema::try_new(returned.fields().iter().map(|field| Field::new(name, field.ty.clone())).collect()).ok()
 }
 
-/// Two groups of fields in one stream. A name that both have is reported at `span`; `groups` says what they are.
+/// What a stream's fields are put together from, for what is said if two have one name.
+pub(super) struct Groups<'a> {
+    /// As a person calls the function.
+    pub(super) function: &'a str,
+    /// Where it stands.
+    pub(super) span: Span,
+    /// `by` or `keep`.
+    pub(super) other: &'a str,
+    /// Whether the function returns a single field, so that `as` can name it.
+    pub(super) single: bool,
+}
+
+/// Two groups of fields in one stream, in this order.
 pub(super) fn join(
     first: &Schema,
     second: &Schema,
-    groups: (&str, &str),
-    span: Span,
+    groups: &Groups<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Schema> {
     match first.join(second) {
         Ok(schema) if schema.is_empty() => {
-            diagnostics.push(Diagnostic::error(span, "the stream would have no fields"));
+            diagnostics.push(Diagnostic::error(groups.span, "the stream would have no fields"));
             None
         }
         Ok(schema) => Some(schema),
         Err(duplicate) => {
-            let message = format!("{} and {} both have a field `{}`", groups.0, groups.1, duplicate.0);
-            let help = if first.len() == 1 || second.len() == 1 {
-                "give the function's field another name with as = \"...\", or leave out the other one"
+            let Groups { function, other, .. } = groups;
+            let message = format!("`{other}` and what `{function}` returns both have a field `{}`", duplicate.0);
+            let rename = if groups.single {
+                "name what the function returns: as = \"...\""
             } else {
-                "leave out the other one, or give the function's field another name in the plugin"
+                "give the function's field another name in the plugin"
             };
-            diagnostics.push(Diagnostic::error(span, message).help(help));
+            let help = match *other {
+                "keep" => format!("leave it out of `keep`, or {rename}"),
+                _ => rename.to_owned(),
+            };
+            diagnostics.push(Diagnostic::error(groups.span, message).help(help));
             None
         }
     }
-}
-
-/// Whether rows can be put in order by such a field.
-pub(super) fn is_ordered(ty: &Type) -> bool {
-    !matches!(ty.kind, Kind::List(_) | Kind::Record(_) | Kind::Any)
 }

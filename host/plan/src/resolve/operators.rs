@@ -7,7 +7,7 @@ use tidemill_model::{
 
 use super::{
     Stream, aggregates, calls,
-    fields::{self, Naming},
+    fields::{self, Groups, Naming},
     plugins::Plugins,
 };
 use crate::{
@@ -62,8 +62,9 @@ fn map(
     let (stream, keep) = (stream?, kept?);
     let naming = Naming { rename: call.rename.as_ref(), value: None };
     let returned = fields::named(&function.signature.name, &function.signature.output, &naming, diagnostics)?;
-    let groups = (format!("`{}`", function.signature.name), "`keep`");
-    let schema = fields::join(&returned, &stream.schema.project(&keep), (&groups.0, groups.1), call.span, diagnostics)?;
+    let groups =
+        Groups { function: &function.signature.name, span: call.span, other: "keep", single: returned.len() == 1 };
+    let schema = fields::join(&returned, &stream.schema.project(&keep), &groups, diagnostics)?;
     Some((Operator::Map(Map { function, keep }), schema))
 }
 
@@ -169,28 +170,24 @@ fn keyed_schema(
     let name = &function.signature.name;
     let naming = Naming { rename: call.rename.as_ref(), value };
     let returned = fields::named(name, returned, &naming, diagnostics)?;
-    let keys = stream.schema.project(by);
-    fields::join(&keys, &returned, ("`by`", &format!("`{name}`")), call.span, diagnostics)
+    let groups = Groups { function: name, span: call.span, other: "by", single: returned.len() == 1 };
+    fields::join(&stream.schema.project(by), &returned, &groups, diagnostics)
 }
 
 fn reduce_native(by: &[Name], call: &NativeCall, stream: Stream<'_>, diagnostics: &mut Diagnostics) -> Resolved {
     let by = fields::find_all(by, stream, diagnostics)?;
     let (aggregate, returned) = aggregates::resolve(call, &by, stream, diagnostics)?;
-    let groups = ("`by`", &*format!("`{}`", call.name.text));
-    let schema = fields::join(&stream.schema.project(&by), &returned, groups, call.name.span, diagnostics)?;
+    let groups = Groups { function: &call.name.text, span: call.name.span, other: "by", single: true };
+    let schema = fields::join(&stream.schema.project(&by), &returned, &groups, diagnostics)?;
     Some((Operator::Reduce(Reduce { by, reducer: Reducer::Native(aggregate) }), schema))
 }
 
 fn sort(keys: &[(Name, bool)], stream: Stream<'_>, diagnostics: &mut Diagnostics) -> Resolved {
     let mut found = Vec::new();
     for (name, descending) in keys {
-        let Some(field) = fields::find(name, stream, diagnostics) else { continue };
-        let ty = &stream.schema.fields()[field].ty;
-        if !fields::is_ordered(ty) {
-            let message = format!("rows cannot be sorted by `{}`, which is {ty}", name.text);
-            diagnostics.push(Diagnostic::error(name.span, message));
+        if let Some(field) = fields::find(name, stream, diagnostics) {
+            found.push(SortKey { field, descending: *descending });
         }
-        found.push(SortKey { field, descending: *descending });
     }
     Some((Operator::Sort(found), stream.schema.clone()))
 }

@@ -1,6 +1,9 @@
 //! Outputs over streams whose fields are known.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::HashMap,
+    path::{Component, Path, PathBuf},
+};
 
 use tidemill_model::{connector::SinkSpec, function::FunctionKind};
 
@@ -34,14 +37,19 @@ pub(super) fn resolve(
 
 /// Two outputs in one folder would write over each other's files.
 pub(super) fn check_folders(outputs: &[OutputEntry], diagnostics: &mut Diagnostics) {
-    let mut taken: HashMap<&Path, &OutputEntry> = HashMap::new();
+    let mut taken: HashMap<PathBuf, &OutputEntry> = HashMap::new();
     for output in outputs {
         let Some(SinkSpec::Files(files)) = &output.sink else { continue };
-        if let Some(other) = taken.insert(&files.folder, output) {
+        if let Some(other) = taken.insert(plain(&files.folder), output) {
             let (first, second) = (&other.name.text, &output.name.text);
             let message =
                 format!("outputs `{first}` and `{second}` write to the same folder, `{}`", files.folder.display());
             diagnostics.push(Diagnostic::error(output.name.span, message).help("give each its own folder"));
         }
     }
+}
+
+/// Without the `.` that a path may have anywhere.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != Component::CurDir).collect()
 }

@@ -23,9 +23,20 @@ fn cases() {
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty(), "there are cases");
-    let update = std::env::var_os("UPDATE_EXPECT").is_some();
+    let update = option_env!("UPDATE_EXPECT").is_some();
     for file in files {
         check(&file, update);
+    }
+}
+
+#[test]
+fn the_examples_of_the_page_are_pipelines() {
+    let page = include_str!("../../PIPELINE.md");
+    let examples: Vec<&str> = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(examples.len() > 5, "the page has examples");
+    for example in examples {
+        let got = run("an example", example);
+        assert!(!got.contains("error:"), "{example}\n{got}");
     }
 }
 
@@ -67,7 +78,7 @@ fn complete(text: &mut String) {
     for (begin, section) in [
         ("[pipeline", "[pipeline]\nname = \"test\"\ninterval = \"1s\"\n"),
         ("[plugins", "[plugins]\nwords = \"words.wasm\"\n"),
-        ("[streams.lines]", "[streams.lines]\nsocket = \"localhost:9999\"\n"),
+        ("[streams.lines", "[streams.lines]\nsocket = \"localhost:9999\"\n"),
         ("[outputs", "[outputs.out]\nfrom = \"lines\"\nprint = true\n"),
     ] {
         if !text.contains(begin) {

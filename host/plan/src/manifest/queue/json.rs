@@ -49,13 +49,13 @@ fn item(value: &Value, ty: &Type, diagnostics: &mut Diagnostics) -> Option<Strin
     match (&ty.kind, &value.kind) {
         (Kind::Boolean, ValueKind::Boolean(boolean)) => Some(boolean.to_string()),
         (Kind::Integer | Kind::Timestamp, ValueKind::Integer(Some(integer))) => Some(integer.to_string()),
-        (Kind::Float, ValueKind::Integer(Some(integer))) => Some(integer.to_string()),
+        (Kind::Float, ValueKind::Integer(Some(integer))) => Some(format!("{:?}", *integer as f64)),
         (Kind::Float, ValueKind::Float(float)) => number(value, float, diagnostics),
         (Kind::Text, ValueKind::Text(text)) => Some(quoted(text)),
         (Kind::Timestamp, ValueKind::Datetime(datetime)) => {
             let micros = micros(datetime);
             if micros.is_none() {
-                let error = Diagnostic::error(value.span, "this is no time of all the world");
+                let error = Diagnostic::error(value.span, "this date-time has no offset, so it is not one moment");
                 diagnostics.push(error.help("write date, time and offset, for example 2026-01-31T12:00:00Z"));
             }
             micros.map(|micros| micros.to_string())
@@ -66,7 +66,7 @@ fn item(value: &Value, ty: &Type, diagnostics: &mut Diagnostics) -> Option<Strin
         }
         (Kind::Record(schema), ValueKind::Table(table)) => object(value, table, schema, diagnostics),
         (_, ValueKind::Integer(None)) => {
-            diagnostics.push(Diagnostic::error(value.span, "an integer has 64 bits, and this one is beyond them"));
+            values::beyond_64_bits(value, diagnostics);
             None
         }
         (kind, _) => {
