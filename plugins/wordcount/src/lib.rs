@@ -34,3 +34,65 @@ fn running_total(new: Values<i64>, total: Option<i64>) -> Option<i64> {
 }
 
 plugin!(split, split_spaces, sum, running_total);
+
+#[cfg(test)]
+mod tests {
+    use tidemill_sdk::testing;
+
+    use super::*;
+
+    #[track_caller]
+    fn check<F>(lines: &[&'static str], expect: &[&str])
+    where
+        F: for<'a> testing::RowsFunction<Input<'a> = &'a str, Output<'a> = Word<'a>>,
+    {
+        let out = testing::map::<F>(lines.iter().copied());
+        let words: Vec<&str> = out.rows().iter().map(|row| row.word).collect();
+        assert_eq!(words, expect);
+        assert!(out.rows().iter().all(|row| row.count == 1));
+    }
+
+    #[test]
+    fn white_space_separates_words() {
+        check::<split>(&["to be, or", "", "  not\tto  be  "], &["to", "be,", "or", "not", "to", "be"]);
+        check::<split>(&[], &[]);
+        check::<split>(&["\u{a0}é\u{2003}\n"], &["\u{a0}é\u{2003}"]);
+    }
+
+    #[test]
+    fn each_word_knows_its_line() {
+        assert_eq!(testing::map::<split>(["a b", "", "c", "d e"]).origins(), [0, 0, 2, 3, 3]);
+    }
+
+    #[test]
+    fn a_single_space_separates_words_even_empty_ones() {
+        check::<split_spaces>(&["a  b", "", "c\td "], &["a", "", "b", "", "c\td", ""]);
+    }
+
+    #[test]
+    fn words_are_summed_and_taken_out_again() -> Result<(), testing::Failed> {
+        let whole = testing::reduce::<sum, _>([("to", 1), ("be", 1), ("or", 1), ("not", 1), ("to", 1), ("be", 1)]);
+        assert_eq!(whole.rows::<i64>(), [("to", 2), ("be", 2), ("or", 1), ("not", 1)]);
+        let part = testing::reduce::<sum, _>([("be", 1), ("not", 1)]);
+        assert_eq!(whole.subtract(&part)?.rows::<i64>(), [("to", 2), ("be", 1), ("or", 1), ("not", 0)]);
+        Ok(())
+    }
+
+    #[test]
+    fn totals_run_over_batches() -> Result<(), testing::Failed> {
+        let mut totals = testing::keyed::<running_total, _>();
+        totals.batch([("to", 1), ("be", 1), ("to", 1)])?;
+        totals.batch([])?;
+        totals.batch([("be", 5)])?;
+        assert_eq!(totals.states(), [("to", 2), ("be", 6)]);
+        Ok(())
+    }
+
+    #[test]
+    fn signatures_are_what_pipelines_bind_to() {
+        assert_eq!(testing::signature::<split>(), "split(line: text) -> word: text, count: integer");
+        assert_eq!(testing::signature::<split_spaces>(), "split-spaces(line: text) -> word: text, count: integer");
+        assert_eq!(testing::signature::<sum>(), "sum(value: integer) [value: integer] -> value: integer invertible");
+        assert_eq!(testing::signature::<running_total>(), "running-total(value: integer) [value: integer]");
+    }
+}

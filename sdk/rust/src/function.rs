@@ -12,7 +12,7 @@ use crate::bindings::{
 };
 use crate::value::Malformed;
 
-pub use map::{MapFunction, WholeFunction, open_map, open_whole};
+pub use map::{MapFunction, RowsFunction, WholeFunction, open_map, open_whole};
 pub use reduce::{ReduceFunction, finish_one, finished_fields, merge_into, merge_two, no_inverse, open_reduce};
 pub use rows::Rows;
 pub use update::{Changed, UpdateFunction, open_update};

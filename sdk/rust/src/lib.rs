@@ -10,6 +10,8 @@ mod context;
 mod export;
 mod function;
 pub mod log;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 pub mod text;
 mod update;
 mod value;

@@ -2,6 +2,9 @@
 
 pub use crate::bindings::tidemill::plugin::host::Level;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use native::take;
+
 /// Writes a line to the operator's log. The macros [`info!`](crate::info) and its like are shorter.
 pub fn log(level: Level, message: &str) {
     #[cfg(target_arch = "wasm32")]

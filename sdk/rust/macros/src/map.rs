@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::Type;
+use syn::{Ident, Type};
 
 use crate::{
     author::{Author, RowType},
@@ -66,12 +66,13 @@ fn row_function(author: &Author, returned: &Returned, kind: &str) -> syn::Result
             ::core::result::Result::Ok(())
         }
     };
-    let types = types(&row.ty("'a"), returned.row());
+    let types = types(ident, &row.ty("'a"), returned.row());
     let (signature, names) = (author.signature(kind), &row.names);
     let function = function(ident, returned.row(), &row.ty("'static"), names, &signature, &quote!(open_map), false);
     Ok(quote! {
         #function
-        impl __sdk::MapFunction for #ident { #types #[inline] #body }
+        #types
+        impl __sdk::MapFunction for #ident { #[inline] #body }
     })
 }
 
@@ -97,28 +98,31 @@ fn whole_function(author: &Author, returned: &Returned) -> syn::Result<TokenStre
         }
     };
     let (borrowed, fixed) = (with_lifetime(&input, "'a"), with_lifetime(&input, "'static"));
-    let types = types(&quote!(#borrowed), returned.row());
+    let types = types(ident, &quote!(#borrowed), returned.row());
     let (signature, names) = (author.signature("MapRows"), ["value".to_owned()]);
     let function = function(ident, returned.row(), &quote!(#fixed), &names, &signature, &quote!(open_whole), true);
     Ok(quote! {
         #function
-        impl __sdk::WholeFunction for #ident { #types #body }
+        #types
+        impl __sdk::WholeFunction for #ident { #body }
     })
 }
 
-/// The associated types.
-fn types(input: &TokenStream, row: &Type) -> TokenStream {
+/// `impl RowsFunction`.
+fn types(ident: &Ident, input: &TokenStream, row: &Type) -> TokenStream {
     let (borrowed, fixed) = (with_lifetime(row, "'a"), with_lifetime(row, "'static"));
     quote! {
-        type Input<'a> = #input;
-        type Output<'a> = #borrowed;
-        type Writer = <#fixed as __sdk::Write>::Writer;
+        impl __sdk::RowsFunction for #ident {
+            type Input<'a> = #input;
+            type Output<'a> = #borrowed;
+            type Writer = <#fixed as __sdk::Write>::Writer;
+        }
     }
 }
 
 /// `impl Function`.
 fn function(
-    ident: &syn::Ident,
+    ident: &Ident,
     row: &Type,
     input: &TokenStream,
     names: &[String],

@@ -16,28 +16,24 @@ use super::{
     rows::{MappedRows, Room, Rows, nothing},
 };
 
-/// A function from one row to any number of rows.
-pub trait MapFunction: Function + 'static {
-    /// The parameters.
+/// The types of a function from rows to rows.
+pub trait RowsFunction: Function + 'static {
+    /// One row of the input: the parameters.
     type Input<'a>: ReadRow<'a> + WriteRow;
     /// A returned row.
     type Output<'a>: Read<'a>;
     /// The returned rows under construction.
     type Writer: ColumnWriter;
+}
 
+/// A function from one row to any number of rows.
+pub trait MapFunction: RowsFunction {
     /// Calls the function for one row. The error is a reason to reject the row.
     fn call(context: &Context, row: Self::Input<'_>, rows: &mut Rows<Self::Writer>) -> Result<(), String>;
 }
 
 /// A function from all rows of a partition to any number of rows.
-pub trait WholeFunction: Function + 'static {
-    /// One row of the input.
-    type Input<'a>: ReadRow<'a> + WriteRow;
-    /// A returned row.
-    type Output<'a>: Read<'a>;
-    /// The returned rows under construction.
-    type Writer: ColumnWriter;
-
+pub trait WholeFunction: RowsFunction {
     /// Calls the function for a partition. The error fails the call.
     fn call<'a>(
         context: &Context,

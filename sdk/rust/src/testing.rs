@@ -1,0 +1,83 @@
+//! Runs a plugin's functions natively, the way a guest runs them: rows become columns, the SDK's own loops run over
+//! them, in chunks, and what comes back is read again.
+//!
+//! ```
+//! use tidemill_sdk::{prelude::*, testing};
+//!
+//! #[map]
+//! fn halves(number: i64) -> Result<i64, String> {
+//!     if number % 2 == 0 { Ok(number / 2) } else { Err(format!("{number} is odd")) }
+//! }
+//!
+//! let out = testing::map::<halves>([4, 5, 6]);
+//! assert_eq!(out.rows(), [2, 3]);
+//! assert_eq!(out.origins(), [0, 2]);
+//! assert_eq!(out.rejected(), [(1, "5 is odd")]);
+//! ```
+//!
+//! A function that asks for its [`Context`](crate::Context) gets what a [`Kit`] says:
+//!
+//! ```
+//! # use tidemill_sdk::{prelude::*, testing::Kit};
+//! /// Lines that are longer than the parameter `limit`.
+//! #[map]
+//! fn long<'a>(context: &Context, line: &'a str) -> Result<Option<&'a str>, std::num::ParseIntError> {
+//!     let limit: usize = context.parameter("limit").unwrap_or("80").parse()?;
+//!     Ok(Some(line).filter(|line| line.len() > limit))
+//! }
+//!
+//! let out = Kit::new().parameter("limit", "3").map::<long>(["abc", "abcd"])?;
+//! assert_eq!(out.rows(), ["abcd"]);
+//! # Ok::<(), tidemill_sdk::testing::Failed>(())
+//! ```
+
+mod batch;
+mod kit;
+mod mapped;
+mod reduced;
+mod updated;
+
+use std::hash::Hash;
+
+use crate::{
+    value::Write,
+};
+
+pub use kit::{Failed, Kit, Noted};
+pub use crate::function::{Function, ReduceFunction, RowsFunction, UpdateFunction};
+pub use mapped::Mapped;
+pub use reduced::Reduced;
+pub use updated::{Keyed, Updated};
+
+/// Runs a map or an output over rows, with a [`Kit::new`]. A failed call fails the test.
+#[track_caller]
+pub fn map<'a, F: RowsFunction>(rows: impl IntoIterator<Item = F::Input<'a>>) -> Mapped<F> {
+    passed(Kit::new().map(rows))
+}
+
+/// Reduces rows by their keys, with a [`Kit::new`]. A failed call fails the test.
+#[track_caller]
+pub fn reduce<'a, F: ReduceFunction, K: Clone + Eq + Hash>(
+    rows: impl IntoIterator<Item = (K, F::Input<'a>)>,
+) -> Reduced<F, K> {
+    passed(Kit::new().reduce(rows))
+}
+
+/// An update-state function with no states yet, for a [`Kit::new`].
+pub fn keyed<F: UpdateFunction, K: Clone + Eq + Hash + Write>() -> Keyed<F, K> {
+    Kit::new().keyed()
+}
+
+/// A function's signature in one line, for example `split(line: text) -> word: text, count: integer`.
+pub fn signature<F: Function>() -> String {
+    batch::signature_line(&F::signature())
+}
+
+#[track_caller]
+fn passed<T>(result: Result<T, Failed>) -> T {
+    match result {
+        Ok(value) => value,
+        #[allow(clippy::panic, reason = "this is for tests, which end so")]
+        Err(failed) => panic!("{failed}"),
+    }
+}
