@@ -30,9 +30,16 @@ fn group<'a>(sources: &'a [Source], item: &'a Diagnostic) -> Group<'a> {
         None => title.element(Origin::path(sources.first().map_or("", |file| file.name.as_str()))),
     };
     if let Some(help) = &item.help {
-        group = group.element(Level::HELP.message(help));
+        group = group.element(Level::HELP.message(plain(help)));
     }
     group
+}
+
+/// Texts may name what plugins call things, and the renderer takes labels and helps as they are: no control character
+/// may reach a terminal through them.
+fn plain(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(annotate_snippets::normalize_untrusted_str).collect();
+    lines.join("\n")
 }
 
 /// The line that a span begins in; a renderer is not asked to look through a whole file for each diagnostic.
@@ -59,12 +66,40 @@ fn excerpt(sources: &[Source], span: Span) -> Option<Excerpt<'_>> {
 }
 
 impl<'a> Excerpt<'a> {
-    fn snippet(&self, label: &'a str) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-        let label = Some(label).filter(|label| !label.is_empty());
+    fn snippet(&self, label: &str) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+        let label = Some(plain(label)).filter(|label| !label.is_empty());
         Snippet::source(self.line)
             .path(self.source.name.as_str())
             .line_start(self.line_number)
             .line_numbering(self.source.numbered)
             .annotation(AnnotationKind::Primary.span(self.start..self.end).label(label))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_moved_into_the_text() {
+        let text = "a = \"\u{e4}\u{1f600}\"\r\nb = 1\n";
+        for start in 0..text.len() + 3 {
+            for end in [0, start, start + 1, start + 4, usize::MAX] {
+                let mut diagnostics = Diagnostics::new("p.toml", text);
+                for source in [0, 1] {
+                    diagnostics.push(Diagnostic::error(Span { source, start, end }, "here").label("and here"));
+                }
+                assert!(render(&diagnostics, false).contains("p.toml"), "{start} to {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_reaches_the_terminal_but_text() {
+        let mut diagnostics = Diagnostics::new("p.toml", "a = \u{1b}[31m\u{7}");
+        let bad = "\u{1b}[2J\u{7}\u{202e}";
+        diagnostics.push(Diagnostic::error(Span::of_file(0..9), bad).label(bad).help(format!("{bad}\n{bad}")));
+        let shown = render(&diagnostics, false);
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{shown:?}");
     }
 }

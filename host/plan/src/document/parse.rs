@@ -65,27 +65,36 @@ fn report(
     };
     let whole = value.span.start..value.span.end;
     let written = text.get(whole.clone()).unwrap_or_default();
-    let is_structure = matches!(value.kind, ValueKind::List(_) | ValueKind::Table(_));
     let is_bare = written.starts_with(|c: char| c.is_alphanumeric()) && !written.contains(['"', '\'', '\n']);
-    diagnostics.push(match written.chars().next() {
+    let line = 1 + text.bytes().take(whole.start).filter(|&byte| byte == b'\n').count();
+    diagnostics.push(describe(value, written, is_bare, line, error));
+    // Text without quotes is recovered as if it had them.
+    if !(is_bare && matches!(value.kind, ValueKind::Text(_))) {
+        parsed.swallowed |= is_structure(value);
+        parsed.incomplete |= is_structure(value);
+        value.kind = ValueKind::Broken;
+    }
+    whole
+}
+
+/// What to say of a value that is not TOML: what people get wrong most has words of its own. `error` says what the
+/// parser found.
+fn describe(value: &Value, written: &str, is_bare: bool, line: usize, error: Diagnostic) -> Diagnostic {
+    match written.chars().next() {
         _ if is_bare => Diagnostic::error(value.span, format!("text stands in quotes: \"{written}\""))
             .label("neither a number, nor true or false, nor quoted text"),
-        Some(open @ ('[' | '{')) if is_structure => {
-            let line = 1 + text.bytes().take(whole.start).filter(|&byte| byte == b'\n').count();
+        Some(open @ ('[' | '{')) if is_structure(value) => {
             error.help(format!("this is read as part of what `{open}` begins in line {line}; does that end?"))
         }
         Some(quote @ ('"' | '\'')) if !written[1..].contains(quote) => {
             Diagnostic::error(value.span, "the text does not end").label(format!("a second {quote} is missing"))
         }
         _ => error,
-    });
-    // Text without quotes is recovered as if it had them.
-    if !(is_bare && matches!(value.kind, ValueKind::Text(_))) {
-        parsed.swallowed |= is_structure;
-        parsed.incomplete |= is_structure;
-        value.kind = ValueKind::Broken;
     }
-    whole
+}
+
+fn is_structure(value: &Value) -> bool {
+    matches!(value.kind, ValueKind::List(_) | ValueKind::Table(_))
 }
 
 /// The value that stands around `at`: a section is none, but a list or an inline table is one as a whole.

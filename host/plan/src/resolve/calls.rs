@@ -48,23 +48,33 @@ pub(super) fn resolve(
         input: stream.schema.project(&bound),
         parameters: call.parameters.clone(),
     };
-    match plugins.functions.open(&call.plugin.text, &binding) {
-        Ok(signature) => match unsettled(described, &signature, &binding.input) {
-            None => Some(FunctionUse { plugin: call.plugin.text.clone(), signature, binding, fields: bound }),
-            Some(reason) => {
-                let name = format!("{}/{}", call.plugin.text, call.function.text);
-                let error = Diagnostic::error(call.span, format!("`{name}` answered with {reason}"));
-                diagnostics.push(error.help("that is a mistake of the plugin: tell its author"));
-                None
-            }
-        },
+    let signature = open(call, described, &binding, plugins, diagnostics)?;
+    Some(FunctionUse { plugin: call.plugin.text.clone(), signature, binding, fields: bound })
+}
+
+/// The settled signature. That the plugin refuses, or settles what cannot be, is reported.
+fn open(
+    call: &Call,
+    described: &Signature,
+    binding: &Binding,
+    plugins: &Plugins<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Signature> {
+    let name = format!("{}/{}", call.plugin.text, call.function.text);
+    let signature = match plugins.functions.open(&call.plugin.text, binding) {
+        Ok(signature) => signature,
         Err(reason) => {
-            let name = format!("{}/{}", call.plugin.text, call.function.text);
             let message = format!("`{name}` cannot be used here: {}", one_line(&reason));
             diagnostics.push(Diagnostic::error(call.span, message));
-            None
+            return None;
         }
+    };
+    if let Some(reason) = unsettled(described, &signature, &binding.input) {
+        let error = Diagnostic::error(call.span, format!("`{name}` answered with {reason}"));
+        diagnostics.push(error.help("that is a mistake of the plugin: tell its author"));
+        return None;
     }
+    Some(signature)
 }
 
 /// What is wrong with the signature that a plugin settled; it comes from a guest and is not to be believed.
