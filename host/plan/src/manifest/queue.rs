@@ -4,7 +4,7 @@ mod json;
 
 use tidemill_model::{
     connector::{JsonText, QueueSource},
-    schema::{Kind, Schema, Type},
+    schema::Schema,
 };
 
 use super::{pipeline::partitions, reader::Reader, values};
@@ -53,23 +53,12 @@ fn schema(value: &Value, diagnostics: &mut Diagnostics) -> Option<Schema> {
         diagnostics.push(Diagnostic::error(text.span, "a schema needs a field"));
         return None;
     }
-    if let Some(field) = schema.fields().iter().find(|field| !can_be_written(&field.ty)) {
-        let message = format!("a queue cannot hold `{field}`");
-        let help = "boolean, integer, float, text, timestamp, and lists and records of them";
-        diagnostics.push(Diagnostic::error(text.span, message).help(help));
+    if let Some(field) = schema.fields().iter().find(|field| field.ty.is_open()) {
+        let error = Diagnostic::error(text.span, format!("the type of `{}` is open", field.name));
+        diagnostics.push(error.help("`any` is for functions; say which type the rows have"));
         return None;
     }
     Some(schema)
-}
-
-/// Whether TOML and JSON have a way to write a value of the type.
-fn can_be_written(ty: &Type) -> bool {
-    match &ty.kind {
-        Kind::Any | Kind::Bytes => false,
-        Kind::List(item) => can_be_written(item),
-        Kind::Record(schema) => schema.fields().iter().all(|field| can_be_written(&field.ty)),
-        _ => true,
-    }
 }
 
 /// The outer `None`: it has been reported. The inner one: no batch at this tick.

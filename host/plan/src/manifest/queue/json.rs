@@ -1,4 +1,5 @@
-//! TOML values as the JSON that queues hold: always an object of the schema's fields. A timestamp is its microseconds.
+//! TOML values as the JSON that queues hold: always an object of all of the schema's fields, `null` where a value is
+//! missing. A timestamp is its microseconds; bytes are base64.
 
 use tidemill_model::schema::{Kind, Schema, Type};
 use toml::value::{Datetime, Offset};
@@ -33,7 +34,7 @@ fn object(value: &Value, table: &Table, schema: &Schema, diagnostics: &mut Diagn
     for field in schema.fields() {
         let text = match table.get(&field.name) {
             Some(value) => item(value, &field.ty, diagnostics).unwrap_or_default(),
-            None if field.ty.optional => continue,
+            None if field.ty.optional => "null".to_owned(),
             None => {
                 let error = Diagnostic::error(value.span, format!("the row has no `{}`", field.name));
                 diagnostics.push(error.help(format!("where a value may be missing the type is `{}?`", field.ty)));
@@ -52,6 +53,14 @@ fn item(value: &Value, ty: &Type, diagnostics: &mut Diagnostics) -> Option<Strin
         (Kind::Float, ValueKind::Integer(Some(integer))) => Some(format!("{:?}", *integer as f64)),
         (Kind::Float, ValueKind::Float(float)) => number(value, float, diagnostics),
         (Kind::Text, ValueKind::Text(text)) => Some(quoted(text)),
+        (Kind::Bytes, ValueKind::Text(text)) => {
+            if !is_base64(text) {
+                let error = Diagnostic::error(value.span, format!("`{text}` is not base64"));
+                diagnostics.push(error.help("bytes are written in base64 with padding: \"Zm9v\" is foo"));
+                return None;
+            }
+            Some(quoted(text))
+        }
         (Kind::Timestamp, ValueKind::Datetime(datetime)) => {
             let micros = micros(datetime);
             if micros.is_none() {
@@ -83,6 +92,28 @@ fn number(value: &Value, written: &str, diagnostics: &mut Diagnostics) -> Option
         diagnostics.push(Diagnostic::error(value.span, "a queue holds finite numbers only"));
     }
     number.map(|number| format!("{number:?}"))
+}
+
+/// Whether a text is base64 after RFC 4648, with padding, and with zeros in the bits that belong to no byte.
+fn is_base64(text: &str) -> bool {
+    let digit = |byte: u8| match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let (digits, spare) = match (text.strip_suffix("=="), text.strip_suffix('=')) {
+        (Some(digits), _) => (digits, 0b1111),
+        (None, Some(digits)) => (digits, 0b11),
+        (None, None) => (text, 0),
+    };
+    let last = digits.bytes().last().and_then(digit).unwrap_or(0);
+    text.len().is_multiple_of(4)
+        && digits.len() % 4 == [0, 3, 2][text.len() - digits.len()]
+        && digits.bytes().all(|byte| digit(byte).is_some())
+        && last & spare == 0
 }
 
 /// A JSON string.
@@ -141,6 +172,16 @@ mod tests {
         ] {
             let datetime: Datetime = text.parse().expect("a date-time");
             assert_eq!(micros(&datetime), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn base64_is_what_the_connector_reads() {
+        for text in ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYmFy", "+/+/"] {
+            assert!(is_base64(text), "{text}");
+        }
+        for text in ["Z", "Zg=", "Zh==", "Zm9=", "====", "=", "Zg==Zg==", "Zm9*", "Zm 9", "\u{e4}\u{e4}"] {
+            assert!(!is_base64(text), "{text}");
         }
     }
 
