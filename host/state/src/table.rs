@@ -1,18 +1,22 @@
 //! Columnar state by key: what an update-state operator keeps for one partition.
 //!
-//! A key's state is one row of the state's columns. Rows stand in the order in which their keys last got state, and keep
-//! their place until a batch ends. What a batch costs follows the keys that it touches, not the keys that are there.
+//! A key's state is one row of the state's columns. Rows stand in the order in which their keys were first met: a key
+//! that had no state at the end of a batch is forgotten, and the last again when it comes back. A row keeps its number
+//! until the batch ends. What a batch costs follows the keys that it touches, not the keys that are there.
 
 mod column;
+mod wakes;
 
 use tidemill_model::{
     columns::{Column, ColumnFull, Rows, RowsBuffer},
     key::DecodeError,
     schema::Schema,
+    time::Timestamp,
 };
 
 use crate::keys::KeyTable;
 use column::StateColumn;
+use wakes::Wakes;
 
 /// Rows of keys that have no state any more are dropped for good when there are this many, and as many as live ones.
 const DEAD_MIN: usize = 1 << 10;
@@ -49,6 +53,9 @@ pub struct StateTable {
     present: Vec<bool>,
     live: usize,
     columns: Vec<StateColumn>,
+    wakes: Wakes,
+    /// Rows that lost their state in this batch.
+    dropped: Vec<u32>,
 }
 
 impl StateTable {
@@ -61,6 +68,8 @@ impl StateTable {
             present: Vec::new(),
             live: 0,
             columns: schema.fields().iter().map(|field| StateColumn::new(&field.ty)).collect(),
+            wakes: Wakes::default(),
+            dropped: Vec::new(),
         }
     }
 
@@ -78,6 +87,7 @@ impl StateTable {
     pub fn memory_bytes(&self) -> usize {
         self.keys.memory_bytes()
             + self.present.capacity()
+            + self.dropped.capacity() * 4
             + self.columns.iter().map(StateColumn::memory_bytes).sum::<usize>()
     }
 
@@ -112,7 +122,11 @@ impl StateTable {
         (0u32..).zip(&self.present).filter_map(|(row, &present)| present.then_some(row))
     }
 
-    /// Appends the states of `rows` to `states`; a blank for a key that has none.
+    /// Appends the states of `rows` to `states`, which is of the state's schema; a blank for a key that has none.
+    ///
+    /// # Errors
+    /// The states do not fit into columns. `states` then holds a part of them, and serves for nothing but
+    /// [`RowsBuffer::clear`].
     pub fn read(&self, rows: &[u32], states: &mut RowsBuffer) -> Result<(), StateError> {
         let mut node = 0;
         for (column, field) in self.columns.iter().zip(self.schema.fields()) {
@@ -124,26 +138,49 @@ impl StateTable {
         Ok(())
     }
 
-    /// Changes the states of `rows`: `actions` and `states` have a row for each of them, no row stands there twice.
+    /// Changes the states of `rows`: `actions` and `states` (of the state's schema) have a row for each of them, no row
+    /// stands there twice. Other lengths are a defect of the caller, and panic.
     pub fn write(&mut self, rows: &[u32], actions: &[Action], states: &Rows<'_>) {
         assert!(rows.len() == actions.len() && rows.len() == states.len, "one action and one state for each row");
-        for (index, column) in self.columns.iter_mut().enumerate() {
-            column.write(rows, actions, states.field(index));
+        for (column, first) in self.columns.iter_mut().zip(self.schema.first_nodes()) {
+            column.write(rows, actions, &states.columns[first..]);
         }
         for (&row, action) in rows.iter().zip(actions) {
             let present = &mut self.present[row as usize];
             match action {
                 Action::Keep => {}
                 Action::Put => self.live += usize::from(!std::mem::replace(present, true)),
-                Action::Delete => self.live -= usize::from(std::mem::replace(present, false)),
+                Action::Delete => {
+                    if std::mem::replace(present, false) {
+                        self.live -= 1;
+                        self.dropped.push(row);
+                    }
+                    self.wakes.set(row, None);
+                }
             }
         }
     }
 
+    /// Sets when a row's key is to be called again without new rows, or that it is not. A key that has no state when
+    /// the batch ends is not.
+    pub fn set_wake(&mut self, row: u32, at: Option<Timestamp>) {
+        self.wakes.set(row, at);
+    }
+
+    /// The rows whose time has come by `now`, by time and then by row.
+    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = u32> + '_ {
+        self.wakes.due(now)
+    }
+
     /// Ends a batch: keys that it touched and that have no state are forgotten. Rows may get new places.
     pub fn end_batch(&mut self) {
-        let gone: Vec<u32> = self.keys.touched().iter().copied().filter(|&row| !self.present[row as usize]).collect();
-        gone.into_iter().for_each(|row| self.keys.remove(row));
+        let without_state = |row: &u32| !self.present[*row as usize];
+        let mut gone: Vec<u32> = self.keys.touched().iter().copied().filter(without_state).collect();
+        gone.extend(std::mem::take(&mut self.dropped).iter().filter(|row| without_state(row)));
+        for row in gone {
+            self.keys.remove(row);
+            self.wakes.set(row, None);
+        }
         if self.present.len() - self.live > self.live.max(DEAD_MIN) {
             self.drop_dead();
         }
@@ -156,8 +193,8 @@ impl StateTable {
         rows.iter().for_each(|&row| keys.insert_one(self.keys.key(row)));
         self.keys = keys;
         self.columns.iter_mut().for_each(|column| column.retain(&rows));
-        self.present.clear();
-        self.present.resize(rows.len(), true);
+        self.wakes.retain(&rows);
+        self.present = vec![true; rows.len()];
     }
 
     fn add_rows(&mut self) {

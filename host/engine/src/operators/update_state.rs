@@ -3,11 +3,14 @@
 
 mod arrange;
 
+use std::collections::HashSet;
+
 use tidemill_guest::{Changes, UpdateCall};
 use tidemill_model::{
     columns::{Column, Rows, RowsBuffer},
     key::{self, KeyBuffer},
     schema::Schema,
+    time::Timestamp,
 };
 use tidemill_plan::graph::KeySet;
 use tidemill_state::table::{Action, StateTable};
@@ -21,6 +24,9 @@ const CALL_KEYS: usize = 1 << 14;
 
 /// The bit of `causes` in the WIT package: the key has new rows.
 const CAUSE_NEW_ROWS: u8 = 1;
+
+/// The bit of `causes`: the key's wake-at has come.
+const CAUSE_WOKEN: u8 = 2;
 
 /// An update-state operator for one partition.
 pub(crate) struct UpdateState {
@@ -36,6 +42,7 @@ pub(crate) struct UpdateState {
     /// The new rows of this batch in order of arrival, and each one's group.
     news: RowsBuffer,
     groups: Vec<u32>,
+    chunk: u32,
 }
 
 impl UpdateState {
@@ -59,23 +66,28 @@ impl UpdateState {
             keys: KeyBuffer::default(),
             news: RowsBuffer::new(&binding.input),
             groups: Vec::new(),
+            chunk: 0,
             guest,
         }
     }
 
-    /// The rows of the table that the function is called for: those of the batch's groups, then the others.
-    fn rows_to_run(&self) -> Vec<u32> {
+    /// The rows of the table that the function is called for: those with new rows, those that are due, and the others if
+    /// it runs for all. Also how many of them are of the first two kinds: they count as changed.
+    fn rows_to_run(&self, due: &HashSet<u32>) -> (Vec<u32>, usize) {
         let mut rows = self.table.touched().to_vec();
-        if self.run == KeySet::All {
-            let mut touched = vec![false; self.table.rows().last().map_or(0, |last| last as usize + 1)];
-            rows.iter().for_each(|&row| {
-                if let Some(touched) = touched.get_mut(row as usize) {
-                    *touched = true;
-                }
-            });
-            rows.extend(self.table.rows().filter(|&row| !touched[row as usize]));
+        let mut called = HashSet::new();
+        if self.run == KeySet::All || !due.is_empty() {
+            called.extend(rows.iter().copied());
         }
-        rows
+        let mut woken: Vec<u32> = due.difference(&called).copied().collect();
+        woken.sort_unstable();
+        rows.extend(&woken);
+        let changed = rows.len();
+        if self.run == KeySet::All {
+            called.extend(woken);
+            rows.extend(self.table.rows().filter(|row| !called.contains(row)));
+        }
+        (rows, changed)
     }
 
     /// One call: `rows` of the table, of which `arranged` has the new rows.
@@ -84,16 +96,19 @@ impl UpdateState {
         batch: &mut Batch,
         rows: &[u32],
         arranged: &Arranged<'_>,
-        chunk: u32,
+        due: &HashSet<u32>,
         out: &mut dyn Out,
     ) -> Result<(), Cause> {
-        let context = batch.context(chunk, false);
+        let context = batch.context(self.chunk, false);
+        self.chunk += 1;
         let mut keys = RowsBuffer::new(&self.key_schema);
         key::decode(rows.iter().map(|&row| self.table.key(row)), &mut keys)?;
         let mut states = RowsBuffer::new(&self.guest.function.signature.state);
         self.table.read(rows, &mut states)?;
         let present: Vec<u8> = rows.iter().map(|&row| u8::from(self.table.has_state(row))).collect();
-        let causes: Vec<u8> = arranged.counts().map(|count| if count > 0 { CAUSE_NEW_ROWS } else { 0 }).collect();
+        let news = arranged.counts().map(|count| if count > 0 { CAUSE_NEW_ROWS } else { 0 });
+        let woken = rows.iter().map(|row| if due.contains(row) { CAUSE_WOKEN } else { 0 });
+        let causes: Vec<u8> = news.zip(woken).map(|(news, woken)| news | woken).collect();
         let (key_columns, state_columns) = (keys.columns(), states.columns());
         let call = UpdateCall {
             keys: keys.with_columns(&key_columns),
@@ -121,9 +136,9 @@ impl UpdateState {
     }
 
     /// The stream of an operator whose function emits nothing itself: keys and their states.
-    fn emit_states(&self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+    fn emit_states(&self, changed: &[u32], batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         let rows: Vec<u32> = match self.emit {
-            KeySet::Changed => self.table.touched().iter().copied().filter(|&row| self.table.has_state(row)).collect(),
+            KeySet::Changed => changed.iter().copied().filter(|&row| self.table.has_state(row)).collect(),
             KeySet::All => self.table.rows().collect(),
         };
         for rows in rows.chunks(CHUNK_ROWS) {
@@ -150,6 +165,10 @@ fn write(table: &mut StateTable, rows: &[u32], changes: &Changes<'_>) {
         })
         .collect();
     table.write(rows, &actions, &changes.states);
+    for (group, &row) in rows.iter().enumerate() {
+        let at = changes.wake_at.map(|times| times[group]).filter(|&at| at != i64::MIN);
+        table.set_wake(row, at.map(Timestamp));
+    }
 }
 
 /// Pushes what the function emitted, each row behind its key.
@@ -183,6 +202,7 @@ impl Operator for UpdateState {
         self.table.begin_batch();
         self.news.clear();
         self.groups.clear();
+        self.chunk = 0;
         self.guest.begin();
     }
 
@@ -195,19 +215,23 @@ impl Operator for UpdateState {
     }
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
-        let rows = self.rows_to_run();
+        let due: HashSet<u32> = self.table.due(batch.time).collect();
+        let (rows, changed) = self.rows_to_run(&due);
         let news = std::mem::replace(&mut self.news, RowsBuffer::new(&self.guest.function.binding.input));
         let groups = std::mem::take(&mut self.groups);
         let columns = news.columns();
         let mut runs = arrange::Runs::new(news.with_columns(&columns), &groups, rows.len());
-        for (chunk, rows) in (0u32..).zip(rows.chunks(CALL_KEYS)) {
+        for rows in rows.chunks(CALL_KEYS) {
             let buffers = runs.next(rows.len())?;
-            self.call(batch, rows, &buffers.arranged(), chunk, out)?;
+            self.call(batch, rows, &buffers.arranged(), &due, out)?;
         }
         drop(runs);
         drop(columns);
         (self.news, self.groups) = (news, groups);
-        if self.guest.function.signature.output.is_empty() { self.emit_states(batch, out) } else { Ok(()) }
+        if !self.guest.function.signature.output.is_empty() {
+            return Ok(());
+        }
+        self.emit_states(&rows[..changed], batch, out)
     }
 
     fn commit(&mut self) {

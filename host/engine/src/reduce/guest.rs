@@ -66,7 +66,7 @@ impl Accumulate for GuestReduce {
         if !self.guest.function.signature.finishes {
             return consume(rows);
         }
-        let context = batch.context(0, true);
+        let context = batch.context(0, false);
         let groups: Vec<u32> = (0..rows.len as u32).collect();
         let mut downstream = Ok(());
         self.guest.call(|instance| {

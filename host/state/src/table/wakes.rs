@@ -1,0 +1,46 @@
+//! When keys are to be called again without new rows.
+
+use std::collections::{BTreeSet, HashMap};
+
+use tidemill_model::time::Timestamp;
+
+/// Wake-up times by row. Only keys that asked for one cost anything.
+#[derive(Debug, Default)]
+pub(super) struct Wakes {
+    queue: BTreeSet<(Timestamp, u32)>,
+    by_row: HashMap<u32, Timestamp>,
+}
+
+impl Wakes {
+    /// Sets or clears a row's time.
+    pub(super) fn set(&mut self, row: u32, at: Option<Timestamp>) {
+        if at.is_none() && self.by_row.is_empty() {
+            return;
+        }
+        let old = match at {
+            Some(at) => self.by_row.insert(row, at),
+            None => self.by_row.remove(&row),
+        };
+        if let Some(old) = old {
+            self.queue.remove(&(old, row));
+        }
+        if let Some(at) = at {
+            self.queue.insert((at, row));
+        }
+    }
+
+    /// Rows whose time has come by `now`, by time and then by row.
+    pub(super) fn due(&self, now: Timestamp) -> impl Iterator<Item = u32> + '_ {
+        self.queue.range(..=(now, u32::MAX)).map(|&(_, row)| row)
+    }
+
+    /// Keeps the rows at `rows`, which get new numbers in that order.
+    pub(super) fn retain(&mut self, rows: &[u32]) {
+        let old = std::mem::take(self);
+        for (new, row) in (0u32..).zip(rows) {
+            if let Some(&at) = old.by_row.get(row) {
+                self.set(new, Some(at));
+            }
+        }
+    }
+}
