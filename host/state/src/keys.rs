@@ -8,13 +8,15 @@
 //! longer ones are compared by hash first; rows are hashed and their slots prefetched 32 at a time before any is
 //! probed. Open addressing, linear probing, at most 3/4 full. The hash is keyed with the seed given to
 //! [`KeyTable::new`], because keys are hostile; it is not the durable hash of [`Slot`](tidemill_model::key::Slot).
+//!
+//! The table has no bound of its own: whoever puts keys in looks at [`KeyTable::memory_bytes`].
 
 mod hash;
 mod prefetch;
 
 use tidemill_model::columns::Column;
 
-use hash::{Hasher, Inline};
+use hash::{Hasher, INLINE_BYTES, Inline};
 use prefetch::prefetch;
 
 /// Rows that are hashed before the first of them is probed.
@@ -30,6 +32,8 @@ pub struct KeyTable {
     slots: Vec<TableSlot>,
     /// Number of slots - 1; the number is a power of two.
     mask: usize,
+    /// Slots that are not free.
+    used: usize,
     /// Key i is bytes[ends[i - 1] .. ends[i]].
     ends: Vec<u64>,
     bytes: Vec<u8>,
@@ -38,15 +42,30 @@ pub struct KeyTable {
     touched: Vec<u32>,
 }
 
+/// Half a cache line; all zeros where it is free.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(32))]
 struct TableSlot {
-    key: Inline,
-    /// The key's id + 1; 0: the slot is free.
-    id_plus_one: u32,
+    low: u64,
+    high: u64,
+    /// The key's length in bytes + 1; 0: the slot is free.
+    len_plus_one: u32,
+    id: u32,
     /// The group in batch `batch`.
     group: u32,
     batch: u32,
+}
+
+const _: () = assert!(size_of::<TableSlot>() == 32);
+
+impl TableSlot {
+    fn is_free(&self) -> bool {
+        self.len_plus_one == 0
+    }
+
+    fn hash(&self, hasher: &Hasher) -> u64 {
+        hasher.hash(Inline { low: self.low, high: self.high }, self.len_plus_one - 1)
+    }
 }
 
 impl KeyTable {
@@ -56,6 +75,7 @@ impl KeyTable {
             hasher: Hasher::new(seed),
             slots: vec![TableSlot::default(); SLOTS_MIN],
             mask: SLOTS_MIN - 1,
+            used: 0,
             ends: Vec::new(),
             bytes: Vec::new(),
             batch: 1,
@@ -111,6 +131,7 @@ impl KeyTable {
         self.slots.resize(SLOTS_MIN, TableSlot::default());
         self.slots.shrink_to_fit();
         self.mask = SLOTS_MIN - 1;
+        self.used = 0;
         self.ends = Vec::new();
         self.bytes = Vec::new();
         self.touched.clear();
@@ -119,36 +140,41 @@ impl KeyTable {
     /// Appends each key's group of this batch to `groups`; keys that are new get an id, keys that are new in this batch a
     /// group.
     pub fn group(&mut self, keys: Column<'_>, groups: &mut Vec<u32>) {
-        self.for_each_slot(keys, |table, at| {
+        self.for_each_slot(keys, groups, |table, at| {
             let slot = &mut table.slots[at];
             if slot.batch != table.batch {
                 slot.batch = table.batch;
                 slot.group = table.touched.len() as u32;
-                table.touched.push(slot.id_plus_one - 1);
+                table.touched.push(slot.id);
             }
-            groups.push(slot.group);
+            slot.group
         });
     }
 
     /// Appends each key's id to `ids`; keys that are new get one.
     pub fn insert(&mut self, keys: Column<'_>, ids: &mut Vec<u32>) {
-        self.for_each_slot(keys, |table, at| ids.push(table.slots[at].id_plus_one - 1));
+        self.for_each_slot(keys, ids, |table, at| table.slots[at].id);
     }
 
     /// Gives one key an id, if it has none.
     pub fn insert_one(&mut self, key: &[u8]) {
         let inline = self.hasher.inline(key, 0, key.len());
-        self.slot_of(&inline, self.hasher.hash(&inline), key);
+        let hash = self.hasher.hash(inline, key.len() as u32);
+        self.slot_of(inline, hash, key, 0, key.len());
     }
 
     /// Forgets a key. Its id is not given again, and [`KeyTable::key`] still answers for it.
     pub fn remove(&mut self, id: u32) {
         let key = self.key(id);
         let inline = self.hasher.inline(key, 0, key.len());
-        let mut at = self.hasher.hash(&inline) as usize & self.mask;
-        while self.slots[at].id_plus_one != id + 1 {
-            if self.slots[at].id_plus_one == 0 {
+        let mut at = self.hasher.hash(inline, key.len() as u32) as usize & self.mask;
+        loop {
+            let slot = &self.slots[at];
+            if slot.is_free() {
                 return;
+            }
+            if slot.id == id {
+                break;
             }
             at = (at + 1) & self.mask;
         }
@@ -161,10 +187,10 @@ impl KeyTable {
         loop {
             next = (next + 1) & self.mask;
             let slot = self.slots[next];
-            if slot.id_plus_one == 0 {
+            if slot.is_free() {
                 break;
             }
-            let home = self.hasher.hash(&slot.key) as usize & self.mask;
+            let home = slot.hash(&self.hasher) as usize & self.mask;
             // The slot may move if its home is not between the free place and where it is.
             if (next.wrapping_sub(home) & self.mask) >= (next.wrapping_sub(free) & self.mask) {
                 self.slots[free] = slot;
@@ -172,58 +198,75 @@ impl KeyTable {
             }
         }
         self.slots[free] = TableSlot::default();
+        self.used -= 1;
     }
 
-    /// Finds or makes the slot of every key, and calls `visit` with it, in order.
+    /// Finds or makes the slot of every key, and appends what `visit` makes of it, in order.
     #[inline(always)]
-    fn for_each_slot(&mut self, keys: Column<'_>, mut visit: impl FnMut(&mut KeyTable, usize)) {
-        let rows = keys.offsets.len().saturating_sub(1);
+    fn for_each_slot(
+        &mut self,
+        keys: Column<'_>,
+        numbers: &mut Vec<u32>,
+        mut visit: impl FnMut(&mut KeyTable, usize) -> u32,
+    ) {
         let mut hashed = [(Inline::default(), 0u64); AHEAD];
-        let mut first = 0;
-        while first < rows {
-            let count = AHEAD.min(rows - first);
-            let ends = &keys.offsets[first..=first + count];
+        let mut found = [0; AHEAD];
+        let rows = keys.offsets.len().saturating_sub(1);
+        for first in (0..rows).step_by(AHEAD) {
+            let ends = &keys.offsets[first..=rows.min(first + AHEAD)];
+            let (hasher, mask, slots) = (self.hasher, self.mask, &self.slots[..]);
             for (row, ahead) in ends.windows(2).zip(&mut hashed) {
-                let key = self.hasher.inline(keys.values, row[0] as usize, row[1] as usize);
-                let hash = self.hasher.hash(&key);
-                prefetch(&self.slots, hash as usize & self.mask);
+                let (start, end) = (row[0] as usize, row[1] as usize);
+                let key = hasher.inline(keys.values, start, end);
+                let hash = hasher.hash(key, (end - start) as u32);
+                prefetch(slots, hash as usize & mask);
                 *ahead = (key, hash);
             }
-            for (row, &(key, hash)) in ends.windows(2).zip(&hashed) {
-                let at = self.slot_of(&key, hash, &keys.values[row[0] as usize..row[1] as usize]);
-                visit(self, at);
+            for ((row, &(key, hash)), number) in ends.windows(2).zip(&hashed).zip(&mut found) {
+                let at = self.slot_of(key, hash, keys.values, row[0] as usize, row[1] as usize);
+                *number = visit(self, at);
             }
-            first += count;
+            numbers.extend_from_slice(&found[..ends.len() - 1]);
         }
     }
 
+    /// Finds or makes the slot of the key `values[start..end]`.
     #[inline(always)]
-    fn slot_of(&mut self, key: &Inline, hash: u64, bytes: &[u8]) -> usize {
+    fn slot_of(&mut self, key: Inline, hash: u64, values: &[u8], start: usize, end: usize) -> usize {
+        let len = end - start;
         let mut at = hash as usize & self.mask;
         loop {
             let slot = &self.slots[at];
-            if slot.id_plus_one == 0 {
-                return self.insert_at(key, hash, bytes, at);
-            }
-            if slot.key == *key && (key.is_whole() || self.key(slot.id_plus_one - 1) == bytes) {
-                return at;
+            if slot.low == key.low && slot.high == key.high && slot.len_plus_one == len as u32 + 1 {
+                if len <= INLINE_BYTES || self.is_key(slot.id, &values[start..end]) {
+                    return at;
+                }
+            } else if slot.is_free() {
+                return self.insert_at(key, hash, &values[start..end], at);
             }
             at = (at + 1) & self.mask;
         }
     }
 
+    #[inline(never)]
+    fn is_key(&self, id: u32, bytes: &[u8]) -> bool {
+        self.key(id) == bytes
+    }
+
     #[cold]
     #[inline(never)]
-    fn insert_at(&mut self, key: &Inline, hash: u64, bytes: &[u8], at: usize) -> usize {
+    fn insert_at(&mut self, key: Inline, hash: u64, bytes: &[u8], at: usize) -> usize {
         let mut at = at;
-        if self.len() * 4 >= self.slots.len() * 3 {
+        if self.used * 4 >= self.slots.len() * 3 {
             self.grow();
             at = self.free_slot(hash);
         }
+        let id = u32::try_from(self.ends.len()).expect("four thousand million keys do not fit in memory");
         self.bytes.extend_from_slice(bytes);
         self.ends.push(self.bytes.len() as u64);
-        let id_plus_one = u32::try_from(self.ends.len()).expect("four thousand million keys do not fit in memory");
-        self.slots[at] = TableSlot { key: *key, id_plus_one, group: 0, batch: 0 };
+        self.used += 1;
+        let len_plus_one = bytes.len() as u32 + 1;
+        self.slots[at] = TableSlot { low: key.low, high: key.high, len_plus_one, id, group: 0, batch: 0 };
         at
     }
 
@@ -231,15 +274,15 @@ impl KeyTable {
         let slots = vec![TableSlot::default(); self.slots.len() * 2];
         let old = std::mem::replace(&mut self.slots, slots);
         self.mask = self.slots.len() - 1;
-        for slot in old.into_iter().filter(|slot| slot.id_plus_one != 0) {
-            let at = self.free_slot(self.hasher.hash(&slot.key));
+        for slot in old.into_iter().filter(|slot| !slot.is_free()) {
+            let at = self.free_slot(slot.hash(&self.hasher));
             self.slots[at] = slot;
         }
     }
 
     fn free_slot(&self, hash: u64) -> usize {
         let mut at = hash as usize & self.mask;
-        while self.slots[at].id_plus_one != 0 {
+        while !self.slots[at].is_free() {
             at = (at + 1) & self.mask;
         }
         at

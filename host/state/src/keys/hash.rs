@@ -3,27 +3,18 @@
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Keys of up to this many bytes lie whole in the slot.
-const INLINE_BYTES: usize = 16;
+pub(super) const INLINE_BYTES: usize = 16;
 
 /// A key's first 16 bytes as two integers, zeros behind its end; of a longer key its hash and its first 8 bytes.
+/// Together with the length it tells keys apart that lie whole in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
 pub(super) struct Inline {
-    low: u64,
-    high: u64,
-    len: u32,
-}
-
-impl Inline {
-    /// Whether the whole key is here.
-    #[inline(always)]
-    pub(super) fn is_whole(&self) -> bool {
-        self.len as usize <= INLINE_BYTES
-    }
+    pub(super) low: u64,
+    pub(super) high: u64,
 }
 
 /// A keyed hash: one folded multiplication, for which the seed is secret.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Hasher {
     seed: u64,
     low: u64,
@@ -31,11 +22,12 @@ pub(super) struct Hasher {
 }
 
 /// For each length up to 16 the bits of the key among the 16 bytes.
-const MASKS: [u128; INLINE_BYTES + 1] = {
-    let mut masks = [0; INLINE_BYTES + 1];
+const MASKS: [Inline; INLINE_BYTES + 1] = {
+    let mut masks = [Inline { low: 0, high: 0 }; INLINE_BYTES + 1];
     let mut len = 1;
     while len <= INLINE_BYTES {
-        masks[len] = u128::MAX >> (8 * (INLINE_BYTES - len));
+        let mask = u128::MAX >> (8 * (INLINE_BYTES - len));
+        masks[len] = Inline { low: mask as u64, high: (mask >> 64) as u64 };
         len += 1;
     }
     masks
@@ -51,27 +43,25 @@ impl Hasher {
     #[inline(always)]
     pub(super) fn inline(&self, values: &[u8], start: usize, end: usize) -> Inline {
         let len = end - start;
-        if len <= INLINE_BYTES {
-            let bits = match values.get(start..start + INLINE_BYTES) {
-                Some(bytes) => u128::from_le_bytes(bytes.try_into().expect("16 bytes were asked for")),
-                None => tail(&values[start..end]),
-            } & MASKS[len];
-            Inline { low: bits as u64, high: (bits >> 64) as u64, len: len as u32 }
-        } else {
-            self.long(&values[start..end])
+        if len > INLINE_BYTES {
+            return self.long(&values[start..end]);
+        }
+        match values.get(start..).and_then(|rest| rest.first_chunk::<INLINE_BYTES>()) {
+            Some(bytes) => first(bytes, len),
+            None => tail(&values[start..end]),
         }
     }
 
     #[inline(never)]
     fn long(&self, key: &[u8]) -> Inline {
         let (first, _) = key.split_first_chunk::<8>().expect("a long key has more than 16 bytes");
-        // Keys are parts of columns whose offsets have 31 bits.
-        Inline { low: xxh3_64_with_seed(key, self.seed), high: u64::from_le_bytes(*first), len: key.len() as u32 }
+        Inline { low: xxh3_64_with_seed(key, self.seed), high: u64::from_le_bytes(*first) }
     }
 
+    /// The hash of a key of `len` bytes.
     #[inline(always)]
-    pub(super) fn hash(&self, key: &Inline) -> u64 {
-        let left = key.low ^ self.low ^ u64::from(key.len) << 56;
+    pub(super) fn hash(&self, key: Inline, len: u32) -> u64 {
+        let left = key.low ^ self.low ^ u64::from(len) << 56;
         let right = key.high ^ self.high;
         let product = u128::from(left) * u128::from(right);
         let folded = product as u64 ^ (product >> 64) as u64;
@@ -79,10 +69,19 @@ impl Hasher {
     }
 }
 
+/// The first `len` of 16 bytes.
+#[inline(always)]
+fn first(bytes: &[u8; INLINE_BYTES], len: usize) -> Inline {
+    let bits = u128::from_le_bytes(*bytes);
+    let mask = MASKS[len];
+    Inline { low: bits as u64 & mask.low, high: (bits >> 64) as u64 & mask.high }
+}
+
 /// The last bytes of a buffer, zeros behind them.
 #[cold]
-fn tail(key: &[u8]) -> u128 {
+#[inline(never)]
+fn tail(key: &[u8]) -> Inline {
     let mut bytes = [0; INLINE_BYTES];
     bytes[..key.len()].copy_from_slice(key);
-    u128::from_le_bytes(bytes)
+    first(&bytes, key.len())
 }
