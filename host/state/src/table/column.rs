@@ -8,7 +8,7 @@ use tidemill_model::{
 
 use super::{Action, StateError};
 
-/// Bytes that were overwritten are dropped when there are this many, and as many as live ones.
+/// Bytes that were overwritten are dropped when there are this many, and as many as all that is copied then.
 const GARBAGE_BYTES_MIN: usize = 1 << 16;
 
 /// A field's values, by row.
@@ -51,7 +51,7 @@ impl StateColumn {
         valid
             + match &self.store {
                 Store::Words(words) => words.capacity() * 8,
-                Store::Blobs(blobs) => blobs.spans.capacity() * 16 + blobs.bytes.capacity(),
+                Store::Blobs(blobs) => blobs.spans.capacity() * size_of::<(u64, u32)>() + blobs.bytes.capacity(),
             }
     }
 
@@ -101,19 +101,13 @@ impl StateColumn {
         let mut encoded = Vec::new();
         for (i, (&row, &action)) in rows.iter().zip(actions).enumerate() {
             let at = row as usize;
-            if action == Action::Delete {
-                if let Store::Blobs(blobs) = &mut self.store {
-                    blobs.put(at, &[]);
-                }
-            }
-            if action != Action::Put {
-                continue;
-            }
-            let there = from.is_valid(i);
-            if let Some(valid) = &mut self.valid {
+            let there = action == Action::Put && from.is_valid(i);
+            if let (Action::Put, Some(valid)) = (action, &mut self.valid) {
                 valid[at] = there;
             }
             match (&mut self.store, &self.ty.kind) {
+                _ if action == Action::Keep => {}
+                (Store::Blobs(blobs), _) if !there => blobs.put(at, &[]),
                 _ if !there => {}
                 (Store::Words(words), Kind::Boolean) => words[at] = u64::from(from.boolean(i)),
                 (Store::Words(words), _) => words[at] = from.integers()[i].cast_unsigned(),
@@ -153,8 +147,10 @@ impl Blobs {
         *len = new_len;
     }
 
+    /// What this costs is paid for by the bytes that became garbage since the last time, however many rows there are.
     fn drop_garbage(&mut self) {
-        if self.garbage >= GARBAGE_BYTES_MIN && self.garbage * 2 > self.bytes.len() {
+        let live = self.bytes.len() - self.garbage;
+        if self.garbage >= GARBAGE_BYTES_MIN.max(live + self.spans.len() * size_of::<(u64, u32)>()) {
             self.compact();
         }
     }
