@@ -1,1 +1,51 @@
-//! tidemill-connect
+//! The sources and sinks of Tidemill: what stands behind the ports of `tidemill_model`, and the feeds that drive them.
+//!
+//! Sources: lines over TCP, lines of files, rows given in a pipeline, made-up rows. Sinks: standard output and files.
+//! [`Connectors`] opens them; [`system`] has the clock and the threads; [`generate`] and [`feed`] are what
+//! `tidemill generate` and `tidemill nc` do.
+//!
+//! It does not decide when a batch ends or what is done with its rows, keeps nothing over a restart, and reads no
+//! environment: everything comes in through [`ConnectorSettings`]. Limits: a line, a source's buffer, and the number of
+//! producers of a listening socket are bounded ([`text::LINE_BYTES_MAX`], `buffer_bytes_max`,
+//! [`socket::PRODUCERS_MAX`]); each connector's page in `connectors/` says what it guarantees.
+//!
+//! ```
+//! use std::sync::{Arc, Mutex};
+//! use tidemill_connect::{ConnectorSettings, Connectors, system::{ManualClock, Threads}};
+//! use tidemill_model::{connector::{GenerateKind, GenerateSource, SourceSpec}, ports::Wake, time::Timestamp};
+//!
+//! let clock = Arc::new(ManualClock::new(Timestamp(0)));
+//! let stdout = Arc::new(Mutex::new(Vec::<u8>::new()));
+//! let connectors = Connectors::try_new(ConnectorSettings::new(clock, Arc::new(Threads), ".".into(), stdout))?;
+//! let points = GenerateSource { kind: GenerateKind::Points, rate: Some(10), count: None, seed: 1 };
+//! let mut source = connectors.open_source("points", &SourceSpec::Generate(points), &Wake::default())?;
+//! source.seal(Timestamp(1_000_000))?;
+//! let rows: usize = source.take(usize::MAX)?.chunks.iter().map(|chunk| chunk.rows.num_rows()).sum();
+//! assert_eq!(rows, 10);
+//! # Ok::<(), tidemill_model::ports::PortError>(())
+//! ```
+
+pub mod feed;
+pub mod generate;
+pub mod socket;
+pub mod system;
+pub mod text;
+
+mod address;
+mod connectors;
+mod files;
+mod files_sink;
+mod json;
+mod print;
+mod queue;
+mod runtime;
+mod value;
+
+pub use connectors::{ConnectorSettings, Connectors};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What the locks of this crate guard stays usable when a thread that held it has panicked.
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,169 @@
+//! Real files and folders; what depends on times alone is tested with the listings.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use arrow_array::cast::AsArray;
+use tidemill_model::{
+    connector::{InvalidUtf8, TextOptions},
+    ports::PortErrorKind,
+};
+
+use super::*;
+use crate::system::{ManualClock, Threads};
+
+const NOW: i64 = 1_700_000_000_000_000;
+
+fn open(path: &Path, existing: bool, until_done: bool) -> Result<Box<dyn Source>, PortError> {
+    let text = TextOptions { line_bytes_max: 100, invalid_utf8: InvalidUtf8::Replace };
+    let spec = FilesSource { path: path.file_name().unwrap().into(), existing, text };
+    let folder = path.parent().unwrap().to_owned();
+    let clock = Arc::new(ManualClock::new(Timestamp(NOW)));
+    let mut settings = ConnectorSettings::new(clock, Arc::new(Threads), folder, Arc::new(Mutex::new(Vec::<u8>::new())));
+    settings.until_done = until_done;
+    open_files("lines", &spec, &settings)
+}
+
+/// The lines of the batch sealed so many seconds after [`NOW`], with commas between, and whether it is the last one.
+fn batch(source: &mut dyn Source, seconds: i64) -> (String, bool) {
+    let sealed = source.seal(Timestamp(NOW + seconds * 1_000_000)).unwrap();
+    assert!(sealed.present);
+    let mut lines = Vec::new();
+    loop {
+        let taken = source.take(1).unwrap();
+        for chunk in taken.chunks {
+            lines.extend(chunk.rows.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));
+        }
+        if taken.end {
+            return (lines.join(","), sealed.last);
+        }
+    }
+}
+
+fn write(path: &Path, text: &[u8], seconds: i64) {
+    fs::write(path, text).unwrap();
+    let time = SystemTime::UNIX_EPOCH + Duration::from_micros(NOW as u64) + Duration::from_secs(100);
+    let time = time - Duration::from_secs((100 - seconds) as u64);
+    fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+#[test]
+fn a_file_is_one_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file.txt");
+    write(&path, b"a\r\n\xff\n\nlast", 0);
+    let mut source = open(&path, false, false).unwrap();
+    // What is appended after the beginning is not read.
+    write(&path, b"a\r\n\xff\n\nlast\nmore\n", 0);
+    assert!(!source.take(usize::MAX).unwrap().end);
+    assert_eq!(batch(source.as_mut(), 0), ("a,\u{fffd},,last".to_owned(), true));
+    assert_eq!(source.irregularities().len(), 1);
+    assert_eq!(batch(source.as_mut(), 1), (String::new(), true));
+}
+
+#[test]
+fn a_large_file_is_read_bit_by_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file.txt");
+    let line = "x".repeat(99);
+    write(&path, format!("{line}\n").repeat(100_000).as_bytes(), 0);
+    let mut source = open(&path, false, false).unwrap();
+    let ahead = source.take(1_000_000).unwrap();
+    assert!((1_000_000..1_200_000).contains(&ahead.bytes), "{}", ahead.bytes);
+    assert!(ahead.chunks.iter().all(|chunk| chunk.rows.num_rows() == 1_311));
+    source.seal(Timestamp(0)).unwrap();
+    let (mut rows, mut takes) = (ahead.chunks.len() * 1_311, 0);
+    loop {
+        let taken = source.take(usize::MAX).unwrap();
+        assert!(taken.bytes <= 5 << 20);
+        rows += taken.chunks.iter().map(|chunk| chunk.rows.num_rows()).sum::<usize>();
+        takes += 1;
+        if taken.end {
+            break;
+        }
+    }
+    assert_eq!(rows, 100_000);
+    assert!(takes >= 2);
+}
+
+#[test]
+fn a_folder_gives_each_file_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in");
+    fs::create_dir_all(path.join("deep")).unwrap();
+    write(&path.join("old"), b"old", -50);
+    write(&path.join("deep/file"), b"never", -50);
+    let mut all = open(&path, true, false).unwrap();
+    let mut new = open(&path, false, false).unwrap();
+    write(&path.join("b"), b"b1\nb2", -20);
+    write(&path.join("a"), b"a", -10);
+    write(&path.join(".hidden"), b"never", -10);
+    assert!(all.take(usize::MAX).unwrap().chunks.is_empty());
+    assert_eq!(batch(all.as_mut(), 5), ("old,b1,b2,a".to_owned(), false));
+    assert_eq!(batch(new.as_mut(), 5), ("b1,b2,a".to_owned(), false));
+    // Moved in with an old time: taken at once. Being written: taken when it has rested.
+    write(&folder.path().join("moved"), b"moved", -70);
+    fs::rename(folder.path().join("moved"), path.join("moved")).unwrap();
+    write(&path.join("growing"), b"1\n", 8);
+    assert_eq!(batch(all.as_mut(), 10).0, "moved");
+    write(&path.join("growing"), b"1\n2\n", 12);
+    assert_eq!(batch(all.as_mut(), 15).0, "");
+    assert_eq!(batch(all.as_mut(), 20).0, "1,2");
+    assert_eq!(batch(all.as_mut(), 25).0, "");
+}
+
+#[test]
+fn a_folder_that_goes_away_gives_empty_batches() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in");
+    fs::create_dir(&path).unwrap();
+    let mut source = open(&path, true, false).unwrap();
+    fs::remove_dir(&path).unwrap();
+    assert_eq!(batch(source.as_mut(), 0).0, "");
+    fs::create_dir(&path).unwrap();
+    write(&path.join("a"), b"a", -10);
+    assert_eq!(batch(source.as_mut(), 5).0, "a");
+}
+
+#[test]
+fn a_run_that_ends_reads_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in");
+    fs::create_dir(&path).unwrap();
+    write(&path.join("z"), b"z", -10);
+    let mut source = open(&path, false, true).unwrap();
+    write(&path.join("future"), b"f", 50);
+    assert_eq!(batch(source.as_mut(), -1_000), ("z,f".to_owned(), true));
+    assert_eq!(batch(source.as_mut(), 0), (String::new(), true));
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in");
+    fs::create_dir(&path).unwrap();
+    write(&path.join("a"), b"a", -10);
+    write(&path.join("b"), b"b", -9);
+    let mut source = open(&path, true, false).unwrap();
+    source.seal(Timestamp(NOW)).unwrap();
+    fs::remove_file(path.join("a")).unwrap();
+    let taken = source.take(usize::MAX).unwrap();
+    assert!(taken.end);
+    assert_eq!(taken.chunks[0].rows.num_rows(), 1);
+    let what = "files that could not be opened, passed over".to_owned();
+    assert_eq!(source.irregularities(), [Irregularity { what, count: 1 }]);
+    assert_eq!(source.irregularities(), []);
+}
+
+#[test]
+fn what_is_not_there_is_known_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = open(&folder.path().join("none"), true, false).err().unwrap();
+    assert_eq!(error.kind, PortErrorKind::Environment);
+    let expect = format!("stream `lines` reads {}/none: there is no such file or folder", folder.path().display());
+    assert_eq!(error.to_string(), expect);
+}

@@ -1,0 +1,173 @@
+//! A folder a batch, a file a partition: staged beside its place, then renamed.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use arrow_array::RecordBatch;
+use tidemill_model::{
+    connector::{FileFormat, FilesSink},
+    ports::{PortError, Sink, SinkBatch},
+    schema::Schema,
+    time::Timestamp,
+};
+
+use crate::{
+    json,
+    value::{self, Value},
+};
+
+/// Bytes that are collected before they are written to a file.
+const WRITE_BYTES: usize = 256 << 10;
+
+/// Writes files.
+#[derive(Debug)]
+pub(crate) struct FileSink {
+    output: String,
+    folder: PathBuf,
+    format: FileFormat,
+    /// Batches that are ready, and whether they have rows.
+    staged: BTreeMap<Timestamp, bool>,
+}
+
+impl FileSink {
+    /// Makes the folder, and tries whether it can be written to.
+    pub fn open(output: &str, spec: &FilesSink, folder: &Path) -> Result<FileSink, PortError> {
+        let sink = FileSink {
+            output: output.to_owned(),
+            folder: folder.to_owned(),
+            format: spec.format,
+            staged: BTreeMap::new(),
+        };
+        let trial = folder.join(".staged-trial");
+        let tried = fs::create_dir_all(&trial).and_then(|()| fs::remove_dir(&trial));
+        tried.map_err(|error| sink.error("cannot be written to: see its permissions, or choose another", error))?;
+        Ok(sink)
+    }
+
+    fn error(&self, what: &str, error: io::Error) -> PortError {
+        PortError::environment(format!("output `{}`: folder {} {what}", self.output, self.folder.display()), error)
+    }
+
+    fn staged_folder(&self, time: Timestamp) -> PathBuf {
+        self.folder.join(format!(".staged-{:013}", time.millis()))
+    }
+
+    fn final_folder(&self, time: Timestamp) -> PathBuf {
+        self.folder.join(format!("batch-{:013}", time.millis()))
+    }
+
+    fn write(&self, batch: &SinkBatch<'_>) -> io::Result<bool> {
+        let staged = self.staged_folder(batch.time);
+        remove(&staged)?;
+        let mut has_rows = false;
+        for (partition, rows) in batch.partitions.iter().enumerate() {
+            if rows.iter().all(|rows| rows.num_rows() == 0) {
+                continue;
+            }
+            if !has_rows {
+                fs::create_dir_all(&staged)?;
+                has_rows = true;
+            }
+            let extension = match self.format {
+                FileFormat::Text => "txt",
+                FileFormat::Jsonl => "jsonl",
+            };
+            write_file(&staged.join(format!("part-{partition:05}.{extension}")), self.format, batch.schema, rows)?;
+        }
+        if has_rows {
+            sync_folder(&staged)?;
+        }
+        Ok(has_rows)
+    }
+
+    fn publish(&self, time: Timestamp) -> io::Result<()> {
+        let (staged, place) = (self.staged_folder(time), self.final_folder(time));
+        if place.try_exists()? {
+            tracing::warn!(output = self.output, path = %place.display(), "the batch is there already; it stays as it is");
+            return remove(&staged);
+        }
+        fs::rename(&staged, &place)?;
+        sync_folder(&self.folder)
+    }
+}
+
+impl Sink for FileSink {
+    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
+        for rows in batch.partitions.iter().flatten() {
+            value::check(&self.output, batch.schema, rows)?;
+        }
+        let has_rows = self.write(batch).map_err(|error| self.error("does not take the batch", error))?;
+        self.staged.insert(batch.time, has_rows);
+        Ok(())
+    }
+
+    fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
+        match self.staged.get(&time) {
+            Some(true) => self.publish(time).map_err(|error| self.error("does not take the finished batch", error))?,
+            Some(false) => {}
+            None if self.final_folder(time).exists() => {}
+            None => {
+                let output = &self.output;
+                return Err(PortError::configuration(format!("output `{output}` has no staged batch of {time}")));
+            }
+        }
+        self.staged.remove(&time);
+        Ok(())
+    }
+}
+
+/// Removes a folder that may be there.
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A new name in a folder survives a power cut only when the folder itself was synced.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn write_file(path: &Path, format: FileFormat, schema: &Schema, batches: &[RecordBatch]) -> io::Result<()> {
+    let mut file = BufWriter::with_capacity(WRITE_BYTES, File::create(path)?);
+    let mut line = Vec::new();
+    for rows in batches {
+        for row in 0..rows.num_rows() {
+            line.clear();
+            let values = value::row(schema, rows, row);
+            match format {
+                FileFormat::Jsonl => json::write_row(&values, &mut line),
+                FileFormat::Text => write_text(&values, &mut line),
+            }
+            line.push(b'\n');
+            file.write_all(&line)?;
+        }
+    }
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// Values with tabs between them. Text and bytes stand as they are, a missing value is empty, the rest is as in JSON but
+/// without quotes.
+fn write_text(row: &[(&str, Value<'_>)], out: &mut Vec<u8>) {
+    for (i, (_, value)) in row.iter().enumerate() {
+        if i > 0 {
+            out.push(b'\t');
+        }
+        match value {
+            Value::Missing => {}
+            Value::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Value::Bytes(bytes) => out.extend_from_slice(bytes),
+            Value::Timestamp(micros) => out.extend_from_slice(json::timestamp(*micros).as_bytes()),
+            Value::Float(value) if !value.is_finite() => out.extend_from_slice(value.to_string().as_bytes()),
+            value => json::write_value(value, out),
+        }
+    }
+}

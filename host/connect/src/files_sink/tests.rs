@@ -1,0 +1,102 @@
+//! Files as they stand on the disk.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use tidemill_model::{connector::JsonText, ports::PortErrorKind};
+
+use super::*;
+
+const TIME: Timestamp = Timestamp(1_767_225_600_000_000);
+
+fn sink(folder: &Path, format: FileFormat) -> FileSink {
+    FileSink::open("out", &FilesSink { folder: folder.to_owned(), format }, folder).unwrap()
+}
+
+fn stage(sink: &mut FileSink, schema: &str, time: Timestamp, partitions: &[&[&str]]) {
+    let schema: Schema = schema.parse().unwrap();
+    let read = |rows: &&[&str]| {
+        let rows: Vec<_> = rows.iter().map(|row| json::parse(&schema, &JsonText((*row).to_owned())).unwrap()).collect();
+        vec![json::rows(&schema, &rows).unwrap()]
+    };
+    let partitions: Vec<_> = partitions.iter().map(read).collect();
+    sink.stage(&SinkBatch { time, schema: &schema, partitions: &partitions }).unwrap();
+}
+
+/// Every file below `folder`, as `path: content`.
+fn files(folder: &Path) -> Vec<String> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            all.push(format!("{name}/"));
+            all.extend(files(&path).into_iter().map(|file| format!("{name}/{file}")));
+        } else {
+            all.push(format!("{name}: {}", fs::read_to_string(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn a_batch_is_staged_then_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a/b");
+    let mut sink = sink(&path, FileFormat::Jsonl);
+    let rows: &[&[&str]] =
+        &[&[r#"{"word": "a\nb", "n": 1}"#], &[], &[r#"{"word": "c", "n": null}"#, r#"{"word": "d"}"#]];
+    stage(&mut sink, "word: text, n: integer?", TIME, &[&[r#"{"word": "x"}"#]]);
+    stage(&mut sink, "word: text, n: integer?", TIME, rows);
+    assert!(files(&path).iter().all(|file| file.starts_with(".staged-1767225600000/")));
+    sink.deliver(TIME).unwrap();
+    let expect = [
+        "batch-1767225600000/",
+        "batch-1767225600000/part-00000.jsonl: {\"word\":\"a\\nb\",\"n\":1}\n",
+        "batch-1767225600000/part-00002.jsonl: {\"word\":\"c\",\"n\":null}\n{\"word\":\"d\",\"n\":null}\n",
+    ];
+    assert_eq!(files(&path), expect);
+    // The same batch again, by this process or by the next one.
+    sink.deliver(TIME).unwrap();
+    let mut next =
+        FileSink::open("out", &FilesSink { folder: path.clone(), format: FileFormat::Jsonl }, &path).unwrap();
+    next.deliver(TIME).unwrap();
+    stage(&mut next, "word: text, n: integer?", TIME, rows);
+    next.deliver(TIME).unwrap();
+    assert_eq!(files(&path), expect);
+}
+
+#[test]
+fn an_empty_batch_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sink = sink(folder.path(), FileFormat::Text);
+    stage(&mut sink, "a: text", TIME, &[&[], &[]]);
+    sink.deliver(TIME).unwrap();
+    assert_eq!(files(folder.path()), [""; 0]);
+    assert!(sink.deliver(Timestamp(0)).is_err());
+}
+
+#[test]
+fn text_has_tabs_between_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sink = sink(folder.path(), FileFormat::Text);
+    let schema = "a: text?, b: bytes, c: float, d: timestamp, e: list<text>, f: boolean";
+    let row = r#"{"b": "/w==", "c": 1, "d": 0, "e": ["x"], "f": true}"#;
+    stage(&mut sink, schema, Timestamp(5_000), &[&[row]]);
+    stage(&mut sink, "line: text", Timestamp(6_000), &[&["\"just this\""]]);
+    sink.deliver(Timestamp(5_000)).unwrap();
+    sink.deliver(Timestamp(6_000)).unwrap();
+    let of = |batch: &str| fs::read(folder.path().join(batch).join("part-00000.txt")).unwrap();
+    assert_eq!(of("batch-0000000000005"), b"\t\xff\t1.0\t1970-01-01T00:00:00Z\t[\"x\"]\ttrue\n");
+    assert_eq!(of("batch-0000000000006"), b"just this\n");
+}
+
+#[test]
+fn a_folder_that_cannot_be_is_known_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "").unwrap();
+    let spec = FilesSink { folder: path.clone(), format: FileFormat::Text };
+    let error = FileSink::open("out", &spec, &path).unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Environment);
+    assert!(error.to_string().contains("cannot be written to"), "{error}");
+}

@@ -1,0 +1,119 @@
+//! The first rows of each batch on standard output, in the forms of DStreams' `pprint` and `print`.
+
+mod float;
+mod python;
+mod scala;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
+use jiff::tz::TimeZone;
+use tidemill_model::{
+    connector::{PrintSink, PrintStyle},
+    ports::{PortError, Sink, SinkBatch},
+    time::Timestamp,
+};
+
+use crate::{
+    json, lock,
+    value::{self, Value},
+};
+
+const RULE: &str = "-------------------------------------------";
+
+/// Prints.
+pub(crate) struct PrintedSink {
+    output: String,
+    spec: PrintSink,
+    stdout: Arc<Mutex<dyn Write + Send>>,
+    time_zone: TimeZone,
+    staged: BTreeMap<Timestamp, Vec<u8>>,
+}
+
+impl PrintedSink {
+    pub fn new(
+        output: &str,
+        spec: &PrintSink,
+        stdout: Arc<Mutex<dyn Write + Send>>,
+        time_zone: TimeZone,
+    ) -> PrintedSink {
+        PrintedSink { output: output.to_owned(), spec: spec.clone(), stdout, time_zone, staged: BTreeMap::new() }
+    }
+
+    /// What a batch looks like.
+    fn text(&self, batch: &SinkBatch<'_>) -> Result<Vec<u8>, PortError> {
+        let time = match self.spec.style {
+            PrintStyle::Python => civil(batch.time.0, &self.time_zone, ' ').unwrap_or_else(|| batch.time.to_string()),
+            PrintStyle::Scala | PrintStyle::Json => batch.time.to_string(),
+        };
+        let mut text = format!("{RULE}\nTime: {time}\n{RULE}\n").into_bytes();
+        let mut left = self.spec.rows;
+        for rows in batch.partitions.iter().flatten() {
+            value::check(&self.output, batch.schema, rows)?;
+            let shown = rows.num_rows().min(left);
+            for row in 0..shown {
+                write_row(self.spec.style, &value::row(batch.schema, rows, row), &mut text);
+                text.push(b'\n');
+            }
+            left -= shown;
+            if shown < rows.num_rows() {
+                text.extend_from_slice(b"...\n");
+                break;
+            }
+        }
+        text.push(b'\n');
+        Ok(text)
+    }
+}
+
+fn write_row(style: PrintStyle, row: &[(&str, Value<'_>)], out: &mut Vec<u8>) {
+    let mut text = String::new();
+    match style {
+        PrintStyle::Python => python::write_row(row, &mut text),
+        PrintStyle::Scala => scala::write_row(row, &mut text),
+        PrintStyle::Json => return json::write_row(row, out),
+    }
+    out.extend_from_slice(text.as_bytes());
+}
+
+impl Sink for PrintedSink {
+    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
+        let text = self.text(batch)?;
+        self.staged.insert(batch.time, text);
+        Ok(())
+    }
+
+    fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
+        let Some(text) = self.staged.remove(&time) else {
+            let output = &self.output;
+            return Err(PortError::configuration(format!("output `{output}` has no staged batch of {time}")));
+        };
+        let mut stdout = lock(&self.stdout);
+        let written = stdout.write_all(&text).and_then(|()| stdout.flush());
+        written.map_err(|error| {
+            PortError::environment(format!("output `{}` cannot print to standard output", self.output), error)
+        })
+    }
+
+    fn rows_max(&self) -> Option<usize> {
+        Some(self.spec.rows.saturating_add(1))
+    }
+}
+
+/// Date and time of day with `between` between them, and the fraction of a second, six digits, if there is one; `None`
+/// beyond the years that calendars count.
+pub(crate) fn civil(micros: i64, time_zone: &TimeZone, between: char) -> Option<String> {
+    let time = jiff::Timestamp::from_microsecond(micros).ok()?.to_zoned(time_zone.clone()).datetime();
+    let (date, fraction) = (time.date(), time.subsec_nanosecond() / 1000);
+    let mut text = format!("{date}{between}{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second());
+    if fraction != 0 {
+        write!(text, ".{fraction:06}").ok()?;
+    }
+    Some(text)
+}

@@ -1,0 +1,167 @@
+//! Rows given in the pipeline, a batch a tick: for tests.
+
+use std::collections::VecDeque;
+
+use arrow_array::RecordBatch;
+use tidemill_model::{
+    connector::{JsonText, QueueSource},
+    ports::{Chunk, Irregularity, PortError, Sealed, Source, Taken},
+    schema::Schema,
+    time::Timestamp,
+};
+
+use crate::json;
+
+/// A queue of batches. When it is used up, batches are empty.
+#[derive(Debug)]
+pub(crate) struct RowQueue {
+    schema: Schema,
+    /// The chunks of each batch; `None` where there is none.
+    batches: VecDeque<Option<Vec<Chunk>>>,
+    /// What is left of the sealed batch.
+    sealed: Option<Vec<Chunk>>,
+}
+
+impl RowQueue {
+    /// Reads all rows. An error says which row of which batch does not fit the schema.
+    pub fn try_new(stream: &str, spec: &QueueSource) -> Result<RowQueue, PortError> {
+        let mut batches = VecDeque::with_capacity(spec.batches.len());
+        for (i, batch) in spec.batches.iter().enumerate() {
+            let read = |rows: &Vec<JsonText>| read_batch(&spec.schema, rows, spec.partitions);
+            let chunks = batch.as_ref().map(read).transpose().map_err(|error| {
+                PortError::configuration(format!("stream `{stream}`: queue batch {}, {error}", i + 1))
+            })?;
+            batches.push_back(chunks);
+        }
+        Ok(RowQueue { schema: spec.schema.clone(), batches, sealed: None })
+    }
+}
+
+fn read_batch(schema: &Schema, rows: &[JsonText], partitions: Option<u32>) -> Result<Vec<Chunk>, String> {
+    let parse = |(i, row)| json::parse(schema, row).map_err(|error| format!("row {}: {error}", i + 1));
+    let rows = rows.iter().enumerate().map(parse).collect::<Result<Vec<_>, _>>()?;
+    Ok(cut(&json::rows(schema, &rows)?, partitions))
+}
+
+/// Row i of n goes to the last partition p with p·n/partitions <= i. Empty partitions have no chunk.
+fn cut(rows: &RecordBatch, partitions: Option<u32>) -> Vec<Chunk> {
+    let len = rows.num_rows();
+    let begin = |partition: u32, partitions: u32| {
+        (u128::from(partition) * len as u128).div_ceil(u128::from(partitions)) as usize
+    };
+    let chunk = |(partition, from, to): (Option<u32>, usize, usize)| {
+        (from < to).then(|| Chunk { partition, rows: rows.slice(from, to - from) })
+    };
+    match partitions {
+        None | Some(0) => chunk((None, 0, len)).into_iter().collect(),
+        Some(of) => (0..of).filter_map(|p| chunk((Some(p), begin(p, of), begin(p + 1, of)))).collect(),
+    }
+}
+
+impl Source for RowQueue {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn take(&mut self, _bytes_max: usize) -> Result<Taken, PortError> {
+        let Some(chunks) = self.sealed.take() else { return Ok(Taken::default()) };
+        let bytes = chunks.iter().map(|chunk| chunk.rows.get_array_memory_size()).sum();
+        Ok(Taken { chunks, bytes, end: true })
+    }
+
+    fn seal(&mut self, _at: Timestamp) -> Result<Sealed, PortError> {
+        let batch = self.batches.pop_front().unwrap_or_else(|| Some(Vec::new()));
+        let sealed = Sealed { present: batch.is_some(), last: self.batches.is_empty() };
+        self.sealed = Some(batch.unwrap_or_default());
+        Ok(sealed)
+    }
+
+    fn irregularities(&mut self) -> Vec<Irregularity> {
+        Vec::new()
+    }
+
+    fn stop(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+    use super::*;
+
+    fn queue(schema: &str, batches: &[Option<&[&str]>], partitions: Option<u32>) -> Result<RowQueue, PortError> {
+        let rows = |rows: &[&str]| rows.iter().map(|&row| JsonText(row.to_owned())).collect();
+        let batches = batches.iter().map(|batch| batch.map(rows)).collect();
+        RowQueue::try_new("q", &QueueSource { schema: schema.parse().unwrap(), batches, partitions })
+    }
+
+    /// What the ticks give: partitions with their rows as JSON.
+    fn run(mut queue: RowQueue, ticks: usize) -> Vec<(bool, bool, String)> {
+        let mut all = Vec::new();
+        for _ in 0..ticks {
+            assert!(!queue.take(1).unwrap().end);
+            let sealed = queue.seal(Timestamp(0)).unwrap();
+            let taken = queue.take(1).unwrap();
+            assert!(taken.end);
+            let mut text = String::new();
+            for chunk in &taken.chunks {
+                let mut out = Vec::new();
+                for row in 0..chunk.rows.num_rows() {
+                    json::write_row(&crate::value::row(queue.schema(), &chunk.rows, row), &mut out);
+                }
+                let partition = chunk.partition.map_or("-".to_owned(), |partition| partition.to_string());
+                text += &format!("{partition}:{} ", String::from_utf8_lossy(&out));
+            }
+            all.push((sealed.present, sealed.last, text.trim_end().to_owned()));
+        }
+        all
+    }
+
+    #[test]
+    fn a_batch_a_tick() {
+        let queue = queue("n: integer", &[Some(&["1", r#"{"n": 2}"#]), None, Some(&[])], None).unwrap();
+        let expect = [(true, false, r#"-:{"n":1}{"n":2}"#), (false, false, ""), (true, true, ""), (true, true, "")];
+        assert_eq!(run(queue, 4), expect.map(|(present, last, text)| (present, last, text.to_owned())));
+    }
+
+    #[test]
+    fn rows_are_cut_into_partitions() {
+        let rows: &[&str] = &["0", "1", "2", "3", "4"];
+        let of = |partitions| run(queue("n: integer", &[Some(rows)], Some(partitions)).unwrap(), 1).remove(0).2;
+        assert_eq!(of(2), r#"0:{"n":0}{"n":1}{"n":2} 1:{"n":3}{"n":4}"#);
+        assert_eq!(of(3), r#"0:{"n":0}{"n":1} 1:{"n":2}{"n":3} 2:{"n":4}"#);
+        assert_eq!(of(10), r#"0:{"n":0} 2:{"n":1} 4:{"n":2} 6:{"n":3} 8:{"n":4}"#);
+    }
+
+    #[test]
+    fn all_types_are_read() {
+        let schema = "a: boolean, b: float, c: text, d: bytes, e: timestamp, f: list<integer?>, g: record<x: text?>?, \
+                      h: list<record<y: list<float>>>";
+        let row = r#"{"a": true, "b": 1, "c": "ä", "d": "AP8=", "e": "2026-01-01T01:00:00.5+01:00", "f": [1, null],
+                      "h": [{"y": [0.1]}, {"y": []}]}"#;
+        let other = r#"{"a": false, "b": 2.5, "c": "", "d": "", "e": 1, "f": [], "g": {}, "h": []}"#;
+        let got = run(queue(schema, &[Some(&[row, other])], None).unwrap(), 1).remove(0).2;
+        let expect = r#"-:{"a":true,"b":1.0,"c":"ä","d":"AP8=","e":"2026-01-01T00:00:00.500000Z","f":[1,null],"g":null,"h":[{"y":[0.1]},{"y":[]}]}{"a":false,"b":2.5,"c":"","d":"","e":"1970-01-01T00:00:00.000001Z","f":[],"g":{"x":null},"h":[]}"#;
+        assert_eq!(got, expect);
+    }
+
+    #[test]
+    fn mistakes_say_where() {
+        let check = |schema: &str, row: &str, expect: &str| {
+            let error = queue(schema, &[None, Some(&[row])], None).unwrap_err();
+            assert_eq!(error.to_string(), format!("stream `q`: queue batch 2, row 1: {expect}"));
+        };
+        check("n: integer", "\"1\"", "field `n`: `\"1\"` is no integer");
+        check("n: integer", "1.0", "field `n`: `1.0` is no integer");
+        check("n: integer", "9223372036854775808", "field `n`: `9223372036854775808` is no integer");
+        check("n: integer", "null", "field `n`: a value of type integer is missing");
+        check("a: text, n: integer", "1", "`1` is no object with the fields `a: text, n: integer`");
+        check("a: text, n: integer", r#"{"a": "x"}"#, "field `n`: a value of type integer is missing");
+        check("a: text?, n: integer?", r#"{"b": 1}"#, "`b` is no field of `a: text?, n: integer?`");
+        check("d: bytes", "\"?\"", "field `d`: `\"?\"` is no bytes (text in base64)");
+        check("l: list<text>", "[\"a\", 1]", "field `l`: `1` is no text");
+        check("r: record<x: text>", r#"{"r": {"x": 1}}"#, "field `r`: field `x`: `1` is no text");
+        check("r: record<x: text>", r#"{"r": {"y": 1}}"#, "field `r`: `y` is no field of `x: text`");
+        check("n: integer", "{", "`{` is not JSON: EOF while parsing an object at line 1 column 1");
+    }
+}

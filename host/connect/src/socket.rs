@@ -1,0 +1,156 @@
+//! Lines over TCP.
+//!
+//! A task for each connection reads into one block that all share, and cuts lines from it into an [`Inbox`], which knows
+//! when what arrived. The inbox is bounded: while it is full no socket is read, so that TCP slows the peers down.
+
+mod connect;
+mod inbox;
+mod listen;
+mod receive;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use arrow_schema::SchemaRef;
+use tidemill_model::{
+    connector::{SocketMode, SocketSource},
+    ports::{Chunk, Clock, Irregularity, PortError, Sealed, Source, Taken, Wake},
+    schema::Schema,
+    time::Timestamp,
+};
+use tokio::{runtime, sync::Notify, task::JoinHandle};
+
+use crate::{
+    lock,
+    text::{self, CHUNK_BYTES},
+};
+use inbox::Inbox;
+use receive::Receiver;
+
+/// How long to wait before a peer that refused, closed or broke the connection is tried again.
+pub const RECONNECT_DELAY: Duration = Duration::from_secs(2);
+
+/// How long a peer may take to answer before it counts as not there.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many producers a listening source has at a time; more wait until one goes.
+pub const PRODUCERS_MAX: usize = 64;
+
+/// Bytes read at a time: as much as a core's cache has room for beside a chunk.
+pub const READ_BYTES_MAX: usize = 256 << 10;
+
+/// What a socket source needs of the world.
+pub(crate) struct World {
+    pub clock: Arc<dyn Clock>,
+    pub runtime: runtime::Handle,
+    pub reconnect_delay: Duration,
+}
+
+/// The lines that come over a socket.
+#[derive(Debug)]
+pub struct ReceivedLines {
+    spec: SocketSource,
+    schema: Schema,
+    arrow: SchemaRef,
+    receiver: Arc<Receiver>,
+    task: JoinHandle<()>,
+    local_address: Option<SocketAddr>,
+}
+
+impl ReceivedLines {
+    /// Begins to listen, or to connect.
+    pub(crate) fn open(
+        stream: &str,
+        spec: &SocketSource,
+        wake: &Wake,
+        world: World,
+    ) -> Result<ReceivedLines, PortError> {
+        ReceivedLines::open_with_chunks(stream, spec, wake, world, CHUNK_BYTES)
+    }
+
+    fn open_with_chunks(
+        stream: &str,
+        spec: &SocketSource,
+        wake: &Wake,
+        world: World,
+        chunk_bytes: usize,
+    ) -> Result<ReceivedLines, PortError> {
+        text::check_options(stream, &spec.text)?;
+        if spec.buffer_bytes_max == 0 {
+            return Err(PortError::configuration(format!("stream `{stream}`: a buffer of 0 bytes takes no line")));
+        }
+        let receiver = Arc::new(Receiver {
+            stream: stream.to_owned(),
+            clock: world.clock,
+            wake: wake.clone(),
+            text: spec.text.clone(),
+            buffer_bytes_max: spec.buffer_bytes_max,
+            inbox: Mutex::new(Inbox::new(chunk_bytes)),
+            room: Notify::new(),
+            block: Mutex::new(vec![0; READ_BYTES_MAX]),
+        });
+        let (task, local_address) = match &spec.mode {
+            SocketMode::Connect(address) => {
+                let work = connect::keep_connected(Arc::clone(&receiver), address.clone(), world.reconnect_delay);
+                (world.runtime.spawn(work), None)
+            }
+            SocketMode::Listen(address) => {
+                let (listener, local) = listen::bind(stream, address, &world.runtime)?;
+                (world.runtime.spawn(listen::accept(Arc::clone(&receiver), listener)), Some(local))
+            }
+        };
+        let schema = text::schema();
+        Ok(ReceivedLines { spec: spec.clone(), arrow: schema.to_arrow(), schema, receiver, task, local_address })
+    }
+
+    /// Where a listening source listens: its port was chosen by the system if 0 was asked for.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.local_address
+    }
+}
+
+impl Source for ReceivedLines {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn take(&mut self, bytes_max: usize) -> Result<Taken, PortError> {
+        let (taken, more) = {
+            let mut inbox = lock(&self.receiver.inbox);
+            let taken = inbox.lines.take(bytes_max);
+            // Full chunks that came before the seal and belong after it: no receiver will ring for them again.
+            let more = taken.end && inbox.lines.line_bytes() >= CHUNK_BYTES;
+            (taken, more)
+        };
+        self.receiver.room.notify_waiters();
+        if more {
+            self.receiver.wake.notify();
+        }
+        let rows = |lines| Chunk { partition: None, rows: text::rows(&self.arrow, lines) };
+        Ok(Taken { chunks: taken.chunks.into_iter().map(rows).collect(), bytes: taken.bytes, end: taken.end })
+    }
+
+    fn seal(&mut self, at: Timestamp) -> Result<Sealed, PortError> {
+        lock(&self.receiver.inbox).seal(at);
+        Ok(Sealed { present: true, last: false })
+    }
+
+    fn irregularities(&mut self) -> Vec<Irregularity> {
+        lock(&self.receiver.inbox).lines.irregular.drain(&self.spec.text)
+    }
+
+    fn stop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Drop for ReceivedLines {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

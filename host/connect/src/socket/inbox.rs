@@ -1,0 +1,83 @@
+//! Lines with the time of their arrival.
+
+use std::collections::VecDeque;
+
+use tidemill_model::time::Timestamp;
+
+use crate::text::LineBuffer;
+
+/// What was received and not taken, and how much of it was there when.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    pub lines: LineBuffer,
+    /// For each read that ended a line: when it was, and the rows received by then, since the beginning.
+    marks: VecDeque<(Timestamp, u64)>,
+    /// Rows received by the last seal's time.
+    sealed: u64,
+}
+
+impl Inbox {
+    pub fn new(chunk_bytes: usize) -> Inbox {
+        Inbox { lines: LineBuffer::new(chunk_bytes), marks: VecDeque::new(), sealed: 0 }
+    }
+
+    /// Says when the lines came that were appended since it was last said. A clock that was set back counts as one that
+    /// stood still: lines stay in order.
+    pub fn arrived(&mut self, at: Timestamp) {
+        let received = self.lines.received();
+        let before = self.marks.back().map_or(self.sealed, |last| last.1);
+        match self.marks.back_mut() {
+            Some(last) if last.0 >= at => last.1 = received,
+            _ if before < received => self.marks.push_back((at, received)),
+            _ => {}
+        }
+    }
+
+    /// Ends the batch with what arrived up to `at`.
+    pub fn seal(&mut self, at: Timestamp) {
+        while let Some((_, received)) = self.marks.pop_front_if(|mark| mark.0 <= at) {
+            self.sealed = received;
+        }
+        self.lines.seal(self.sealed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(inbox: &mut Inbox, at: i64) -> String {
+        inbox.seal(Timestamp(at));
+        let taken = inbox.lines.take(usize::MAX);
+        assert!(taken.end);
+        taken.chunks.iter().flat_map(|chunk| chunk.iter().flatten().map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn a_batch_has_what_arrived_up_to_its_time() {
+        let mut inbox = Inbox::new(1 << 10);
+        for (at, line) in [(10, "a"), (20, "b"), (20, "c"), (15, "d"), (21, "e"), (40, "f")] {
+            inbox.lines.push(line);
+            inbox.arrived(Timestamp(at));
+        }
+        assert_eq!(batch(&mut inbox, 5), "");
+        assert_eq!(batch(&mut inbox, 20), "abcd");
+        assert_eq!(batch(&mut inbox, 20), "");
+        inbox.lines.push("g");
+        inbox.arrived(Timestamp(41));
+        assert_eq!(batch(&mut inbox, 30), "e");
+        assert_eq!(batch(&mut inbox, 41), "fg");
+    }
+
+    #[test]
+    fn what_was_taken_before_the_seal_belongs_to_the_batch() {
+        let mut inbox = Inbox::new(2);
+        for (at, line) in [(10, "a"), (20, "b"), (30, "c")] {
+            inbox.lines.push(line);
+            inbox.arrived(Timestamp(at));
+        }
+        assert_eq!(inbox.lines.take(4).chunks.len(), 2);
+        assert_eq!(batch(&mut inbox, 10), "");
+        assert_eq!(batch(&mut inbox, 30), "c");
+    }
+}

@@ -1,0 +1,62 @@
+//! Waits for producers.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tidemill_model::{connector::Address, ports::PortError};
+use tokio::{net::TcpListener, runtime, task::JoinSet, time::sleep};
+
+use super::{PRODUCERS_MAX, receive::Receiver};
+use crate::address;
+
+/// How long to wait when the system cannot accept, for want of file descriptors say.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Takes the port, at once: one in use is known before the first batch.
+pub(super) fn bind(
+    stream: &str,
+    address: &Address,
+    runtime: &runtime::Handle,
+) -> Result<(TcpListener, SocketAddr), PortError> {
+    let listener = address::listen(&format!("stream `{stream}`"), address)?;
+    let register = || -> io::Result<_> {
+        listener.set_nonblocking(true)?;
+        let local = listener.local_addr()?;
+        let _inside = runtime.enter();
+        Ok((TcpListener::from_std(listener)?, local))
+    };
+    let (listener, local) = register()
+        .map_err(|error| PortError::environment(format!("stream `{stream}` cannot listen at {address}"), error))?;
+    tracing::info!(stream, address = %local, "waiting for producers");
+    Ok((listener, local))
+}
+
+/// Takes producers as they come, and reads each to its end.
+pub(super) async fn accept(receiver: Arc<Receiver>, listener: TcpListener) {
+    let stream = &receiver.stream;
+    let mut producers = JoinSet::new();
+    loop {
+        while producers.try_join_next().is_some() {}
+        if producers.len() >= PRODUCERS_MAX {
+            tracing::warn!(%stream, max = PRODUCERS_MAX, "as many producers as can be; the next ones wait");
+            producers.join_next().await;
+            continue;
+        }
+        match listener.accept().await {
+            Ok((connection, peer)) => {
+                let receiver = Arc::clone(&receiver);
+                producers.spawn(async move {
+                    let stream = &receiver.stream;
+                    tracing::info!(%stream, %peer, "a producer came");
+                    match receiver.read(&connection).await {
+                        Ok(()) => tracing::info!(%stream, %peer, "the producer closed the connection"),
+                        Err(error) => tracing::warn!(%stream, %peer, %error, "the producer was lost"),
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%stream, %error, "a producer could not be accepted; trying on");
+                sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}

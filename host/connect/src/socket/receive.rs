@@ -1,0 +1,86 @@
+//! Reads a connection to its end.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use tidemill_model::{
+    connector::TextOptions,
+    ports::{Clock, Wake},
+};
+use tokio::{net::TcpStream, sync::Notify};
+
+use super::Inbox;
+use crate::{lock, text::LineCutter};
+
+/// What the connections of one source share.
+pub(super) struct Receiver {
+    pub stream: String,
+    pub clock: Arc<dyn Clock>,
+    pub wake: Wake,
+    pub text: TextOptions,
+    pub buffer_bytes_max: usize,
+    pub inbox: Mutex<Inbox>,
+    /// Rung when rows were taken.
+    pub room: Notify,
+    /// What is read, until its lines are cut. All connections are read on one thread, so nobody waits for it.
+    pub block: Mutex<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Receiver").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
+impl Receiver {
+    /// Reads lines until the peer closes. Either way the last line counts, ended or not.
+    pub async fn read(&self, connection: &TcpStream) -> io::Result<()> {
+        let mut cutter = LineCutter::new(self.text.clone());
+        let result = self.read_blocks(connection, &mut cutter).await;
+        let mut inbox = lock(&self.inbox);
+        cutter.finish(&mut inbox.lines);
+        self.received(inbox);
+        result
+    }
+
+    async fn read_blocks(&self, connection: &TcpStream, cutter: &mut LineCutter) -> io::Result<()> {
+        loop {
+            self.wait_for_room().await;
+            connection.readable().await?;
+            let mut block = lock(&self.block);
+            match connection.try_read(&mut block) {
+                Ok(0) => return Ok(()),
+                Ok(len) => {
+                    let mut inbox = lock(&self.inbox);
+                    cutter.cut(&block[..len], &mut inbox.lines);
+                    self.received(inbox);
+                }
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Stamps new lines, and rings if they filled a chunk.
+    fn received(&self, mut inbox: std::sync::MutexGuard<'_, Inbox>) {
+        inbox.arrived(self.clock.now());
+        let filled = std::mem::take(&mut inbox.lines.filled);
+        drop(inbox);
+        if filled > 0 {
+            self.wake.notify();
+        }
+    }
+
+    async fn wait_for_room(&self) {
+        loop {
+            // Before the look, so that rows which are taken after it still ring.
+            let taken = self.room.notified();
+            if lock(&self.inbox).lines.held_bytes() < self.buffer_bytes_max {
+                return;
+            }
+            taken.await;
+        }
+    }
+}

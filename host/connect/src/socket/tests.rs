@@ -1,0 +1,221 @@
+//! Real connections on this machine. Every line is a chunk here, so that each one rings.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    time::Instant,
+};
+
+use arrow_array::cast::AsArray;
+use tidemill_model::{
+    connector::{Address, InvalidUtf8, TextOptions},
+    ports::PortErrorKind,
+};
+
+use super::*;
+use crate::{
+    runtime::Runtime,
+    system::{SystemClock, Threads},
+};
+
+/// No test waits longer for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A source with its thread, and the lines that it gave so far.
+struct Trial {
+    source: ReceivedLines,
+    wake: Wake,
+    lines: Vec<String>,
+    _runtime: Runtime,
+}
+
+fn open(mode: SocketMode, buffer_bytes_max: usize, chunk_bytes: usize) -> Result<Trial, PortError> {
+    let runtime = Runtime::try_new(&Threads).unwrap();
+    let wake = Wake::default();
+    let text = TextOptions { line_bytes_max: 1_000, invalid_utf8: InvalidUtf8::Replace };
+    let spec = SocketSource { mode, text, buffer_bytes_max };
+    let world = World {
+        clock: Arc::new(SystemClock),
+        runtime: runtime.handle().clone(),
+        reconnect_delay: Duration::from_millis(5),
+    };
+    let source = ReceivedLines::open_with_chunks("lines", &spec, &wake, world, chunk_bytes)?;
+    Ok(Trial { source, wake, lines: Vec::new(), _runtime: runtime })
+}
+
+fn connect_to(listener: &TcpListener) -> Trial {
+    let port = listener.local_addr().unwrap().port();
+    open(SocketMode::Connect(Address { host: "127.0.0.1".to_owned(), port }), 1 << 20, 1).unwrap()
+}
+
+fn listen() -> Trial {
+    open(SocketMode::Listen(Address { host: "127.0.0.1".to_owned(), port: 0 }), 1 << 20, 1).unwrap()
+}
+
+impl Trial {
+    fn take(&mut self) {
+        for chunk in self.source.take(usize::MAX).unwrap().chunks {
+            let lines = chunk.rows.column(0).as_string::<i32>().iter().flatten();
+            self.lines.extend(lines.map(str::to_owned));
+        }
+    }
+
+    /// Takes until there are so many lines, and forgets them.
+    #[track_caller]
+    fn lines(&mut self, count: usize) -> Vec<String> {
+        let begin = Instant::now();
+        self.take();
+        while self.lines.len() < count {
+            assert!(begin.elapsed() < PATIENCE, "only {:?}", self.lines);
+            self.wake.wait(Some(PATIENCE));
+            self.take();
+        }
+        std::mem::take(&mut self.lines)
+    }
+
+    fn producer(&self) -> TcpStream {
+        TcpStream::connect(self.source.local_address().unwrap()).unwrap()
+    }
+}
+
+#[test]
+fn a_peer_may_go_and_come_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut trial = connect_to(&listener);
+    let (mut peer, _) = listener.accept().unwrap();
+    peer.write_all(b"a\r").unwrap();
+    peer.write_all(b"\nb\nla").unwrap();
+    assert_eq!(trial.lines(2), ["a", "b"]);
+    peer.write_all(b"st").unwrap();
+    drop(peer);
+    assert_eq!(trial.lines(1), ["last"]);
+    let (mut peer, _) = listener.accept().unwrap();
+    peer.write_all(b"again\n").unwrap();
+    assert_eq!(trial.lines(1), ["again"]);
+}
+
+#[test]
+fn a_peer_that_is_not_there_is_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let (host, port) = (address.ip().to_string(), address.port());
+    let mut trial = open(SocketMode::Connect(Address { host, port }), 1 << 20, 1).unwrap();
+    let listener = TcpListener::bind(address).unwrap();
+    listener.accept().unwrap().0.write_all(b"there\n").unwrap();
+    assert_eq!(trial.lines(1), ["there"]);
+}
+
+#[test]
+fn producers_come_together_and_lines_stay_whole() {
+    let mut trial = listen();
+    let (mut one, mut two) = (trial.producer(), trial.producer());
+    for part in ["1a 1", "b 1c\n1d 1e 1f\n"] {
+        one.write_all(part.as_bytes()).unwrap();
+        two.write_all(part.replace('1', "2").as_bytes()).unwrap();
+    }
+    let mut lines = trial.lines(4);
+    lines.sort();
+    assert_eq!(lines, ["1a 1b 1c", "1d 1e 1f", "2a 2b 2c", "2d 2e 2f"]);
+    drop((one, two));
+    trial.producer().write_all(b"three").unwrap();
+    assert_eq!(trial.lines(1), ["three"]);
+}
+
+#[test]
+fn bad_bytes_are_lines_too_and_long_lines_are_counted() {
+    let mut trial = listen();
+    let mut binary: Vec<u8> = (0..=255).collect();
+    binary.extend(vec![b'x'; 5_000]);
+    binary.extend(b"\nend\n");
+    trial.producer().write_all(&binary).unwrap();
+    let lines = trial.lines(2);
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0], String::from_utf8_lossy(&binary[..10]));
+    assert_eq!(lines[1], "end");
+    let told: Vec<_> = trial.source.irregularities().into_iter().map(|one| (one.what, one.count)).collect();
+    assert_eq!(told, [("lines longer than 1000 bytes, rejected".to_owned(), 1)]);
+}
+
+#[test]
+fn a_full_buffer_stops_the_peer() {
+    let mut trial = open(SocketMode::Listen(Address { host: "127.0.0.1".to_owned(), port: 0 }), 10_000, 100).unwrap();
+    let mut producer = trial.producer();
+    producer.set_nonblocking(true).unwrap();
+    let line = [b"0123456789".repeat(9), b"\n".to_vec()].concat().repeat(1_000);
+    let mut sent = 0;
+    let begin = Instant::now();
+    // The kernel's buffers fill up, and then nothing goes any more, because nobody takes.
+    loop {
+        match producer.write(&line[sent % line.len()..]) {
+            Ok(len) => sent += len,
+            Err(_) if is_stuck(&mut producer, &line[sent % line.len()..], &mut sent) => break,
+            Err(_) => {}
+        }
+        assert!(begin.elapsed() < PATIENCE);
+    }
+    let held = lock(&trial.source.receiver.inbox).lines.held_bytes();
+    assert!(held <= 10_000 + 2 * READ_BYTES_MAX, "{held}");
+    producer.set_nonblocking(false).unwrap();
+    let rest = line[sent % line.len()..].to_vec();
+    let lines = (sent + rest.len()) / 91;
+    let writer = std::thread::spawn(move || producer.write_all(&rest).unwrap());
+    assert_eq!(trial.lines(lines).len(), lines);
+    writer.join().unwrap();
+}
+
+/// Nothing can be written, even after a while.
+fn is_stuck(producer: &mut TcpStream, line: &[u8], sent: &mut usize) -> bool {
+    producer.set_nonblocking(false).unwrap();
+    producer.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    let written = producer.write(line);
+    producer.set_nonblocking(true).unwrap();
+    *sent += written.as_ref().map_or(0, |len| *len);
+    written.is_err()
+}
+
+#[test]
+fn a_batch_ends_where_it_is_sealed() {
+    let mut trial = listen();
+    let mut producer = trial.producer();
+    producer.write_all(b"a\nb\n").unwrap();
+    assert_eq!(trial.lines(2), ["a", "b"]);
+    // What was received after the time of the seal stays for the next batch.
+    let before = SystemClock.now();
+    producer.write_all(b"c\nd").unwrap();
+    trial.wake.wait(Some(PATIENCE));
+    let sealed = trial.source.seal(Timestamp(before.0 - 1)).unwrap();
+    assert!(sealed.present && !sealed.last);
+    let taken = trial.source.take(usize::MAX).unwrap();
+    assert!(taken.end && taken.chunks.is_empty());
+    trial.source.seal(SystemClock.now()).unwrap();
+    let taken = trial.source.take(usize::MAX).unwrap();
+    assert!(taken.end);
+    assert_eq!(taken.chunks.len(), 1);
+    producer.write_all(b"e\n").unwrap();
+    assert_eq!(trial.lines(1), ["de"]);
+}
+
+#[test]
+fn a_port_in_use_is_known_at_once() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let error = open(SocketMode::Listen(Address { host: "127.0.0.1".to_owned(), port }), 1, 1).err().unwrap();
+    assert_eq!(error.kind, PortErrorKind::Environment);
+    let what = "the port is in use: end the program that has it, or choose another port";
+    assert_eq!(error.to_string(), format!("stream `lines` cannot listen at 127.0.0.1:{port}: {what}"));
+}
+
+#[test]
+fn stopping_lets_go_of_the_connections() {
+    let mut trial = listen();
+    let mut producer = trial.producer();
+    producer.write_all(b"a\n").unwrap();
+    assert_eq!(trial.lines(1), ["a"]);
+    trial.source.stop();
+    producer.set_read_timeout(Some(PATIENCE)).unwrap();
+    // The end of the stream, or a reset: in any case not nothing.
+    let end = producer.read(&mut [0; 1]);
+    assert!(matches!(&end, Ok(0)) || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
+}
