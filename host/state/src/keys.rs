@@ -13,6 +13,8 @@
 
 mod hash;
 mod prefetch;
+#[cfg(test)]
+mod tests;
 
 use tidemill_model::columns::Column;
 
@@ -22,8 +24,8 @@ use prefetch::prefetch;
 /// Rows that are hashed before the first of them is probed.
 const AHEAD: usize = 32;
 
-/// Slots of a new table.
-const SLOTS_MIN: usize = 1 << 10;
+/// Slots of a new table. Few in tests, so that they meet growth and crowded tables.
+const SLOTS_MIN: usize = if cfg!(test) { 1 << 3 } else { 1 << 10 };
 
 /// Keys, their ids, and their groups of the current batch.
 #[derive(Debug)]
@@ -83,12 +85,12 @@ impl KeyTable {
         }
     }
 
-    /// How many keys there are.
+    /// How many ids were given: the keys, and those that were removed.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Whether none was given.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -137,8 +139,8 @@ impl KeyTable {
         self.touched.clear();
     }
 
-    /// Appends each key's group of this batch to `groups`; keys that are new get an id, keys that are new in this batch a
-    /// group.
+    /// Appends each key's group of this batch to `groups`; keys that are new get an id, keys that are new in this batch
+    /// a group.
     pub fn group(&mut self, keys: Column<'_>, groups: &mut Vec<u32>) {
         self.for_each_slot(keys, groups, |table, at| {
             let slot = &mut table.slots[at];
@@ -163,7 +165,8 @@ impl KeyTable {
         self.slot_of(inline, hash, key, 0, key.len());
     }
 
-    /// Forgets a key. Its id is not given again, and [`KeyTable::key`] still answers for it.
+    /// Forgets the key of an id below [`KeyTable::len`], if it is not forgotten yet. The id is not given again, and
+    /// [`KeyTable::key`] still answers for it.
     pub fn remove(&mut self, id: u32) {
         let key = self.key(id);
         let inline = self.hasher.inline(key, 0, key.len());

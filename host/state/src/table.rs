@@ -5,6 +5,8 @@
 //! until the batch ends. What a batch costs follows the keys that it touches, not the keys that are there.
 
 mod column;
+#[cfg(test)]
+mod tests;
 mod wakes;
 
 use tidemill_model::{
@@ -19,7 +21,8 @@ use column::StateColumn;
 use wakes::Wakes;
 
 /// Rows of keys that have no state any more are dropped for good when there are this many, and as many as live ones.
-const DEAD_MIN: usize = 1 << 10;
+/// Few in tests, so that they meet it.
+const DEAD_MIN: usize = if cfg!(test) { 1 << 2 } else { 1 << 10 };
 
 /// What becomes of a key's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +90,7 @@ impl StateTable {
     pub fn memory_bytes(&self) -> usize {
         self.keys.memory_bytes()
             + self.present.capacity()
+            + self.wakes.memory_bytes()
             + self.dropped.capacity() * 4
             + self.columns.iter().map(StateColumn::memory_bytes).sum::<usize>()
     }

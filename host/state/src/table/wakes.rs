@@ -12,6 +12,11 @@ pub(super) struct Wakes {
 }
 
 impl Wakes {
+    /// Bytes of memory, roughly: an entry of each collection and what it needs beside.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.by_row.capacity() * 24 + self.queue.len() * 32
+    }
+
     /// Sets or clears a row's time.
     pub(super) fn set(&mut self, row: u32, at: Option<Timestamp>) {
         if at.is_none() && self.by_row.is_empty() {

@@ -1,0 +1,280 @@
+//! The state table against rows in a vector, over random schemas and batches.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use proptest::{collection::vec, prelude::*, sample::Index};
+use tidemill_model::{
+    columns::{Column, RowsBuffer},
+    schema::Schema,
+    testing::{Value, blank_row, buffer_of, rows_of, schemas, values_of},
+    time::Timestamp,
+};
+
+use super::{Action, DEAD_MIN, StateTable};
+
+/// What a table should answer: keys in the order in which they were first met, with what they have.
+#[derive(Debug, Default)]
+struct Model {
+    rows: Vec<ModelRow>,
+}
+
+#[derive(Clone, Debug)]
+struct ModelRow {
+    key: Vec<u8>,
+    state: Option<Vec<Value>>,
+    wake: Option<i64>,
+}
+
+impl Model {
+    /// The place of a key, which gets one if it has none.
+    fn place(&mut self, key: &[u8]) -> usize {
+        self.rows.iter().position(|row| row.key == key).unwrap_or_else(|| {
+            self.rows.push(ModelRow { key: key.to_vec(), state: None, wake: None });
+            self.rows.len() - 1
+        })
+    }
+
+    fn with_state(&self) -> impl Iterator<Item = &ModelRow> {
+        self.rows.iter().filter(|row| row.state.is_some())
+    }
+
+    fn due(&self, now: i64) -> Vec<&[u8]> {
+        let mut due: Vec<&ModelRow> = self.rows.iter().filter(|row| row.wake.is_some_and(|at| at <= now)).collect();
+        // The sort keeps the order of rows of one time.
+        due.sort_by_key(|row| row.wake);
+        due.into_iter().map(|row| &row.key[..]).collect()
+    }
+}
+
+/// What a call wants of one row: an action, the state where it is Put, and a time to be called again.
+#[derive(Clone, Debug)]
+struct Change {
+    action: Action,
+    state: Vec<Value>,
+    wake: Option<Option<i64>>,
+}
+
+/// Chunks of keys by number, changes for the keys touched, and changes for chosen keys that have state.
+#[derive(Clone, Debug)]
+struct Batch {
+    chunks: Vec<Vec<u8>>,
+    changes: Vec<Change>,
+    others: Vec<(Index, Change)>,
+}
+
+fn change(schema: &Schema) -> impl Strategy<Value = Change> + Clone + use<> {
+    let action = prop_oneof![3 => Just(Action::Put), 1 => Just(Action::Keep), 2 => Just(Action::Delete)];
+    let wake = proptest::option::of(proptest::option::of(-3..6i64));
+    let state = rows_of(schema, 1..2).prop_map(|mut rows| rows.remove(0)).boxed();
+    (action, state, wake).prop_map(|(action, state, wake)| Change { action, state, wake })
+}
+
+fn batch(schema: &Schema) -> impl Strategy<Value = Batch> + use<> {
+    let chunks = vec(vec(0..40u8, 0..12), 1..3);
+    let others = vec((any::<Index>(), change(schema)), 0..3);
+    (chunks, vec(change(schema), 24), others).prop_map(|(chunks, changes, others)| Batch { chunks, changes, others })
+}
+
+fn histories() -> impl Strategy<Value = (Schema, Vec<Batch>)> {
+    schemas(0..4).prop_flat_map(|schema| {
+        let batches = vec(batch(&schema), 1..8);
+        (Just(schema), batches)
+    })
+}
+
+/// Keys of 0 to 39 bytes, each the beginning of the next.
+fn key_of(number: u8) -> Vec<u8> {
+    (0..number).collect()
+}
+
+fn group(table: &mut StateTable, keys: &[Vec<u8>]) -> Vec<u32> {
+    let offsets: Vec<i32> =
+        keys.iter().scan(0, |end, key| Some(std::mem::replace(end, *end + key.len() as i32))).collect();
+    let end = keys.iter().map(Vec::len).sum::<usize>() as i32;
+    let offsets = [offsets, vec![end]].concat();
+    let mut groups = Vec::new();
+    table.group(Column { validity: None, offsets: &offsets, values: &keys.concat() }, &mut groups);
+    groups
+}
+
+/// Does the changes to the rows of the table and to the model.
+fn write(table: &mut StateTable, model: &mut Model, rows: &[u32], changes: &[Change]) {
+    let actions: Vec<Action> = changes.iter().map(|change| change.action).collect();
+    let states: Vec<Vec<Value>> = changes.iter().map(|change| change.state.clone()).collect();
+    let buffer = buffer_of(&table.schema, &states);
+    table.write(rows, &actions, &buffer.with_columns(&buffer.columns()));
+    for (&row, change) in rows.iter().zip(changes) {
+        let place = model.place(table.key(row));
+        let of_model = &mut model.rows[place];
+        match change.action {
+            Action::Keep => {}
+            Action::Put => of_model.state = Some(change.state.clone()),
+            Action::Delete => (of_model.state, of_model.wake) = (None, None),
+        }
+        if let Some(wake) = change.wake {
+            table.set_wake(row, wake.map(Timestamp));
+            of_model.wake = wake;
+        }
+    }
+}
+
+fn read(table: &StateTable, rows: &[u32]) -> Vec<Vec<Value>> {
+    let mut states = RowsBuffer::new(&table.schema);
+    table.read(rows, &mut states).unwrap();
+    values_of(&states.with_columns(&states.columns()))
+}
+
+/// Compares all that can be asked.
+fn check(table: &StateTable, model: &Model) {
+    let rows: Vec<u32> = table.rows().collect();
+    let keys: Vec<&[u8]> = rows.iter().map(|&row| table.key(row)).collect();
+    assert_eq!(keys, model.with_state().map(|row| &row.key[..]).collect::<Vec<_>>());
+    assert_eq!((table.len(), table.is_empty()), (rows.len(), rows.is_empty()));
+    assert!(rows.iter().all(|&row| table.has_state(row)));
+    assert_eq!(read(table, &rows), model.with_state().map(|row| row.state.clone().unwrap()).collect::<Vec<_>>());
+    for now in -4..7 {
+        let due: Vec<&[u8]> = table.due(Timestamp(now)).map(|row| table.key(row)).collect();
+        assert_eq!(due, model.due(now));
+    }
+}
+
+/// Compares the rows that the batch touched.
+fn check_touched(table: &StateTable, model: &mut Model, expect: &[Vec<u8>]) {
+    let touched: Vec<&[u8]> = table.touched().iter().map(|&row| table.key(row)).collect();
+    assert_eq!(touched, expect);
+    let states: Vec<Option<Vec<Value>>> = expect
+        .iter()
+        .map(|key| {
+            let place = model.place(key);
+            model.rows[place].state.clone()
+        })
+        .collect();
+    let has_state: Vec<bool> = table.touched().iter().map(|&row| table.has_state(row)).collect();
+    assert_eq!(has_state, states.iter().map(Option::is_some).collect::<Vec<_>>());
+    let or_blank = |state: Option<Vec<Value>>| state.unwrap_or_else(|| blank_row(&table.schema));
+    assert_eq!(read(table, table.touched()), states.into_iter().map(or_blank).collect::<Vec<_>>());
+}
+
+fn run(schema: &Schema, seed: u64, batches: Vec<Batch>) {
+    let (mut table, mut model) = (StateTable::new(schema, seed), Model::default());
+    for batch in batches {
+        table.begin_batch();
+        let mut touched: Vec<Vec<u8>> = Vec::new();
+        for chunk in &batch.chunks {
+            let keys: Vec<Vec<u8>> = chunk.iter().copied().map(key_of).collect();
+            for (key, group) in keys.iter().zip(group(&mut table, &keys)) {
+                let at = touched.iter().position(|other| other == key).unwrap_or_else(|| {
+                    touched.push(key.clone());
+                    touched.len() - 1
+                });
+                assert_eq!(at, group as usize);
+            }
+        }
+        check_touched(&table, &mut model, &touched);
+        let rows = table.touched().to_vec();
+        write(&mut table, &mut model, &rows, &batch.changes[..rows.len()]);
+        check_touched(&table, &mut model, &touched);
+        for (other, change) in batch.others {
+            let rows: Vec<u32> = table.rows().collect();
+            if !rows.is_empty() {
+                write(&mut table, &mut model, &[rows[other.index(rows.len())]], &[change]);
+            }
+        }
+        check(&table, &model);
+        table.end_batch();
+        model.rows.retain(|row| row.state.is_some());
+        check(&table, &model);
+        assert!(table.present.len() - table.live <= table.live.max(DEAD_MIN), "dead rows are dropped");
+        table.columns.iter().for_each(|column| column.check(&table.present));
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_table_does_as_rows_do((schema, batches) in histories(), seed in any::<u64>()) {
+        run(&schema, seed, batches);
+    }
+}
+
+/// Puts or deletes the states of keys numbered by `keys`; a state is the key's number as it is and as text.
+fn churn(table: &mut StateTable, keys: impl Iterator<Item = u32>, action: Action) {
+    let keys: Vec<u32> = keys.collect();
+    let mut states = RowsBuffer::new(&table.schema);
+    let mut groups = Vec::new();
+    table.begin_batch();
+    for key in &keys {
+        states.node_mut(0).push_word(u64::from(*key));
+        states.node_mut(1).push_bytes(key.to_string().as_bytes()).unwrap();
+        states.end_row();
+    }
+    let bytes: Vec<u8> = keys.iter().flat_map(|key| key.to_be_bytes()).collect();
+    let offsets: Vec<i32> = (0..=keys.len() as i32).map(|i| i * 4).collect();
+    table.group(Column { validity: None, offsets: &offsets, values: &bytes }, &mut groups);
+    let rows = table.touched().to_vec();
+    table.write(&rows, &vec![action; rows.len()], &states.with_columns(&states.columns()));
+    table.end_batch();
+}
+
+#[test]
+fn memory_is_bounded_when_keys_come_and_go() {
+    let mut table = StateTable::new(&"n: integer, t: text".parse().unwrap(), 7);
+    let stay = 1_000;
+    churn(&mut table, 0..stay, Action::Put);
+    let mut memory_bytes_max = 0;
+    for first in (stay..1_000_000).step_by(20_000) {
+        churn(&mut table, first..first + 20_000, Action::Put);
+        memory_bytes_max = memory_bytes_max.max(table.memory_bytes());
+        churn(&mut table, first..first + 20_000, Action::Delete);
+        assert_eq!(table.len(), stay as usize);
+    }
+    // 21,000 keys at a time take some 2 MiB; a million would take 100.
+    assert!(memory_bytes_max < 4 << 20, "{memory_bytes_max} bytes");
+    assert!(table.memory_bytes() < 1 << 20, "{} bytes", table.memory_bytes());
+    let rows: Vec<u32> = table.rows().collect();
+    let expect = (0..stay).map(|key| vec![Value::Integer(key.into()), Value::text(&key.to_string())]);
+    assert_eq!(read(&table, &rows), expect.collect::<Vec<_>>());
+}
+
+#[test]
+fn memory_is_bounded_when_keys_have_no_state() {
+    let mut table = StateTable::new(&"n: integer, t: text".parse().unwrap(), 7);
+    for first in (0..200_000).step_by(10_000) {
+        churn(&mut table, first..first + 10_000, Action::Keep);
+        assert!(table.is_empty());
+    }
+    assert!(table.memory_bytes() < 1 << 20, "{} bytes", table.memory_bytes());
+}
+
+#[test]
+fn memory_is_bounded_when_states_grow_and_shrink() {
+    let mut table = StateTable::new(&"t: text?".parse().unwrap(), 7);
+    for round in 0..2_000usize {
+        table.begin_batch();
+        let keys = [b"one".to_vec(), b"other".to_vec()];
+        group(&mut table, &keys);
+        let long = Value::text(&"x".repeat(round * 7919 % 5_000));
+        let states = [vec![long.clone()], vec![if round % 3 == 0 { Value::Missing } else { long }]];
+        let buffer = buffer_of(&table.schema, &states);
+        let rows = table.touched().to_vec();
+        table.write(&rows, &[Action::Put; 2], &buffer.with_columns(&buffer.columns()));
+        assert_eq!(read(&table, &rows), states);
+        table.end_batch();
+    }
+    assert!(table.memory_bytes() < 64 << 10, "{} bytes", table.memory_bytes());
+}
+
+#[test]
+fn a_key_that_lost_its_state_is_the_last_when_it_comes_back() {
+    let mut table = StateTable::new(&"n: integer, t: text".parse().unwrap(), 7);
+    let order = |table: &StateTable| -> Vec<Vec<Value>> { read(table, &table.rows().collect::<Vec<_>>()) };
+    let state = |key: i64| vec![Value::Integer(key), Value::text(&key.to_string())];
+    churn(&mut table, 0..3, Action::Put);
+    // Not a touched row: as when its time has come, or every key is called.
+    table.begin_batch();
+    let blank = buffer_of(&table.schema, &[blank_row(&table.schema)]);
+    table.write(&[0], &[Action::Delete], &blank.with_columns(&blank.columns()));
+    table.end_batch();
+    assert_eq!(order(&table), [state(1), state(2)]);
+    churn(&mut table, 0..1, Action::Put);
+    assert_eq!(order(&table), [state(1), state(2), state(0)]);
+}
