@@ -21,6 +21,12 @@ fn split_spaces(line: &str) -> impl Iterator<Item = Word<'_>> {
     line.split(' ').map(|word| Word { word, count: 1 })
 }
 
+/// The words of a line, each with its length in bytes. White space separates words.
+#[map]
+fn lengths(line: &str) -> impl Iterator<Item = Word<'_>> {
+    words(line).map(|word| Word { word, count: word.len() as i64 })
+}
+
 /// The sum of a key's values.
 #[reduce(inverse = |whole, part| whole - part)]
 fn sum(a: i64, b: i64) -> i64 {
@@ -33,7 +39,7 @@ fn running_total(new: Values<i64>, total: Option<i64>) -> Option<i64> {
     Some(total.unwrap_or(0) + new.iter().sum::<i64>())
 }
 
-plugin!(split, split_spaces, sum, running_total);
+plugin!(split, split_spaces, lengths, sum, running_total);
 
 #[cfg(test)]
 mod tests {
