@@ -7,10 +7,7 @@ use tidemill_model::{
 };
 
 use crate::{
-    boundary::{
-        Span,
-        wire::{BatchOut, ChangesOut, MappedOut, OriginsOut, Rejection},
-    },
+    boundary::wire::{BatchOut, ChangesOut, MappedOut, OriginsOut, Rejection},
     log::one_line,
     validate::{RawColumn, Scratch, all_below, check_batch, numbers},
     verdict::Verdict,
@@ -81,53 +78,83 @@ pub(crate) struct Scratches {
     times: Scratch,
 }
 
-/// Checks an answer of map-rows or output-rows to `input_rows` rows.
-pub(crate) fn check_mapped(
-    answer: &mut MappedOut,
-    memory: &[u8],
-    schema: &Schema,
-    input_rows: usize,
-    limits: &Limits,
-    scratch: &mut Scratches,
-    consume: &mut dyn FnMut(Mapped<'_>),
-) -> Result<(), Verdict> {
-    check_rejections(&mut answer.rejected, input_rows, limits)?;
-    let columns = check_columns(&answer.rows, memory, schema, limits, &mut scratch.first)?;
-    let len = answer.rows.rows as usize;
-    let fault = |what| Verdict::OriginsOutOfRange { what, rows: len, input_rows };
-    let origins = match &answer.origins {
-        OriginsOut::Same if len == input_rows => Origins::Same,
-        OriginsOut::Same => return Err(fault("`same` with another number of rows")),
-        OriginsOut::Many => Origins::Many,
-        OriginsOut::Rows(rows) => match numbers::<u32>(rows.of(memory), &mut scratch.groups) {
-            Some(rows) if rows.len() != len => return Err(fault("not one for each row")),
-            Some(rows) if !all_below(rows, input_rows) => return Err(fault("a row that was not given")),
-            Some(rows) => Origins::Rows(rows),
-            None => return Err(fault("not a whole number of numbers")),
-        },
-    };
-    let rows = Rows { schema, len, columns: &columns };
-    consume(Mapped { rows, origins, rejected: &answer.rejected });
-    Ok(())
+/// What every check of an answer needs: where its spans lie, what it may hold, and room for what is misaligned.
+pub(crate) struct Checker<'c> {
+    pub(crate) memory: &'c [u8],
+    pub(crate) limits: &'c Limits,
+    pub(crate) scratch: &'c mut Scratches,
 }
 
-/// Checks an answer of reduce-groups that has a row a group.
-pub(crate) fn check_reduced(
-    answer: &BatchOut,
-    memory: &[u8],
-    schema: &Schema,
-    groups: usize,
-    limits: &Limits,
-    scratch: &mut Scratches,
-    consume: &mut dyn FnMut(Rows<'_>),
-) -> Result<(), Verdict> {
-    let got = answer.rows as usize;
-    if got != groups {
-        return Err(Verdict::WrongGroups { expected: groups, got });
+impl Checker<'_> {
+    /// An answer of map-rows or output-rows to `input_rows` rows.
+    pub(crate) fn mapped(
+        self,
+        answer: &mut MappedOut,
+        schema: &Schema,
+        input_rows: usize,
+        consume: &mut dyn FnMut(Mapped<'_>),
+    ) -> Result<(), Verdict> {
+        let Checker { memory, limits, scratch } = self;
+        check_rejections(&mut answer.rejected, input_rows, limits)?;
+        let columns = check_columns(&answer.rows, memory, schema, limits, &mut scratch.first)?;
+        let len = answer.rows.rows as usize;
+        let origins = check_origins(&answer.origins, memory, (len, input_rows), &mut scratch.groups)?;
+        let rows = Rows { schema, len, columns: &columns };
+        consume(Mapped { rows, origins, rejected: &answer.rejected });
+        Ok(())
     }
-    let columns = check_columns(answer, memory, schema, limits, &mut scratch.first)?;
-    consume(Rows { schema, len: groups, columns: &columns });
-    Ok(())
+
+    /// An answer of reduce-groups that has a row a group.
+    pub(crate) fn reduced(
+        self,
+        answer: &BatchOut,
+        schema: &Schema,
+        groups: usize,
+        consume: &mut dyn FnMut(Rows<'_>),
+    ) -> Result<(), Verdict> {
+        let got = answer.rows as usize;
+        if got != groups {
+            return Err(Verdict::WrongGroups { expected: groups, got });
+        }
+        let columns = check_columns(answer, self.memory, schema, self.limits, &mut self.scratch.first)?;
+        consume(Rows { schema, len: groups, columns: &columns });
+        Ok(())
+    }
+
+    /// An answer of update-states to a call with `groups` groups and `input_rows` rows; the schemas are those of the
+    /// states and of the emitted rows.
+    pub(crate) fn changes(
+        self,
+        answer: &mut ChangesOut,
+        (state, output): (&Schema, &Schema),
+        (groups, input_rows): (usize, usize),
+        consume: &mut dyn FnMut(Changes<'_>),
+    ) -> Result<(), Verdict> {
+        let Checker { memory, limits, scratch } = self;
+        check_rejections(&mut answer.rejected, input_rows, limits)?;
+        let actions = check_actions(answer.actions.of(memory), groups)?;
+        if answer.states.rows as usize != groups {
+            return Err(Verdict::WrongGroups { expected: groups, got: answer.states.rows as usize });
+        }
+        let states = check_columns(&answer.states, memory, state, limits, &mut scratch.first)?;
+        let emitted = check_columns(&answer.emitted, memory, output, limits, &mut scratch.second)?;
+        let rows = answer.emitted.rows as usize;
+        let told = answer.emitted_groups.as_ref().map(|groups| groups.of(memory));
+        let emitted_groups = check_emitted_groups(told, (rows, groups), output, &mut scratch.groups)?;
+        let wake_at = match &answer.wake_at {
+            None => None,
+            Some(times) => Some(check_wake_times(times.of(memory), groups, &mut scratch.times)?),
+        };
+        consume(Changes {
+            actions,
+            states: Rows { schema: state, len: groups, columns: &states },
+            emitted: Rows { schema: output, len: rows, columns: &emitted },
+            emitted_groups,
+            wake_at,
+            rejected: &answer.rejected,
+        });
+        Ok(())
+    }
 }
 
 /// Checks an answer of reduce-groups to a chunk after which others come.
@@ -136,41 +163,24 @@ pub(crate) fn check_nothing(answer: &BatchOut) -> Result<(), Verdict> {
     if rows == 0 && columns == 0 { Ok(()) } else { Err(Verdict::RowsBeforeLast { rows, columns }) }
 }
 
-/// Checks an answer of update-states to a call with `groups` groups and `input_rows` rows.
-#[expect(clippy::too_many_arguments, reason = "two schemas and two counts, each used once")]
-pub(crate) fn check_changes(
-    answer: &mut ChangesOut,
-    memory: &[u8],
-    (state, output): (&Schema, &Schema),
-    groups: usize,
-    input_rows: usize,
-    limits: &Limits,
-    scratch: &mut Scratches,
-    consume: &mut dyn FnMut(Changes<'_>),
-) -> Result<(), Verdict> {
-    check_rejections(&mut answer.rejected, input_rows, limits)?;
-    let actions = check_actions(answer.actions.of(memory), groups)?;
-    if answer.states.rows as usize != groups {
-        return Err(Verdict::WrongGroups { expected: groups, got: answer.states.rows as usize });
+fn check_origins<'a>(
+    told: &OriginsOut,
+    memory: &'a [u8],
+    (rows, input_rows): (usize, usize),
+    scratch: &'a mut Scratch,
+) -> Result<Origins<'a>, Verdict> {
+    let fault = |what| Err(Verdict::OriginsOutOfRange { what, rows, input_rows });
+    match told {
+        OriginsOut::Same if rows == input_rows => Ok(Origins::Same),
+        OriginsOut::Same => fault("`same` with another number of rows"),
+        OriginsOut::Many => Ok(Origins::Many),
+        OriginsOut::Rows(told) => match numbers::<u32>(told.of(memory), scratch) {
+            Some(told) if told.len() != rows => fault("not one for each row"),
+            Some(told) if !all_below(told, input_rows) => fault("a row that was not given"),
+            Some(told) => Ok(Origins::Rows(told)),
+            None => fault("not a whole number of numbers"),
+        },
     }
-    let states = check_columns(&answer.states, memory, state, limits, &mut scratch.first)?;
-    let emitted = check_columns(&answer.emitted, memory, output, limits, &mut scratch.second)?;
-    let rows = answer.emitted.rows as usize;
-    let emitted_groups =
-        check_emitted_groups(answer.emitted_groups.as_ref(), memory, (rows, groups), output, &mut scratch.groups)?;
-    let wake_at = match &answer.wake_at {
-        None => None,
-        Some(times) => Some(check_wake_times(times.of(memory), groups, &mut scratch.times)?),
-    };
-    consume(Changes {
-        actions,
-        states: Rows { schema: state, len: groups, columns: &states },
-        emitted: Rows { schema: output, len: rows, columns: &emitted },
-        emitted_groups,
-        wake_at,
-        rejected: &answer.rejected,
-    });
-    Ok(())
 }
 
 fn check_columns<'a>(
@@ -219,8 +229,7 @@ fn check_actions(actions: &[u8], groups: usize) -> Result<&[u8], Verdict> {
 }
 
 fn check_emitted_groups<'a>(
-    told: Option<&Span>,
-    memory: &'a [u8],
+    told: Option<&'a [u8]>,
     (rows, groups): (usize, usize),
     output: &Schema,
     scratch: &'a mut Scratch,
@@ -232,7 +241,7 @@ fn check_emitted_groups<'a>(
     let Some(told) = told else {
         return if rows <= groups { Ok(None) } else { Err(fault("more rows than groups")) };
     };
-    match numbers::<u32>(told.of(memory), scratch) {
+    match numbers::<u32>(told, scratch) {
         Some(told) if told.len() != rows => Err(fault("not one for each row")),
         Some(told) if !all_below(told, groups) => Err(fault("a group that was not given")),
         Some(told) => Ok(Some(told)),

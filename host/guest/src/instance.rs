@@ -9,7 +9,7 @@ use tidemill_model::{
 };
 
 use crate::{
-    answer::{Changes, Mapped, Scratches, UpdateCall, check_changes, check_mapped, check_nothing, check_reduced},
+    answer::{Changes, Checker, Mapped, Scratches, UpdateCall, check_nothing},
     boundary::{
         Entry,
         wire::{BatchIn, ColumnIn, FailureOut, MapRows, OutputRows, ReduceGroups, UpdateStates},
@@ -72,7 +72,7 @@ impl Instance {
         let Instance { live, entries, signature, limits, scratch, .. } = self;
         live.call(entries.map_rows, fuel_rows, (context.into(), batch), &mut |answer, memory| {
             let answer = answer.as_mut().map_err(failure)?;
-            check_mapped(answer, memory, &signature.output, rows.len, limits, scratch, consume)
+            Checker { memory, limits, scratch }.mapped(answer, &signature.output, rows.len, consume)
         })
     }
 
@@ -88,7 +88,7 @@ impl Instance {
         let Instance { live, entries, signature, limits, scratch, .. } = self;
         live.call(entries.output_rows, rows.len, (context.into(), batch), &mut |answer, memory| {
             let answer = answer.as_mut().map_err(failure)?;
-            check_mapped(answer, memory, &signature.output, rows.len, limits, scratch, consume)
+            Checker { memory, limits, scratch }.mapped(answer, &signature.output, rows.len, consume)
         })
     }
 
@@ -124,7 +124,7 @@ impl Instance {
             if streams && !context.last {
                 return check_nothing(answer);
             }
-            check_reduced(answer, memory, schema, count, limits, scratch, consume)
+            Checker { memory, limits, scratch }.reduced(answer, schema, count, consume)
         })
     }
 
@@ -154,7 +154,7 @@ impl Instance {
         let schemas = (&signature.state, &signature.output);
         live.call(entries.update_states, groups.saturating_add(input_rows), params, &mut |answer, memory| {
             let answer = answer.as_mut().map_err(failure)?;
-            check_changes(answer, memory, schemas, groups, input_rows, limits, scratch, consume)
+            Checker { memory, limits, scratch }.changes(answer, schemas, (groups, input_rows), consume)
         })
     }
 

@@ -1,1 +1,14 @@
-//! hostile
+//! A zoo of functions that misbehave, each in one way, and a few honest ones to stand beside them. It speaks to the host
+//! without the SDK, because the SDK would not let it lie.
+//!
+//! Not an example of how to write a plugin. `table.rs` lists the functions; the other modules hold them by kind.
+
+mod allocator;
+mod bindings;
+mod columns;
+mod map;
+mod open;
+mod reduce;
+mod table;
+mod trouble;
+mod update;

@@ -1,0 +1,61 @@
+//! The WIT package's types, and the exports.
+#![allow(missing_docs, clippy::all, unsafe_op_in_unsafe_fn, reason = "generated code")]
+
+wit_bindgen::generate!({ path: "../../wit/tidemill-0.1.0", world: "plugin", pub_export_macro: true });
+
+pub(crate) use exports::tidemill::plugin::operators;
+pub(crate) use tidemill::plugin::{data, host};
+
+use operators::{Batch, Binding, CallContext, Changes, Description, Failure, Field, Guest, Mapped, Phase, Signature};
+
+struct Hostile;
+
+impl Guest for Hostile {
+    fn describe() -> Description {
+        crate::open::describe()
+    }
+
+    fn open(binding: Binding) -> Result<Signature, Failure> {
+        crate::open::open(&binding)
+    }
+
+    fn share(_: String, _: Batch) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn map_rows(context: CallContext, rows: Batch) -> Result<Mapped, Failure> {
+        crate::map::call(&context, rows)
+    }
+
+    fn reduce_groups(
+        context: CallContext,
+        phase: Phase,
+        rows: Batch,
+        groups: Vec<u8>,
+        count: u32,
+    ) -> Result<Batch, Failure> {
+        crate::reduce::call(&context, phase, &rows, &groups, count)
+    }
+
+    fn update_states(
+        _: CallContext,
+        keys: Batch,
+        rows: Batch,
+        ends: Vec<u8>,
+        states: Batch,
+        present: Vec<u8>,
+        _: Vec<u8>,
+    ) -> Result<Changes, Failure> {
+        crate::update::call(&keys, &rows, &ends, &states, &present)
+    }
+
+    fn migrate_states(_: u32, _: Vec<Field>, states: Batch) -> Result<Batch, Failure> {
+        Ok(states)
+    }
+
+    fn output_rows(context: CallContext, rows: Batch) -> Result<Mapped, Failure> {
+        crate::map::call(&context, rows)
+    }
+}
+
+export!(Hostile with_types_in self);

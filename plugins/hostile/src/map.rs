@@ -1,0 +1,158 @@
+//! Maps (and outputs) of lines, honest and not.
+
+use crate::{
+    allocator::{self, Mode},
+    bindings::{
+        data::{Column, Rejection},
+        host::{Level, count, log},
+        operators::{Batch, CallContext, Failure, Mapped, Origins},
+    },
+    columns::{batch, cut, integers, numbers, read_numbers, text},
+    table::opened,
+    trouble,
+};
+
+pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure> {
+    let given = rows.rows;
+    let answer = match opened() {
+        "identity" | "lines" | "anything" => same(rows),
+        "length" => lengths(rows),
+        "odd-rows" => odd_rows(&rows),
+        "misaligned" => {
+            allocator::set(Mode::Misaligned);
+            let copy = Column { offsets: rows.columns[0].offsets.to_vec(), ..rows.columns[0].clone() };
+            let origins = numbers(&(0..given).collect::<Vec<_>>());
+            Mapped { rows: batch(given, vec![copy]), origins: Origins::Rows(origins), rejected: Vec::new() }
+        }
+        "counts" => {
+            count("rows", given.into());
+            count("calls", 1);
+            same(rows)
+        }
+        "fails" => return Err(Failure { reason: "it is\nTuesday".to_owned(), retryable: context.last }),
+        "leaks" => {
+            trouble::leak(1 << 20);
+            same(rows)
+        }
+        "traps-after" => {
+            allocator::set(Mode::TrapOnFree);
+            std::mem::forget(rows);
+            Mapped { rows: batch(1, vec![text(&["seen"])]), origins: Origins::Many, rejected: Vec::new() }
+        }
+        "bad-allocator" => {
+            allocator::set(Mode::Outside);
+            same(rows)
+        }
+        name => return Ok(no_return(name).or_else(|| too_much(name, &rows)).unwrap_or_else(|| lie(name, given))),
+    };
+    Ok(answer)
+}
+
+fn same(rows: Batch) -> Mapped {
+    Mapped { rows, origins: Origins::Same, rejected: Vec::new() }
+}
+
+fn many(rows: Batch) -> Mapped {
+    Mapped { rows, origins: Origins::Many, rejected: Vec::new() }
+}
+
+fn lengths(mut rows: Batch) -> Mapped {
+    let offsets = read_numbers(&rows.columns[0].offsets);
+    let lengths: Vec<i64> = offsets.windows(2).map(|pair| i64::from(pair[1] - pair[0])).collect();
+    rows.columns.push(integers(&lengths));
+    same(rows)
+}
+
+/// The rows with odd numbers; the others are rejected.
+fn odd_rows(rows: &Batch) -> Mapped {
+    let column = &rows.columns[0];
+    let offsets = read_numbers(&column.offsets);
+    let line = |row: u32| &column.values[offsets[row as usize] as usize..offsets[row as usize + 1] as usize];
+    let odd: Vec<u32> = (0..rows.rows).filter(|row| row % 2 == 1).collect();
+    let lines: Vec<&str> = odd.iter().filter_map(|&row| std::str::from_utf8(line(row)).ok()).collect();
+    let even = (0..rows.rows).filter(|row| row % 2 == 0);
+    let rejected = even.map(|row| Rejection { row, reason: format!("row {row} is even") }).collect();
+    Mapped { rows: batch(odd.len() as u32, vec![text(&lines)]), origins: Origins::Rows(numbers(&odd)), rejected }
+}
+
+fn no_return(name: &str) -> Option<Mapped> {
+    match name {
+        "loop-forever" => trouble::loop_forever(),
+        "memory-bomb" => trouble::memory_bomb(),
+        "deep-recursion" => {
+            trouble::deep_recursion(0);
+        }
+        "panics" => trouble::panic_aloud("the sky fell at src/sky.rs:7:1"),
+        "traps" => trouble::trap(),
+        _ => {}
+    }
+    None
+}
+
+fn too_much(name: &str, rows: &Batch) -> Option<Mapped> {
+    let given = rows.rows;
+    let honest = || Batch { rows: given, columns: rows.columns.clone() };
+    Some(match name {
+        "huge-result" => many(batch(1, vec![cut(&[0, 40 << 20], &vec![b'x'; 40 << 20])])),
+        "too-many-rows" => many(batch(5 << 20, vec![cut(&vec![0; (5 << 20) + 1], b"")])),
+        "too-many-rejections" => {
+            let rejection = Rejection { row: 0, reason: String::new() };
+            Mapped { rejected: vec![rejection; 1_000], ..same(honest()) }
+        }
+        "log-flood" => {
+            for line in 0..1_000 {
+                log(Level::Info, &format!("line {line} {}", "x".repeat(5_000)));
+            }
+            same(honest())
+        }
+        "odd-log" => {
+            log(Level::Warn, "\u{1b}[2Jcleared\nthe screen");
+            same(honest())
+        }
+        "many-counters" => {
+            for number in 0..1_000 {
+                count(&format!("counter-{number}"), 1);
+            }
+            same(honest())
+        }
+        "unnamed-counter" => {
+            count("", 1);
+            same(honest())
+        }
+        _ => return None,
+    })
+}
+
+fn lie(name: &str, given: u32) -> Mapped {
+    let one = |column| many(batch(1, vec![column]));
+    match name {
+        "outside-memory" => {
+            let mut column = text(&["x"]);
+            // Its length is a lie. Leaked, so that nothing frees what is not there.
+            let values = std::mem::ManuallyDrop::new(std::mem::take(&mut column.values));
+            // SAFETY: none; that is the point. Nothing here reads it.
+            column.values = unsafe { Vec::from_raw_parts(values.as_ptr().cast_mut(), 1 << 30, 1 << 30) };
+            one(column)
+        }
+        "missing-columns" => many(batch(1, Vec::new())),
+        "more-columns" => many(batch(1, vec![text(&["a"]), text(&["b"])])),
+        "lying-rows" => many(batch(7, vec![text(&["a"])])),
+        "offsets-begin" => one(cut(&[1, 2], b"ab")),
+        "offsets-descend" => many(batch(3, vec![cut(&[0, 2, 1, 2], b"ab")])),
+        "offsets-end" => one(cut(&[0, 1], b"ab")),
+        "offsets-huge" => one(cut(&[0, u32::MAX], b"ab")),
+        "values-long" => many(batch(0, vec![cut(&[0], b"ab")])),
+        "bad-utf8" => one(cut(&[0, 2], b"a\xff")),
+        "cut-character" => many(batch(2, vec![cut(&[0, 1, 2], "é".as_bytes())])),
+        "validity-unasked" => one(Column { validity: Some(vec![1]), ..text(&["a"]) }),
+        "origins-beyond" => Mapped { origins: Origins::Rows(numbers(&[given])), ..one(text(&["a"])) },
+        "origins-short" => Mapped { origins: Origins::Rows(numbers(&[])), ..one(text(&["a"])) },
+        "origins-odd" => Mapped { origins: Origins::Rows(vec![0; 3]), ..one(text(&["a"])) },
+        "same-but-fewer" => Mapped { origins: Origins::Same, ..many(batch(0, vec![text(&[])])) },
+        "rejects-beyond" => {
+            let rejection = Rejection { row: given, reason: "not mine".to_owned() };
+            Mapped { rejected: vec![rejection], ..one(text(&["a"])) }
+        }
+        _ => trouble::panic_aloud(&format!("no map is called {name}")),
+    }
+}

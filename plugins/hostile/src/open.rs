@@ -1,0 +1,58 @@
+//! The description, and what `open` answers.
+
+use crate::{
+    bindings::operators::{Binding, Description, Failure, Field, Signature},
+    table::{Entry, TABLE, set_opened},
+    trouble,
+};
+
+pub(crate) fn describe() -> Description {
+    Description {
+        name: "hostile".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        functions: TABLE.iter().map(signature).collect(),
+    }
+}
+
+pub(crate) fn open(binding: &Binding) -> Result<Signature, Failure> {
+    let entry = &TABLE[binding.function as usize];
+    set_opened(entry.name);
+    let mut signature = signature(entry);
+    match entry.name {
+        "traps-in-open" => trouble::trap(),
+        "loops-in-open" => trouble::loop_forever(),
+        "refuses-open" => {
+            let given = binding.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+            return Err(Failure { reason: format!("not with {}", given.join(" ")), retryable: false });
+        }
+        "other-name" => signature.name = "identity".to_owned(),
+        "other-output" => signature.output.push(Field { name: "more".to_owned(), kind: "integer".to_owned() }),
+        "open-types" => signature.output[0].kind = "any".to_owned(),
+        "bad-types" => signature.output[0].kind = "text<".to_owned(),
+        "anything" => {
+            signature.input[0].kind.clone_from(&binding.input[0].kind);
+            signature.output[0].kind.clone_from(&binding.input[0].kind);
+        }
+        _ => {}
+    }
+    Ok(signature)
+}
+
+fn signature(entry: &Entry) -> Signature {
+    let fields = |fields: &[(&str, &str)]| {
+        fields.iter().map(|(name, kind)| Field { name: (*name).to_owned(), kind: (*kind).to_owned() }).collect()
+    };
+    Signature {
+        name: entry.name.to_owned(),
+        kind: entry.kind,
+        doc: String::new(),
+        input: fields(entry.input),
+        output: fields(entry.output),
+        state: fields(entry.state),
+        state_version: 1,
+        whole_partition: false,
+        finishes: false,
+        invertible: false,
+        shared: Vec::new(),
+    }
+}

@@ -1,0 +1,135 @@
+//! The functions: their names, kinds and fields.
+
+use crate::bindings::operators::Kind;
+
+/// A function as it is described.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) input: &'static [(&'static str, &'static str)],
+    pub(crate) output: &'static [(&'static str, &'static str)],
+    pub(crate) state: &'static [(&'static str, &'static str)],
+}
+
+const LINE: &[(&str, &str)] = &[("line", "text")];
+const VALUE: &[(&str, &str)] = &[("value", "integer")];
+const TOTAL: &[(&str, &str)] = &[("total", "integer")];
+
+const fn map(name: &'static str) -> Entry {
+    Entry { name, kind: Kind::MapRows, input: LINE, output: LINE, state: &[] }
+}
+
+const fn reduce(name: &'static str) -> Entry {
+    Entry { name, kind: Kind::ReduceGroups, input: VALUE, output: TOTAL, state: TOTAL }
+}
+
+const fn update(name: &'static str) -> Entry {
+    Entry { name, kind: Kind::UpdateStates, input: VALUE, output: &[], state: TOTAL }
+}
+
+const fn emitting(name: &'static str) -> Entry {
+    Entry { name, kind: Kind::UpdateStates, input: VALUE, output: TOTAL, state: TOTAL }
+}
+
+/// All functions; what each does is said where it is.
+pub(crate) const TABLE: &[Entry] = &[
+    // Honest.
+    map("identity"),
+    Entry {
+        name: "length",
+        kind: Kind::MapRows,
+        input: LINE,
+        output: &[("line", "text"), ("length", "integer")],
+        state: &[],
+    },
+    Entry {
+        name: "anything",
+        kind: Kind::MapRows,
+        input: &[("value", "any")],
+        output: &[("value", "any")],
+        state: &[],
+    },
+    Entry { name: "lines", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[] },
+    map("odd-rows"),
+    map("misaligned"),
+    map("counts"),
+    reduce("sum"),
+    update("total"),
+    emitting("total-emitted"),
+    update("total-until-zero"),
+    update("total-while-busy"),
+    update("age"),
+    // Not coming back.
+    map("loop-forever"),
+    map("memory-bomb"),
+    map("deep-recursion"),
+    map("panics"),
+    map("traps"),
+    map("fails"),
+    map("leaks"),
+    map("traps-after"),
+    map("bad-allocator"),
+    // Too much.
+    map("huge-result"),
+    map("too-many-rows"),
+    map("too-many-rejections"),
+    map("log-flood"),
+    map("odd-log"),
+    map("many-counters"),
+    map("unnamed-counter"),
+    // Lies about columns.
+    map("outside-memory"),
+    map("missing-columns"),
+    map("more-columns"),
+    map("lying-rows"),
+    map("offsets-begin"),
+    map("offsets-descend"),
+    map("offsets-end"),
+    map("offsets-huge"),
+    map("values-long"),
+    map("bad-utf8"),
+    map("cut-character"),
+    map("validity-unasked"),
+    // Lies about rows.
+    map("origins-beyond"),
+    map("origins-short"),
+    map("origins-odd"),
+    map("same-but-fewer"),
+    map("rejects-beyond"),
+    // At open.
+    map("traps-in-open"),
+    map("loops-in-open"),
+    map("refuses-open"),
+    map("other-name"),
+    map("other-output"),
+    map("open-types"),
+    map("bad-types"),
+    // Reduce.
+    reduce("more-groups"),
+    reduce("rows-early"),
+    reduce("reduce-loops"),
+    // Update-state.
+    update("action-three"),
+    update("few-actions"),
+    update("few-states"),
+    update("short-wake"),
+    update("emits-untyped"),
+    emitting("emits-beyond"),
+    emitting("emits-more"),
+    emitting("emits-odd"),
+    update("rejects-no-row"),
+];
+
+thread_local! {
+    static OPENED: std::cell::Cell<&'static str> = const { std::cell::Cell::new("") };
+}
+
+/// Remembers the function that this instance serves.
+pub(crate) fn set_opened(name: &'static str) {
+    OPENED.set(name);
+}
+
+/// The function that this instance serves.
+pub(crate) fn opened() -> &'static str {
+    OPENED.get()
+}

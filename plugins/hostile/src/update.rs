@@ -1,0 +1,84 @@
+//! Running totals, honest and not.
+
+use crate::{
+    bindings::{
+        data::Rejection,
+        operators::{Batch, Changes, Failure},
+    },
+    columns::{batch, integers, numbers, read_integers, read_numbers},
+    table::opened,
+    trouble,
+};
+
+pub(crate) fn call(
+    keys: &Batch,
+    rows: &Batch,
+    ends: &[u8],
+    states: &Batch,
+    present: &[u8],
+) -> Result<Changes, Failure> {
+    let totals = add(rows, &read_numbers(ends), states, present);
+    let groups = keys.rows;
+    let mut changes = Changes {
+        actions: vec![1; totals.len()],
+        states: batch(groups, vec![integers(&totals)]),
+        emitted: batch(0, Vec::new()),
+        emitted_groups: None,
+        wake_at: None,
+        rejected: Vec::new(),
+    };
+    match opened() {
+        "total" => {}
+        "total-emitted" => changes.emitted = batch(groups, vec![integers(&totals)]),
+        "total-until-zero" => delete_where(&mut changes, &news(rows, ends), |new| new.last() == Some(&0)),
+        "total-while-busy" => delete_where(&mut changes, &news(rows, ends), |new| new.is_empty()),
+        "age" => {
+            let ages = read_integers(&states.columns[0]).into_iter().zip(present);
+            let ages: Vec<i64> = ages.map(|(age, &present)| if present == 1 { age + 1 } else { 0 }).collect();
+            changes.states = batch(groups, vec![integers(&ages)]);
+        }
+        "action-three" => changes.actions[0] = 3,
+        "few-actions" => changes.actions.truncate(totals.len() - 1),
+        "few-states" => changes.states = batch(groups - 1, vec![integers(&totals[1..])]),
+        "short-wake" => changes.wake_at = Some(vec![0; 7]),
+        "emits-untyped" => changes.emitted = batch(1, Vec::new()),
+        "emits-beyond" => emit(&mut changes, 1, Some(numbers(&[groups]))),
+        "emits-more" => emit(&mut changes, groups + 1, None),
+        "emits-odd" => emit(&mut changes, 1, Some(vec![0; 5])),
+        "rejects-no-row" => changes.rejected = vec![Rejection { row: rows.rows, reason: String::new() }],
+        name => trouble::panic_aloud(&format!("no update is called {name}")),
+    }
+    Ok(changes)
+}
+
+/// Each key's new values.
+fn news(rows: &Batch, ends: &[u8]) -> Vec<Vec<i64>> {
+    let values = read_integers(&rows.columns[0]);
+    let mut begin = 0;
+    let run = |end: u32| values[std::mem::replace(&mut begin, end as usize)..end as usize].to_vec();
+    read_numbers(ends).into_iter().map(run).collect()
+}
+
+fn delete_where(changes: &mut Changes, news: &[Vec<i64>], is_over: impl Fn(&[i64]) -> bool) {
+    for (action, new) in changes.actions.iter_mut().zip(news) {
+        *action = if is_over(new) { 2 } else { 1 };
+    }
+}
+
+fn emit(changes: &mut Changes, rows: u32, groups: Option<Vec<u8>>) {
+    changes.emitted = batch(rows, vec![integers(&vec![0; rows as usize])]);
+    changes.emitted_groups = groups;
+}
+
+fn add(rows: &Batch, ends: &[u32], states: &Batch, present: &[u8]) -> Vec<i64> {
+    let values = read_integers(&rows.columns[0]);
+    let states = read_integers(&states.columns[0]);
+    let begins = std::iter::once(0).chain(ends.iter().copied());
+    let groups = begins.zip(ends).zip(states.iter().zip(present));
+    groups
+        .map(|((begin, &end), (&state, &present))| {
+            let new: i64 = values[begin as usize..end as usize].iter().sum();
+            new + if present == 1 { state } else { 0 }
+        })
+        .collect()
+}
