@@ -1,1 +1,27 @@
-fn main() {}
+//! The command line of Tidemill. Each command is a file of `commands`; what can be typed stands in `arguments.rs`, what
+//! went wrong becomes a message, hints and an exit code in `failure.rs`.
+//!
+//! Only this crate reads the environment, handles signals, and ends the process. What a command is asked for goes to
+//! standard output, everything else to standard error.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod commands;
+mod embedded;
+mod environment;
+mod failure;
+mod logging;
+mod pipeline;
+mod plugin_text;
+mod signals;
+mod stdout;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = arguments::Arguments::parse();
+    logging::start(&arguments.logging);
+    commands::run(arguments.command).map_or_else(failure::Failure::report, |()| ExitCode::SUCCESS)
+}

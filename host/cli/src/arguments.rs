@@ -1,0 +1,236 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tidemill_connect::generate::{VOCABULARY, VOCABULARY_MAX};
+use tidemill_model::connector::{Address, GenerateKind};
+use tidemill_plan::Override;
+
+/// More threads than this have never made a pipeline faster.
+const WORKERS_MAX: i64 = 1_024;
+
+/// Runs pipelines whose user code is sandboxed Wasm components.
+#[derive(Debug, Parser)]
+#[command(name = "tidemill", version, arg_required_else_help = true, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 done, 1 the run failed, 2 usage or pipeline error.")]
+pub struct Arguments {
+    #[command(flatten)]
+    pub logging: Logging,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What is logged, and how. Logs go to standard error.
+#[derive(Args, Debug)]
+pub struct Logging {
+    /// The least important lines that are logged
+    #[arg(long, global = true, value_enum, default_value = "info", env = "TIDEMILL_LOG", value_name = "LEVEL")]
+    pub log_level: LogLevel,
+    /// How a logged line looks
+    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a plugin project: one function of each kind, a test, a pipeline
+    New(New),
+    /// Compile a plugin project to its component, checked and ready to load
+    Build(Build),
+    /// Say everything that can be known to be wrong with a pipeline before its first batch
+    Check(Check),
+    /// Run a pipeline
+    Run(Run),
+    /// Show a component's functions, signatures and imports
+    Inspect(Inspect),
+    /// Write made-up lines, the same for the same seed, to standard output or a socket
+    Generate(Generate),
+    /// Send the lines of standard input over TCP, for machines without netcat
+    Nc(Nc),
+}
+
+#[derive(Args, Debug)]
+pub struct New {
+    /// The project's folder, made anew; its last part is the plugin's name
+    pub name: PathBuf,
+    /// The folder of the SDK (sdk/rust); without it the project gets a copy of its own
+    #[arg(long, value_name = "FOLDER")]
+    pub sdk: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Build {
+    /// The project's folder
+    #[arg(default_value = ".")]
+    pub folder: PathBuf,
+    #[command(flatten)]
+    pub cache: Cache,
+}
+
+/// Where compiled code is kept.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Cache {
+    /// Compile plugins anew, and keep no compiled code
+    #[arg(long)]
+    pub no_cache: bool,
+}
+
+/// A pipeline and what is changed in it.
+#[derive(Args, Debug)]
+pub struct Pipeline {
+    /// The pipeline's TOML file
+    pub pipeline: PathBuf,
+    /// Replaces a value of the pipeline, say streams.lines.socket=127.0.0.1:9999; may be given again
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub overrides: Vec<Override>,
+    #[command(flatten)]
+    pub cache: Cache,
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    #[command(flatten)]
+    pub pipeline: Pipeline,
+}
+
+#[derive(Args, Debug)]
+pub struct Run {
+    #[command(flatten)]
+    pub pipeline: Pipeline,
+    /// Stop after N batches
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "until_done")]
+    pub batches: Option<u64>,
+    /// Stop when bounded sources are used up; a folder counts as bounded then
+    #[arg(long)]
+    pub until_done: bool,
+    /// Threads that run batches; the machine's cores, unless it is said. Results do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=WORKERS_MAX))]
+    pub workers: Option<u32>,
+    /// Whose time decides when batches end
+    #[arg(long, value_enum, default_value = "system")]
+    pub clock: ClockKind,
+    /// Give every batch new instances of its plugins, to find those that remember
+    #[arg(long)]
+    pub fresh_instances: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ClockKind {
+    /// The system's
+    System,
+    /// One that begins in 1970 and jumps to whatever is waited for: batch after batch without a pause
+    Manual,
+}
+
+#[derive(Args, Debug)]
+pub struct Inspect {
+    /// A component, as `tidemill build` writes it
+    pub path: PathBuf,
+    /// Write one JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub cache: Cache,
+}
+
+#[derive(Args, Debug)]
+pub struct Generate {
+    /// What the lines are about
+    #[arg(value_enum)]
+    pub kind: FeedKind,
+    #[command(flatten)]
+    pub target: FeedTarget,
+    /// Lines a second; as fast as they are taken, unless it is said
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rate: Option<u64>,
+    /// Lines in all; without end, unless it is said
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
+    /// The same seed gives the same lines
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many different words there are
+    #[arg(long, value_name = "N", default_value_t = VOCABULARY as u64)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=VOCABULARY_MAX as u64))]
+    pub vocabulary: u64,
+}
+
+/// Where a feed goes: standard output, unless it is said.
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+pub struct FeedTarget {
+    /// Wait for consumers at this address; every line goes to all that are there (port 0: any free one)
+    #[arg(long, value_name = "HOST:PORT", value_parser = Address::try_parse)]
+    pub listen: Option<Address>,
+    /// Connect to a consumer at this address
+    #[arg(long, value_name = "HOST:PORT", value_parser = Address::try_parse)]
+    pub connect: Option<Address>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FeedKind {
+    /// Ten words a line, frequencies after Zipf
+    Words,
+    /// {"order_id": "...", "status": "PLACED"}
+    Orders,
+    /// x y, now and then a bad one
+    Points,
+    /// {"user_id": 1000, "activity": "profile.view"}
+    Activity,
+}
+
+#[derive(Args, Debug)]
+#[command(override_usage = "tidemill nc HOST PORT\n       tidemill nc -l [-k] [HOST] PORT")]
+pub struct Nc {
+    /// Wait for a connection
+    #[arg(short = 'l')]
+    pub listen: bool,
+    /// Wait for the next one when a connection ends
+    #[arg(short = 'k', requires = "listen")]
+    pub keep: bool,
+    /// The host, which may be left out with -l, and the port
+    #[arg(required = true, num_args = 1..=2, value_name = "[HOST] PORT")]
+    pub address: Vec<String>,
+}
+
+impl From<FeedKind> for GenerateKind {
+    fn from(kind: FeedKind) -> GenerateKind {
+        match kind {
+            FeedKind::Words => GenerateKind::Words,
+            FeedKind::Orders => GenerateKind::Orders,
+            FeedKind::Points => GenerateKind::Points,
+            FeedKind::Activity => GenerateKind::Activity,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::command().debug_assert();
+    }
+}

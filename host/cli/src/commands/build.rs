@@ -1,0 +1,33 @@
+//! `tidemill build`: a plugin project to its component, checked and ready to load.
+
+mod project;
+
+use std::{fs, path::Path};
+
+use tidemill_guest::build::build_component;
+use tidemill_model::limits::Limits;
+
+use crate::{arguments, failure::Failure, pipeline, plugin_text, stdout};
+use project::Project;
+
+pub fn run(arguments: &arguments::Build) -> Result<(), Failure> {
+    let project = Project::of(&arguments.folder)?;
+    let built = build_component(&arguments.folder, &project.target_folder)?;
+    let component = fs::read(&built).map_err(|error| Failure::unreadable("component", &built, &error))?;
+    // What loads here loads in a pipeline too, and finds its code in the cache.
+    let plugin = pipeline::runtime(arguments.cache, 1)?.load(&project.name, &component, &Limits::default())?;
+    let path = arguments.folder.join(format!("{}.wasm", project.name));
+    write_whole(&path, &component)?;
+    stdout::write(&format!("{}: {}", path.display(), plugin_text::short(&plugin, component.len())))
+}
+
+/// Writes the file so that nobody ever sees half of it: a pipeline may be starting.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let staged = path.with_extension(format!("wasm.{}", std::process::id()));
+    let written = fs::write(&staged, bytes).and_then(|()| fs::rename(&staged, path));
+    written.map_err(|error| {
+        // It may not even have been made; what counts is the first error.
+        let _ = fs::remove_file(&staged);
+        Failure::unwritable(path, &error)
+    })
+}

@@ -1,0 +1,51 @@
+//! `tidemill inspect`: what is in a component.
+
+use std::{
+    fs,
+    io::{self, Read},
+};
+
+use tidemill_model::limits::Limits;
+
+use crate::{arguments, failure::Failure, pipeline, plugin_text, stdout};
+
+/// What a component begins with, and a core module too.
+const WASM_MAGIC: &[u8] = b"\0asm";
+
+pub fn run(arguments: &arguments::Inspect) -> Result<(), Failure> {
+    let path = &arguments.path;
+    if path.is_dir() {
+        return Err(Failure::input(format!("`{}` is a folder, and a component is a file", path.display()))
+            .hint("`tidemill build` makes NAME.wasm of a plugin project")
+            .hint("checkpoints come with a later version; this one has none to inspect"));
+    }
+    let bytes = read(arguments)?;
+    let limits = Limits { component_bytes: Limits::host_max().component_bytes, ..Limits::default() };
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let plugin = pipeline::runtime(arguments.cache, 1)?.load(&name, &bytes, &limits)?;
+    stdout::write(&if arguments.json {
+        plugin_text::json(&plugin, bytes.len())
+    } else {
+        plugin_text::long(&plugin, bytes.len())
+    })
+}
+
+/// The file, unless it is longer than any component.
+fn read(arguments: &arguments::Inspect) -> Result<Vec<u8>, Failure> {
+    let path = &arguments.path;
+    let max = Limits::host_max().component_bytes as u64;
+    let read = || {
+        let mut bytes = Vec::new();
+        fs::File::open(path)?.take(max + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes: Vec<u8> = read().map_err(|error: io::Error| Failure::unreadable("component", path, &error))?;
+    if !bytes.starts_with(WASM_MAGIC) {
+        let failure = Failure::input(format!("`{}` is no Wasm component", path.display()));
+        return Err(match path.extension().and_then(|extension| extension.to_str()) {
+            Some("toml") => failure.hint("`tidemill check` shows what is in a pipeline"),
+            _ => failure.hint("`tidemill build` makes NAME.wasm of a plugin project"),
+        });
+    }
+    Ok(bytes)
+}

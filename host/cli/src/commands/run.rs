@@ -1,0 +1,108 @@
+//! `tidemill run`: a pipeline, until it is told to stop or is done.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use tidemill_connect::{
+    ConnectorSettings, Connectors,
+    system::{ManualClock, SystemClock, Threads},
+};
+use tidemill_engine::{Parts, Run, Settings, Summary, Until};
+use tidemill_model::{
+    connector::{GenerateSource, SourceSpec},
+    ports::{Clock, Wake},
+    time::Timestamp,
+};
+use tidemill_plan::graph::{NodeId, Operator, Plan};
+
+use crate::{
+    arguments::{self, ClockKind},
+    environment,
+    failure::Failure,
+    pipeline::{self, Ready},
+    signals, stdout,
+};
+
+pub fn run(arguments: &arguments::Run) -> Result<(), Failure> {
+    let ready = pipeline::prepare(&arguments.pipeline)?;
+    if arguments.until_done {
+        check_has_end(&ready.plan)?;
+    }
+    tell_about_checkpoint(&ready);
+    let clock = clock(arguments.clock);
+    let mut settings =
+        ConnectorSettings::new(Arc::clone(&clock), Arc::new(Threads), ready.folder.clone(), stdout::shared());
+    settings.time_zone = TimeZone::system();
+    settings.until_done = arguments.until_done;
+    let connectors = Connectors::try_new(settings)?;
+    let mut run = Run::try_new(parts(ready, clock, &connectors)?, &run_settings(arguments))?;
+    signals::stop_on_signals(run.stopper())
+        .map_err(|error| Failure::run(format!("cannot wait for signals: {error}")))?;
+    let summary = run.run()?;
+    tell(&summary);
+    Ok(())
+}
+
+fn clock(kind: ClockKind) -> Arc<dyn Clock> {
+    match kind {
+        ClockKind::System => Arc::new(SystemClock),
+        ClockKind::Manual => Arc::new(ManualClock::new(Timestamp(0))),
+    }
+}
+
+fn run_settings(arguments: &arguments::Run) -> Settings {
+    Settings {
+        workers: arguments.workers.map_or_else(environment::cores, |workers| workers as usize),
+        seed: environment::secret_seed(),
+        fresh_instances: arguments.fresh_instances,
+        until: match arguments.batches {
+            Some(batches) => Until::Batches(batches),
+            None if arguments.until_done => Until::Done,
+            None => Until::Stopped,
+        },
+    }
+}
+
+/// Opens the pipeline's sources and sinks.
+fn parts<'a>(ready: Ready, clock: Arc<dyn Clock>, connectors: &Connectors) -> Result<Parts<'a>, Failure> {
+    let wake = Wake::default();
+    let mut sources = Vec::new();
+    for (index, node) in ready.plan.nodes.iter().enumerate() {
+        if let Operator::Source(spec) = &node.operator {
+            sources.push((NodeId(index), connectors.open_source(&node.name, spec, &wake)?));
+        }
+    }
+    let outputs = ready.plan.outputs.iter();
+    let sinks = outputs.map(|output| connectors.open_sink(&output.name, &output.sink)).collect::<Result<_, _>>()?;
+    Ok(Parts { plan: ready.plan, plugins: ready.plugins, sources, sinks, clock, wake, spawn: &Threads })
+}
+
+/// A run until everything is done needs sources that have an end.
+fn check_has_end(plan: &Plan) -> Result<(), Failure> {
+    for node in &plan.nodes {
+        let what = match &node.operator {
+            Operator::Source(SourceSpec::Socket(_)) => "a socket",
+            Operator::Source(SourceSpec::Generate(GenerateSource { count: None, .. })) => "generated without a count",
+            _ => continue,
+        };
+        let failure = Failure::input(format!("stream `{}` is {what} and never done", node.name));
+        return Err(failure.hint("leave --until-done out, or stop after a number of batches: --batches N"));
+    }
+    Ok(())
+}
+
+fn tell_about_checkpoint(ready: &Ready) {
+    if ready.has_checkpoint {
+        tracing::warn!("this version keeps state in memory alone and writes no checkpoint: a restart begins anew");
+    } else {
+        tracing::info!("no checkpoint: a restart begins anew, and what was received but not delivered is lost");
+    }
+}
+
+fn tell(summary: &Summary) {
+    let Summary { batches, rows, rejected, irregular, counters } = summary;
+    tracing::info!(batches, rows, rejected, irregular, "done");
+    for (counter, count) in counters {
+        tracing::info!("counter {counter}: {count}");
+    }
+}

@@ -1,0 +1,29 @@
+//! What is taken from the process's environment: the only place that reads it, beside the log level in `arguments.rs`.
+#![allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+
+use std::{
+    env,
+    hash::{BuildHasher, Hasher},
+    num::NonZero,
+    path::PathBuf,
+    thread,
+};
+
+/// The folder for compiled code; `None` where there is no home.
+pub fn compiled_code_folder() -> Option<PathBuf> {
+    let folder = |variable: &str| env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
+    Some(caches.join("tidemill").join("compiled"))
+}
+
+/// How many threads can run at once.
+pub fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// A number that nobody outside can know.
+pub fn secret_seed() -> u64 {
+    #[allow(clippy::disallowed_types, reason = "it differs from run to run, which is what a secret is for")]
+    let state = std::hash::RandomState::new();
+    state.build_hasher().finish()
+}

@@ -1,0 +1,191 @@
+//! What went wrong, as an exit code, a message and hints: the only place that knows exit codes.
+
+use std::{error::Error, fmt::Write, io, path::Path, process::ExitCode};
+
+use tidemill_engine::{Cause, RunError};
+use tidemill_guest::{LoadError, Verdict, build::BuildError};
+use tidemill_model::ports::{PortError, PortErrorKind};
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub struct Failure {
+    kind: FailureKind,
+    message: String,
+    hints: Vec<String>,
+}
+
+/// Who can do something about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FailureKind {
+    /// Whoever typed the command, or wrote the pipeline.
+    Input,
+    /// Whoever looks after the machine, the data or the plugin.
+    Run,
+    /// Nobody has to: who read standard output has seen enough.
+    ReaderGone,
+}
+
+impl Failure {
+    /// What was typed, or what a file says, cannot be.
+    pub fn input(message: impl Into<String>) -> Failure {
+        Failure { kind: FailureKind::Input, message: message.into(), hints: Vec::new() }
+    }
+
+    /// It was begun, and could not be done.
+    pub fn run(message: impl Into<String>) -> Failure {
+        Failure { kind: FailureKind::Run, ..Failure::input(message) }
+    }
+
+    /// With what could be done about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Standard output could not be written.
+    pub fn stdout(error: &io::Error) -> Failure {
+        let failure = Failure::run(format!("cannot write to standard output: {error}"));
+        let is_gone = error.kind() == io::ErrorKind::BrokenPipe;
+        if is_gone { Failure { kind: FailureKind::ReaderGone, ..failure } } else { failure }
+    }
+
+    /// A file or folder that was named could not be read.
+    pub fn unreadable(what: &str, path: &Path, error: &io::Error) -> Failure {
+        let path = path.display();
+        match error.kind() {
+            io::ErrorKind::NotFound => Failure::input(format!("there is no {what} `{path}`")),
+            io::ErrorKind::IsADirectory => Failure::input(format!("`{path}` is a folder; a {what} is needed")),
+            io::ErrorKind::InvalidData => Failure::input(format!("the {what} `{path}` is not UTF-8 text")),
+            _ => Failure::input(format!("cannot read the {what} `{path}`: {error}")),
+        }
+    }
+
+    /// A file or folder could not be made.
+    pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
+        Failure::run(format!("cannot write `{}`: {error}", path.display()))
+    }
+
+    /// Says it, and gives the exit code.
+    pub fn report(self) -> ExitCode {
+        let code = match self.kind {
+            FailureKind::ReaderGone => return ExitCode::SUCCESS,
+            FailureKind::Run => 1,
+            FailureKind::Input => 2,
+        };
+        let mut text = String::new();
+        if !self.message.is_empty() {
+            text = format!("error: {}\n", self.message);
+        }
+        for hint in &self.hints {
+            text.push_str(&format!("  hint: {hint}\n"));
+        }
+        // If not even standard error can be written, the exit code alone has to say it.
+        let _ = io::Write::write_all(&mut io::stderr().lock(), text.as_bytes());
+        ExitCode::from(code)
+    }
+}
+
+/// An error and what caused it, each said once.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.ends_with(&said) {
+            let _ = write!(text, ": {said}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+// === What other crates' errors mean here ===
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Failure {
+        let message = chain(&error);
+        match error {
+            LoadError::Runtime { .. } => Failure::run(message)
+                .hint("plugins need much address space, but little memory: is there a limit (ulimit -v)?"),
+            _ => Failure::input(message),
+        }
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Failure {
+        let message = chain(&error);
+        match error {
+            BuildError::NoProject { .. } => Failure::input(message).hint("make a project with `tidemill new NAME`"),
+            BuildError::NoModule { .. } | BuildError::NoProgram { .. } => Failure::input(message),
+            BuildError::NoTarget => Failure::input(message)
+                .hint("where rustup's servers cannot be reached: `make` in Tidemill's repository shows another way, .make/wasm-target"),
+            _ => Failure::run(message),
+        }
+    }
+}
+
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Failure {
+        let kind = match error.kind {
+            _ if is_reader_gone(&error) => FailureKind::ReaderGone,
+            PortErrorKind::Configuration => FailureKind::Input,
+            _ => FailureKind::Run,
+        };
+        Failure { kind, ..Failure::run(chain(&error)) }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Failure {
+        let failure = Failure::run(chain(&error));
+        match error {
+            RunError::Sink { error, .. } if is_reader_gone(&error) => {
+                Failure { kind: FailureKind::ReaderGone, ..failure }
+            }
+            RunError::Operator { cause: Cause::Guest(verdict), .. } => match hint_for(&verdict) {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            },
+            _ => failure,
+        }
+    }
+}
+
+/// Whether it was a pipe that could not be written because its reader has gone.
+fn is_reader_gone(error: &PortError) -> bool {
+    error.source.as_ref().is_some_and(|source| source.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// What whoever runs a pipeline can do about a guest's failure.
+fn hint_for(verdict: &Verdict) -> Option<&'static str> {
+    Some(match verdict {
+        Verdict::OutOfFuel { .. } => "if the function needs more, give its plugin limits = { fuel-per-row = ... }",
+        Verdict::OutOfMemory { .. } => "if the function needs more, give its plugin limits = { memory = \"128MiB\" }",
+        Verdict::ResultTooLarge { .. } => "if that much is meant, give its plugin limits = { result-bytes = ... }",
+        Verdict::TooManyRows { .. } => "if that many are meant, give its plugin limits = { result-rows = ... }",
+        Verdict::TooManyRejections { .. } => "if that many are meant, give its plugin limits = { rejections = ... }",
+        Verdict::TooManyCounters { .. } => "if that many are meant, give its plugin limits = { counters = ... }",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        let gone = PortError::environment("cannot read `a`", io::Error::other("the disk is gone"));
+        assert_eq!(chain(&gone), "cannot read `a`: the disk is gone");
+        let error = RunError::Source { stream: "lines".to_owned(), error: gone };
+        assert_eq!(Failure::from(error).message, "stream `lines`: cannot read `a`: the disk is gone");
+    }
+
+    #[test]
+    fn a_reader_that_is_gone_is_no_failure() {
+        let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert_eq!(Failure::stdout(&pipe()).kind, FailureKind::ReaderGone);
+        assert_eq!(Failure::from(PortError::environment("cannot print", pipe())).kind, FailureKind::ReaderGone);
+    }
+}

@@ -1,0 +1,34 @@
+//! Logs, on standard error.
+
+use std::io::{self, IsTerminal};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{EnvFilter, filter::Directive, util::SubscriberInitExt};
+
+use crate::arguments::{LogFormat, LogLevel, Logging};
+
+/// Libraries that say more than an operator wants to know.
+const QUIET: [&str; 4] = ["wasmtime=warn", "wasmtime_internal_cranelift=warn", "cranelift_codegen=warn", "mio=warn"];
+
+/// Logs from here on.
+pub fn start(logging: &Logging) {
+    let level = match logging.log_level {
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let mut filter = EnvFilter::default().add_directive(level.into());
+    if level > LevelFilter::WARN {
+        let quiet = QUIET.iter().filter_map(|directive| directive.parse::<Directive>().ok());
+        filter = quiet.fold(filter, EnvFilter::add_directive);
+    }
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A second start would be a defect, and the first one goes on to serve.
+    let _ = match logging.log_format {
+        LogFormat::Text => subscriber.with_target(false).with_ansi(io::stderr().is_terminal()).finish().try_init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).finish().try_init(),
+    };
+}

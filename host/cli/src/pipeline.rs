@@ -1,0 +1,94 @@
+//! A pipeline file, its plugins, and what is wrong with them: for `check` and `run`.
+
+mod plugins;
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+};
+
+use tidemill_guest::{Plugin, Runtime, RuntimeSettings};
+use tidemill_plan::{
+    Manifest,
+    diagnostics::Diagnostics,
+    graph::{Condition, Operator, Plan, Reducer},
+};
+
+use crate::{
+    arguments::{self, Cache},
+    environment,
+    failure::Failure,
+};
+use plugins::LoadedPlugins;
+
+/// A pipeline without mistakes.
+pub struct Ready {
+    pub plan: Plan,
+    pub plugins: HashMap<String, Plugin>,
+    /// What relative paths begin in: the pipeline file's folder.
+    pub folder: PathBuf,
+    /// Whether the pipeline asks for state that survives.
+    pub has_checkpoint: bool,
+}
+
+/// Reads the pipeline, loads its plugins and resolves it. All that is wrong has been written to standard error then.
+pub fn prepare(arguments: &arguments::Pipeline) -> Result<Ready, Failure> {
+    let path = &arguments.pipeline;
+    let text = read(path)?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let (manifest, mut diagnostics) = Manifest::read(&path.display().to_string(), &text, &arguments.overrides);
+    let loaded = LoadedPlugins::load(manifest.plugins(), &folder, arguments.cache)?;
+    let plan = manifest.resolve(&loaded, &mut diagnostics);
+    show(&diagnostics)?;
+    let plan = plan.ok_or_else(|| mistakes(path, &diagnostics))?;
+    let plugins = loaded.with_room_for(instances(&plan))?;
+    Ok(Ready { plan, plugins, folder, has_checkpoint: manifest.checkpoint().is_some() })
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| match error.kind() {
+        // What a system says of a folder that is read differs.
+        _ if path.is_dir() => {
+            let inside = path.join("pipeline.toml");
+            let failure = Failure::unreadable("pipeline file", path, &io::ErrorKind::IsADirectory.into());
+            if inside.is_file() { failure.hint(format!("is it `{}`?", inside.display())) } else { failure }
+        }
+        _ if path.extension().is_some_and(|extension| extension == "wasm") => {
+            Failure::unreadable("pipeline file", path, &error).hint("`tidemill inspect` shows plugins")
+        }
+        _ => Failure::unreadable("pipeline file", path, &error),
+    })
+}
+
+fn show(diagnostics: &Diagnostics) -> Result<(), Failure> {
+    let text = diagnostics.render(io::stderr().is_terminal());
+    io::stderr().lock().write_all(text.as_bytes()).map_err(|error| Failure::stdout(&error))
+}
+
+fn mistakes(path: &Path, diagnostics: &Diagnostics) -> Failure {
+    let count = match diagnostics.error_count() {
+        1 => "1 error".to_owned(),
+        count => format!("{count} errors"),
+    };
+    Failure::input(format!("`{}` has {count}", path.display()))
+}
+
+/// The most instances of plugins that are there at once: those that each partition keeps.
+fn instances(plan: &Plan) -> u32 {
+    let of_streams = plan.nodes.iter().map(|node| match &node.operator {
+        Operator::Map(_) | Operator::UpdateState(_) | Operator::Filter(Condition::Function(_)) => 1,
+        // Before the shuffle and after it.
+        Operator::Reduce(reduce) if matches!(reduce.reducer, Reducer::Guest(_)) => 2,
+        _ => 0,
+    });
+    let of_outputs = plan.outputs.iter().map(|output| u32::from(output.function.is_some()));
+    of_streams.chain(of_outputs).sum::<u32>().saturating_mul(plan.partitions)
+}
+
+/// A runtime that keeps compiled code where this user's caches are.
+pub fn runtime(cache: Cache, instances_max: u32) -> Result<Runtime, Failure> {
+    let cache = if cache.no_cache { None } else { environment::compiled_code_folder() };
+    Ok(Runtime::try_new(&RuntimeSettings { cache, instances_max, ..RuntimeSettings::default() })?)
+}

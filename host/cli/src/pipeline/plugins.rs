@@ -1,0 +1,130 @@
+//! The plugins of a pipeline, loaded from its folder.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+use tidemill_guest::{LoadError, Plugin};
+use tidemill_model::function::{Binding, Description, Signature};
+use tidemill_plan::{Functions, PluginEntry};
+
+use crate::{
+    arguments::Cache,
+    failure::{Failure, chain},
+    pipeline::runtime,
+};
+
+/// Instances that there is room for at first: more take longer to start, and few pipelines need them.
+const INSTANCES: u32 = 256;
+
+/// Those that could be loaded, and for the others why not.
+pub struct LoadedPlugins {
+    files: Vec<File>,
+    plugins: HashMap<String, Result<Plugin, String>>,
+    cache: Cache,
+}
+
+/// A plugin's component as it was read.
+struct File {
+    entry: PluginEntry,
+    component: Vec<u8>,
+}
+
+impl LoadedPlugins {
+    /// Loads `entries`, whose relative paths begin in `folder`. Only what concerns all of them is an error here.
+    pub fn load(entries: &[PluginEntry], folder: &Path, cache: Cache) -> Result<LoadedPlugins, Failure> {
+        let (mut files, mut plugins) = (Vec::new(), HashMap::new());
+        for entry in entries {
+            match read(entry, &folder.join(&entry.path)) {
+                Ok(component) => files.push(File { entry: entry.clone(), component }),
+                Err(reason) => drop(plugins.insert(entry.name.clone(), Err(reason))),
+            }
+        }
+        let mut loaded = LoadedPlugins { files, plugins, cache };
+        loaded.compile(INSTANCES)?;
+        Ok(loaded)
+    }
+
+    fn compile(&mut self, instances_max: u32) -> Result<(), Failure> {
+        if self.files.is_empty() {
+            return Ok(());
+        }
+        let runtime = runtime(self.cache, instances_max)?;
+        for File { entry, component } in &self.files {
+            let plugin = match runtime.load(&entry.name, component, &entry.limits) {
+                Err(error @ LoadError::Runtime { .. }) => return Err(error.into()),
+                result => result.map_err(|error| chain(&error)),
+            };
+            self.plugins.insert(entry.name.clone(), plugin);
+        }
+        Ok(())
+    }
+
+    /// The plugins, with room for so many instances of all of them.
+    pub fn with_room_for(mut self, instances: u32) -> Result<HashMap<String, Plugin>, Failure> {
+        if instances > INSTANCES {
+            self.compile(instances)?;
+        }
+        let plugins = self.plugins.into_iter().filter_map(|(name, plugin)| Some((name, plugin.ok()?)));
+        Ok(plugins.collect())
+    }
+}
+
+fn read(entry: &PluginEntry, path: &Path) -> Result<Vec<u8>, String> {
+    let size = fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
+    let limit = entry.limits.component_bytes;
+    if size > limit as u64 {
+        return Err(format!("`{}` has {size} bytes, and its limit component-bytes is {limit}", path.display()));
+    }
+    let component = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    if let Some(expected) = &entry.sha256 {
+        let got: String = Sha256::digest(&component).iter().map(|byte| format!("{byte:02x}")).collect();
+        if got != *expected {
+            return Err(format!("`{}` is not the file that was meant: its sha256 is {got}", path.display()));
+        }
+    }
+    Ok(component)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    let shown = path.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => match project_of(path) {
+            Some(project) => format!("there is no file `{shown}`: make it with `tidemill build {}`", project.display()),
+            None => format!("there is no file `{shown}`"),
+        },
+        _ if path.is_dir() => format!("`{shown}` is a folder, and a .wasm file is needed"),
+        _ => format!("cannot read `{shown}`: {error}"),
+    }
+}
+
+/// The plugin project that would write the file.
+fn project_of(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent()?;
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    folder.join("Cargo.toml").is_file().then(|| folder.to_owned())
+}
+
+impl Functions for LoadedPlugins {
+    fn description(&self, plugin: &str) -> Result<&Description, String> {
+        match self.plugins.get(plugin) {
+            Some(Ok(plugin)) => Ok(plugin.description()),
+            Some(Err(reason)) => Err(reason.clone()),
+            None => Err("it was not loaded".to_owned()),
+        }
+    }
+
+    fn open(&self, plugin: &str, binding: &Binding) -> Result<Signature, String> {
+        match self.plugins.get(plugin) {
+            Some(Ok(plugin)) => match plugin.open(binding) {
+                Ok(instance) => Ok(instance.signature().clone()),
+                Err(verdict) => Err(verdict.to_string()),
+            },
+            Some(Err(reason)) => Err(reason.clone()),
+            None => Err("it was not loaded".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! `tidemill check`.
+
+use crate::tool::Folder;
+
+const LINES: &str = r#"
+[pipeline]
+name = "lines"
+interval = "1s"
+
+[streams.lines]
+socket = "127.0.0.1:9999"
+
+[streams.counts]
+from = "lines"
+by = ["line"]
+reduce = "count"
+
+[outputs.counts]
+from = "counts"
+print = true
+"#;
+
+#[test]
+fn a_good_pipeline_is_shown_with_its_types() {
+    let folder = Folder::new().with("p.toml", LINES);
+    let expect = "pipeline lines: every 1000 ms, 4 partitions\n  \
+                  stream lines   line: text\n  \
+                  stream counts  line: text, count: integer\n  \
+                  output counts  line: text, count: integer (from counts)\n";
+    assert_eq!(folder.stdout(&["check", "p.toml"]), expect);
+    let changed = folder.stdout(&["check", "p.toml", "--set", "pipeline.interval=20ms"]);
+    assert!(changed.starts_with("pipeline lines: every 20 ms"), "{changed}");
+}
+
+#[test]
+fn everything_wrong_is_said_at_once() {
+    let text = LINES.replace("interval", "intervall").replace("\"line\"", "\"lime\"");
+    let folder = Folder::new().with("p.toml", text);
+    let says = ["intervall", "--> p.toml:4:1", "lime", "--> p.toml:11:7", "error: `p.toml` has 3 errors"];
+    folder.fails(&["check", "p.toml"], 2, &says[..4]);
+    folder.fails(&["run", "p.toml"], 2, &says[..4]);
+}
+
+#[test]
+fn overrides_are_checked_too() {
+    let folder = Folder::new().with("p.toml", LINES);
+    folder.fails(&["check", "p.toml", "--set", "pipeline.interval=soon"], 2, &["soon", "`p.toml` has 1 error\n"]);
+    folder.fails(&["check", "p.toml", "--set", "streams.limes.socket=a:1"], 2, &["limes"]);
+}
+
+#[test]
+fn files_that_are_no_pipelines() {
+    let folder = Folder::new().with("binary.toml", [0xff, 0xfe]).with("empty.toml", "").with("a.wasm", [0, 0xff]);
+    std::fs::create_dir(folder.path().join("inner")).unwrap();
+    folder.fails(&["check", "none.toml"], 2, &["error: there is no pipeline file `none.toml`\n"]);
+    folder.fails(&["check", "binary.toml"], 2, &["the pipeline file `binary.toml` is not UTF-8 text"]);
+    folder.fails(&["check", "inner"], 2, &["`inner` is a folder; a pipeline file is needed"]);
+    folder.fails(&["check", "a.wasm"], 2, &["hint: `tidemill inspect` shows plugins"]);
+    folder.fails(&["check", "empty.toml"], 2, &["no section [pipeline]", "no streams", "no outputs"]);
+    std::fs::write(folder.path().join("inner/pipeline.toml"), LINES).unwrap();
+    folder.fails(&["check", "inner"], 2, &["hint: is it `inner/pipeline.toml`?"]);
+}
+
+#[test]
+fn plugins_that_cannot_be_loaded() {
+    let pipeline = |plugin: &str| {
+        let map = "[streams.words]\nfrom = \"lines\"\nmap = \"words/split\"\n";
+        format!("[plugins]\nwords = {plugin}\n{LINES}\n{map}")
+    };
+    let check = |plugin: &str, says: &[&str]| {
+        let folder = Folder::new().with("p.toml", pipeline(plugin)).with("text.wasm", "hello");
+        std::fs::create_dir(folder.path().join("inner")).unwrap();
+        std::fs::write(folder.path().join("inner/Cargo.toml"), "").unwrap();
+        folder.fails(&["check", "p.toml"], 2, says);
+    };
+    check("\"words.wasm\"", &["there is no file `words.wasm`", "--> p.toml:2:", "`p.toml` has 1 error"]);
+    check("\"inner/words.wasm\"", &["there is no file `inner/words.wasm`: make it with `tidemill build inner`"]);
+    check("\"inner\"", &["`inner` is a folder"]);
+    check("\"text.wasm\"", &["is no Wasm component"]);
+    check("{ path = \"text.wasm\", limits = { component-bytes = 4 } }", &["has 5 bytes"]);
+    let digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    check(&format!("{{ path = \"text.wasm\", sha256 = \"{digest}\" }}"), &["is no Wasm component"]);
+    check(&format!("{{ path = \"text.wasm\", sha256 = \"{}\" }}", "0".repeat(64)), &[digest]);
+}

@@ -1,0 +1,94 @@
+//! `tidemill generate` and `tidemill nc`.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::Stdio,
+};
+
+use crate::tool::{Folder, Running};
+
+#[test]
+fn the_same_seed_gives_the_same_lines() {
+    let folder = Folder::new();
+    let lines = |seed: &str| folder.stdout(&["generate", "words", "--count", "20", "--seed", seed]);
+    assert_eq!(lines("7"), lines("7"));
+    assert_ne!(lines("7"), lines("8"));
+    assert_eq!(lines("7").lines().count(), 20);
+    for kind in ["orders", "points", "activity"] {
+        assert_eq!(folder.stdout(&["generate", kind, "--count", "3"]).lines().count(), 3, "{kind}");
+    }
+    let few = folder.stdout(&["generate", "words", "--count", "100", "--vocabulary", "2"]);
+    let different: std::collections::BTreeSet<&str> = few.split_whitespace().collect();
+    assert_eq!(different.len(), 2);
+    assert_eq!(folder.stdout(&["generate", "words", "--count", "0"]), "");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_feed() {
+    let folder = Folder::new();
+    let mut feed = Running::start(&mut folder.command(&["generate", "words"]));
+    let mut first = String::new();
+    BufReader::new(feed.child().stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(!first.is_empty());
+    let ended = feed.end();
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn a_feed_waits_for_its_consumer() {
+    let folder = Folder::new();
+    let mut feed =
+        Running::start(&mut folder.command(&["generate", "orders", "--count", "5", "--listen", "127.0.0.1:0"]));
+    let address = feed.wait_for("listening on ");
+    let mut got = String::new();
+    TcpStream::connect(address).unwrap().read_to_string(&mut got).unwrap();
+    assert_eq!(got, folder.stdout(&["generate", "orders", "--count", "5"]));
+    assert_eq!(feed.end().code, 0);
+}
+
+#[test]
+fn a_feed_connects_to_its_consumer() {
+    let folder = Folder::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let feed = Running::start(&mut folder.command(&["generate", "points", "--count", "5", "--connect", &address]));
+    let mut got = String::new();
+    listener.accept().unwrap().0.read_to_string(&mut got).unwrap();
+    assert_eq!(got.lines().count(), 5);
+    assert_eq!(feed.end().code, 0);
+}
+
+#[test]
+fn a_port_in_use_is_said() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let folder = Folder::new();
+    folder.fails(&["generate", "words", "--listen", &format!("127.0.0.1:{port}")], 1, &[&port]);
+    folder.fails(&["nc", "-lk", &port], 1, &[&port]);
+}
+
+#[test]
+fn netcat_sends_what_is_typed() {
+    let folder = Folder::new();
+    let mut listening = Running::start(folder.command(&["nc", "-l", "0"]).stdin(Stdio::piped()));
+    let address = listening.wait_for("listening on ");
+    let mut client = BufReader::new(TcpStream::connect(address).unwrap());
+    let mut stdin = listening.child().stdin.take().unwrap();
+    for line in ["hello\n", "world\n"] {
+        stdin.write_all(line.as_bytes()).unwrap();
+        let mut got = String::new();
+        client.read_line(&mut got).unwrap();
+        assert_eq!(got, line);
+    }
+    drop(stdin);
+    assert_eq!(listening.end().code, 0);
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let sent = folder.fed(&["nc", "127.0.0.1", &port], "one\ntwo\n");
+    assert_eq!(sent.code, 0, "{sent:#?}");
+    let mut got = String::new();
+    listener.accept().unwrap().0.read_to_string(&mut got).unwrap();
+    assert_eq!(got, "one\ntwo\n");
+}

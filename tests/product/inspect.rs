@@ -1,0 +1,38 @@
+//! `tidemill inspect`.
+
+use crate::{
+    plugins,
+    tool::{Folder, repository},
+};
+
+#[test]
+fn a_component_is_shown() {
+    let folder = Folder::new();
+    let wasm = plugins::built("wordcount");
+    let shown = folder.stdout(&["inspect", wasm.to_str().unwrap()]);
+    for part in [
+        "wordcount 0.1.0, ",
+        "imports tidemill:plugin/host@0.1.0",
+        "\nmap split\n  (line: text) -> (word: text, count: integer)\n",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let json = folder.stdout(&["inspect", "--json", wasm.to_str().unwrap()]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["name"], "wordcount");
+    assert_eq!(json["functions"][0]["input"], serde_json::json!([{ "name": "line", "type": "text" }]));
+    assert_eq!(json["bytes"], std::fs::metadata(&wasm).unwrap().len());
+}
+
+#[test]
+fn what_is_no_component_is_said() {
+    let module = [0, b'a', b's', b'm', 1, 0, 0, 0];
+    let folder = Folder::new().with("p.toml", "").with("module.wasm", module).with("cut.wasm", &module[..6]);
+    folder.fails(&["inspect", "none.wasm"], 2, &["there is no component `none.wasm`"]);
+    folder.fails(&["inspect", "."], 2, &["`.` is a folder", "this one has none to inspect"]);
+    folder.fails(&["inspect", "p.toml"], 2, &["`p.toml` is no Wasm component", "`tidemill check`"]);
+    folder.fails(&["inspect", "module.wasm"], 2, &["is no Wasm component"]);
+    folder.fails(&["inspect", "cut.wasm"], 2, &["is no Wasm component"]);
+    let source = repository().join("Cargo.toml");
+    folder.fails(&["inspect", source.to_str().unwrap()], 2, &["is no Wasm component"]);
+}

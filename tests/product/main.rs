@@ -1,0 +1,12 @@
+//! The binary as a person uses it: what it prints, where, and how it ends.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing test says it by a panic")]
+
+mod check;
+mod feeds;
+mod inspect;
+mod plugins;
+mod project;
+mod run;
+mod tool;
+mod usage;

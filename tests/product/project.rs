@@ -1,0 +1,107 @@
+//! `tidemill new` and `tidemill build`, outside the repository, as a plugin author does it.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use crate::tool::{Ended, Folder, repository};
+
+/// What cargo makes for the tests' projects: kept, so that the next run of the tests is quick.
+const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/projects");
+
+fn tidemill(folder: &Folder, arguments: &[&str]) -> Ended {
+    folder.command(arguments).env("CARGO_TARGET_DIR", TARGET).output().unwrap().into()
+}
+
+/// The versions of this repository, so that nothing has to be fetched.
+fn lock(project: &Path) {
+    fs::copy(repository().join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
+}
+
+#[test]
+fn a_new_project_tests_builds_and_runs() {
+    let folder = Folder::new();
+    let made = folder.stdout(&["new", "my-words"]);
+    assert!(made.contains("cd my-words"), "{made}");
+    let project = folder.path().join("my-words");
+    lock(&project);
+
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["test", "--quiet"]).current_dir(&project).env("CARGO_TARGET_DIR", TARGET).stdin(Stdio::null());
+    let tested: Ended = cargo.output().unwrap().into();
+    assert_eq!(tested.code, 0, "{tested:#?}");
+    assert!(tested.stdout.contains("4 passed"), "{tested:#?}");
+
+    let built = tidemill(&folder, &["build", "my-words"]);
+    assert_eq!(built.code, 0, "{built:#?}");
+    for part in ["my-words/my-words.wasm: my-words 0.1.0, ", "map ", "reduce ", "update-state ", "output "] {
+        assert!(built.stdout.contains(part), "{part}: {built:#?}");
+    }
+
+    assert!(folder.stdout(&["check", "my-words/pipeline.toml"]).contains("stream totals"));
+    let printed = folder.stdout(&["run", "my-words/pipeline.toml", "--batches", "3", "--clock", "manual"]);
+    assert_eq!(printed.matches("Time: ").count(), 6, "{printed}");
+    assert!(printed.contains(" so far"), "{printed}");
+}
+
+#[test]
+fn a_project_can_use_the_sdk_of_the_repository() {
+    let folder = Folder::new();
+    let sdk = repository().join("sdk/rust");
+    folder.stdout(&["new", "words", "--sdk", sdk.to_str().unwrap()]);
+    assert!(!folder.path().join("words/.tidemill").exists());
+    lock(&folder.path().join("words"));
+    let built = tidemill(&folder, &["build", "words"]);
+    assert_eq!(built.code, 0, "{built:#?}");
+}
+
+#[test]
+fn nothing_is_written_over() {
+    let folder = Folder::new().with("file", "mine");
+    fs::create_dir_all(folder.path().join("full/src")).unwrap();
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    folder.fails(&["new", "file"], 2, &["`file` is there already"]);
+    folder.fails(&["new", "full"], 2, &["`full` is there already"]);
+    folder.fails(&["new", "Words"], 2, &["`Words` cannot be a plugin's name", "hint: "]);
+    folder.fails(&["new", "fn"], 2, &["it means something to Rust"]);
+    folder.fails(&["new", "words", "--sdk", "none"], 2, &["there is no folder `none`"]);
+    folder.fails(&["new", "words", "--sdk", "."], 2, &["`.` is not the SDK"]);
+    assert!(!folder.path().join("words").exists());
+    folder.stdout(&["new", "empty"]);
+    assert_eq!(folder.read("file"), "mine");
+}
+
+#[test]
+fn projects_that_cannot_be_built() {
+    let folder = Folder::new();
+    let project = |name: &str, manifest: &str, source: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.join("src")).unwrap();
+        fs::write(path.join("Cargo.toml"), manifest).unwrap();
+        fs::write(path.join("src/lib.rs"), source).unwrap();
+    };
+    let package = |name: &str, types: &str| {
+        format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n[lib]\ncrate-type = [{types}]\n[workspace]\n")
+    };
+    fs::create_dir(folder.path().join("bare")).unwrap();
+    project("torn", "[package", "");
+    project("workspace", "[workspace]\n", "");
+    project("library", &package("library", "\"rlib\""), "");
+    project("broken", &package("broken", "\"cdylib\""), "fn f() -> u8 { \"text\" }");
+    project("empty", &package("empty", "\"cdylib\""), "");
+    let check = |name: &str, code: i32, says: &str| {
+        let ended = tidemill(&folder, &["build", name]);
+        assert_eq!(ended.code, code, "{name}: {ended:#?}");
+        assert!(ended.stderr.contains(says), "{name}: {ended:#?}");
+        assert!(!folder.path().join(name).join(format!("{name}.wasm")).exists());
+    };
+    check("none", 2, "there is no folder `none`");
+    check("bare", 2, "there is no Cargo.toml in `bare`");
+    check("torn", 2, "cargo cannot read `torn/Cargo.toml`");
+    check("workspace", 2, "is a workspace and no package");
+    check("library", 2, "crate-type = [\"cdylib\", \"rlib\"]");
+    check("broken", 1, "mismatched types");
+    check("empty", 1, "the module of `empty` cannot become a plugin");
+}

@@ -1,0 +1,136 @@
+//! `tidemill run`.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+};
+
+use crate::tool::{Folder, Running};
+
+/// Numbers in two batches, summed in each.
+const QUEUE: &str = r#"
+[pipeline]
+name = "sums"
+interval = "2s"
+
+[streams.numbers]
+queue = { schema = "name: text, number: integer", batches = [
+    [{ name = "a", number = 1 }, { name = "b", number = 2 }, { name = "a", number = 3 }],
+    [{ name = "b", number = 4 }],
+] }
+
+[streams.sums]
+from = "numbers"
+by = ["name"]
+reduce = "sum"
+fields = { value = "number" }
+
+[streams.sorted]
+from = "sums"
+sort = ["name"]
+
+[outputs.sums]
+from = "sorted"
+print = true
+"#;
+
+const PRINTED: &str = "\
+-------------------------------------------
+Time: 1970-01-01 00:00:02
+-------------------------------------------
+('a', 4)
+('b', 2)
+
+-------------------------------------------
+Time: 1970-01-01 00:00:04
+-------------------------------------------
+('b', 4)
+
+";
+
+#[test]
+fn batches_are_printed_and_only_they() {
+    let folder = Folder::new().with("p.toml", QUEUE);
+    let ended = folder.run(&["run", "p.toml", "--clock", "manual", "--until-done"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, PRINTED), "{ended:#?}");
+    assert!(ended.stderr.contains("Total delay: "), "{ended:#?}");
+    for workers in ["1", "3"] {
+        assert_eq!(
+            folder.stdout(&["run", "p.toml", "--clock", "manual", "--batches", "2", "--workers", workers]),
+            PRINTED
+        );
+    }
+}
+
+#[test]
+fn logs_are_as_asked_for() {
+    let folder = Folder::new().with("p.toml", QUEUE);
+    let run = ["run", "p.toml", "--clock", "manual", "--until-done"];
+    let quiet = folder.run(&[&run[..], &["--log-level", "warn"]].concat());
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
+    let quiet = folder.command(&run).env("TIDEMILL_LOG", "off").output().unwrap();
+    assert!(quiet.stderr.is_empty());
+    let json = folder.run(&[&run[..], &["--log-format", "json"]].concat());
+    let lines: Vec<serde_json::Value> = json.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let is_report =
+        |line: &&serde_json::Value| line["message"].as_str().unwrap_or_default().starts_with("Total delay: ");
+    assert_eq!(lines.iter().filter(is_report).count(), 2, "{lines:#?}");
+}
+
+#[test]
+fn a_run_that_would_never_end_is_refused() {
+    let text = QUEUE.replace("[outputs", "[streams.more]\nsocket = \"127.0.0.1:9999\"\n\n[outputs");
+    let folder = Folder::new().with("p.toml", text);
+    let says = ["stream `more` is a socket and never done", "hint: ", "--batches N"];
+    folder.fails(&["run", "p.toml", "--until-done"], 2, &says);
+}
+
+/// Lines of a socket, every 10 ms.
+fn socket(address: &str) -> String {
+    format!(
+        "[pipeline]\nname = \"lines\"\ninterval = \"10ms\"\n\n[streams.lines]\nsocket = \"{address}\"\n\n\
+         [outputs.lines]\nfrom = \"lines\"\nprint = {{ style = \"json\" }}\n"
+    )
+}
+
+#[test]
+fn a_signal_stops_after_the_batch() {
+    for signal in ["INT", "TERM"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let folder = Folder::new().with("p.toml", socket(&listener.local_addr().unwrap().to_string()));
+        let mut run = Running::start(&mut folder.command(&["run", "p.toml"]));
+        let mut peer = listener.accept().unwrap().0;
+        peer.write_all(b"hello\n").unwrap();
+        let mut stdout = BufReader::new(run.child().stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("hello") {
+            line.clear();
+            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "it ended early");
+        }
+        run.signal(signal);
+        run.wait_for("stopping after the running batch");
+        // Whoever reads the output reads it to its end.
+        std::io::copy(&mut stdout, &mut std::io::sink()).unwrap();
+        let ended = run.end();
+        assert_eq!(ended.code, 0, "{ended:#?}");
+        assert!(ended.stderr.contains("done"), "{ended:#?}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_run() {
+    let folder = Folder::new().with("p.toml", QUEUE);
+    let mut run = Running::start(&mut folder.command(&["run", "p.toml", "--clock", "manual", "--log-level", "warn"]));
+    drop(run.child().stdout.take());
+    let ended = run.end();
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn what_the_world_refuses_ends_with_1() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let text = socket(&address).replace(&format!("\"{address}\""), &format!("{{ listen = \"{address}\" }}"));
+    let folder = Folder::new().with("p.toml", text);
+    folder.fails(&["run", "p.toml"], 1, &["lines", &address]);
+}

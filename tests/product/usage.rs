@@ -1,0 +1,37 @@
+//! What is typed wrongly, and help.
+
+use crate::tool::Folder;
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let folder = Folder::new();
+    let help = folder.stdout(&["--help"]);
+    for command in ["new", "build", "check", "run", "inspect", "generate", "nc"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
+        assert!(folder.stdout(&[command, "--help"]).contains("Usage: tidemill"), "{command}");
+    }
+    assert_eq!(folder.stdout(&["--version"]), format!("tidemill {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let folder = Folder::new();
+    let check = |arguments: &[&str], says: &[&str]| folder.fails(arguments, 2, says);
+    check(&[], &["Usage: tidemill"]);
+    check(&["rum"], &["unrecognized subcommand 'rum'"]);
+    check(&["run"], &["<PIPELINE>"]);
+    check(&["run", "p.toml", "--batches", "0"], &["0 is not in 1.."]);
+    check(&["run", "p.toml", "--batches", "1", "--until-done"], &["cannot be used with"]);
+    check(&["run", "p.toml", "--workers", "0"], &["0 is not in 1..=1024"]);
+    check(&["run", "p.toml", "--clock", "sun"], &["possible values: system, manual"]);
+    check(&["run", "p.toml", "--set", "interval"], &["`interval` is not PATH=VALUE"]);
+    check(&["--log-level", "loud", "check", "p.toml"], &["possible values: off, error, warn, info, debug, trace"]);
+    check(&["generate", "poems"], &["possible values: words, orders, points, activity"]);
+    check(&["generate", "words", "--listen", "here"], &["`here` has no port"]);
+    check(&["generate", "words", "--listen", "a:1", "--connect", "a:1"], &["cannot be used with"]);
+    check(&["generate", "words", "--vocabulary", "0"], &["0 is not in 1.."]);
+    check(&["nc"], &["PORT"]);
+    check(&["nc", "9999"], &["a host and a port are needed", "hint: tidemill nc HOST PORT"]);
+    check(&["nc", "-l", "http"], &["`http` is no port"]);
+    check(&["nc", "-k", "127.0.0.1", "1"], &["-l"]);
+}
