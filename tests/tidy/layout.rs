@@ -58,7 +58,7 @@ fn is_root(path: &str) -> bool {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     is_named_so
         || ["tests", "benches", "examples", "bin"].iter().any(|root| folder.ends_with(&format!("/{root}")))
-        || ["/ui/", "/fail/", "/pass/", "/template/"].iter().any(|data| path.contains(data))
+        || ["/compile_fail/", "/template/"].iter().any(|data| path.contains(data))
 }
 
 fn declares(text: &str, name: &str) -> bool {
