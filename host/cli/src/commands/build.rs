@@ -4,10 +4,14 @@ mod project;
 
 use std::{fs, path::Path};
 
-use tidemill_guest::build::build_component;
+use tidemill_guest::{LoadError, build::build_component};
 use tidemill_model::limits::Limits;
 
-use crate::{arguments, failure::Failure, pipeline, plugin_text, stdout};
+use crate::{
+    arguments,
+    failure::{Failure, chain},
+    pipeline, plugin_text, stdout,
+};
 use project::Project;
 
 pub fn run(arguments: &arguments::Build) -> Result<(), Failure> {
@@ -15,10 +19,21 @@ pub fn run(arguments: &arguments::Build) -> Result<(), Failure> {
     let built = build_component(&arguments.folder, &project.target_folder)?;
     let component = fs::read(&built).map_err(|error| Failure::unreadable("component", &built, &error))?;
     // What loads here loads in a pipeline too, and finds its code in the cache.
-    let plugin = pipeline::runtime(arguments.cache, 1)?.load(&project.name, &component, &Limits::default())?;
+    let runtime = pipeline::runtime(arguments.cache, 1)?;
+    let plugin = runtime.load(&project.name, &component, &Limits::default()).map_err(not_a_plugin)?;
     let path = arguments.folder.join(format!("{}.wasm", project.name));
     write_whole(&path, &component)?;
     stdout::write(&format!("{}: {}", path.display(), plugin_text::short(&plugin, component.len())))
+}
+
+/// It compiled, and yet it is none.
+fn not_a_plugin(error: LoadError) -> Failure {
+    let failure = Failure::run(chain(&error));
+    match error {
+        LoadError::Exports { .. } => failure.hint("list its functions at the end of src/lib.rs: plugin!(split, sum);"),
+        LoadError::Imports { .. } => failure.hint("a dependency reaches for the system; find it with `cargo tree`"),
+        _ => failure,
+    }
 }
 
 /// Writes the file so that nobody ever sees half of it: a pipeline may be starting.
