@@ -1,9 +1,11 @@
 //! Tasks of a plan: for every stage and partition the operators of its steps.
 
+use std::sync::Arc;
+
 use tidemill_model::{schema::Schema, time::Timestamp};
 use tidemill_plan::{
     graph::{Condition, Node, NodeId, Operator as Op, Plan},
-    stages::{Input, Stage, Stages, StepKind},
+    stages::{ExchangeId, Input, Stage, Stages, StepKind},
 };
 
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
         Batch, Combine, Filter, Gather, Guests, Keep, Limit, Map, Merge, Operator, Pass, Rejections, Scatter, Sort,
         UpdateState, exchange_schema, filter::FilterCondition, map::MapKind,
     },
+    presence::Presence,
     reduce::reducer_of,
     task::Task,
 };
@@ -21,6 +24,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) stages: &'a Stages,
     pub(crate) guests: &'a Guests,
+    /// For each node whether it has a batch.
+    pub(crate) presence: &'a [Presence],
     /// For the hashes of keys.
     pub(crate) seed: u64,
     /// For each output how many rows its sink looks at.
@@ -47,6 +52,7 @@ impl Builder<'_> {
             interval: self.plan.interval,
             partition,
             partitions: stage.partitions,
+            absent: Arc::new([]),
             rejections: Rejections::default(),
         };
         let operators: Result<Vec<_>, RunError> =
@@ -79,13 +85,14 @@ impl Builder<'_> {
         let kind = stage.steps[step].kind;
         let operator: Box<dyn Operator> = match kind {
             StepKind::Pass(_) => Box::new(Pass),
-            StepKind::Map(id) => self.map(self.node(id))?,
+            StepKind::Map(id) => self.map(id)?,
             StepKind::Filter(id) => self.filter(self.node(id))?,
             StepKind::Combine(id, _) => {
                 let node = self.node(id);
                 let (reduce, by) = reducer_of(self.plan, node, self.guests)?;
                 let partitions = if by.is_empty() { 1 } else { self.plan.partitions };
-                Box::new(Combine::new(by, reduce, partitions, matches!(node.operator, Op::Count), seed))
+                let counts_nothing = matches!(node.operator, Op::Count).then(|| self.presence[id.0].clone());
+                Box::new(Combine::new(by, reduce, partitions, counts_nothing, seed))
             }
             StepKind::Merge(id) => {
                 let (reduce, by) = reducer_of(self.plan, self.node(id), self.guests)?;
@@ -106,9 +113,11 @@ impl Builder<'_> {
                 }
                 other => unreachable!("rows are scattered for an update-state, not for {other:?}"),
             },
-            StepKind::Gather(_) => Box::new(Gather::new(&self.parent_schema(stage, step, input), 0)),
+            StepKind::Gather(exchange) => {
+                Box::new(Gather::new(&self.parent_schema(stage, step, input), self.rows_wanted(exchange), 0))
+            }
             StepKind::Collect { first, .. } => {
-                Box::new(Gather::new(&self.parent_schema(stage, step, input), first + partition))
+                Box::new(Gather::new(&self.parent_schema(stage, step, input), None, first + partition))
             }
             StepKind::OutputFunction(output) => self.output_function(output)?,
             StepKind::Output(output) => Box::new(Keep::new(&self.plan.outputs[output].schema, self.rows_max[output])),
@@ -116,10 +125,11 @@ impl Builder<'_> {
         Ok((self.name(kind, stage, step), operator))
     }
 
-    fn map(&self, node: &Node) -> Result<Box<dyn Operator>, RunError> {
+    fn map(&self, id: NodeId) -> Result<Box<dyn Operator>, RunError> {
+        let (node, presence) = (self.node(id), &self.presence[id.0]);
         let Op::Map(map) = &node.operator else { unreachable!("a map step is of a map") };
         let guest = self.guests.slot(&map.function)?;
-        Ok(Box::new(Map::new(&node.name, &node.schema, guest, MapKind::Map, &map.keep)))
+        Ok(Box::new(Map::new(&node.name, &node.schema, guest, MapKind::Map, presence, &map.keep)))
     }
 
     fn filter(&self, node: &Node) -> Result<Box<dyn Operator>, RunError> {
@@ -140,14 +150,26 @@ impl Builder<'_> {
     fn output_function(&self, output: usize) -> Result<Box<dyn Operator>, RunError> {
         let output = &self.plan.outputs[output];
         let function = output.function.as_ref().expect("an output step with a function is of such an output");
-        let guest = self.guests.slot(function)?;
-        Ok(Box::new(Map::new(&output.name, &output.schema, guest, MapKind::Output, &[])))
+        let (guest, presence) = (self.guests.slot(function)?, &self.presence[output.from.0]);
+        Ok(Box::new(Map::new(&output.name, &output.schema, guest, MapKind::Output, presence, &[])))
     }
 
     /// What the step that feeds `step` gives.
     fn parent_schema(&self, stage: &Stage, step: usize, input: &Schema) -> Schema {
         let parent = stage.steps.iter().find(|parent| parent.children.contains(&step));
         parent.and_then(|parent| self.node_of(parent.kind)).map_or_else(|| input.clone(), |node| node.schema.clone())
+    }
+
+    /// How many rows of a partition the stage behind an exchange looks at; `None`: all.
+    fn rows_wanted(&self, exchange: ExchangeId) -> Option<usize> {
+        let reads = |stage: &&Stage| matches!(&stage.input, Input::Exchanges(ids) if ids.contains(&exchange));
+        match self.stages.stages.iter().find(reads)?.steps[0].kind {
+            StepKind::Limit(id) => match self.node(id).operator {
+                Op::Limit(rows_max) => Some(rows_max),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     fn node(&self, id: NodeId) -> &Node {

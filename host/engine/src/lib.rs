@@ -16,6 +16,7 @@ mod counters;
 mod failure;
 mod operators;
 mod pool;
+mod presence;
 mod reduce;
 mod report;
 mod run;

@@ -1,5 +1,6 @@
 //! The steps of a stage at work: rows are pushed in, chunk by chunk, and what comes out is pushed to the children.
 
+mod chunks;
 mod combine;
 pub(crate) mod filter;
 mod guest;
@@ -9,14 +10,18 @@ mod merge;
 mod order;
 mod update_state;
 
+use std::sync::Arc;
+
 use tidemill_model::{
     columns::{Rows, RowsBuffer},
     function::CallContext,
     time::{Interval, Timestamp},
 };
+use tidemill_plan::graph::NodeId;
 
 use crate::failure::Cause;
 
+pub(crate) use chunks::for_guest;
 pub(crate) use combine::{Combine, exchange_schema};
 pub(crate) use filter::Filter;
 pub(crate) use guest::{GuestSlot, Guests};
@@ -25,9 +30,6 @@ pub(crate) use map::Map;
 pub(crate) use merge::Merge;
 pub(crate) use order::{Limit, Sort};
 pub(crate) use update_state::UpdateState;
-
-/// Rows of a chunk that is made from many rows at once.
-pub(crate) const CHUNK_ROWS: usize = 1 << 16;
 
 /// One step for one partition. It is used batch after batch: first [`Operator::begin`], then any number of pushes, then
 /// [`Operator::finish`].
@@ -65,6 +67,8 @@ pub(crate) struct Batch {
     pub(crate) interval: Interval,
     pub(crate) partition: u32,
     pub(crate) partitions: u32,
+    /// When it ends: the sources that have no batch at this tick.
+    pub(crate) absent: Arc<[NodeId]>,
     /// Rows that functions did not take.
     pub(crate) rejections: Rejections,
 }
@@ -114,18 +118,4 @@ impl Rejections {
     pub(crate) fn merge(&mut self, other: &Rejections) {
         other.by_stream.iter().for_each(|stream| self.add(&stream.stream, stream.count, &stream.first_reason));
     }
-}
-
-/// Pushes all rows of a buffer, in chunks.
-pub(crate) fn push_in_chunks(batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
-    if rows.len <= CHUNK_ROWS {
-        return if rows.len == 0 { Ok(()) } else { out.push(batch, rows) };
-    }
-    let mut chunk = RowsBuffer::new(rows.schema);
-    for first in (0..rows.len).step_by(CHUNK_ROWS) {
-        chunk.clear();
-        chunk.extend_range(rows, first..rows.len.min(first + CHUNK_ROWS))?;
-        out.push(batch, &chunk.with_columns(&chunk.columns()))?;
-    }
-    Ok(())
 }

@@ -11,6 +11,7 @@ use tidemill_model::{
     ports::{Chunk, Spawn},
     time::Timestamp,
 };
+use tidemill_plan::graph::NodeId;
 
 use crate::{
     failure::Cause,
@@ -28,16 +29,16 @@ pub(crate) struct Job {
     pub(crate) chunks: Vec<Chunk>,
     /// Rows that other stages left, to push.
     pub(crate) rows: Vec<RowsBuffer>,
-    /// Whether the batch ends.
-    pub(crate) finish: bool,
+    /// The batch ends: the sources that have none at this tick. `None`: it goes on.
+    pub(crate) end: Option<Arc<[NodeId]>>,
     /// What the batch left.
     pub(crate) left: Vec<Left>,
     pub(crate) failure: Option<TaskFailure>,
 }
 
 impl Job {
-    pub(crate) fn new(task: Box<Task>, time: Timestamp, finish: bool) -> Job {
-        Job { task, time, chunks: Vec::new(), rows: Vec::new(), finish, left: Vec::new(), failure: None }
+    pub(crate) fn new(task: Box<Task>, time: Timestamp, end: Option<Arc<[NodeId]>>) -> Job {
+        Job { task, time, chunks: Vec::new(), rows: Vec::new(), end, left: Vec::new(), failure: None }
     }
 
     fn rows_to_push(&self) -> usize {
@@ -50,7 +51,8 @@ impl Job {
         self.failure = match done {
             Ok(result) => result.err(),
             Err(_) => {
-                Some(TaskFailure { stream: String::new(), cause: Cause::Defect("a worker thread panicked".to_owned()) })
+                let cause = Cause::Defect("a worker thread panicked".to_owned());
+                Some(TaskFailure { stream: self.task.name().to_owned(), cause })
             }
         };
     }
@@ -63,8 +65,8 @@ impl Job {
         for rows in self.rows.drain(..) {
             self.task.push_rows(&rows)?;
         }
-        if self.finish {
-            self.task.finish()?;
+        if let Some(absent) = &self.end {
+            self.task.finish(absent)?;
             self.left = self.task.leave();
         }
         Ok(())

@@ -21,6 +21,7 @@ use crate::{
     failure::RunError,
     operators::{Guests, Rejections},
     pool::{Job, Pool},
+    presence::Presence,
     report::{BatchReport, Reporter, Summary},
     stop::Stopper,
     task::{Left, Task},
@@ -100,13 +101,20 @@ impl Run {
         let stages = Stages::of(&parts.plan);
         let guests = Guests::new(parts.plugins, settings.fresh_instances);
         let rows_max: Vec<Option<usize>> = parts.sinks.iter().map(|sink| sink.rows_max()).collect();
-        let builder =
-            Builder { plan: &parts.plan, stages: &stages, guests: &guests, seed: settings.seed, rows_max: &rows_max };
+        let presence = Presence::of_nodes(&parts.plan);
+        let builder = Builder {
+            plan: &parts.plan,
+            stages: &stages,
+            guests: &guests,
+            presence: &presence,
+            seed: settings.seed,
+            rows_max: &rows_max,
+        };
         let tasks = builder.tasks()?;
         Ok(Run {
             tasks,
             sources: Sources::new(&parts.plan, &stages, parts.sources),
-            outputs: Outputs::new(&parts.plan, &stages, parts.sinks),
+            outputs: Outputs::new(&parts.plan, &stages, &presence, parts.sinks),
             stages,
             clock: parts.clock,
             pool: Pool::new(settings.workers, parts.spawn),
@@ -129,26 +137,34 @@ impl Run {
     /// # Errors
     /// The first failure ends the run.
     pub fn run(&mut self) -> Result<Summary, RunError> {
-        let mut tick = self.plan.interval.tick_after(self.clock.now());
-        let result = loop {
-            let batch = self.head_start(tick).and_then(|()| self.batch(tick));
-            match batch {
-                Err(error) => break Err(error),
-                Ok(()) if self.is_over() => break Ok(()),
-                Ok(()) => tick = self.plan.interval.next(tick),
-            }
-        };
+        let result = self.run_batches();
         self.sources.stop();
         result.map(|()| self.reporter.summary(self.counters.totals()))
     }
 
-    fn is_over(&self) -> bool {
-        self.stopper.is_stopped()
-            || match self.until {
-                Until::Stopped => false,
-                Until::Batches(batches) => self.reporter.batches() >= batches,
-                Until::Done => self.sources.are_used_up(),
+    fn run_batches(&mut self) -> Result<(), RunError> {
+        let mut tick = self.plan.interval.tick_after(self.clock.now());
+        let mut stop_at = None;
+        loop {
+            self.head_start(tick)?;
+            if stop_at.is_none() && self.stopper.is_stopped() {
+                stop_at = Some(self.clock.now());
             }
+            self.batch(tick)?;
+            // If ticks are late, what was received before the stop can belong to a batch after this one.
+            if self.is_done() || stop_at.is_some_and(|at| at <= tick) {
+                return Ok(());
+            }
+            tick = self.plan.interval.next(tick);
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match self.until {
+            Until::Stopped => false,
+            Until::Batches(batches) => self.reporter.batches() >= batches,
+            Until::Done => self.sources.are_used_up(),
+        }
     }
 
     /// Until the tick, runs what has been received: the batch is open, but most of its work need not wait for its end.
@@ -162,7 +178,7 @@ impl Run {
             }
             self.reporter.add_rows(round.rows());
             for (stage, chunks) in round.by_stage() {
-                self.run_stage(stage, tick, Feed::Chunks(chunks), false)?;
+                self.run_stage(stage, tick, Feed::Chunks(chunks), None)?;
             }
             self.reporter.add_ahead(self.clock.now().since(began));
         }
@@ -172,7 +188,7 @@ impl Run {
     /// Runs the batch of a tick to its end.
     fn batch(&mut self, tick: Timestamp) -> Result<(), RunError> {
         let began = self.clock.now();
-        let absent = self.sources.seal(tick)?;
+        let absent: Arc<[NodeId]> = self.sources.seal(tick)?.into();
         let mut exchanges = Exchanges::new(self.stages.exchanges);
         let mut rejections = Rejections::default();
         for stage in 0..self.stages.stages.len() {
@@ -180,10 +196,10 @@ impl Run {
                 Input::Source(_) => Feed::Chunks(self.rest_of_source(stage, tick)?),
                 Input::Exchanges(ids) => Feed::Rows(exchanges.take(ids)),
             };
-            for (partition, left) in self.run_stage(stage, tick, feed, true)? {
+            for (partition, left) in self.run_stage(stage, tick, feed, Some(&absent))? {
                 match left {
                     Left::Exchange(exchange, to, rows) => exchanges.put(exchange, to, rows),
-                    Left::Output(output, rows) => self.outputs.put(output, partition, rows)?,
+                    Left::Output(output, rows) => self.outputs.put(output, partition, tick, rows)?,
                 }
             }
         }
@@ -211,20 +227,21 @@ impl Run {
             if end {
                 return Ok(chunks);
             }
-            self.run_stage(stage, tick, Feed::Chunks(chunks), false)?;
+            self.run_stage(stage, tick, Feed::Chunks(chunks), None)?;
         }
     }
 
-    /// Runs a stage for all partitions; gives what it left, by partition.
+    /// Runs a stage for all partitions; gives what it left, by partition. `end`: the batch ends, and these sources have
+    /// none.
     fn run_stage(
         &mut self,
         stage: usize,
         time: Timestamp,
         feed: Feed,
-        finish: bool,
+        end: Option<&Arc<[NodeId]>>,
     ) -> Result<Vec<(u32, Left)>, RunError> {
         let tasks = self.tasks[stage].iter_mut().map(|task| task.take().expect("no task is with a worker now"));
-        let mut jobs: Vec<Job> = tasks.map(|task| Job::new(task, time, finish)).collect();
+        let mut jobs: Vec<Job> = tasks.map(|task| Job::new(task, time, end.cloned())).collect();
         feed.give(&mut jobs);
         let mut left = Vec::new();
         let mut failed = None;

@@ -7,7 +7,8 @@ use std::sync::{
 
 use tidemill_model::ports::Wake;
 
-/// Stops a run after the batch that is running; what was received by then is run too.
+/// Stops a run when what was received until then has been run: with the batch that is open, or, if ticks are late, those
+/// that are.
 #[derive(Clone, Debug)]
 pub struct Stopper {
     stopped: Arc<AtomicBool>,

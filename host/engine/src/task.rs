@@ -1,11 +1,16 @@
 //! A stage for one partition: its steps, and rows on their way through them.
 
+use std::sync::Arc;
+
 use tidemill_model::{
     columns::{Rows, RowsBuffer, columns_of, compact},
     ports::Chunk,
     schema::Schema,
 };
-use tidemill_plan::stages::{ExchangeId, Stage, StepKind};
+use tidemill_plan::{
+    graph::NodeId,
+    stages::{ExchangeId, Stage, StepKind},
+};
 
 use crate::{
     failure::Cause,
@@ -57,6 +62,11 @@ impl Task {
         Task { batch, input: input.clone(), steps, begun: false }
     }
 
+    /// The stream at which it begins.
+    pub(crate) fn name(&self) -> &str {
+        self.steps.first().map_or("", |step| &step.name)
+    }
+
     /// A new batch, unless this one has begun already.
     pub(crate) fn begin(&mut self, time: tidemill_model::time::Timestamp) {
         if !std::mem::replace(&mut self.begun, true) {
@@ -90,8 +100,9 @@ impl Task {
         self.named(pushed, failed)
     }
 
-    /// Ends the batch: every step gives what it still has.
-    pub(crate) fn finish(&mut self) -> Result<(), TaskFailure> {
+    /// Ends the batch: every step gives what it still has. The sources `absent` have no batch.
+    pub(crate) fn finish(&mut self, absent: &Arc<[NodeId]>) -> Result<(), TaskFailure> {
+        self.batch.absent = absent.clone();
         for index in 0..self.steps.len() {
             let mut failed = None;
             let (before, behind) = self.steps.split_at_mut(index + 1);

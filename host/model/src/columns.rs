@@ -10,7 +10,9 @@ mod from_arrow;
 mod tests;
 mod to_arrow;
 
-use crate::schema::Schema;
+use std::ops::Range;
+
+use crate::schema::{Kind, Schema, Type};
 
 pub use buffer::{ColumnBuffer, ColumnFull, RowsBuffer, blank_node};
 pub use compact::compact;
@@ -103,5 +105,34 @@ impl<'a> Rows<'a> {
             column.values.len() + column.offsets.len() * 4 + column.validity.map_or(0, <[u8]>::len)
         };
         self.columns.iter().map(of).sum()
+    }
+
+    /// Bytes of the rows in `range` in all buffers, except for bitmaps, which have next to none.
+    pub fn bytes_in(&self, range: Range<usize>) -> usize {
+        bytes_in(self.schema, self.columns, range)
+    }
+}
+
+fn bytes_in(schema: &Schema, columns: &[Column<'_>], range: Range<usize>) -> usize {
+    let mut at = 0;
+    let mut bytes = 0;
+    for field in schema.fields() {
+        bytes += node_bytes_in(&field.ty, &columns[at..], range.clone());
+        at += field.ty.nodes();
+    }
+    bytes
+}
+
+fn node_bytes_in(ty: &Type, columns: &[Column<'_>], range: Range<usize>) -> usize {
+    let (offsets, children) = (columns[0].offsets, &columns[1..]);
+    match &ty.kind {
+        Kind::Integer | Kind::Timestamp | Kind::Float => range.len() * 8,
+        Kind::Text | Kind::Bytes => range.len() * 4 + (offsets[range.end] - offsets[range.start]) as usize,
+        Kind::List(item) => {
+            let items = offsets[range.start] as usize..offsets[range.end] as usize;
+            range.len() * 4 + node_bytes_in(item, children, items)
+        }
+        Kind::Record(schema) => bytes_in(schema, children, range),
+        Kind::Boolean | Kind::Any => 0,
     }
 }

@@ -5,7 +5,7 @@
 //! hostile.
 
 use tidemill_model::{
-    columns::{Column, Rows, RowsBuffer},
+    columns::{Column, ColumnFull, Rows, RowsBuffer},
     function::Phase,
     key::{self, KeyBuffer, Slot},
     schema::{Field, Kind, Schema, Type},
@@ -13,13 +13,13 @@ use tidemill_model::{
 use tidemill_state::keys::KeyTable;
 
 use super::{Batch, Operator, Out};
-use crate::{failure::Cause, reduce::Accumulate};
+use crate::{failure::Cause, presence::Presence, reduce::Accumulate};
 
-/// More keys than this are not kept over a batch.
-const KEPT_KEYS_MAX: usize = 2 << 20;
+/// More keys than this are not kept when groups begin anew.
+pub(super) const KEPT_KEYS_MAX: usize = 2 << 20;
 
-/// A table of more bytes than this is not kept over a batch.
-const KEPT_BYTES_MAX: usize = 256 << 20;
+/// A table of more bytes than this is not kept when groups begin anew.
+pub(super) const KEPT_BYTES_MAX: usize = 256 << 20;
 
 /// With so many groups the accumulators are handed on, and the batch goes on with new ones.
 const GROUPS_MAX: usize = 1 << 20;
@@ -37,8 +37,8 @@ pub(crate) struct Combine {
     keys: KeyBuffer,
     groups: Vec<u32>,
     left: Vec<RowsBuffer>,
-    /// Counts of nothing are 0 too: partition 0 always has a group.
-    counts_nothing: bool,
+    /// A count, of nothing too: where there is a batch, partition 0 has a group.
+    counts_nothing: Option<Presence>,
     partitions: u32,
 }
 
@@ -55,7 +55,7 @@ impl Combine {
         by: Vec<usize>,
         reduce: Box<dyn Accumulate>,
         partitions: u32,
-        counts_nothing: bool,
+        counts_nothing: Option<Presence>,
         seed: u64,
     ) -> Combine {
         let schema = exchange_schema(reduce.state());
@@ -95,8 +95,17 @@ impl Combine {
             }
             Ok(())
         })?;
-        self.table.begin_batch();
+        self.forget_groups();
         Ok(())
+    }
+
+    /// No key has a group any more; if there are too many keys, they are forgotten too.
+    fn forget_groups(&mut self) {
+        if self.table.len() > KEPT_KEYS_MAX || self.table.memory_bytes() > KEPT_BYTES_MAX {
+            self.table.clear();
+            self.placement = Vec::new();
+        }
+        self.table.begin_batch();
     }
 }
 
@@ -112,17 +121,13 @@ fn take_behind_key(rows: &mut RowsBuffer, accumulators: &Rows<'_>, groups: &[u32
 impl Operator for Combine {
     fn begin(&mut self, _batch: &Batch) {
         self.reduce.begin();
-        if self.table.len() > KEPT_KEYS_MAX || self.table.memory_bytes() > KEPT_BYTES_MAX {
-            self.table.clear();
-            self.placement = Vec::new();
-        }
-        self.table.begin_batch();
+        self.forget_groups();
         self.left.iter_mut().for_each(RowsBuffer::clear);
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
         self.groups.clear();
-        let keys = key_column(rows, &self.by, &mut self.keys);
+        let keys = key_column(rows, &self.by, &mut self.keys)?;
         self.table.group(keys, &mut self.groups);
         let count = self.table.touched().len();
         self.reduce.add(batch, Phase::Combine, rows, &self.groups, count)?;
@@ -130,7 +135,8 @@ impl Operator for Combine {
     }
 
     fn finish(&mut self, batch: &mut Batch, _out: &mut dyn Out) -> Result<(), Cause> {
-        if self.counts_nothing && batch.partition == 0 && self.table.touched().is_empty() {
+        let counts_nothing = self.counts_nothing.as_ref().is_some_and(|batches| batches.is_present(&batch.absent));
+        if counts_nothing && batch.partition == 0 && self.table.touched().is_empty() {
             self.groups.clear();
             self.table.group(Column { offsets: &[0, 0], ..Column::default() }, &mut self.groups);
         }
@@ -143,12 +149,12 @@ impl Operator for Combine {
 }
 
 /// The canonical bytes of the key fields of every row: the column itself where it is that.
-pub(crate) fn key_column<'a>(rows: &Rows<'a>, by: &[usize], keys: &'a mut KeyBuffer) -> Column<'a> {
+pub(crate) fn key_column<'a>(rows: &Rows<'a>, by: &[usize], keys: &'a mut KeyBuffer) -> Result<Column<'a>, ColumnFull> {
     let schema = rows.schema.project(by);
     if key::is_plain(&schema) {
-        return rows.field(by[0])[0];
+        return Ok(rows.field(by[0])[0]);
     }
     keys.clear();
-    rows.encode_keys(by, keys);
-    keys.column()
+    rows.try_encode_keys(by, keys)?;
+    Ok(keys.column())
 }

@@ -3,7 +3,7 @@
 use tidemill_guest::Mapped;
 use tidemill_model::columns::{Column, Rows, RowsBuffer};
 
-use super::{Batch, GuestSlot, Operator, Out};
+use super::{Batch, GuestSlot, Operator, Out, for_guest};
 use crate::failure::Cause;
 
 /// A filter.
@@ -37,6 +37,15 @@ impl Operator for Filter {
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
+        match self.condition {
+            FilterCondition::Field(_) => self.push_chunk(batch, rows, out),
+            FilterCondition::Function(_) => for_guest(rows, &mut |chunk, _| self.push_chunk(batch, chunk, out)),
+        }
+    }
+}
+
+impl Filter {
+    fn push_chunk(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
         self.chosen.clear();
         let chosen = &mut self.chosen;
         match &mut self.condition {
@@ -50,8 +59,8 @@ impl Operator for Filter {
                 let stream = &self.stream;
                 let mut answer = Ok(());
                 let mut consume = |mapped: Mapped<'_>| answer = judge(stream, rows.len, &mapped, batch, chosen);
-                guest.call(|instance| instance.map_rows(&context, &input, &mut consume))?;
-                answer?;
+                let called = guest.call(|instance| instance.map_rows(&context, &input, &mut consume));
+                answer.and(called)?;
             }
         }
         if chosen.len() == rows.len {

@@ -29,15 +29,16 @@ impl Operator for Pass {
     }
 }
 
-/// Leaves all rows at one place.
+/// Leaves all rows, or as many as are looked at, at one place.
 pub(crate) struct Gather {
     rows: RowsBuffer,
+    rows_max: usize,
     to: u32,
 }
 
 impl Gather {
-    pub(crate) fn new(schema: &Schema, to: u32) -> Gather {
-        Gather { rows: RowsBuffer::new(schema), to }
+    pub(crate) fn new(schema: &Schema, rows_max: Option<usize>, to: u32) -> Gather {
+        Gather { rows: RowsBuffer::new(schema), rows_max: rows_max.unwrap_or(usize::MAX), to }
     }
 }
 
@@ -47,7 +48,8 @@ impl Operator for Gather {
     }
 
     fn push(&mut self, _batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
-        Ok(self.rows.extend(rows)?)
+        let wanted = rows.len.min(self.rows_max - self.rows.len());
+        Ok(self.rows.extend_range(rows, 0..wanted)?)
     }
 
     fn leave(&mut self) -> Vec<(u32, RowsBuffer)> {
@@ -82,7 +84,7 @@ impl Operator for Scatter {
     fn push(&mut self, _batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
         self.chosen.iter_mut().for_each(Vec::clear);
         let partitions = self.chosen.len() as u32;
-        let keys = key_column(rows, &self.by, &mut self.keys);
+        let keys = key_column(rows, &self.by, &mut self.keys)?;
         for row in 0..rows.len {
             let partition = Slot::of(keys.slice(row)).partition(partitions);
             self.chosen[partition as usize].push(row as u32);

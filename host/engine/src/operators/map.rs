@@ -1,13 +1,17 @@
 //! A guest's map: rows of a chunk in, rows out, read where they lie in the guest's memory.
 
-use tidemill_guest::{Mapped, Origins};
+use tidemill_guest::{Instance, Mapped, Origins, Verdict};
 use tidemill_model::{
     columns::{Rows, RowsBuffer},
+    function::CallContext,
     schema::Schema,
 };
 
-use super::{Batch, GuestSlot, Operator, Out, push_in_chunks};
-use crate::failure::Cause;
+use super::{
+    Batch, GuestSlot, Operator, Out,
+    chunks::{for_guest, push_in_chunks},
+};
+use crate::{failure::Cause, presence::Presence};
 
 /// A map, or an output function.
 pub(crate) struct Map {
@@ -15,6 +19,7 @@ pub(crate) struct Map {
     schema: Schema,
     guest: GuestSlot,
     kind: MapKind,
+    presence: Presence,
     /// Input fields that go past the function.
     keep: Vec<usize>,
     chunk: u32,
@@ -30,12 +35,21 @@ pub(crate) enum MapKind {
 }
 
 impl Map {
-    pub(crate) fn new(stream: &str, schema: &Schema, guest: GuestSlot, kind: MapKind, keep: &[usize]) -> Map {
-        Map { stream: stream.to_owned(), schema: schema.clone(), guest, kind, keep: keep.to_vec(), chunk: 0 }
+    /// `presence` is the stream's, or that of the stream that an output reads.
+    pub(crate) fn new(
+        stream: &str,
+        schema: &Schema,
+        guest: GuestSlot,
+        kind: MapKind,
+        presence: &Presence,
+        keep: &[usize],
+    ) -> Map {
+        let (stream, schema, presence, keep) = (stream.to_owned(), schema.clone(), presence.clone(), keep.to_vec());
+        Map { stream, schema, guest, kind, presence, keep, chunk: 0 }
     }
 
-    fn call(&mut self, batch: &mut Batch, rows: &Rows<'_>, last: bool, out: &mut dyn Out) -> Result<(), Cause> {
-        let context = batch.context(self.chunk, last);
+    fn call(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
+        let context = batch.context(self.chunk, false);
         self.chunk += 1;
         let columns = self.guest.input(rows);
         let input_schema = self.guest.function.binding.input.clone();
@@ -43,11 +57,42 @@ impl Map {
         let (stream, schema, keep, kind) = (&self.stream, &self.schema, &self.keep, self.kind);
         let mut downstream = Ok(());
         let mut consume = |mapped: Mapped<'_>| downstream = hand_on(stream, schema, keep, rows, &mapped, batch, out);
-        self.guest.call(|instance| match kind {
-            MapKind::Map => instance.map_rows(&context, &input, &mut consume),
-            MapKind::Output => instance.output_rows(&context, &input, &mut consume),
-        })?;
-        downstream
+        let called = self.guest.call(|instance| kind.call(instance, &context, &input, &mut consume));
+        downstream.and(called)
+    }
+
+    /// The last call for a partition: no rows, and nothing of them to be kept.
+    fn call_last(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+        let context = batch.context(self.chunk, true);
+        let empty = RowsBuffer::new(&self.guest.function.binding.input);
+        let columns = empty.columns();
+        let input = empty.with_columns(&columns);
+        let (stream, schema, kind, keeps) = (&self.stream, &self.schema, self.kind, !self.keep.is_empty());
+        let mut downstream = Ok(());
+        let mut consume = |mapped: Mapped<'_>| {
+            downstream = if keeps && mapped.rows.len > 0 {
+                Err(no_origins())
+            } else {
+                hand_on(stream, schema, &[], &input, &mapped, batch, out)
+            };
+        };
+        let called = self.guest.call(|instance| kind.call(instance, &context, &input, &mut consume));
+        downstream.and(called)
+    }
+}
+
+impl MapKind {
+    fn call(
+        self,
+        instance: &mut Instance,
+        context: &CallContext,
+        rows: &Rows<'_>,
+        consume: &mut dyn FnMut(Mapped<'_>),
+    ) -> Result<(), Verdict> {
+        match self {
+            MapKind::Map => instance.map_rows(context, rows, consume),
+            MapKind::Output => instance.output_rows(context, rows, consume),
+        }
     }
 }
 
@@ -58,31 +103,18 @@ impl Operator for Map {
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
-        self.call(batch, rows, false, out)
+        for_guest(rows, &mut |chunk, _| self.call(batch, chunk, out))
     }
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
-        if !self.guest.function.signature.whole_partition {
-            return Ok(());
-        }
         // Such a function is told of the end, and of an empty partition too.
-        let empty = RowsBuffer::new(&self.guest.function.binding.input);
-        self.call_empty(batch, &empty, out)
+        let is_told = self.guest.function.signature.whole_partition && self.presence.is_present(&batch.absent);
+        if is_told { self.call_last(batch, out) } else { Ok(()) }
     }
 }
 
-impl Map {
-    /// The last call for a partition: no rows, already in the function's own shape.
-    fn call_empty(&mut self, batch: &mut Batch, empty: &RowsBuffer, out: &mut dyn Out) -> Result<(), Cause> {
-        let context = batch.context(self.chunk, true);
-        let columns = empty.columns();
-        let input = empty.with_columns(&columns);
-        let (stream, schema) = (&self.stream, &self.schema);
-        let mut downstream = Ok(());
-        let mut consume = |mapped: Mapped<'_>| downstream = hand_on(stream, schema, &[], &input, &mapped, batch, out);
-        self.guest.call(|instance| instance.map_rows(&context, &input, &mut consume))?;
-        downstream
-    }
+fn no_origins() -> Cause {
+    Cause::Rows("the function does not say where its rows came from, so no field can be kept".to_owned())
 }
 
 /// Counts what was rejected, and pushes what was returned, kept fields behind it.
@@ -112,9 +144,7 @@ fn hand_on(
             &same[..]
         }
         Origins::Many => {
-            return Err(Cause::Rows(
-                "the function does not say where its rows came from, so no field can be kept".to_owned(),
-            ));
+            return Err(no_origins());
         }
     };
     let mut kept = RowsBuffer::new(&from.schema.project(keep));

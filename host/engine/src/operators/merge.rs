@@ -8,11 +8,12 @@ use tidemill_model::{
 };
 use tidemill_state::keys::KeyTable;
 
-use super::{Batch, CHUNK_ROWS, Operator, Out};
+use super::{
+    Batch, Operator, Out,
+    chunks::CHUNK_ROWS,
+    combine::{KEPT_BYTES_MAX, KEPT_KEYS_MAX},
+};
 use crate::{failure::Cause, reduce::Accumulate};
-
-/// More keys than this are not kept over a batch.
-const KEPT_KEYS_MAX: usize = 2 << 20;
 
 /// One row for each key of one partition.
 pub(crate) struct Merge {
@@ -39,7 +40,7 @@ impl Merge {
 impl Operator for Merge {
     fn begin(&mut self, _batch: &Batch) {
         self.reduce.begin();
-        if self.table.len() > KEPT_KEYS_MAX {
+        if self.table.len() > KEPT_KEYS_MAX || self.table.memory_bytes() > KEPT_BYTES_MAX {
             self.table.clear();
         }
         self.table.begin_batch();

@@ -13,9 +13,13 @@ use tidemill_model::{
     time::Timestamp,
 };
 use tidemill_plan::graph::KeySet;
-use tidemill_state::table::{Action, StateTable};
+use tidemill_state::table::{Action, StateError, StateTable};
 
-use super::{Batch, CHUNK_ROWS, GuestSlot, Operator, Out, combine::key_column};
+use super::{
+    Batch, GuestSlot, Operator, Out,
+    chunks::{CHUNK_BYTES, CHUNK_ROWS},
+    combine::key_column,
+};
 use crate::failure::Cause;
 use arrange::Arranged;
 
@@ -95,6 +99,7 @@ impl UpdateState {
         &mut self,
         batch: &mut Batch,
         rows: &[u32],
+        states: &RowsBuffer,
         arranged: &Arranged<'_>,
         due: &HashSet<u32>,
         out: &mut dyn Out,
@@ -103,8 +108,6 @@ impl UpdateState {
         self.chunk += 1;
         let mut keys = RowsBuffer::new(&self.key_schema);
         key::decode(rows.iter().map(|&row| self.table.key(row)), &mut keys)?;
-        let mut states = RowsBuffer::new(&self.guest.function.signature.state);
-        self.table.read(rows, &mut states)?;
         let present: Vec<u8> = rows.iter().map(|&row| u8::from(self.table.has_state(row))).collect();
         let news = arranged.counts().map(|count| if count > 0 { CAUSE_NEW_ROWS } else { 0 });
         let woken = rows.iter().map(|row| if due.contains(row) { CAUSE_WOKEN } else { 0 });
@@ -121,7 +124,7 @@ impl UpdateState {
         let (table, stream, schema) = (&mut self.table, &self.stream, &self.schema);
         let emits = !self.guest.function.signature.output.is_empty();
         let mut downstream = Ok(());
-        self.guest.call(|instance| {
+        let called = self.guest.call(|instance| {
             instance.update_states(&context, &call, &mut |changes| {
                 if let Some(first) = changes.rejected.first() {
                     batch.rejections.add(stream, changes.rejected.len() as u64, &first.reason);
@@ -131,8 +134,24 @@ impl UpdateState {
                     downstream = emit(schema, &call.keys, &changes, batch, out);
                 }
             })
-        })?;
-        downstream
+        });
+        downstream.and(called)
+    }
+
+    /// The states of the first of `rows`, at least of one: as many as have no more than about `bytes_max`.
+    fn states_within(&self, rows: &[u32], bytes_max: usize) -> Result<RowsBuffer, Cause> {
+        let mut count = rows.len();
+        loop {
+            let mut states = RowsBuffer::new(&self.guest.function.signature.state);
+            match self.table.read(&rows[..count], &mut states) {
+                Ok(()) if count <= 1 || states.with_columns(&states.columns()).bytes() <= bytes_max => {
+                    return Ok(states);
+                }
+                Err(error) if count <= 1 => return Err(error.into()),
+                Ok(()) | Err(StateError::Full(_)) => count /= 2,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// The stream of an operator whose function emits nothing itself: keys and their states.
@@ -141,13 +160,16 @@ impl UpdateState {
             KeySet::Changed => changed.iter().copied().filter(|&row| self.table.has_state(row)).collect(),
             KeySet::All => self.table.rows().collect(),
         };
-        for rows in rows.chunks(CHUNK_ROWS) {
+        let (mut first, mut rows_max) = (0, CHUNK_ROWS);
+        while first < rows.len() {
+            let states = self.states_within(&rows[first..rows.len().min(first + rows_max)], CHUNK_BYTES)?;
+            let rows = &rows[first..first + states.len()];
             let mut keys = RowsBuffer::new(&self.key_schema);
             key::decode(rows.iter().map(|&row| self.table.key(row)), &mut keys)?;
-            let mut states = RowsBuffer::new(&self.guest.function.signature.state);
-            self.table.read(rows, &mut states)?;
             let columns: Vec<Column<'_>> = keys.columns().into_iter().chain(states.columns()).collect();
             out.push(batch, &Rows { schema: &self.schema, len: rows.len(), columns: &columns })?;
+            first += rows.len();
+            rows_max = CHUNK_ROWS.min(2 * rows.len());
         }
         Ok(())
     }
@@ -194,7 +216,7 @@ fn emit(
     let mut of_rows = RowsBuffer::new(keys.schema);
     of_rows.take(keys, groups)?;
     let columns: Vec<Column<'_>> = of_rows.columns().into_iter().chain(emitted.columns.iter().copied()).collect();
-    super::push_in_chunks(batch, &Rows { schema, len: emitted.len, columns: &columns }, out)
+    super::chunks::push_in_chunks(batch, &Rows { schema, len: emitted.len, columns: &columns }, out)
 }
 
 impl Operator for UpdateState {
@@ -207,7 +229,7 @@ impl Operator for UpdateState {
     }
 
     fn push(&mut self, _batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
-        let keys = key_column(rows, &self.by, &mut self.keys);
+        let keys = key_column(rows, &self.by, &mut self.keys)?;
         self.table.group(keys, &mut self.groups);
         let columns = self.guest.input(rows);
         let schema = self.news.schema().clone();
@@ -221,9 +243,14 @@ impl Operator for UpdateState {
         let groups = std::mem::take(&mut self.groups);
         let columns = news.columns();
         let mut runs = arrange::Runs::new(news.with_columns(&columns), &groups, rows.len());
-        for rows in rows.chunks(CALL_KEYS) {
-            let buffers = runs.next(rows.len())?;
-            self.call(batch, rows, &buffers.arranged(), &due, out)?;
+        let (mut first, mut keys_max) = (0, CALL_KEYS);
+        while first < rows.len() {
+            let wanted = runs.groups_within(CHUNK_ROWS, CHUNK_BYTES).min(keys_max);
+            let states = self.states_within(&rows[first..first + wanted], CHUNK_BYTES)?;
+            let rows = &rows[first..first + states.len()];
+            self.call(batch, rows, &states, &runs.next(rows.len())?.arranged(), &due, out)?;
+            first += rows.len();
+            keys_max = CALL_KEYS.min(2 * rows.len());
         }
         drop(runs);
         drop(columns);

@@ -9,17 +9,40 @@ use tidemill_model::{
 use super::{Accumulate, Consume};
 use crate::{
     failure::Cause,
-    operators::{Batch, GuestSlot},
+    operators::{Batch, GuestSlot, for_guest},
 };
 
 pub(super) struct GuestReduce {
     guest: GuestSlot,
     chunk: u32,
+    /// Groups that the guest has met since chunk 0.
+    groups: usize,
 }
 
 impl GuestReduce {
     pub(super) fn new(guest: GuestSlot) -> GuestReduce {
-        GuestReduce { guest, chunk: 0 }
+        GuestReduce { guest, chunk: 0, groups: 0 }
+    }
+
+    /// `rows` are what the guest takes.
+    fn add_in_chunks(
+        &mut self,
+        batch: &Batch,
+        phase: Phase,
+        rows: &Rows<'_>,
+        groups: &[u32],
+        count: usize,
+    ) -> Result<(), Cause> {
+        for_guest(rows, &mut |rows, range| {
+            let context = batch.context(self.chunk, false);
+            self.chunk += 1;
+            let is_last = range.end == groups.len();
+            let groups = &groups[range];
+            let met = || groups.iter().fold(self.groups, |met, &group| met.max(group as usize + 1));
+            self.groups = if is_last { count } else { met() };
+            let count = self.groups;
+            self.guest.call(|instance| instance.reduce_groups(&context, phase, rows, groups, count, &mut |_| {}))
+        })
     }
 }
 
@@ -29,37 +52,32 @@ impl Accumulate for GuestReduce {
     }
 
     fn begin(&mut self) {
-        self.chunk = 0;
+        (self.chunk, self.groups) = (0, 0);
         self.guest.begin();
     }
 
     fn add(&mut self, batch: &Batch, phase: Phase, rows: &Rows<'_>, groups: &[u32], count: usize) -> Result<(), Cause> {
-        let context = batch.context(self.chunk, false);
-        self.chunk += 1;
-        if phase == Phase::Combine {
-            let columns = self.guest.input(rows);
-            let schema = self.guest.function.binding.input.clone();
-            let input = Rows { schema: &schema, len: rows.len, columns: &columns };
-            return self
-                .guest
-                .call(|instance| instance.reduce_groups(&context, phase, &input, groups, count, &mut |_| {}));
+        if phase != Phase::Combine {
+            return self.add_in_chunks(batch, phase, rows, groups, count);
         }
-        self.guest.call(|instance| instance.reduce_groups(&context, phase, rows, groups, count, &mut |_| {}))
+        let columns = self.guest.input(rows);
+        let schema = self.guest.function.binding.input.clone();
+        self.add_in_chunks(batch, phase, &Rows { schema: &schema, len: rows.len, columns: &columns }, groups, count)
     }
 
     fn take(&mut self, batch: &Batch, phase: Phase, count: usize, consume: &mut Consume<'_>) -> Result<(), Cause> {
         let context = batch.context(self.chunk, true);
-        self.chunk = 0;
+        (self.chunk, self.groups) = (0, 0);
         let signature = &self.guest.function.signature;
         let schema = if phase == Phase::Combine { &self.guest.function.binding.input } else { &signature.state };
         let empty = RowsBuffer::new(schema);
         let columns = empty.columns();
         let rows = empty.with_columns(&columns);
         let mut downstream = Ok(());
-        self.guest.call(|instance| {
+        let called = self.guest.call(|instance| {
             instance.reduce_groups(&context, phase, &rows, &[], count, &mut |rows| downstream = consume(&rows))
-        })?;
-        downstream
+        });
+        downstream.and(called)
     }
 
     fn finish(&mut self, batch: &Batch, rows: &Rows<'_>, consume: &mut Consume<'_>) -> Result<(), Cause> {
@@ -69,11 +87,11 @@ impl Accumulate for GuestReduce {
         let context = batch.context(0, false);
         let groups: Vec<u32> = (0..rows.len as u32).collect();
         let mut downstream = Ok(());
-        self.guest.call(|instance| {
+        let called = self.guest.call(|instance| {
             instance.reduce_groups(&context, Phase::Finish, rows, &groups, rows.len, &mut |rows| {
                 downstream = consume(&rows);
             })
-        })?;
-        downstream
+        });
+        downstream.and(called)
     }
 }

@@ -3,6 +3,8 @@
 //! Missing values are passed over. Of no values at all the result is missing, except for count and for sums of fields
 //! that are never missing. Integer sums wrap around. Float sums depend on the order of rows, which is fixed.
 
+use std::cmp::Ordering;
+
 use tidemill_model::{
     columns::{Column, Rows, RowsBuffer},
     function::Phase,
@@ -66,7 +68,7 @@ impl NativeReduce {
             }),
             Cells::Floats(cells) => valid.for_each(|(row, &group)| {
                 let value = column.floats()[row];
-                merge(&mut cells[group as usize], value, aggregate, |a, b| a + b, f64::total_cmp);
+                merge(&mut cells[group as usize], value, aggregate, |a, b| a + b, compare_floats);
             }),
             Cells::Texts(cells) => valid.for_each(|(row, &group)| {
                 let cell = &mut cells[group as usize];
@@ -137,13 +139,18 @@ impl NativeReduce {
     }
 }
 
+/// As sort has it: -0.0 and 0.0 are equal, and every NaN is larger than all numbers.
+fn compare_floats(left: &f64, right: &f64) -> Ordering {
+    left.partial_cmp(right).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
+}
+
 /// Takes one more value into a cell.
 fn merge<T: Copy>(
     cell: &mut Option<T>,
     value: T,
     aggregate: Option<Aggregate>,
     add: impl Fn(T, T) -> T,
-    compare: impl Fn(&T, &T) -> std::cmp::Ordering,
+    compare: impl Fn(&T, &T) -> Ordering,
 ) {
     *cell = Some(match (*cell, aggregate) {
         (None, _) => value,

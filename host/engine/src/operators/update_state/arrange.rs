@@ -45,6 +45,16 @@ impl<'a> Runs<'a> {
         Runs { buffer: RowsBuffer::new(rows.schema), rows, order, ends, next_group: 0, relative_ends: Vec::new() }
     }
 
+    /// How many of the next groups have no more than so many rows, of about so many bytes; one at least, of those that
+    /// are left.
+    pub(super) fn groups_within(&self, rows_max: usize, bytes_max: usize) -> usize {
+        let row_bytes = (self.rows.bytes() / self.rows.len.max(1)).max(1);
+        let rows_max = rows_max.min(bytes_max / row_bytes).max(1);
+        let first = self.next_group.checked_sub(1).map_or(0, |last| self.ends[last]) as usize;
+        let left = &self.ends[self.next_group..];
+        left.partition_point(|&end| end as usize - first <= rows_max).max(1).min(left.len())
+    }
+
     /// The runs of the next `count` groups.
     pub(super) fn next(&mut self, count: usize) -> Result<ArrangedBuffers<'_>, Cause> {
         let first = self.next_group.checked_sub(1).map_or(0, |last| self.ends[last]);

@@ -1,0 +1,36 @@
+//! Whether a stream has a batch at a tick. A batch without rows is not the same as none.
+
+use std::collections::BTreeSet;
+
+use tidemill_plan::graph::{NodeId, Operator, Plan};
+
+/// The sources that a stream's batches hang on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Presence {
+    /// If all of them have no batch at a tick, the stream has none; `None`: it has one at every tick.
+    sources: Option<BTreeSet<NodeId>>,
+}
+
+impl Presence {
+    /// For each node of a plan. State is there without its sources: an update-state has a batch at every tick.
+    pub(crate) fn of_nodes(plan: &Plan) -> Vec<Presence> {
+        let mut all: Vec<Presence> = Vec::with_capacity(plan.nodes.len());
+        for (index, node) in plan.nodes.iter().enumerate() {
+            let sources = match node.operator {
+                Operator::Source(_) => Some(BTreeSet::from([NodeId(index)])),
+                Operator::UpdateState(_) => None,
+                _ => {
+                    let of_inputs: Option<Vec<_>> = node.inputs.iter().map(|id| all[id.0].sources.clone()).collect();
+                    of_inputs.map(|sources| sources.into_iter().flatten().collect())
+                }
+            };
+            all.push(Presence { sources });
+        }
+        all
+    }
+
+    /// Whether there is a batch at a tick at which the sources `absent` have none.
+    pub(crate) fn is_present(&self, absent: &[NodeId]) -> bool {
+        self.sources.as_ref().is_none_or(|sources| sources.iter().any(|source| !absent.contains(source)))
+    }
+}

@@ -1,0 +1,102 @@
+//! Runs `cases/*.txt`, each case in every mode. A case is
+//!
+//! ```text
+//! === what it shows
+//! --partitions 4         (if it is not to be run with several numbers of them)
+//! the pipeline's text
+//! ---
+//! what came out: an output, the second of the batch, and its rows
+//! ```
+//!
+//! Rows are sorted, because their order depends on the number of partitions; a case whose title ends with `(ordered)` has
+//! them as they come. What a run rejected and counted, or failed with, stands below. `UPDATE_EXPECT=1` writes it.
+
+use std::{fmt::Write, fs, path::Path};
+
+use crate::{
+    expect,
+    harness::{self, Outcome},
+    mode::{self, Mode},
+    show,
+    sink::Delivered,
+};
+
+/// Every case file, so that each is a test of its own.
+macro_rules! case_files {
+    ($($name:ident),* $(,)?) => {
+        $(#[test] fn $name() { check_file(stringify!($name)); })*
+        const FILES: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+case_files!(absent, filters, guests, orders, reduces, state, unions);
+
+#[test]
+fn no_case_file_is_forgotten() {
+    let mut there: Vec<String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    there.sort();
+    assert_eq!(there, FILES);
+}
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/cases")
+}
+
+fn check_file(name: &str) {
+    expect::check_file(&folder().join(format!("{name}.txt")), run_in_all_modes);
+}
+
+/// What comes out in every mode.
+fn run_in_all_modes(title: &str, input: &str) -> String {
+    let (options, text): (Vec<&str>, Vec<&str>) = input.lines().partition(|line| line.starts_with("--"));
+    let text = text.join("\n");
+    let partitions = options.iter().find_map(|option| option.strip_prefix("--partitions "));
+    let partitions = partitions.map(|number| number.parse().unwrap());
+    let ordered = title.ends_with("(ordered)");
+    let mut first: Option<(String, Mode)> = None;
+    for group in mode::groups(partitions) {
+        let mut exact: Option<String> = None;
+        for mode in group {
+            let outcome = harness::run(&text, mode);
+            let got = shown(&outcome, true);
+            let exact = exact.get_or_insert_with(|| got.clone());
+            assert_eq!(*exact, got, "{title}: {mode:?} gives the rows in another order");
+            let got = shown(&outcome, ordered);
+            let (expect, other) = first.get_or_insert_with(|| (got.clone(), mode));
+            assert_eq!(*expect, got, "{title}: {mode:?} gives other rows than {other:?}");
+        }
+    }
+    first.unwrap().0
+}
+
+fn shown(outcome: &Outcome, ordered: bool) -> String {
+    let mut text = String::new();
+    for batch in &outcome.delivered {
+        let _ = writeln!(text, "{}", shown_batch(batch, ordered).trim_end());
+    }
+    match &outcome.result {
+        Ok(summary) => {
+            if summary.rejected > 0 {
+                let _ = writeln!(text, "rejected {}", summary.rejected);
+            }
+            for (name, count) in &summary.counters {
+                let _ = writeln!(text, "counted {name} {count}");
+            }
+        }
+        Err(error) => {
+            let _ = writeln!(text, "error: {error}");
+        }
+    }
+    text
+}
+
+fn shown_batch(batch: &Delivered, ordered: bool) -> String {
+    let mut rows: Vec<String> = batch.partitions.iter().flatten().map(|row| show::row(row)).collect();
+    if !ordered {
+        rows.sort();
+    }
+    format!("{} {}: {}", batch.output, batch.time.0 / 1_000_000, rows.join(", "))
+}

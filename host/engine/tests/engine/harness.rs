@@ -1,0 +1,90 @@
+//! A pipeline's text to a run.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use tidemill_connect::{
+    ConnectorSettings, Connectors,
+    system::{ManualClock, Threads},
+};
+use tidemill_engine::{Parts, Run, RunError, Settings, Summary, Until};
+use tidemill_model::{
+    ports::{Sink, Source, Wake},
+    time::Timestamp,
+};
+use tidemill_plan::{
+    Manifest,
+    graph::{NodeId, Operator, Plan},
+};
+
+use crate::{
+    guests::guests,
+    mode::Mode,
+    sink::{Collect, Delivered, Log},
+    source::Chopped,
+};
+
+/// What came of a run.
+pub struct Outcome {
+    pub delivered: Vec<Delivered>,
+    pub result: Result<Summary, RunError>,
+}
+
+/// The plan of a pipeline's text. Where it leaves them out it gets an interval of 1 s, the plugins of the tests, and an
+/// output `out` of the stream `out`.
+pub fn plan(text: &str, partitions: u32) -> Plan {
+    let mut text = text.to_owned();
+    for (begin, section) in [
+        ("[pipeline", format!("[pipeline]\nname = \"test\"\ninterval = \"1s\"\npartitions = {partitions}\n")),
+        ("[plugins", "[plugins]\nwordcount = \"wordcount.wasm\"\nhostile = \"hostile.wasm\"\n".to_owned()),
+        ("[outputs", "[outputs.out]\nfrom = \"out\"\nprint = true\n".to_owned()),
+    ] {
+        if !text.contains(begin) {
+            text = format!("{text}\n{section}");
+        }
+    }
+    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[]);
+    let plan = manifest.resolve(guests(), &mut diagnostics);
+    plan.unwrap_or_else(|| panic!("{}", diagnostics.render(false)))
+}
+
+/// Runs a pipeline's text until its sources are used up.
+pub fn run(text: &str, mode: Mode) -> Outcome {
+    let plan = plan(text, mode.partitions);
+    let wake = Wake::default();
+    let sources = sources(&plan, &wake, |_, source| Box::new(Chopped::new(source, mode.chunk_rows, mode.ahead)));
+    run_with(plan, sources, mode, wake)
+}
+
+/// Runs a plan over sources until they are used up.
+pub fn run_with(plan: Plan, sources: Vec<(NodeId, Box<dyn Source>)>, mode: Mode, wake: Wake) -> Outcome {
+    let log = Log::default();
+    let sinks: Vec<Box<dyn Sink>> =
+        plan.outputs.iter().map(|output| -> Box<dyn Sink> { Box::new(Collect::new(&output.name, &log)) }).collect();
+    let clock = Arc::new(ManualClock::new(Timestamp(0)));
+    let parts = Parts { plan, plugins: guests().plugins(), sources, sinks, clock, wake, spawn: &Threads };
+    let settings = Settings { workers: mode.workers, seed: mode.seed, fresh_instances: mode.fresh, until: Until::Done };
+    let result = Run::try_new(parts, &settings).and_then(|mut run| run.run());
+    let delivered = log.lock().unwrap().clone();
+    Outcome { delivered, result }
+}
+
+/// The sources of a plan as the pipeline says, each handed through `wrap` with its stream's name.
+pub fn sources(
+    plan: &Plan,
+    wake: &Wake,
+    wrap: impl Fn(&str, Box<dyn Source>) -> Box<dyn Source>,
+) -> Vec<(NodeId, Box<dyn Source>)> {
+    let clock = Arc::new(ManualClock::new(Timestamp(0)));
+    let stdout = Arc::new(Mutex::new(Vec::<u8>::new()));
+    let settings = ConnectorSettings::new(clock, Arc::new(Threads), PathBuf::from("."), stdout);
+    let connectors = Connectors::try_new(settings).unwrap();
+    let sources = plan.nodes.iter().enumerate().filter_map(|(index, node)| {
+        let Operator::Source(spec) = &node.operator else { return None };
+        let source = connectors.open_source(&node.name, spec, wake).unwrap();
+        Some((NodeId(index), wrap(&node.name, source)))
+    });
+    sources.collect()
+}

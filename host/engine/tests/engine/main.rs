@@ -1,0 +1,17 @@
+//! Whole pipelines in this process: a pipeline's text and rows in, rows out, in many modes that must agree.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing test says it by a panic")]
+
+mod cases;
+mod expect;
+mod guests;
+mod harness;
+mod live;
+mod mode;
+mod oracle;
+mod runs;
+mod show;
+mod sink;
+mod source;
+mod stages;
+mod threads;

@@ -1,0 +1,35 @@
+//! The ways in which a pipeline is run.
+
+/// One way. Those with the same partitions and chunks must give the same bytes; all must give the same rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode {
+    pub partitions: u32,
+    pub workers: usize,
+    pub seed: u64,
+    /// New instances of guests for each batch.
+    pub fresh: bool,
+    /// Rows of a source's chunk.
+    pub chunk_rows: usize,
+    /// A part of each batch is there before its tick.
+    pub ahead: bool,
+}
+
+/// One worker, whole batches.
+pub const PLAIN: Mode = Mode { partitions: 4, workers: 1, seed: 1, fresh: false, chunk_rows: usize::MAX, ahead: false };
+
+/// Numbers of partitions that cases are run with.
+const PARTITIONS: [u32; 4] = [1, 2, 4, 7];
+
+/// Modes in groups; those of a group must give the same bytes.
+pub fn groups(partitions: Option<u32>) -> Vec<Vec<Mode>> {
+    let fixed = partitions.map(|partitions| vec![partitions]);
+    let of = |partitions| {
+        let plain = Mode { partitions, ..PLAIN };
+        let small = Mode { chunk_rows: 2, ..plain };
+        [
+            vec![plain, Mode { workers: 3, seed: 0xdead_beef, fresh: true, ..plain }],
+            vec![small, Mode { workers: 2, seed: u64::MAX, ahead: true, ..small }, Mode { fresh: true, ..small }],
+        ]
+    };
+    fixed.unwrap_or(PARTITIONS.to_vec()).into_iter().flat_map(of).collect()
+}

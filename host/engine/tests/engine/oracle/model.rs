@@ -1,0 +1,133 @@
+//! What a plan gives, worked out row by row: no partitions, no chunks, no threads.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tidemill_model::testing::Value;
+use tidemill_plan::graph::{Aggregate, Condition, KeySet, Node, NodeId, Operator, Plan, Reducer, SortKey, UpdateState};
+
+pub type Row = Vec<Value>;
+
+/// A stream's rows at a tick; `None`: it has no batch.
+pub type Batch = Option<Vec<Row>>;
+
+/// A plan at work.
+pub struct Model<'a> {
+    plan: &'a Plan,
+    /// For each update-state its totals by key.
+    totals: HashMap<NodeId, BTreeMap<Row, i64>>,
+}
+
+impl<'a> Model<'a> {
+    pub fn new(plan: &'a Plan) -> Model<'a> {
+        Model { plan, totals: HashMap::new() }
+    }
+
+    /// The batches of all streams at a tick. `sources` gives those of the sources.
+    pub fn tick(&mut self, sources: &HashMap<NodeId, Batch>) -> Vec<Batch> {
+        let mut all: Vec<Batch> = Vec::new();
+        for (index, node) in self.plan.nodes.iter().enumerate() {
+            let id = NodeId(index);
+            let batch = match &node.operator {
+                Operator::Source(_) => sources[&id].clone(),
+                Operator::Union => union(node, &all),
+                Operator::UpdateState(update) => {
+                    let rows = all[node.inputs[0].0].as_deref().unwrap_or_default();
+                    Some(update_state(update, rows, self.totals.entry(id).or_default()))
+                }
+                operator => all[node.inputs[0].0].as_ref().map(|rows| apply(operator, rows)),
+            };
+            all.push(batch);
+        }
+        all
+    }
+}
+
+fn union(node: &Node, all: &[Batch]) -> Batch {
+    let there: Vec<&Vec<Row>> = node.inputs.iter().filter_map(|input| all[input.0].as_ref()).collect();
+    (!there.is_empty()).then(|| there.into_iter().flatten().cloned().collect())
+}
+
+fn apply(operator: &Operator, rows: &[Row]) -> Vec<Row> {
+    match operator {
+        Operator::Filter(Condition::Field(field)) => {
+            rows.iter().filter(|row| row[*field] == Value::Boolean(true)).cloned().collect()
+        }
+        Operator::Reduce(reduce) => {
+            let Reducer::Native(aggregate) = &reduce.reducer else { unreachable!("no guest reduces here") };
+            let groups = group(rows, &reduce.by).into_iter();
+            groups.map(|(key, rows)| [key, vec![aggregated(*aggregate, &rows)]].concat()).collect()
+        }
+        Operator::Count => vec![vec![Value::Integer(rows.len() as i64)]],
+        Operator::Distinct => {
+            let all: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).collect();
+            group(rows, &all).into_keys().collect()
+        }
+        Operator::Sort(keys) => sorted(rows, keys),
+        Operator::Limit(count) => rows.iter().take(*count).cloned().collect(),
+        other => unreachable!("{other:?} is not made here"),
+    }
+}
+
+fn key_of(row: &Row, by: &[usize]) -> Row {
+    by.iter().map(|&field| row[field].canonical()).collect()
+}
+
+fn group<'a>(rows: &'a [Row], by: &[usize]) -> BTreeMap<Row, Vec<&'a Row>> {
+    let mut groups: BTreeMap<Row, Vec<&Row>> = BTreeMap::new();
+    rows.iter().for_each(|row| groups.entry(key_of(row, by)).or_default().push(row));
+    groups
+}
+
+fn sorted(rows: &[Row], keys: &[SortKey]) -> Vec<Row> {
+    let mut rows = rows.to_vec();
+    rows.sort_by(|left, right| {
+        let by_key = keys.iter().map(|key| {
+            let ascending = left[key.field].canonical().cmp(&right[key.field].canonical());
+            if key.descending { ascending.reverse() } else { ascending }
+        });
+        by_key.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+    });
+    rows
+}
+
+fn aggregated(aggregate: Aggregate, rows: &[&Row]) -> Value {
+    let values = |field: usize| rows.iter().map(move |row| row[field].canonical()).filter(|v| *v != Value::Missing);
+    match aggregate {
+        Aggregate::Count => Value::Integer(rows.len() as i64),
+        Aggregate::Sum(field) => values(field).reduce(plus).unwrap_or(Value::Missing),
+        Aggregate::Min(field) => values(field).min().unwrap_or(Value::Missing),
+        Aggregate::Max(field) => values(field).max().unwrap_or(Value::Missing),
+        Aggregate::Mean(field) => match values(field).count() {
+            0 => Value::Missing,
+            count => Value::float(values(field).map(|value| as_float(&value)).sum::<f64>() / count as f64),
+        },
+    }
+}
+
+fn plus(left: Value, right: Value) -> Value {
+    match (left, right) {
+        (Value::Integer(left), Value::Integer(right)) => Value::Integer(left.wrapping_add(right)),
+        (left, right) => Value::float(as_float(&left) + as_float(&right)),
+    }
+}
+
+fn as_float(value: &Value) -> f64 {
+    match value {
+        Value::Integer(integer) => *integer as f64,
+        Value::Float(float) => float.0,
+        other => unreachable!("{other:?} is no number"),
+    }
+}
+
+/// wordcount/running-total.
+fn update_state(update: &UpdateState, rows: &[Row], totals: &mut BTreeMap<Row, i64>) -> Vec<Row> {
+    let [value] = update.function.fields[..] else { unreachable!("a running total reads one field") };
+    let groups = group(rows, &update.by);
+    for (key, rows) in &groups {
+        let new = rows.iter().map(|row| if let Value::Integer(n) = row[value] { n } else { 0 });
+        let total = totals.entry(key.clone()).or_default();
+        *total = new.fold(*total, i64::wrapping_add);
+    }
+    let emitted = totals.iter().filter(|(key, _)| update.emit == KeySet::All || groups.contains_key(*key));
+    emitted.map(|(key, &total)| [key.clone(), vec![Value::Integer(total)]].concat()).collect()
+}

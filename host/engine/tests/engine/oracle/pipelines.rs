@@ -1,0 +1,200 @@
+//! Random pipelines over the operators of the host, and rows for them.
+
+use std::fmt::Write;
+
+use proptest::{
+    collection::vec,
+    prelude::*,
+    sample::{Index, select},
+};
+use tidemill_model::testing::Value;
+
+use super::model::Row;
+
+/// The fields of every source.
+pub const SOURCE: &str = "k: text, n: integer, m: integer?, x: float, f: boolean?, r: record<a: text?, b: float>";
+
+/// A pipeline's text, with two sources, and outputs for all its streams.
+pub fn pipelines() -> impl Strategy<Value = String> {
+    vec(any::<[Index; 6]>(), 1..8).prop_map(|choices| {
+        let mut maker = Maker { text: String::new(), streams: Vec::new() };
+        for name in ["left", "right"] {
+            let _ = writeln!(maker.text, "[streams.{name}]\nqueue = {{ schema = \"{SOURCE}\", batches = [] }}");
+            maker.streams.push(Stream { name: name.to_owned(), fields: source_fields(), is_sorted: false });
+        }
+        choices.iter().enumerate().for_each(|(number, choice)| maker.add(number, choice));
+        for stream in &maker.streams {
+            let _ = writeln!(maker.text, "[outputs.{0}]\nfrom = \"{0}\"\nprint = true", stream.name);
+        }
+        maker.text
+    })
+}
+
+/// Batches of a source; `None` where there is none.
+pub fn batches() -> impl Strategy<Value = Vec<Option<Vec<Row>>>> {
+    vec(prop_oneof![1 => Just(None), 5 => vec(row(), 0..25).prop_map(Some)], 4)
+}
+
+/// Few different values, so that keys meet; floats whose sums are exact.
+fn row() -> impl Strategy<Value = Row> {
+    let optional = |value: Value| prop_oneof![1 => Just(Value::Missing), 3 => Just(value)];
+    let text = select(vec!["", "a", "b", "ab", "ä", "sixteen bytes...", "more than sixteen bytes"]);
+    let float = select(vec![0.0, -0.0, 0.5, -1.5, 2.0, f64::NAN, -f64::NAN, f64::INFINITY]).prop_map(Value::float);
+    let text = text.prop_map(Value::text);
+    (
+        text.clone(),
+        select(vec![-1, 0, 1, 2, 1 << 40, -(1 << 40)]).prop_map(Value::Integer),
+        (0..4_i64).prop_map(Value::Integer).prop_flat_map(optional),
+        float.clone(),
+        any::<bool>().prop_map(Value::Boolean).prop_flat_map(optional),
+        (text.prop_flat_map(optional), float).prop_map(|(a, b)| Value::Record(vec![a, b])),
+    )
+        .prop_map(|(k, n, m, x, f, r)| vec![k, n, m, x, f, r])
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Boolean,
+    Integer,
+    OptionalInteger,
+    Float,
+    /// A sum of such depends on their order.
+    Mean,
+    OptionalMean,
+    Text,
+    Record,
+}
+
+#[derive(Clone)]
+struct Stream {
+    name: String,
+    fields: Vec<(String, Kind)>,
+    /// By all fields, so that what comes first does not depend on partitions.
+    is_sorted: bool,
+}
+
+fn source_fields() -> Vec<(String, Kind)> {
+    [
+        ("k", Kind::Text),
+        ("n", Kind::Integer),
+        ("m", Kind::OptionalInteger),
+        ("x", Kind::Float),
+        ("f", Kind::Boolean),
+        ("r", Kind::Record),
+    ]
+    .map(|(name, kind)| (name.to_owned(), kind))
+    .into()
+}
+
+struct Maker {
+    text: String,
+    streams: Vec<Stream>,
+}
+
+impl Maker {
+    /// One more stream, of a kind that its input allows.
+    fn add(&mut self, number: usize, choice: &[Index; 6]) {
+        let from = choice[0].get(&self.streams).clone();
+        let name = format!("s{number}");
+        let (operator, fields) = match choice[1].index(9) {
+            0 => self.filter(&from, choice),
+            1 | 2 => reduce(&from, choice, &format!("v{number}")),
+            3 | 4 => update_state(&from, choice, &format!("v{number}")),
+            5 => Some((sort(&from, choice), from.fields.clone())),
+            6 => Some(("count = true".to_owned(), vec![("count".to_owned(), Kind::Integer)])),
+            7 => self.union(&from, choice),
+            _ => from.is_sorted.then(|| (format!("limit = {}", 1 + choice[2].index(9)), from.fields.clone())),
+        }
+        .unwrap_or_else(|| ("distinct = true".to_owned(), from.fields.clone()));
+        let is_sorted = operator.starts_with("sort") || operator.starts_with("limit");
+        let from = if operator.contains("from = ") { String::new() } else { format!("from = \"{}\"\n", from.name) };
+        let _ = writeln!(self.text, "[streams.{name}]\n{from}{operator}");
+        self.streams.push(Stream { name, fields, is_sorted });
+    }
+
+    fn filter(&self, from: &Stream, choice: &[Index; 6]) -> Option<(String, Vec<(String, Kind)>)> {
+        let field = a_field(from, choice[2], &[Kind::Boolean])?;
+        Some((format!("filter = \"{field}\""), from.fields.clone()))
+    }
+
+    /// With a stream of the same fields; itself, if there is no other.
+    fn union(&self, from: &Stream, choice: &[Index; 6]) -> Option<(String, Vec<(String, Kind)>)> {
+        let alike: Vec<&Stream> = self.streams.iter().filter(|stream| stream.fields == from.fields).collect();
+        let (second, third) = (choice[2].get(&alike), choice[3].get(&alike));
+        let names = if choice[4].index(2) == 0 {
+            format!("\"{}\", \"{}\"", from.name, second.name)
+        } else {
+            format!("\"{}\", \"{}\", \"{}\"", second.name, from.name, third.name)
+        };
+        Some((format!("from = [{names}]\nunion = true"), from.fields.clone()))
+    }
+}
+
+fn a_field(from: &Stream, choice: Index, kinds: &[Kind]) -> Option<String> {
+    let fitting: Vec<&String> =
+        from.fields.iter().filter(|(_, kind)| kinds.contains(kind)).map(|(name, _)| name).collect();
+    (!fitting.is_empty()).then(|| (*choice.get(&fitting)).clone())
+}
+
+/// Some of the fields, `least` of them at least.
+fn some_fields(from: &Stream, choice: Index, least: usize) -> Vec<(String, Kind)> {
+    let bits = choice.index(1 << from.fields.len().min(16));
+    let chosen: Vec<_> =
+        from.fields.iter().enumerate().filter(|(i, _)| bits >> i & 1 == 1).map(|(_, field)| field.clone()).collect();
+    if chosen.len() >= least { chosen } else { from.fields[..least].to_vec() }
+}
+
+fn names(fields: &[(String, Kind)]) -> String {
+    fields.iter().map(|(name, _)| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+}
+
+fn reduce(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(String, Vec<(String, Kind)>)> {
+    let by = some_fields(from, choice[2], 0);
+    let numbers = &[Kind::Integer, Kind::OptionalInteger, Kind::Float][..];
+    let (native, kinds) = [
+        ("count", &[][..]),
+        ("sum", numbers),
+        ("mean", numbers),
+        ("min", &[Kind::Integer, Kind::OptionalInteger, Kind::Float, Kind::Text]),
+        ("max", &[Kind::OptionalInteger, Kind::Float, Kind::Mean, Kind::OptionalMean, Kind::Text]),
+    ][choice[3].index(5)];
+    let mut text = format!("by = [{}]\nreduce = \"{native}\"\nas = \"{name}\"", names(&by));
+    let kind = if native == "count" {
+        Kind::Integer
+    } else {
+        let field = a_field(from, choice[4], kinds)?;
+        let _ = write!(text, "\nfields = {{ value = \"{field}\" }}");
+        let kind = from.fields.iter().find(|(name, _)| *name == field)?.1;
+        match (native, kind) {
+            ("mean", Kind::OptionalInteger) => Kind::OptionalMean,
+            ("mean", _) => Kind::Mean,
+            _ => kind,
+        }
+    };
+    Some((text, [by, vec![(name.to_owned(), kind)]].concat()))
+}
+
+fn update_state(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(String, Vec<(String, Kind)>)> {
+    let value = a_field(from, choice[2], &[Kind::Integer])?;
+    let by: Vec<_> = some_fields(from, choice[3], 1).into_iter().filter(|(name, _)| *name != value).collect();
+    if by.is_empty() {
+        return None;
+    }
+    let (run, emit) = (["changed", "all"][choice[4].index(2)], ["changed", "all"][choice[5].index(2)]);
+    let text = format!(
+        "by = [{}]\nupdate-state = \"wordcount/running-total\"\nfields = {{ value = \"{value}\" }}\n\
+         run = \"{run}\"\nemit = \"{emit}\"\nas = \"{name}\"",
+        names(&by)
+    );
+    Some((text, [by, vec![(name.to_owned(), Kind::Integer)]].concat()))
+}
+
+fn sort(from: &Stream, choice: &[Index; 6]) -> String {
+    let signs = choice[2].index(1 << from.fields.len().min(16));
+    let key =
+        |(i, (name, _)): (usize, &(String, Kind))| format!("\"{}{name}\"", if signs >> i & 1 == 1 { "-" } else { "" });
+    let mut keys: Vec<String> = from.fields.iter().enumerate().map(key).collect();
+    let turn = choice[3].index(keys.len());
+    keys.rotate_left(turn);
+    format!("sort = [{}]", keys.join(", "))
+}

@@ -1,0 +1,290 @@
+//! The batch loop: ticks, stops, and what fails.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use tidemill_connect::system::{ManualClock, Threads};
+use tidemill_engine::{Parts, Run, RunError, Settings, Stopper, Summary, Until};
+use tidemill_model::{
+    ports::{Irregularity, PortError, Sink, Wake},
+    time::Timestamp,
+};
+use tidemill_plan::graph::NodeId;
+
+use crate::{
+    guests::guests,
+    harness,
+    live::{Called, Live, SharedFeed, Step, WaitedFor},
+};
+
+const TEXT: &str = "[streams.out]\nqueue = { schema = \"n: integer\", batches = [] }";
+const SECOND: i64 = 1_000_000;
+
+/// A run in a test's hands. Everything is shared, so that a hook can use it.
+#[derive(Clone, Default)]
+struct Bench {
+    feed: SharedFeed,
+    stopper: Arc<OnceLock<Stopper>>,
+    wake: Wake,
+    delivered: Arc<Mutex<Batches>>,
+}
+
+/// What was delivered: seconds and rows.
+type Batches = Vec<(i64, Vec<i64>)>;
+
+impl Bench {
+    fn receive(&self, at_micros: i64, n: i64) {
+        self.feed.lock().unwrap().received.push((Timestamp(at_micros), n));
+    }
+
+    fn stop(&self) {
+        self.stopper.get().unwrap().stop();
+    }
+
+    /// Runs; `during` is called in every wait, `at_delivery` with every delivered batch.
+    fn run(
+        &self,
+        until: Until,
+        during: impl Fn(&ManualClock, Timestamp) + Send + Sync + 'static,
+        at_delivery: impl Fn(&ManualClock, Timestamp) + Send + 'static,
+    ) -> (Vec<i64>, Result<Summary, RunError>) {
+        let (clock, waits) = (ManualClock::new(Timestamp(0)), Mutex::new(Vec::new()));
+        let clock = Arc::new(WaitedFor { clock, waits, during });
+        let (delivered, time, mut staged) = (self.delivered.clone(), clock.clone(), Vec::new());
+        let sink = Called(move |at: Timestamp, step: Step| {
+            match step {
+                Step::Stage(rows) => staged = rows,
+                Step::Deliver => {
+                    delivered.lock().unwrap().push((at.0 / SECOND, std::mem::take(&mut staged)));
+                    at_delivery(&time.clock, at);
+                }
+            }
+            Ok(())
+        });
+        let mut run = self.start(vec![Box::new(sink)], clock.clone(), until);
+        let result = run.run();
+        assert!(self.feed.lock().unwrap().is_stopped, "sources are told when a run is over");
+        let waits = clock.waits.lock().unwrap().clone();
+        (waits, result)
+    }
+
+    fn start(&self, sinks: Vec<Box<dyn Sink>>, clock: Arc<dyn tidemill_model::ports::Clock>, until: Until) -> Run {
+        let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until };
+        let run = Run::try_new(
+            Parts {
+                plan: harness::plan(TEXT, 2),
+                plugins: guests().plugins(),
+                sources: vec![(NodeId(0), Box::new(Live::new(&self.feed)))],
+                sinks,
+                clock,
+                wake: self.wake.clone(),
+                spawn: &Threads,
+            },
+            &settings,
+        );
+        let run = run.unwrap();
+        self.stopper.set(run.stopper()).ok();
+        run
+    }
+
+    fn delivered(&self) -> Batches {
+        self.delivered.lock().unwrap().clone()
+    }
+}
+
+fn nothing(_: &ManualClock, _: Timestamp) {}
+
+#[test]
+fn batches_stand_at_multiples_of_the_interval() {
+    let bench = Bench::default();
+    let (waits, result) = bench.run(Until::Batches(3), nothing, nothing);
+    assert_eq!(bench.delivered(), [(1, vec![]), (2, vec![]), (3, vec![])]);
+    assert_eq!(waits, [SECOND, 2 * SECOND, 3 * SECOND]);
+    assert_eq!(result.unwrap().batches, 3);
+}
+
+#[test]
+fn late_ticks_all_fire_in_order_each_with_its_own_rows() {
+    let bench = Bench::default();
+    for (at, n) in [(2_100_000, 21), (3_000_000, 30), (3_000_001, 31), (4_300_000, 43)] {
+        bench.receive(at, n);
+    }
+    // The first batch takes three and a half intervals.
+    let slow = |clock: &ManualClock, at: Timestamp| {
+        if at.0 == SECOND {
+            clock.advance_to(Timestamp(4_500_000));
+        }
+    };
+    // So that the head start before the first tick has nothing.
+    let later = std::mem::take(&mut bench.feed.lock().unwrap().received);
+    let feed = bench.feed.clone();
+    let slow_with_rows = move |clock: &ManualClock, at: Timestamp| {
+        slow(clock, at);
+        if at.0 == SECOND {
+            feed.lock().unwrap().received.clone_from(&later);
+        }
+    };
+    let (waits, result) = bench.run(Until::Batches(6), nothing, slow_with_rows);
+    let expect = [(1, vec![]), (2, vec![]), (3, vec![21, 30]), (4, vec![31]), (5, vec![43]), (6, vec![])];
+    assert_eq!(bench.delivered(), expect);
+    assert_eq!(waits, [SECOND, 5 * SECOND, 6 * SECOND]);
+    assert_eq!(result.unwrap().rows, 4);
+}
+
+#[test]
+fn rows_that_come_before_the_tick_are_run_ahead_of_it_and_belong_to_it() {
+    let bench = Bench::default();
+    let (feeding, wake) = (bench.clone(), bench.wake.clone());
+    let during = move |clock: &ManualClock, deadline: Timestamp| {
+        if clock_millis(clock) < 300 {
+            clock.advance_to(Timestamp(300_000));
+            feeding.receive(300_000, 3);
+            wake.notify();
+        } else if deadline.0 == 2 * SECOND {
+            feeding.receive(deadline.0, 20);
+        }
+    };
+    let (waits, result) = bench.run(Until::Batches(2), during, nothing);
+    assert_eq!(bench.delivered(), [(1, vec![3]), (2, vec![20])]);
+    assert_eq!(waits, [SECOND, SECOND, 2 * SECOND]);
+    assert_eq!(result.unwrap().rows, 2);
+}
+
+fn clock_millis(clock: &ManualClock) -> i64 {
+    use tidemill_model::ports::Clock;
+    clock.now().millis()
+}
+
+#[test]
+fn a_stop_while_it_waits_runs_what_was_received() {
+    let bench = Bench::default();
+    let stopping = bench.clone();
+    let during = move |clock: &ManualClock, deadline: Timestamp| {
+        if deadline.0 == 3 * SECOND {
+            clock.advance_to(Timestamp(2_400_000));
+            stopping.receive(2_400_000, 24);
+            stopping.stop();
+        }
+    };
+    let (_, result) = bench.run(Until::Stopped, during, nothing);
+    assert_eq!(bench.delivered(), [(1, vec![]), (2, vec![]), (3, vec![24])]);
+    assert_eq!(result.unwrap().batches, 3);
+}
+
+#[test]
+fn a_stop_during_a_batch_runs_what_was_received_meanwhile() {
+    let bench = Bench::default();
+    let stopping = bench.clone();
+    let at_delivery = move |clock: &ManualClock, at: Timestamp| {
+        if at.0 == 2 * SECOND {
+            clock.advance_to(Timestamp(2_200_000));
+            stopping.receive(2_100_000, 21);
+            stopping.stop();
+        }
+    };
+    let (waits, result) = bench.run(Until::Stopped, nothing, at_delivery);
+    assert_eq!(bench.delivered(), [(1, vec![]), (2, vec![]), (3, vec![21])]);
+    assert_eq!(waits, [SECOND, 2 * SECOND], "nobody waits for a tick when it is to stop");
+    assert_eq!(result.unwrap().batches, 3);
+}
+
+#[test]
+fn a_stop_behind_time_runs_the_late_ticks() {
+    let bench = Bench::default();
+    let stopping = bench.clone();
+    let at_delivery = move |clock: &ManualClock, at: Timestamp| {
+        if at.0 == SECOND {
+            clock.advance_to(Timestamp(3_500_000));
+            stopping.receive(1_500_000, 15);
+            stopping.receive(3_400_000, 34);
+            stopping.stop();
+        }
+    };
+    let (_, result) = bench.run(Until::Stopped, nothing, at_delivery);
+    assert_eq!(bench.delivered(), [(1, vec![]), (2, vec![15]), (3, vec![]), (4, vec![34])]);
+    assert_eq!(result.unwrap().rows, 2);
+}
+
+#[test]
+fn a_run_that_is_stopped_before_it_begins_runs_one_batch() {
+    let bench = Bench::default();
+    bench.receive(1, 7);
+    let (delivered, mut staged) = (bench.delivered.clone(), Vec::new());
+    let sink = Called(move |at: Timestamp, step: Step| {
+        match step {
+            Step::Stage(rows) => staged = rows,
+            Step::Deliver => delivered.lock().unwrap().push((at.0 / SECOND, std::mem::take(&mut staged))),
+        }
+        Ok(())
+    });
+    let mut run = bench.start(vec![Box::new(sink)], Arc::new(ManualClock::new(Timestamp(0))), Until::Stopped);
+    run.stopper().stop();
+    assert_eq!(run.run().unwrap().batches, 1);
+    assert_eq!(bench.delivered(), [(1, vec![7])]);
+}
+
+#[test]
+fn a_source_that_fails_ends_the_run() {
+    #[track_caller]
+    fn check(call: &'static str) {
+        let bench = Bench::default();
+        bench.feed.lock().unwrap().broken = Some(call);
+        let (_, result) = bench.run(Until::Batches(3), nothing, nothing);
+        let error = result.unwrap_err();
+        assert_eq!(error.to_string(), format!("stream `out`: the wire is cut at {call}"));
+        assert!(matches!(error, RunError::Source { .. }));
+        assert_eq!(bench.delivered(), []);
+    }
+    check("take");
+    check("seal");
+}
+
+#[test]
+fn a_sink_that_fails_ends_the_run() {
+    /// The sink fails in the second batch.
+    #[track_caller]
+    fn check(fails: fn(&Step) -> bool, delivered: i32) {
+        let bench = Bench::default();
+        let deliveries = Arc::new(Mutex::new(0));
+        let counted = deliveries.clone();
+        let sink = Called(move |at: Timestamp, step: Step| {
+            if at.0 == 2 * SECOND && fails(&step) {
+                return Err(PortError::configuration("the disk is full"));
+            }
+            *counted.lock().unwrap() += i32::from(matches!(step, Step::Deliver));
+            Ok(())
+        });
+        let clock = Arc::new(ManualClock::new(Timestamp(0)));
+        let error = bench.start(vec![Box::new(sink)], clock, Until::Batches(3)).run().unwrap_err();
+        assert_eq!(error.to_string(), "output `out`, batch 2000 ms: the disk is full");
+        assert!(matches!(error, RunError::Sink { .. }));
+        assert_eq!(*deliveries.lock().unwrap(), delivered);
+        assert!(bench.feed.lock().unwrap().is_stopped);
+    }
+    check(|step| matches!(step, Step::Stage(_)), 1);
+    check(|step| matches!(step, Step::Deliver), 1);
+}
+
+#[test]
+fn input_that_was_not_taken_as_it_was_is_counted() {
+    let bench = Bench::default();
+    let feed = bench.feed.clone();
+    let during = move |_: &ManualClock, deadline: Timestamp| {
+        let count = if deadline.0 == 2 * SECOND { 5 } else { 2 };
+        feed.lock().unwrap().irregularities.push(Irregularity { what: "odd lines".to_owned(), count });
+    };
+    let (_, result) = bench.run(Until::Batches(2), during, nothing);
+    assert_eq!(result.unwrap().irregular, 7);
+}
+
+#[test]
+fn a_plugin_that_was_not_loaded_is_named() {
+    let text = "[streams.in]\nqueue = { schema = \"line: text\", batches = [] }\n\
+                [streams.out]\nfrom = \"in\"\nmap = \"hostile/identity\"";
+    let plan = harness::plan(text, 1);
+    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(Called(|_, _| Ok(())))];
+    let clock = Arc::new(ManualClock::new(Timestamp(0)));
+    let (plugins, sources, wake) = (Default::default(), Vec::new(), Wake::default());
+    let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Done };
+    let run = Run::try_new(Parts { plan, plugins, sources, sinks, clock, wake, spawn: &Threads }, &settings);
+    assert_eq!(run.err().unwrap().to_string(), "plugin `hostile` was not loaded");
+}

@@ -1,0 +1,51 @@
+//! A sink that keeps what it gets.
+
+use std::sync::{Arc, Mutex};
+
+use tidemill_model::{
+    ports::{PortError, Sink, SinkBatch},
+    testing::Value,
+    time::Timestamp,
+};
+
+use crate::show;
+
+/// A delivered batch: each partition's rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivered {
+    pub output: String,
+    pub time: Timestamp,
+    pub partitions: Vec<Vec<Vec<Value>>>,
+}
+
+/// What all sinks of a run were given, in the order of delivery.
+pub type Log = Arc<Mutex<Vec<Delivered>>>;
+
+/// Keeps batches.
+pub struct Collect {
+    output: String,
+    staged: Option<Delivered>,
+    log: Log,
+}
+
+impl Collect {
+    pub fn new(output: &str, log: &Log) -> Collect {
+        Collect { output: output.to_owned(), staged: None, log: log.clone() }
+    }
+}
+
+impl Sink for Collect {
+    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
+        let of_partition = |rows: &Vec<_>| rows.iter().flat_map(|rows| show::values(batch.schema, rows)).collect();
+        let partitions = batch.partitions.iter().map(of_partition).collect();
+        self.staged = Some(Delivered { output: self.output.clone(), time: batch.time, partitions });
+        Ok(())
+    }
+
+    fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
+        let staged = self.staged.take().expect("a batch is staged before it is delivered");
+        assert_eq!(staged.time, time);
+        self.log.lock().unwrap().push(staged);
+        Ok(())
+    }
+}

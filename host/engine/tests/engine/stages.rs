@@ -1,0 +1,61 @@
+//! Which stages a pipeline has: `stages/*.txt`, a pipeline's text, `---`, and its stages, one a line:
+//! what goes in, how many partitions, and the steps with their children in brackets.
+
+use std::{fmt::Write, path::Path};
+
+use tidemill_plan::{
+    graph::Plan,
+    stages::{ExchangeId, Input, Stage, Stages, StepKind},
+};
+
+use crate::{expect, harness};
+
+#[test]
+fn stages() {
+    expect::check_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/stages.txt"), |_, input| {
+        let plan = harness::plan(input, 4);
+        shown(&plan, &Stages::of(&plan))
+    });
+}
+
+fn shown(plan: &Plan, stages: &Stages) -> String {
+    let mut text = String::new();
+    for stage in &stages.stages {
+        let input = match &stage.input {
+            Input::Source(id) => plan.nodes[id.0].name.clone(),
+            Input::Exchanges(ids) => ids.iter().map(exchange).collect::<Vec<_>>().join("+"),
+        };
+        let _ = writeln!(text, "{input} -> {} x {}", stage.partitions, step(plan, stage, 0));
+    }
+    text
+}
+
+fn exchange(id: &ExchangeId) -> String {
+    format!("#{}", id.0)
+}
+
+fn step(plan: &Plan, stage: &Stage, index: usize) -> String {
+    let step_of = &stage.steps[index];
+    let name = |id: tidemill_plan::graph::NodeId| plan.nodes[id.0].name.as_str();
+    let own = match step_of.kind {
+        StepKind::Pass(id) => format!("pass {}", name(id)),
+        StepKind::Map(id) => format!("map {}", name(id)),
+        StepKind::Filter(id) => format!("filter {}", name(id)),
+        StepKind::Combine(id, to) => format!("combine {} #{}", name(id), to.0),
+        StepKind::Merge(id) => format!("merge {}", name(id)),
+        StepKind::UpdateState(id) => format!("update {}", name(id)),
+        StepKind::Sort(id) => format!("sort {}", name(id)),
+        StepKind::Limit(id) => format!("limit {}", name(id)),
+        StepKind::Scatter(id, to) => format!("scatter {} #{}", name(id), to.0),
+        StepKind::Gather(to) => format!("gather #{}", to.0),
+        StepKind::Collect { exchange, first } => format!("collect #{} from {first}", exchange.0),
+        StepKind::OutputFunction(output) => format!("function {}", plan.outputs[output].name),
+        StepKind::Output(output) => format!("output {}", plan.outputs[output].name),
+    };
+    let children: Vec<String> = step_of.children.iter().map(|&child| step(plan, stage, child)).collect();
+    match children.as_slice() {
+        [] => own,
+        [one] => format!("{own}, {one}"),
+        more => format!("{own} [{}]", more.join(" | ")),
+    }
+}
