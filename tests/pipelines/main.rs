@@ -1,0 +1,86 @@
+//! One golden, many modes: the example pipelines over real plugins, run in this process on a manual clock.
+//!
+//! A folder in `cases` is a case. It has a `pipeline.toml`, or an `options` file that names one of the repository (its
+//! first line) and replaces values of it as `--set` does (a line each); the input files that the pipeline names; and
+//! `printed.txt`, what it prints, byte for byte. Rows whose order hangs on the number of partitions are sorted within a
+//! batch before they are compared between numbers of partitions.
+//!
+//! `UPDATE_EXPECT=1` writes what was printed into the folders.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing test says it by a panic")]
+
+mod plugins;
+mod run;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use run::{Mode, Pipeline};
+use tidemill_tests::repository;
+
+/// Every case, so that each is a test of its own.
+macro_rules! cases {
+    ($($test:ident $folder:literal),* $(,)?) => {
+        $(#[test] fn $test() { check($folder); })*
+        const CASES: &[&str] = &[$($folder),*];
+    };
+}
+
+cases! {
+    orders "orders",
+    quadrant "quadrant",
+    top_words_of_a_file "top-words",
+    wordcount "wordcount",
+    wordcount_listen "wordcount-listen",
+    wordcount_spaces "wordcount-spaces",
+}
+
+#[test]
+fn no_case_is_forgotten() {
+    let folders = fs::read_dir(folder("")).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut there: Vec<String> = folders.map(|name| name.to_string_lossy().into_owned()).collect();
+    there.sort();
+    assert_eq!(there, CASES);
+}
+
+fn folder(case: &str) -> PathBuf {
+    repository().join("tests/pipelines/cases").join(case)
+}
+
+fn check(case: &str) {
+    let folder = folder(case);
+    let pipeline = Pipeline::read(&folder);
+    let printed = run::printed(&pipeline, Mode::PLAIN);
+    compare(&folder.join("printed.txt"), &printed);
+    for mode in Mode::SAME_ORDER {
+        assert_eq!(run::printed(&pipeline, mode), printed, "{case}: {mode:?} prints something else");
+    }
+    for mode in Mode::OTHER_ORDER {
+        let other = run::printed(&pipeline, mode);
+        assert_eq!(rows_sorted(&other), rows_sorted(&printed), "{case}: {mode:?} prints other rows");
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "whether to write expectations is asked of whoever runs the tests")]
+fn compare(file: &Path, printed: &str) {
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        return fs::write(file, printed).unwrap();
+    }
+    let expect = fs::read_to_string(file).unwrap();
+    assert_eq!(printed, expect, "\n{} differs from what was printed:\n{printed}", file.display());
+}
+
+/// Printed batches, the rows of each sorted.
+fn rows_sorted(printed: &str) -> Vec<String> {
+    let mut batches: Vec<String> = Vec::new();
+    for batch in printed.split_inclusive("\n\n") {
+        let mut lines: Vec<&str> = batch.lines().collect();
+        let head = lines.len().min(3);
+        assert!(!lines.contains(&"..."), "rows that are not shown cannot be compared: {batch}");
+        lines[head..].sort_unstable();
+        batches.push(lines.join("\n"));
+    }
+    batches
+}

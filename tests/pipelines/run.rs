@@ -1,0 +1,110 @@
+//! Runs a pipeline file and keeps what it prints.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use tidemill_connect::{
+    ConnectorSettings, Connectors,
+    system::{ManualClock, Threads},
+};
+use tidemill_engine::{Parts, Run, Settings, Until};
+use tidemill_model::{
+    ports::{Sink, Source, Wake},
+    time::Timestamp,
+};
+use tidemill_plan::{
+    Manifest, Override,
+    graph::{NodeId, Operator, Plan},
+};
+use tidemill_tests::repository;
+
+use crate::plugins::Plugins;
+
+/// A pipeline's text, where its files are, and what is replaced in it.
+pub struct Pipeline {
+    text: String,
+    folder: PathBuf,
+    overrides: Vec<Override>,
+}
+
+/// A way to run it.
+#[derive(Clone, Copy, Debug)]
+pub struct Mode {
+    /// `None`: what the pipeline says.
+    partitions: Option<u32>,
+    workers: usize,
+    fresh_instances: bool,
+    seed: u64,
+}
+
+impl Mode {
+    /// As the pipeline says, with one worker.
+    pub const PLAIN: Mode = Mode { partitions: None, workers: 1, fresh_instances: false, seed: 1 };
+
+    /// These must print the same bytes.
+    pub const SAME_ORDER: [Mode; 3] = [
+        Mode { workers: 3, ..Mode::PLAIN },
+        Mode { fresh_instances: true, ..Mode::PLAIN },
+        Mode { workers: 2, fresh_instances: true, seed: 0xfeed, ..Mode::PLAIN },
+    ];
+
+    /// These must print the same rows.
+    pub const OTHER_ORDER: [Mode; 3] = [
+        Mode { partitions: Some(1), ..Mode::PLAIN },
+        Mode { partitions: Some(7), workers: 2, ..Mode::PLAIN },
+        Mode { partitions: Some(32), fresh_instances: true, ..Mode::PLAIN },
+    ];
+}
+
+impl Pipeline {
+    /// The case in a folder.
+    pub fn read(folder: &Path) -> Pipeline {
+        let options = fs::read_to_string(folder.join("options")).unwrap_or_default();
+        let mut options = options.lines();
+        let file = options.next().map_or(folder.join("pipeline.toml"), |file| repository().join(file));
+        let overrides = options.map(|option| option.parse().unwrap()).collect();
+        Pipeline { text: fs::read_to_string(&file).unwrap(), folder: file.parent().unwrap().to_owned(), overrides }
+    }
+
+    fn plan(&self, mode: Mode) -> (Plan, Plugins) {
+        let mut overrides = self.overrides.clone();
+        overrides.extend(mode.partitions.map(|number| format!("pipeline.partitions={number}").parse().unwrap()));
+        let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &self.text, &overrides);
+        let plugins = Plugins::of(manifest.plugins());
+        let plan = manifest.resolve(&plugins, &mut diagnostics);
+        (plan.unwrap_or_else(|| panic!("{}", diagnostics.render(false))), plugins)
+    }
+}
+
+/// What the pipeline prints until its sources are used up.
+pub fn printed(pipeline: &Pipeline, mode: Mode) -> String {
+    let (plan, plugins) = pipeline.plan(mode);
+    let (stdout, wake) = (Arc::new(Mutex::new(Vec::<u8>::new())), Wake::default());
+    let clock = Arc::new(ManualClock::new(Timestamp(0)));
+    let mut settings =
+        ConnectorSettings::new(clock.clone(), Arc::new(Threads), pipeline.folder.clone(), stdout.clone());
+    settings.until_done = true;
+    let connectors = Connectors::try_new(settings).unwrap();
+    let (sources, sinks) = (sources(&plan, &connectors, &wake), sinks(&plan, &connectors));
+    let parts = Parts { plan, plugins: plugins.0, sources, sinks, clock, wake, spawn: &Threads };
+    let Mode { workers, fresh_instances, seed, .. } = mode;
+    let settings = Settings { workers, seed, fresh_instances, until: Until::Done };
+    Run::try_new(parts, &settings).unwrap().run().unwrap();
+    let printed = stdout.lock().unwrap().clone();
+    String::from_utf8(printed).unwrap()
+}
+
+fn sources(plan: &Plan, connectors: &Connectors, wake: &Wake) -> Vec<(NodeId, Box<dyn Source>)> {
+    let sources = plan.nodes.iter().enumerate().filter_map(|(index, node)| {
+        let Operator::Source(spec) = &node.operator else { return None };
+        Some((NodeId(index), connectors.open_source(&node.name, spec, wake).unwrap()))
+    });
+    sources.collect()
+}
+
+fn sinks(plan: &Plan, connectors: &Connectors) -> Vec<Box<dyn Sink>> {
+    plan.outputs.iter().map(|output| connectors.open_sink(&output.name, &output.sink).unwrap()).collect()
+}
