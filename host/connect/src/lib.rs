@@ -25,6 +25,8 @@
 //! # Ok::<(), tidemill_model::ports::PortError>(())
 //! ```
 
+#![deny(unsafe_code)]
+
 pub mod feed;
 pub mod generate;
 pub mod socket;

@@ -32,6 +32,7 @@ pub struct Threads;
 // === impl SystemClock ===
 
 impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods, reason = "this is the port's system implementation")]
     fn now(&self) -> Timestamp {
         let micros = match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_micros()).unwrap_or(i64::MAX),
@@ -81,6 +82,7 @@ impl Clock for ManualClock {
 // === impl Threads ===
 
 impl Spawn for Threads {
+    #[allow(clippy::disallowed_methods, reason = "this is the port's system implementation")]
     fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
         if let Err(error) = std::thread::Builder::new().name(name.clone()).spawn(work) {
             tracing::error!(thread = name, %error, "the system gives no thread: raise its limit of threads");

@@ -1,5 +1,5 @@
 //! Feeds over real connections on this machine.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail, and needs another thread")]
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -26,8 +26,10 @@ impl Feed for ToldLines {
     }
 }
 
+type Ending = thread::JoinHandle<Result<(), PortError>>;
+
 /// A feed to clients on a thread of its own: where it is, what tells it lines, and its end.
-fn serve(keep: bool) -> (SocketAddr, mpsc::Sender<&'static [u8]>, thread::JoinHandle<Result<(), PortError>>) {
+fn serve(keep: bool) -> (SocketAddr, mpsc::Sender<&'static [u8]>, Ending) {
     let listener = listen(&Address { host: "127.0.0.1".to_owned(), port: 0 }).unwrap();
     let address = listener.local_addr().unwrap();
     let (teller, told) = mpsc::channel();

@@ -31,7 +31,7 @@ impl Words {
         out.reserve(WORDS_PER_LINE * size_of::<Entry>());
         for _ in 0..WORDS_PER_LINE {
             let bits = random.bits();
-            let place = ((bits >> 32) * self.shares.len() as u64 >> 32) as usize;
+            let place = (((bits >> 32) * self.shares.len() as u64) >> 32) as usize;
             let (own, other) = self.shares[place];
             let word = if (bits as u32) < own { place } else { other as usize };
             let entry = &self.entries[word];

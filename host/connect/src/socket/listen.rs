@@ -55,6 +55,7 @@ pub(super) async fn accept(receiver: Arc<Receiver>, listener: TcpListener) {
             }
             Err(error) => {
                 tracing::warn!(%stream, %error, "a producer could not be accepted; trying on");
+                #[allow(clippy::disallowed_methods, reason = "the system needs real time to recover")]
                 sleep(ACCEPT_AGAIN).await;
             }
         }

@@ -1,5 +1,5 @@
 //! Real connections on this machine. Every line is a chunk here, so that each one rings.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail, and waits in real time")]
 
 use std::{
     io::{Read, Write},
