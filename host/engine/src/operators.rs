@@ -50,6 +50,11 @@ pub(crate) trait Operator: Send {
         Vec::new()
     }
 
+    /// Bytes of rows that it holds until the batch ends, about.
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
     /// The batch is done, and will not be run again.
     fn commit(&mut self) {}
 }

@@ -42,11 +42,13 @@ pub(crate) struct Reporter {
     /// Time spent on the open batch before its tick.
     ahead: Duration,
     behind: bool,
+    /// Whether it was said of the open batch that it is full.
+    full: bool,
 }
 
 impl Reporter {
     pub(crate) fn new(interval: Interval) -> Reporter {
-        Reporter { interval, summary: Summary::default(), rows: 0, ahead: Duration::ZERO, behind: false }
+        Reporter { interval, summary: Summary::default(), rows: 0, ahead: Duration::ZERO, behind: false, full: false }
     }
 
     pub(crate) fn batches(&self) -> u64 {
@@ -63,6 +65,17 @@ impl Reporter {
         self.ahead += time;
     }
 
+    /// Nothing is taken from the sources until the tick, if the batch `is_full`.
+    pub(crate) fn held_back(&mut self, is_full: bool, tick: Timestamp) {
+        if is_full && !self.full {
+            tracing::warn!(
+                "batch {tick} is full: input waits for its end. Reduce rows before they are \
+                 sorted or kept by key, or use a shorter interval",
+            );
+        }
+        self.full |= is_full;
+    }
+
     /// A batch is done.
     pub(crate) fn batch(&mut self, report: BatchReport) {
         let total = report.ended.since(report.time);
@@ -76,6 +89,7 @@ impl Reporter {
             report.time.millis(),
             execution.as_secs_f64(),
         );
+        self.full = false;
         self.summary.batches += 1;
         self.summary.rows += rows;
         self.warn_if_behind(ahead + execution);

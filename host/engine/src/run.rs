@@ -3,6 +3,8 @@
 mod exchanges;
 mod outputs;
 mod sources;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -28,10 +30,14 @@ use crate::{
 };
 use exchanges::Exchanges;
 use outputs::Outputs;
-use sources::Sources;
+use sources::{Round, Sources};
 
 /// Bytes of input that are run ahead of a tick before the clock is looked at again.
 const ROUND_BYTES: usize = 8 << 20;
+
+/// Bytes of rows that the operators may hold of a batch before its tick. With more, input is left with the sources, whose
+/// buffers are bounded too, until the batch has ended.
+const HELD_BYTES_MAX: usize = 1 << 30;
 
 /// Everything that a run is made of.
 pub struct Parts<'a> {
@@ -88,6 +94,7 @@ pub struct Run {
     pool: Pool,
     stopper: Stopper,
     until: Until,
+    held_bytes_max: usize,
     reporter: Reporter,
     counters: crate::counters::Counters,
 }
@@ -121,6 +128,7 @@ impl Run {
             stopper: Stopper::new(parts.wake.clone()),
             wake: parts.wake,
             until: settings.until,
+            held_bytes_max: HELD_BYTES_MAX,
             reporter: Reporter::new(parts.plan.interval),
             counters: guests.counters().clone(),
             plan: parts.plan,
@@ -171,8 +179,10 @@ impl Run {
     fn head_start(&mut self, tick: Timestamp) -> Result<(), RunError> {
         while self.clock.now() < tick && !self.stopper.is_stopped() {
             let began = self.clock.now();
-            let round = self.sources.take_open(ROUND_BYTES)?;
+            let is_full = self.held_bytes() > self.held_bytes_max;
+            let round = if is_full { Round::default() } else { self.sources.take_open(ROUND_BYTES)? };
             if round.is_empty() {
+                self.reporter.held_back(is_full, tick);
                 self.clock.wait(tick, &self.wake);
                 continue;
             }
@@ -183,6 +193,10 @@ impl Run {
             self.reporter.add_ahead(self.clock.now().since(began));
         }
         Ok(())
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.tasks.iter().flatten().flatten().map(|task| task.held_bytes()).sum()
     }
 
     /// Runs the batch of a tick to its end.

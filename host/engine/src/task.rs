@@ -134,6 +134,11 @@ impl Task {
         left
     }
 
+    /// Bytes of rows that the steps hold until the batch ends, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.steps.iter().map(|step| step.operator.held_bytes()).sum()
+    }
+
     /// The batch is done for good.
     pub(crate) fn commit(&mut self) {
         self.steps.iter_mut().for_each(|step| step.operator.commit());

@@ -146,6 +146,10 @@ impl Operator for Combine {
     fn leave(&mut self) -> Vec<(u32, RowsBuffer)> {
         super::leave::take_filled(&mut self.left)
     }
+
+    fn held_bytes(&self) -> usize {
+        self.left.iter().map(RowsBuffer::bytes).sum()
+    }
 }
 
 /// The canonical bytes of the key fields of every row: the column itself where it is that.

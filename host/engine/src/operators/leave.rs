@@ -55,6 +55,10 @@ impl Operator for Gather {
     fn leave(&mut self) -> Vec<(u32, RowsBuffer)> {
         take_filled(std::slice::from_mut(&mut self.rows)).into_iter().map(|(_, rows)| (self.to, rows)).collect()
     }
+
+    fn held_bytes(&self) -> usize {
+        self.rows.bytes()
+    }
 }
 
 /// Sends each row to its key's partition.
@@ -98,6 +102,10 @@ impl Operator for Scatter {
     fn leave(&mut self) -> Vec<(u32, RowsBuffer)> {
         take_filled(&mut self.left)
     }
+
+    fn held_bytes(&self) -> usize {
+        self.left.iter().map(RowsBuffer::bytes).sum()
+    }
 }
 
 /// Keeps rows for a sink, as many as it looks at.
@@ -124,5 +132,9 @@ impl Operator for Keep {
 
     fn leave(&mut self) -> Vec<(u32, RowsBuffer)> {
         take_filled(std::slice::from_mut(&mut self.rows))
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.rows.bytes()
     }
 }

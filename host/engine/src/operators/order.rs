@@ -50,7 +50,13 @@ impl Operator for Sort {
         });
         let mut sorted = RowsBuffer::new(rows.schema);
         sorted.take(&rows, &order)?;
+        drop(columns);
+        self.rows.clear();
         push_in_chunks(batch, &sorted.with_columns(&sorted.columns()), out)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.rows.bytes()
     }
 }
 

@@ -255,10 +255,16 @@ impl Operator for UpdateState {
         drop(runs);
         drop(columns);
         (self.news, self.groups) = (news, groups);
+        self.news.clear();
+        self.groups.clear();
         if !self.guest.function.signature.output.is_empty() {
             return Ok(());
         }
         self.emit_states(&rows[..changed], batch, out)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.news.bytes() + self.groups.len() * size_of::<u32>()
     }
 
     fn commit(&mut self) {

@@ -29,6 +29,7 @@ struct SourceFeed {
 }
 
 /// Chunks that were taken ahead of a tick, by stage and partition.
+#[derive(Default)]
 pub(super) struct Round {
     by_stage: HashMap<usize, Vec<Vec<Chunk>>>,
 }

@@ -48,6 +48,11 @@ impl RowsBuffer {
         self.len == 0
     }
 
+    /// Bytes in all buffers.
+    pub fn bytes(&self) -> usize {
+        self.nodes.iter().map(ColumnBuffer::bytes).sum()
+    }
+
     /// Forgets the rows, and keeps the room.
     pub fn clear(&mut self) {
         self.len = 0;

@@ -87,6 +87,12 @@ impl ColumnBuffer {
         self.len == 0
     }
 
+    /// Bytes in its buffers.
+    pub(super) fn bytes(&self) -> usize {
+        let validity = self.validity.as_ref().map_or(0, Vec::len);
+        validity + self.offsets.len() * 4 + self.bytes.len() + self.words.len() * 8
+    }
+
     /// Bytes of the text or bytes that [`ColumnBuffer::end_bytes`] will end.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);

@@ -1,0 +1,121 @@
+//! What cannot be seen from outside: limits that are too large to be reached in a test.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::sync::Mutex;
+
+use tidemill_model::{
+    function::{Binding, Description, Signature},
+    ports::{Chunk, Irregularity, PortError, Sealed, SinkBatch, Taken},
+    schema::Schema,
+    testing::{Value, buffer_of},
+};
+use tidemill_plan::{Functions, Manifest};
+
+use super::*;
+
+struct NoPlugins;
+
+impl Functions for NoPlugins {
+    fn description(&self, plugin: &str) -> Result<&Description, String> {
+        Err(plugin.to_owned())
+    }
+
+    fn open(&self, plugin: &str, _: &Binding) -> Result<Signature, String> {
+        Err(plugin.to_owned())
+    }
+}
+
+/// Gives a chunk of a thousand integers whenever it is asked, and notes how many it gave in each batch.
+struct Endless {
+    schema: Schema,
+    sealed: bool,
+    given: usize,
+    log: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Source for Endless {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn take(&mut self, _bytes_max: usize) -> Result<Taken, PortError> {
+        if std::mem::take(&mut self.sealed) {
+            return Ok(Taken { end: true, ..Taken::default() });
+        }
+        self.given += 1;
+        assert!(self.given < 1_000, "nobody stops it");
+        let rows: Vec<_> = (0..1_000).map(|n| vec![Value::Integer(n)]).collect();
+        let rows = buffer_of(&self.schema, &rows).to_batch(&self.schema.to_arrow()).unwrap();
+        Ok(Taken { chunks: vec![Chunk { partition: None, rows }], bytes: 8_000, end: false })
+    }
+
+    fn seal(&mut self, _at: Timestamp) -> Result<Sealed, PortError> {
+        self.sealed = true;
+        self.log.lock().unwrap().push(std::mem::take(&mut self.given));
+        Ok(Sealed { present: true, last: false })
+    }
+
+    fn irregularities(&mut self) -> Vec<Irregularity> {
+        Vec::new()
+    }
+
+    fn stop(&mut self) {}
+}
+
+struct Nowhere;
+
+impl Sink for Nowhere {
+    fn stage(&mut self, _: &SinkBatch<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn deliver(&mut self, _: Timestamp) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+/// Stands still until somebody waits.
+#[derive(Default)]
+struct Patient(Mutex<i64>);
+
+impl Clock for Patient {
+    fn now(&self) -> Timestamp {
+        Timestamp(*self.0.lock().unwrap())
+    }
+
+    fn wait(&self, deadline: Timestamp, _: &Wake) {
+        *self.0.lock().unwrap() = deadline.0;
+    }
+}
+
+struct NoThreads;
+
+impl Spawn for NoThreads {
+    fn spawn(&self, _: String, _: Box<dyn FnOnce() + Send>) {}
+}
+
+#[test]
+fn a_batch_that_is_full_takes_no_more_before_its_tick() {
+    let text = "[pipeline]\nname = \"p\"\ninterval = \"1s\"\n\
+                [streams.in]\nqueue = { schema = \"n: integer\", batches = [] }\n\
+                [streams.out]\nfrom = \"in\"\nsort = \"n\"\n[outputs.out]\nfrom = \"out\"\nprint = true\n";
+    let (manifest, mut diagnostics) = Manifest::read("p.toml", text, &[]);
+    let plan = manifest.resolve(&NoPlugins, &mut diagnostics).unwrap();
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let source = Endless { schema: plan.nodes[0].schema.clone(), sealed: false, given: 0, log: log.clone() };
+    let parts = Parts {
+        plan,
+        plugins: HashMap::new(),
+        sources: vec![(NodeId(0), Box::new(source))],
+        sinks: vec![Box::new(Nowhere)],
+        clock: Arc::new(Patient::default()),
+        wake: Wake::default(),
+        spawn: &NoThreads,
+    };
+    let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Batches(3) };
+    let mut run = Run::try_new(parts, &settings).unwrap();
+    run.held_bytes_max = 30_000;
+    assert_eq!(run.run().unwrap().rows, 12_000);
+    assert_eq!(*log.lock().unwrap(), [4, 4, 4], "8,000 bytes a chunk");
+}
