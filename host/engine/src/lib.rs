@@ -3,11 +3,72 @@
 //! It does not read pipelines, open sockets or know wasmtime: a [`Plan`](tidemill_plan::graph::Plan), plugins, sources,
 //! sinks and a clock are given to it. Results depend on the batches that the sources give, never on workers or timing.
 //!
-//! Limits: one process; state is in memory; the first failure ends a run.
+//! Limits: one process; state is in memory; the first failure ends a run. Before its tick a batch holds at most about
+//! 1 GiB of rows, then input waits with the sources; a column of one partition's batch has at most 2 GiB of text.
 //!
 //! # A run
 //! Give [`Parts`] and [`Settings`] to [`Run::try_new`], then call [`Run::run`]; it returns when it was told to stop
 //! ([`Run::stopper`]), when the batches asked for are done, or when a batch fails.
+//!
+//! ```
+//! use std::{collections::HashMap, sync::{Arc, Mutex}};
+//! use tidemill_connect::{ConnectorSettings, Connectors, system::{ManualClock, Threads}};
+//! use tidemill_engine::{Parts, Run, Settings, Until};
+//! use tidemill_model::{function::{Binding, Description, Signature}, ports::Wake, time::Timestamp};
+//! use tidemill_plan::{Functions, Manifest, graph::{NodeId, Operator}};
+//!
+//! struct NoPlugins;
+//!
+//! impl Functions for NoPlugins {
+//!     fn description(&self, plugin: &str) -> Result<&Description, String> {
+//!         Err(format!("there is no {plugin}"))
+//!     }
+//!
+//!     fn open(&self, plugin: &str, _: &Binding) -> Result<Signature, String> {
+//!         Err(format!("there is no {plugin}"))
+//!     }
+//! }
+//!
+//! let text = r#"
+//! [pipeline]
+//! name = "words"
+//! interval = "1s"
+//!
+//! [streams.words]
+//! queue = { schema = "word: text", batches = [["a", "b", "a"], ["b"]] }
+//!
+//! [streams.counts]
+//! from = "words"
+//! by = "word"
+//! reduce = "count"
+//!
+//! [streams.sorted]
+//! from = "counts"
+//! sort = "word"
+//!
+//! [outputs.counts]
+//! from = "sorted"
+//! print = true
+//! "#;
+//! let (manifest, mut diagnostics) = Manifest::read("words.toml", text, &[]);
+//! let plan = manifest.resolve(&NoPlugins, &mut diagnostics).expect("a pipeline without mistakes");
+//!
+//! let (clock, wake) = (Arc::new(ManualClock::new(Timestamp(0))), Wake::default());
+//! let stdout = Arc::new(Mutex::new(Vec::<u8>::new()));
+//! let connectors =
+//!     Connectors::try_new(ConnectorSettings::new(clock.clone(), Arc::new(Threads), ".".into(), stdout.clone()))?;
+//! let Operator::Source(spec) = &plan.nodes[0].operator else { unreachable!("the words are a source") };
+//! let sources = vec![(NodeId(0), connectors.open_source("words", spec, &wake)?)];
+//! let sinks = vec![connectors.open_sink("counts", &plan.outputs[0].sink)?];
+//!
+//! let parts = Parts { plan, plugins: HashMap::new(), sources, sinks, clock, wake, spawn: &Threads };
+//! let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Done };
+//! let summary = Run::try_new(parts, &settings)?.run()?;
+//! assert_eq!((summary.batches, summary.rows), (2, 4));
+//! let printed = String::from_utf8(stdout.lock().expect("nobody panics").clone())?;
+//! assert!(printed.contains("('a', 2)\n('b', 1)\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![forbid(unsafe_code)]
 

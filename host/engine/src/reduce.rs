@@ -12,7 +12,7 @@ use crate::{
 };
 
 use guest::GuestReduce;
-use native::NativeReduce;
+pub(crate) use native::NativeReduce;
 
 /// What gets the accumulators, or the finished rows.
 pub(crate) type Consume<'a> = dyn FnMut(&Rows<'_>) -> Result<(), Cause> + 'a;

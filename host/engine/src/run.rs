@@ -14,7 +14,7 @@ use tidemill_model::{
     time::Timestamp,
 };
 use tidemill_plan::{
-    graph::{NodeId, Plan},
+    graph::{NodeId, Operator, Plan},
     stages::{Input, Stages},
 };
 
@@ -104,7 +104,16 @@ impl Run {
     ///
     /// # Errors
     /// A plugin that the plan names is not there.
+    ///
+    /// # Panics
+    /// A source or sink of the plan is not there: that is a mistake of the caller, whatever the pipeline says.
     pub fn try_new(parts: Parts<'_>, settings: &Settings) -> Result<Run, RunError> {
+        assert_eq!(parts.sinks.len(), parts.plan.outputs.len(), "every output has a sink");
+        for (index, node) in parts.plan.nodes.iter().enumerate() {
+            let is_source = matches!(node.operator, Operator::Source(_));
+            let given = parts.sources.iter().filter(|(id, _)| *id == NodeId(index)).count();
+            assert_eq!(given, usize::from(is_source), "every source node has a source");
+        }
         let stages = Stages::of(&parts.plan);
         let guests = Guests::new(parts.plugins, settings.fresh_instances);
         let rows_max: Vec<Option<usize>> = parts.sinks.iter().map(|sink| sink.rows_max()).collect();

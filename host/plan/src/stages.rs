@@ -5,7 +5,7 @@
 
 use tidemill_model::connector::SourceSpec;
 
-use crate::graph::{NodeId, Operator, Plan};
+use crate::graph::{Condition, NodeId, Operator, Plan, Reducer};
 
 /// The stages of a plan, in the order in which they run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +97,15 @@ impl Stages {
             builder.output(index);
         }
         Stages { stages: builder.stages, exchanges: builder.exchanges }
+    }
+
+    /// How many instances of plugins are there at once: one for each partition of each step that calls a function.
+    pub fn instances(&self, plan: &Plan) -> u64 {
+        let of_stage = |stage: &Stage| {
+            let calling = stage.steps.iter().filter(|step| calls_guest(plan, step.kind)).count();
+            calling as u64 * u64::from(stage.partitions)
+        };
+        self.stages.iter().map(of_stage).sum()
     }
 }
 
@@ -224,6 +233,18 @@ impl Builder<'_> {
         let step = steps.len() - 1;
         steps[parent.step].children.push(step);
         Place { stage: parent.stage, step, by }
+    }
+}
+
+fn calls_guest(plan: &Plan, kind: StepKind) -> bool {
+    match kind {
+        StepKind::Map(_) | StepKind::UpdateState(_) | StepKind::OutputFunction(_) => true,
+        StepKind::Filter(id) => matches!(plan.nodes[id.0].operator, Operator::Filter(Condition::Function(_))),
+        StepKind::Combine(id, _) | StepKind::Merge(id) => match &plan.nodes[id.0].operator {
+            Operator::Reduce(reduce) => matches!(reduce.reducer, Reducer::Guest(_)),
+            _ => false,
+        },
+        _ => false,
     }
 }
 

@@ -4,6 +4,9 @@
 //! row. The table of keys is kept over batches, because the same keys come again; it is bounded, because keys are
 //! hostile.
 
+#[cfg(test)]
+mod tests;
+
 use tidemill_model::{
     columns::{Column, ColumnFull, Rows, RowsBuffer},
     function::Phase,
@@ -36,6 +39,7 @@ pub(crate) struct Combine {
     placement: Vec<u32>,
     keys: KeyBuffer,
     groups: Vec<u32>,
+    groups_max: usize,
     left: Vec<RowsBuffer>,
     /// A count, of nothing too: where there is a batch, partition 0 has a group.
     counts_nothing: Option<Presence>,
@@ -66,6 +70,7 @@ impl Combine {
             placement: Vec::new(),
             keys: KeyBuffer::default(),
             groups: Vec::new(),
+            groups_max: GROUPS_MAX,
             left: (0..partitions).map(|_| RowsBuffer::new(&schema)).collect(),
             counts_nothing,
             partitions,
@@ -131,7 +136,7 @@ impl Operator for Combine {
         self.table.group(keys, &mut self.groups);
         let count = self.table.touched().len();
         self.reduce.add(batch, Phase::Combine, rows, &self.groups, count)?;
-        if count > GROUPS_MAX { self.flush(batch) } else { Ok(()) }
+        if count > self.groups_max { self.flush(batch) } else { Ok(()) }
     }
 
     fn finish(&mut self, batch: &mut Batch, _out: &mut dyn Out) -> Result<(), Cause> {

@@ -15,7 +15,7 @@ use tidemill_plan::graph::Aggregate;
 use super::{Accumulate, Consume};
 use crate::{failure::Cause, operators::Batch};
 
-pub(super) struct NativeReduce {
+pub(crate) struct NativeReduce {
     aggregate: Option<Aggregate>,
     state: Schema,
     cells: Cells,
@@ -34,7 +34,7 @@ enum Cells {
 }
 
 impl NativeReduce {
-    pub(super) fn new(aggregate: Option<Aggregate>, input: &Schema) -> NativeReduce {
+    pub(crate) fn new(aggregate: Option<Aggregate>, input: &Schema) -> NativeReduce {
         let of_field = |field: usize| input.fields()[field].ty.clone();
         let fields = match aggregate {
             None => Vec::new(),

@@ -1,6 +1,6 @@
 //! The sources of a run: which stage each one feeds, and which partition gets which chunk.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use tidemill_model::{
     ports::{Chunk, Irregularity, Source},
@@ -31,7 +31,7 @@ struct SourceFeed {
 /// Chunks that were taken ahead of a tick, by stage and partition.
 #[derive(Default)]
 pub(super) struct Round {
-    by_stage: HashMap<usize, Vec<Vec<Chunk>>>,
+    by_stage: BTreeMap<usize, Vec<Vec<Chunk>>>,
 }
 
 impl Round {
@@ -72,7 +72,7 @@ impl Sources {
 
     /// Complete chunks of the open batch.
     pub(super) fn take_open(&mut self, bytes_max: usize) -> Result<Round, RunError> {
-        let mut by_stage = HashMap::new();
+        let mut by_stage = BTreeMap::new();
         for feed in &mut self.feeds {
             let (chunks, _) = feed.take(bytes_max)?;
             if chunks.iter().any(|chunks| !chunks.is_empty()) {

@@ -280,10 +280,10 @@ fn input_that_was_not_taken_as_it_was_is_counted() {
 fn a_plugin_that_was_not_loaded_is_named() {
     let text = "[streams.in]\nqueue = { schema = \"line: text\", batches = [] }\n\
                 [streams.out]\nfrom = \"in\"\nmap = \"hostile/identity\"";
-    let plan = harness::plan(text, 1);
+    let (plan, wake) = (harness::plan(text, 1), Wake::default());
     let sinks: Vec<Box<dyn Sink>> = vec![Box::new(Called(|_, _| Ok(())))];
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
-    let (plugins, sources, wake) = (Default::default(), Vec::new(), Wake::default());
+    let (plugins, sources) = (Default::default(), harness::sources(&plan, &wake, |_, source| source));
     let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Done };
     let run = Run::try_new(Parts { plan, plugins, sources, sinks, clock, wake, spawn: &Threads }, &settings);
     assert_eq!(run.err().unwrap().to_string(), "plugin `hostile` was not loaded");

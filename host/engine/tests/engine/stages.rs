@@ -14,7 +14,8 @@ use crate::{expect, harness};
 fn stages() {
     expect::check_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/stages.txt"), |_, input| {
         let plan = harness::plan(input, 4);
-        shown(&plan, &Stages::of(&plan))
+        let stages = Stages::of(&plan);
+        format!("{}{} instances", shown(&plan, &stages), stages.instances(&plan))
     });
 }
 

@@ -53,9 +53,18 @@ fn apply(operator: &Operator, rows: &[Row]) -> Vec<Row> {
             rows.iter().filter(|row| row[*field] == Value::Boolean(true)).cloned().collect()
         }
         Operator::Reduce(reduce) => {
-            let Reducer::Native(aggregate) = &reduce.reducer else { unreachable!("no guest reduces here") };
+            let aggregate = match &reduce.reducer {
+                Reducer::Native(aggregate) => *aggregate,
+                // hostile/sum.
+                Reducer::Guest(function) => Aggregate::Sum(function.fields[0]),
+            };
             let groups = group(rows, &reduce.by).into_iter();
-            groups.map(|(key, rows)| [key, vec![aggregated(*aggregate, &rows)]].concat()).collect()
+            groups.map(|(key, rows)| [key, vec![aggregated(aggregate, &rows)]].concat()).collect()
+        }
+        // hostile/anything.
+        Operator::Map(map) => {
+            let fields: Vec<usize> = map.function.fields.iter().chain(&map.keep).copied().collect();
+            rows.iter().map(|row| fields.iter().map(|&field| row[field].clone()).collect()).collect()
         }
         Operator::Count => vec![vec![Value::Integer(rows.len() as i64)]],
         Operator::Distinct => {

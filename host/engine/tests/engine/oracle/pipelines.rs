@@ -96,13 +96,15 @@ impl Maker {
     fn add(&mut self, number: usize, choice: &[Index; 6]) {
         let from = choice[0].get(&self.streams).clone();
         let name = format!("s{number}");
-        let (operator, fields) = match choice[1].index(9) {
+        let (operator, fields) = match choice[1].index(11) {
             0 => self.filter(&from, choice),
             1 | 2 => reduce(&from, choice, &format!("v{number}")),
             3 | 4 => update_state(&from, choice, &format!("v{number}")),
             5 => Some((sort(&from, choice), from.fields.clone())),
             6 => Some(("count = true".to_owned(), vec![("count".to_owned(), Kind::Integer)])),
             7 => self.union(&from, choice),
+            8 => map(&from, choice, &format!("v{number}")),
+            9 => sum(&from, choice, &format!("v{number}")),
             _ => from.is_sorted.then(|| (format!("limit = {}", 1 + choice[2].index(9)), from.fields.clone())),
         }
         .unwrap_or_else(|| ("distinct = true".to_owned(), from.fields.clone()));
@@ -172,6 +174,28 @@ fn reduce(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(String, Vec
         }
     };
     Some((text, [by, vec![(name.to_owned(), kind)]].concat()))
+}
+
+/// A field goes through a guest, some others past it.
+fn map(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(String, Vec<(String, Kind)>)> {
+    let (through, kind) = choice[2].get(&from.fields).clone();
+    let keep: Vec<_> = some_fields(from, choice[3], 0).into_iter().filter(|(name, _)| *name != through).collect();
+    // Sometimes the field keeps its name, and looks like the key that it was.
+    let name = if choice[4].index(2) == 0 { through.clone() } else { name.to_owned() };
+    let text = format!(
+        "map = \"hostile/anything\"\nfields = {{ value = \"{through}\" }}\nkeep = [{}]\nas = \"{name}\"",
+        names(&keep)
+    );
+    Some((text, [vec![(name, kind)], keep].concat()))
+}
+
+/// By a guest.
+fn sum(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(String, Vec<(String, Kind)>)> {
+    let value = a_field(from, choice[2], &[Kind::Integer])?;
+    let by = some_fields(from, choice[3], 0);
+    let text =
+        format!("by = [{}]\nreduce = \"hostile/sum\"\nfields = {{ value = \"{value}\" }}\nas = \"{name}\"", names(&by));
+    Some((text, [by, vec![(name.to_owned(), Kind::Integer)]].concat()))
 }
 
 fn update_state(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(String, Vec<(String, Kind)>)> {

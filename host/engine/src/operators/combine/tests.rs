@@ -1,0 +1,69 @@
+//! Accumulators that are handed on before the batch ends.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::sync::Arc;
+
+use tidemill_model::{
+    testing::{Value, buffer_of, values_of},
+    time::{Interval, Timestamp},
+};
+use tidemill_plan::graph::Aggregate;
+
+use super::*;
+use crate::{
+    operators::{Merge, Rejections},
+    reduce::NativeReduce,
+};
+
+/// Takes all rows that it gets.
+struct Taken(Vec<Vec<Value>>);
+
+impl Out for Taken {
+    fn push(&mut self, _: &mut Batch, rows: &Rows<'_>) -> Result<(), Cause> {
+        self.0.extend(values_of(rows));
+        Ok(())
+    }
+}
+
+/// The sums of values by key, of rows in chunks of three.
+fn sums(rows: &[(&str, i64)], groups_max: usize) -> Vec<Vec<Value>> {
+    let schema: Schema = "k: text, n: integer".parse().unwrap();
+    let reduce = || Box::new(NativeReduce::new(Some(Aggregate::Sum(1)), &schema));
+    let mut batch = Batch {
+        time: Timestamp(0),
+        interval: Interval::try_new(1_000).unwrap(),
+        partition: 0,
+        partitions: 1,
+        absent: Arc::new([]),
+        rejections: Rejections::default(),
+    };
+    let mut combine = Combine::new(vec![0], reduce(), 1, None, 7);
+    combine.groups_max = groups_max;
+    let mut merge = Merge::new(&schema, 1, reduce(), 8);
+    let mut out = Taken(Vec::new());
+    combine.begin(&batch);
+    for chunk in rows.chunks(3) {
+        let values: Vec<_> = chunk.iter().map(|&(k, n)| vec![Value::text(k), Value::Integer(n)]).collect();
+        let chunk = buffer_of(&schema, &values);
+        combine.push(&mut batch, &chunk.with_columns(&chunk.columns()), &mut out).unwrap();
+        assert!(combine.table.touched().len() <= groups_max);
+    }
+    combine.finish(&mut batch, &mut out).unwrap();
+    merge.begin(&batch);
+    for (_, rows) in combine.leave() {
+        merge.push(&mut batch, &rows.with_columns(&rows.columns()), &mut out).unwrap();
+    }
+    merge.finish(&mut batch, &mut out).unwrap();
+    out.0
+}
+
+#[test]
+fn many_groups_are_handed_on_in_parts() {
+    let rows: Vec<(&str, i64)> = ["a", "b", "c", "a", "d", "e", "b", "f", "a"].into_iter().zip(1..).collect();
+    let expect = [("a", 14), ("b", 9), ("c", 3), ("d", 5), ("e", 6), ("f", 8)];
+    let expect = expect.map(|(k, n)| vec![Value::text(k), Value::Integer(n)]);
+    for groups_max in [usize::MAX, 5, 2, 0] {
+        assert_eq!(sums(&rows, groups_max), expect, "{groups_max}");
+    }
+}
