@@ -39,12 +39,11 @@ mod updated;
 
 use std::hash::Hash;
 
-use crate::{
-    value::Write,
-};
+use crate::value::Write;
 
-pub use kit::{Failed, Kit, Noted};
 pub use crate::function::{Function, ReduceFunction, RowsFunction, UpdateFunction};
+pub use batch::Column;
+pub use kit::{Failed, Kit, Noted};
 pub use mapped::Mapped;
 pub use reduced::Reduced;
 pub use updated::{Keyed, Updated};

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range};
 
-use crate::value::{Columns, ListReader, Malformed, Read, Value};
+use crate::value::{Columns, ListReader, ListWriter, Malformed, Read, Value, Write};
 
 /// Values next to each other, in order of arrival: a key's new rows, or (as a field) the items of a list.
 ///
@@ -135,5 +135,13 @@ impl<'a, T: Read<'a>> Read<'a> for Values<'a, T> {
     #[inline]
     fn read(reader: &Self::Reader, row: usize) -> Values<'a, T> {
         Values::new(reader.items, reader.range(row))
+    }
+}
+
+impl<'a, T: Read<'a> + Write> Write for Values<'a, T> {
+    type Writer = ListWriter<T::Writer>;
+
+    fn write(&self, writer: &mut Self::Writer) {
+        writer.write_list(self.len(), |items| self.iter().for_each(|item| item.write(items)));
     }
 }

@@ -1,13 +1,13 @@
 //! A function as the author wrote it, checked as far as that is the same for every kind of function.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::format_ident;
 use syn::{
     Attribute, Expr, FnArg, GenericParam, Ident, ItemFn, Lit, Meta, Pat, ReturnType, Type, ext::IdentExt,
-    spanned::Spanned, visit_mut::VisitMut,
+    spanned::Spanned,
 };
 
-use crate::types::{NameLifetimes, is_context};
+use crate::types::{is_context, name_lifetimes};
 
 /// A free function with plain parameters.
 pub struct Author {
@@ -48,7 +48,7 @@ impl Author {
             }
             parameters.push(Parameter { name: field_name(&argument.pat)?, ty: (*argument.ty).clone() });
         }
-        item.sig.inputs.iter_mut().for_each(|argument| NameLifetimes.visit_fn_arg_mut(argument));
+        name_lifetimes(&mut item.sig);
         let name = item.sig.ident.unraw().to_string().trim_matches('_').replace('_', "-").to_lowercase();
         Ok(Author { name, doc: doc_of(&item.attrs), context, parameters, item })
     }
@@ -72,7 +72,7 @@ impl Author {
     /// The function, and the type of its name that implements the SDK's traits.
     pub fn with_companion(&self, implementation: TokenStream) -> TokenStream {
         let (item, ident, visibility) = (&self.item, self.ident(), &self.item.vis);
-        quote! {
+        code! {
             #item
 
             #[doc(hidden)]
@@ -91,12 +91,41 @@ impl Author {
     /// `__sdk::signature("name", kind, "doc")`.
     pub fn signature(&self, kind: &str) -> TokenStream {
         let (name, doc, kind) = (&self.name, &self.doc, format_ident!("{kind}"));
-        quote!(__sdk::signature(#name, __sdk::Kind::#kind, #doc))
+        code!(__sdk::signature(#name, __sdk::Kind::#kind, #doc))
     }
 
     /// `context,` where the function takes it.
     pub fn context_argument(&self) -> TokenStream {
-        if self.context { quote!(context,) } else { TokenStream::new() }
+        if self.context { code!(context,) } else { TokenStream::new() }
+    }
+}
+
+/// An item whose attribute cannot be served: it stays as it is, and `plugin!` takes it for a function all the same.
+pub fn without_attribute(item: &TokenStream) -> TokenStream {
+    let Ok(function) = syn::parse2::<ItemFn>(item.clone()) else { return item.clone() };
+    if function.sig.receiver().is_some() {
+        return item.clone();
+    }
+    let (ident, visibility) = (&function.sig.ident, &function.vis);
+    code! {
+        #[allow(unused, reason = "it has an error of its own")]
+        #function
+
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code, reason = "it has the function's name")]
+        #visibility enum #ident {}
+
+        impl ::tidemill_sdk::__private::Function for #ident {
+            fn signature() -> ::tidemill_sdk::__private::Signature {
+                ::core::unreachable!("the function does not compile")
+            }
+
+            fn open(
+                _binding: &::tidemill_sdk::__private::Binding,
+            ) -> ::core::result::Result<::std::boxed::Box<dyn ::tidemill_sdk::__private::Operator>, ::std::string::String> {
+                ::core::unreachable!("the function does not compile")
+            }
+        }
     }
 }
 
@@ -112,24 +141,30 @@ impl RowType {
         RowType {
             ty: parameters.iter().map(|parameter| parameter.ty.clone()).collect(),
             names: parameters.iter().map(|parameter| parameter.name.clone()).collect(),
-            bindings: (0..parameters.len()).map(|place| format_ident!("field_{place}")).collect(),
+            bindings: (0..parameters.len())
+                .map(|place| Ident::new(&format!("field_{place}"), Span::mixed_site()))
+                .collect(),
         }
     }
 
     /// The type: `()`, the parameter's own, or a tuple.
     pub fn ty(&self, lifetime: &str) -> TokenStream {
-        let types: Vec<Type> = self.ty.iter().map(|ty| crate::types::with_lifetime(ty, lifetime)).collect();
-        match &types[..] {
-            [one] => quote!(#one),
-            _ => quote!((#(#types),*)),
+        match &self.types(lifetime)[..] {
+            [one] => code!(#one),
+            types => code!((#(#types),*)),
         }
+    }
+
+    /// The parameters' types.
+    pub fn types(&self, lifetime: &str) -> Vec<Type> {
+        self.ty.iter().map(|ty| crate::types::with_lifetime(ty, lifetime)).collect()
     }
 
     /// The pattern.
     pub fn pattern(&self) -> TokenStream {
         match &self.bindings[..] {
-            [one] => quote!(#one),
-            several => quote!((#(#several),*)),
+            [one] => code!(#one),
+            several => code!((#(#several),*)),
         }
     }
 }

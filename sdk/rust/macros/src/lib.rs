@@ -4,6 +4,13 @@
 //! that kind of function. Errors are told at the place in the source that they are about, and say what to write instead.
 #![forbid(unsafe_code)]
 
+/// Code whose local names the author's functions and closures do not see, whatever they are called.
+macro_rules! code {
+    ($($tokens:tt)*) => {
+        ::quote::quote_spanned! { ::proc_macro2::Span::mixed_site() => $($tokens)* }
+    };
+}
+
 mod author;
 mod map;
 mod plugin;
@@ -18,25 +25,25 @@ use proc_macro::TokenStream;
 /// A function from one row to any number of rows.
 #[proc_macro_attribute]
 pub fn map(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    finish(map::expand(arguments.into(), item.into(), map::Role::Map))
+    function(item, |item| map::expand(arguments.into(), item, map::Role::Map))
 }
 
 /// A function from one row to what a sink takes.
 #[proc_macro_attribute]
 pub fn output(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    finish(map::expand(arguments.into(), item.into(), map::Role::Output))
+    function(item, |item| map::expand(arguments.into(), item, map::Role::Output))
 }
 
 /// A function that reduces the rows of a key to one.
 #[proc_macro_attribute]
 pub fn reduce(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    finish(reduce::expand(arguments.into(), item.into()))
+    function(item, |item| reduce::expand(arguments.into(), item))
 }
 
 /// A function from a key's new rows and its state to its new state.
 #[proc_macro_attribute]
 pub fn update_state(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    finish(update_state::expand(arguments.into(), item.into()))
+    function(item, |item| update_state::expand(arguments.into(), item))
 }
 
 /// A struct whose fields are fields of rows.
@@ -51,6 +58,15 @@ pub fn plugin(functions: TokenStream) -> TokenStream {
     finish(plugin::expand(functions.into()))
 }
 
-fn finish(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
-    result.unwrap_or_else(syn::Error::into_compile_error).into()
+type Expanded = syn::Result<proc_macro2::TokenStream>;
+
+/// An attribute's code. After an error the function stays, so that the error is told alone.
+fn function(item: TokenStream, expand: impl FnOnce(proc_macro2::TokenStream) -> Expanded) -> TokenStream {
+    let item: proc_macro2::TokenStream = item.into();
+    let rest = author::without_attribute(&item);
+    expand(item).map_or_else(|error| [error.into_compile_error(), rest].into_iter().collect(), |code| code).into()
+}
+
+fn finish(expanded: Expanded) -> TokenStream {
+    expanded.unwrap_or_else(syn::Error::into_compile_error).into()
 }

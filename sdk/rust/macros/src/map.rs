@@ -1,7 +1,6 @@
 //! `#[map]` and `#[output]`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 use syn::{Ident, Type};
 
 use crate::{
@@ -55,8 +54,8 @@ fn row_function(author: &Author, returned: &Returned, kind: &str) -> syn::Result
     author.parameters.iter().try_for_each(|parameter| check_value(&parameter.ty))?;
     let row = RowType::new(&author.parameters);
     let (ident, context, bindings, pattern) = (author.ident(), author.context_argument(), &row.bindings, row.pattern());
-    let push = returned.push(quote!(#ident(#context #(#bindings),*)));
-    let body = quote! {
+    let push = returned.push(code!(#ident(#context #(#bindings),*)));
+    let body = code! {
         fn call(
             context: &__sdk::Context,
             #pattern: Self::Input<'_>,
@@ -68,8 +67,8 @@ fn row_function(author: &Author, returned: &Returned, kind: &str) -> syn::Result
     };
     let types = types(ident, &row.ty("'a"), returned.row());
     let (signature, names) = (author.signature(kind), &row.names);
-    let function = function(ident, returned.row(), &row.ty("'static"), names, &signature, &quote!(open_map), false);
-    Ok(quote! {
+    let function = function(ident, returned.row(), &row.ty("'static"), names, &signature, &code!(open_map), false);
+    Ok(code! {
         #function
         #types
         impl __sdk::MapFunction for #ident { #[inline] #body }
@@ -86,8 +85,8 @@ fn whole_function(author: &Author, returned: &Returned) -> syn::Result<TokenStre
     let input = input.ok_or_else(|| syn::Error::new_spanned(&parameter.ty, advice))?;
     check_value(&input)?;
     let (ident, context) = (author.ident(), author.context_argument());
-    let push = returned.push(quote!(#ident(#context input)));
-    let body = quote! {
+    let push = returned.push(code!(#ident(#context input)));
+    let body = code! {
         fn call<'a>(
             context: &__sdk::Context,
             input: impl ::core::iter::Iterator<Item = Self::Input<'a>>,
@@ -98,10 +97,10 @@ fn whole_function(author: &Author, returned: &Returned) -> syn::Result<TokenStre
         }
     };
     let (borrowed, fixed) = (with_lifetime(&input, "'a"), with_lifetime(&input, "'static"));
-    let types = types(ident, &quote!(#borrowed), returned.row());
+    let types = types(ident, &code!(#borrowed), returned.row());
     let (signature, names) = (author.signature("MapRows"), ["value".to_owned()]);
-    let function = function(ident, returned.row(), &quote!(#fixed), &names, &signature, &quote!(open_whole), true);
-    Ok(quote! {
+    let function = function(ident, returned.row(), &code!(#fixed), &names, &signature, &code!(open_whole), true);
+    Ok(code! {
         #function
         #types
         impl __sdk::WholeFunction for #ident { #body }
@@ -111,7 +110,7 @@ fn whole_function(author: &Author, returned: &Returned) -> syn::Result<TokenStre
 /// `impl RowsFunction`.
 fn types(ident: &Ident, input: &TokenStream, row: &Type) -> TokenStream {
     let (borrowed, fixed) = (with_lifetime(row, "'a"), with_lifetime(row, "'static"));
-    quote! {
+    code! {
         impl __sdk::RowsFunction for #ident {
             type Input<'a> = #input;
             type Output<'a> = #borrowed;
@@ -131,7 +130,7 @@ fn function(
     whole: bool,
 ) -> TokenStream {
     let row = with_lifetime(row, "'static");
-    quote! {
+    code! {
         impl __sdk::Function for #ident {
             fn signature() -> __sdk::Signature {
                 let mut signature = #signature;

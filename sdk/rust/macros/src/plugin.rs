@@ -1,7 +1,6 @@
 //! `plugin!`: the table of functions, and the exports.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 use syn::{Path, Token, ext::IdentExt, parse::Parser, punctuated::Punctuated};
 
 pub fn expand(functions: TokenStream) -> syn::Result<TokenStream> {
@@ -30,7 +29,7 @@ fn exports(functions: &Punctuated<Path, Token![,]>) -> TokenStream {
     // A name without a function's type behind it would be told as "expected type, found function". These empty types are
     // found only then, and the compiler says instead that they are no functions of a plugin.
     let unknown = functions.iter().filter_map(|function| function.get_ident());
-    quote! {
+    code! {
         const _: () = {
             use ::tidemill_sdk::__private as __sdk;
 

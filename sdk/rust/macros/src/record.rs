@@ -1,7 +1,7 @@
 //! `#[derive(Record)]`: a pair of a reader and a writer, one column or more a field.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident};
 use syn::{Data, DeriveInput, Field, Fields, GenericParam, Ident, LitStr, Type, ext::IdentExt, spanned::Spanned};
 
 use crate::types::{check_value, with_lifetime};
@@ -23,7 +23,7 @@ pub fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     let record = Record::parse(syn::parse2(item)?)?;
     let (reader, writer) = (record.reader(), record.writer());
     let value = record.value();
-    Ok(quote! {
+    Ok(code! {
         const _: () = {
             use ::tidemill_sdk::__private as __sdk;
             #value
@@ -60,14 +60,14 @@ impl Record {
     /// The struct's type with its lifetime, if it has one, being `lifetime`.
     fn ty(&self, lifetime: &TokenStream) -> TokenStream {
         let ident = &self.item.ident;
-        if self.item.generics.params.is_empty() { quote!(#ident) } else { quote!(#ident<#lifetime>) }
+        if self.item.generics.params.is_empty() { code!(#ident) } else { code!(#ident<#lifetime>) }
     }
 
     fn value(&self) -> TokenStream {
-        let ty = self.ty(&quote!('_));
+        let ty = self.ty(&code!('_));
         let names: Vec<&String> = self.fields.iter().map(|field| &field.name).collect();
         let types: Vec<Type> = self.fields.iter().map(|field| with_lifetime(&field.ty, "'static")).collect();
-        quote! {
+        code! {
             impl __sdk::Value for #ty {
                 fn kind() -> ::std::string::String {
                     __sdk::record_kind(&Self::fields(""))
@@ -81,10 +81,10 @@ impl Record {
     }
 
     fn reader(&self) -> TokenStream {
-        let ty = self.ty(&quote!('r));
+        let ty = self.ty(&code!('r));
         let idents: Vec<&Ident> = self.fields.iter().map(|field| &field.ident).collect();
         let types: Vec<Type> = self.fields.iter().map(|field| with_lifetime(&field.ty, "'r")).collect();
-        quote! {
+        code! {
             #[derive(Clone, Copy, Default)]
             pub struct Reader<'r> {
                 #(#idents: <#types as __sdk::Read<'r>>::Reader,)*
@@ -119,10 +119,10 @@ impl Record {
     }
 
     fn writer(&self) -> TokenStream {
-        let ty = self.ty(&quote!('_));
+        let ty = self.ty(&code!('_));
         let idents: Vec<&Ident> = self.fields.iter().map(|field| &field.ident).collect();
         let types: Vec<Type> = self.fields.iter().map(|field| with_lifetime(&field.ty, "'static")).collect();
-        quote! {
+        code! {
             #[derive(Default)]
             pub struct Writer {
                 #(#idents: <#types as __sdk::Write>::Writer,)*
@@ -166,6 +166,10 @@ impl Record {
 impl RecordField {
     fn parse(field: &Field) -> syn::Result<RecordField> {
         check_value(&field.ty)?;
+        if field.ty.to_token_stream().to_string().contains("'static") {
+            let message = "a row that is read lives as long as its batch: use `struct Name<'a>` and `'a`";
+            return Err(syn::Error::new_spanned(&field.ty, message));
+        }
         let ident = field.ident.clone().unwrap_or_else(|| format_ident!("value"));
         let mut name = ident.unraw().to_string();
         for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("record")) {

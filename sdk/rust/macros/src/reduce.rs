@@ -1,7 +1,7 @@
 //! `#[reduce]`.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::ToTokens;
 use syn::{Expr, Ident, Token, Type, parse::Parser, punctuated::Punctuated};
 
 use crate::{
@@ -43,7 +43,7 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStr
     let options = Options::parse(arguments)?;
     let reduce = Reduce::parse(options, Author::parse("reduce", item)?)?;
     let (function, implementation) = (reduce.function(), reduce.implementation());
-    Ok(reduce.author.with_companion(quote!(#function #implementation)))
+    Ok(reduce.author.with_companion(code!(#function #implementation)))
 }
 
 impl Options {
@@ -111,7 +111,7 @@ impl Reduce {
         let (ident, signature, state) = (self.author.ident(), self.author.signature("ReduceGroups"), &self.state);
         let (input, names) = (self.row.ty("'static"), &self.row.names);
         let (finishes, invertible) = (self.options.finish.is_some(), self.options.inverse.is_some());
-        quote! {
+        code! {
             impl __sdk::Function for #ident {
                 fn signature() -> __sdk::Signature {
                     let mut signature = #signature;
@@ -136,9 +136,9 @@ impl Reduce {
         let (ident, state) = (self.author.ident(), &self.state);
         let input = self.row.ty("'a");
         let (pattern, bindings) = (self.row.pattern(), &self.row.bindings);
-        let (create, add) = (self.create(), self.call(quote!(#(#bindings),*)));
+        let (create, add) = (self.create(), self.call(code!(#(#bindings),*)));
         let (merge, subtract, finish) = (self.merge(), self.subtract(), self.finish());
-        quote! {
+        code! {
             impl __sdk::ReduceFunction for #ident {
                 type Input<'a> = #input;
                 type State = #state;
@@ -168,28 +168,37 @@ impl Reduce {
     fn call(&self, row: TokenStream) -> TokenStream {
         let (ident, context) = (self.author.ident(), self.author.context_argument());
         match self.accumulator {
-            Accumulator::Value => quote!(*state = #ident(#context ::core::clone::Clone::clone(state), #row);),
-            Accumulator::Mutable => quote!(#ident(#context state, #row);),
+            Accumulator::Value => code!(*state = #ident(#context ::core::clone::Clone::clone(state), #row);),
+            Accumulator::Mutable => code!(#ident(#context state, #row);),
         }
     }
 
     fn create(&self) -> TokenStream {
         let bindings = &self.row.bindings;
         match (&self.options.create, &self.options.zero) {
-            (Some(create), _) => quote!((#create)(#(#bindings),*)),
-            (None, Some(zero)) => {
-                let add = self.call(quote!(#(#bindings),*));
-                quote!({ let mut state_value: Self::State = #zero; let state = &mut state_value; #add state_value })
+            (Some(create), _) => {
+                let types = self.row.types("'a");
+                code! {
+                    #[inline(always)]
+                    fn begin<'a, S>(create: impl FnOnce(#(#types),*) -> S, #(#bindings: #types),*) -> S {
+                        create(#(#bindings),*)
+                    }
+                    begin(#create, #(#bindings),*)
+                }
             }
-            (None, None) => quote!(#(#bindings)*),
+            (None, Some(zero)) => {
+                let add = self.call(code!(#(#bindings),*));
+                code!({ let mut state_value: Self::State = #zero; let state = &mut state_value; #add state_value })
+            }
+            (None, None) => code!(#(#bindings)*),
         }
     }
 
     fn merge(&self) -> TokenStream {
         match (&self.options.merge, &self.accumulator) {
-            (None, _) => self.call(quote!(other)),
-            (Some(merge), Accumulator::Mutable) => quote!(__sdk::merge_into::<Self::State>(state, other, #merge)),
-            (Some(merge), Accumulator::Value) => quote! {
+            (None, _) => self.call(code!(other)),
+            (Some(merge), Accumulator::Mutable) => code!(__sdk::merge_into::<Self::State>(state, other, #merge)),
+            (Some(merge), Accumulator::Value) => code! {
                 *state = __sdk::merge_two::<Self::State>(::core::clone::Clone::clone(state), other, #merge);
             },
         }
@@ -198,16 +207,16 @@ impl Reduce {
     fn subtract(&self) -> TokenStream {
         match &self.options.inverse {
             Some(inverse) => {
-                quote!(::core::result::Result::Ok(__sdk::merge_two::<Self::State>(state, part, #inverse)))
+                code!(::core::result::Result::Ok(__sdk::merge_two::<Self::State>(state, part, #inverse)))
             }
-            None => quote!(__sdk::no_inverse::<Self::State>(state, part)),
+            None => code!(__sdk::no_inverse::<Self::State>(state, part)),
         }
     }
 
     fn finish(&self) -> TokenStream {
         match &self.options.finish {
-            Some(finish) => quote!(__sdk::finish_one::<Self::State, _>(state, #finish)),
-            None => quote!(state),
+            Some(finish) => code!(__sdk::finish_one::<Self::State, _>(state, #finish)),
+            None => code!(state),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What a function returns: how many rows, and of which type.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 use syn::{AssocType, GenericArgument, PathArguments, Type, TypeParamBound, punctuated::Punctuated, token::Plus};
 
 use crate::types::{argument_of, is_bytes};
@@ -50,14 +49,14 @@ impl Returned {
     /// Code that puts the rows of `value` into `rows`, in a function that returns `Result<(), String>`.
     pub fn push(&self, value: TokenStream) -> TokenStream {
         match self {
-            Returned::One(_) => quote!(rows.push(&#value);),
-            Returned::Optional(_) => quote!(if let ::core::option::Option::Some(row) = #value { rows.push(&row); }),
-            Returned::Many(_) => quote! {
+            Returned::One(_) => code!(rows.push(&#value);),
+            Returned::Optional(_) => code!(if let ::core::option::Option::Some(row) = #value { rows.push(&row); }),
+            Returned::Many(_) => code! {
                 ::core::iter::Iterator::for_each(::core::iter::IntoIterator::into_iter(#value), |row| rows.push(&row));
             },
             Returned::Fallible(inner) => {
-                let push = inner.push(quote!(value));
-                quote! {
+                let push = inner.push(code!(value));
+                code! {
                     match #value {
                         ::core::result::Result::Ok(value) => { #push }
                         ::core::result::Result::Err(error) => {

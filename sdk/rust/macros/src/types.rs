@@ -3,15 +3,16 @@
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{
-    AngleBracketedGenericArguments, GenericArgument, Lifetime, PathArguments, PathSegment, Type, TypeReference,
-    parse_quote,
+    AngleBracketedGenericArguments, GenericArgument, Lifetime, PathArguments, PathSegment, Signature, Type,
+    TypeReference, parse_quote,
     visit_mut::{self, VisitMut},
 };
 
-/// The type with every lifetime but `'static` replaced.
+/// The type with every lifetime replaced, `'static` too: what lives for ever can be written wherever something that lives
+/// shorter can.
 pub fn with_lifetime(ty: &Type, lifetime: &str) -> Type {
     let mut ty = ty.clone();
-    ReplaceLifetimes(Lifetime::new(lifetime, Span::call_site())).visit_type_mut(&mut ty);
+    ReplaceLifetimes(Lifetime::new(lifetime, Span::mixed_site())).visit_type_mut(&mut ty);
     ty
 }
 
@@ -27,35 +28,67 @@ impl VisitMut for ReplaceLifetimes {
     }
 
     fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        if lifetime.ident != "static" {
-            *lifetime = Lifetime::new(&format!("'{}", self.0.ident), lifetime.span());
-        }
+        *lifetime = self.0.clone();
     }
 
     fn visit_path_segment_mut(&mut self, segment: &mut PathSegment) {
-        name_lifetime_of_values(segment);
+        if let Some(arguments) = arguments_of_values(segment) {
+            let lifetime = self.0.clone();
+            arguments.args.insert(0, parse_quote!(#lifetime));
+        }
         visit_mut::visit_path_segment_mut(self, segment);
     }
 }
 
-/// Authors write `Values<i64>`; the lifetime that it has is put in here, so that they need not.
-pub struct NameLifetimes;
+/// Authors write `Values<i64>` and `Values<&str>`: the lifetime that it has, which is that of its values too, is put in here.
+pub fn name_lifetimes(signature: &mut Signature) {
+    let mut names = NameLifetimes { named: Vec::new() };
+    signature.inputs.iter_mut().for_each(|argument| names.visit_fn_arg_mut(argument));
+    for lifetime in names.named {
+        signature.generics.params.insert(0, parse_quote!(#lifetime));
+    }
+}
+
+struct NameLifetimes {
+    /// The lifetimes that the function gets.
+    named: Vec<Lifetime>,
+}
 
 impl VisitMut for NameLifetimes {
     fn visit_path_segment_mut(&mut self, segment: &mut PathSegment) {
-        name_lifetime_of_values(segment);
+        if let Some(arguments) = arguments_of_values(segment) {
+            let mut found = FindLifetime(None);
+            found.visit_angle_bracketed_generic_arguments_mut(arguments);
+            let lifetime = found.0.unwrap_or_else(|| {
+                let lifetime = Lifetime::new(&format!("'values{}", self.named.len()), Span::mixed_site());
+                self.named.push(lifetime.clone());
+                lifetime
+            });
+            ReplaceLifetimes(lifetime).visit_path_segment_mut(segment);
+        }
         visit_mut::visit_path_segment_mut(self, segment);
     }
 }
 
-fn name_lifetime_of_values(segment: &mut PathSegment) {
-    if segment.ident != "Values" {
-        return;
+/// Finds the first lifetime that has a name.
+struct FindLifetime(Option<Lifetime>);
+
+impl VisitMut for FindLifetime {
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if self.0.is_none() && lifetime.ident != "_" {
+            self.0 = Some(lifetime.clone());
+        }
     }
-    if let PathArguments::AngleBracketed(AngleBracketedGenericArguments { args, .. }) = &mut segment.arguments
-        && !args.iter().any(|argument| matches!(argument, GenericArgument::Lifetime(_)))
-    {
-        args.insert(0, parse_quote!('_));
+}
+
+/// The arguments of `Values<...>` without a lifetime.
+fn arguments_of_values(segment: &mut PathSegment) -> Option<&mut AngleBracketedGenericArguments> {
+    match &mut segment.arguments {
+        PathArguments::AngleBracketed(arguments) if segment.ident == "Values" => {
+            let has_lifetime = matches!(arguments.args.first(), Some(GenericArgument::Lifetime(_)));
+            (!has_lifetime).then_some(arguments)
+        }
+        _ => None,
     }
 }
 

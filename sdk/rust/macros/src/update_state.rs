@@ -1,7 +1,6 @@
 //! `#[update_state]`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 use syn::{LitInt, Type, parse::Parser, parse_quote};
 
 use crate::{
@@ -40,7 +39,7 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStr
     let version = version_of(arguments)?;
     let update = UpdateState::parse(version, Author::parse("update_state", item)?)?;
     let (function, implementation) = (update.function(), update.implementation());
-    Ok(update.author.with_companion(quote!(#function #implementation)))
+    Ok(update.author.with_companion(code!(#function #implementation)))
 }
 
 /// `#[update_state(version = 2)]`.
@@ -84,7 +83,7 @@ impl UpdateState {
         let (ident, signature, version) = (self.author.ident(), self.author.signature("UpdateStates"), self.version);
         let [new, state, emitted] =
             [&self.new, &self.state, &self.returned.emitted()].map(|ty| with_lifetime(ty, "'static"));
-        quote! {
+        code! {
             impl __sdk::Function for #ident {
                 fn signature() -> __sdk::Signature {
                     let mut signature = #signature;
@@ -112,8 +111,8 @@ impl UpdateState {
             [self.returned.state(), &self.returned.emitted()].map(|ty| with_lifetime(ty, "'static"));
         let (key, key_fixed, names) = (self.key.ty("'a"), self.key.ty("'static"), &self.key.names);
         let (pattern, bindings) = (self.key.pattern(), &self.key.bindings);
-        let apply = self.returned.apply(quote!(#ident(#context #(#bindings,)* new, state)));
-        quote! {
+        let apply = self.returned.apply(code!(#ident(#context #(#bindings,)* new, state)));
+        code! {
             impl __sdk::UpdateFunction for #ident {
                 type Key<'a> = #key;
                 type New<'a> = #new;
@@ -190,11 +189,11 @@ impl Returned {
     fn apply(&self, value: TokenStream) -> TokenStream {
         let emitted = with_lifetime(&self.emitted(), "'a");
         match self {
-            Returned::Update { .. } => quote!(changes.apply(__sdk::Update::<_, #emitted>::from(#value));),
-            Returned::State(_) => quote!(changes.apply(__sdk::Update::<_, #emitted>::put(#value));),
+            Returned::Update { .. } => code!(changes.apply(__sdk::Update::<_, #emitted>::from(#value));),
+            Returned::State(_) => code!(changes.apply(__sdk::Update::<_, #emitted>::put(#value));),
             Returned::Fallible(inner) => {
-                let apply = inner.apply(quote!(value));
-                quote! {
+                let apply = inner.apply(code!(value));
+                code! {
                     match #value {
                         ::core::result::Result::Ok(value) => { #apply }
                         ::core::result::Result::Err(error) => {

@@ -86,6 +86,7 @@ impl<F: ReduceFunction> Operator for ReduceOperator<F> {
         }
         let states = std::mem::take(&mut self.states).finish(count)?;
         let mut result = Rows::<<F::State as Write>::Writer>::default();
+        result.reserve_rows(states.len());
         states.iter().for_each(|state| result.push(state));
         Ok(result.finish())
     }
@@ -95,6 +96,7 @@ impl<F: ReduceFunction> ReduceOperator<F> {
     /// The hot loop. A group that is known costs a bounds check beside the function itself.
     fn combine(&mut self, rows: &Batch, groups: &[[u8; 4]], count: u32) -> Result<(), Failure> {
         let Some(reader) = open_rows::<F::Input<'_>>(rows)? else { return Ok(()) };
+        self.states.reserve(count);
         for (row, group) in groups.iter().enumerate() {
             let group = u32::from_le_bytes(*group);
             let value = ReadRow::read_row(&reader, row);
@@ -212,6 +214,11 @@ impl<S> Default for States<S> {
 }
 
 impl<S> States<S> {
+    /// Room for `count` groups in all.
+    fn reserve(&mut self, count: u32) {
+        self.dense.reserve((count as usize).saturating_sub(self.dense.len()));
+    }
+
     /// The accumulator of a group that is not among the dense ones.
     #[cold]
     fn later(&mut self, group: u32, count: u32) -> Result<Option<&mut S>, Failure> {

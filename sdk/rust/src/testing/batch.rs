@@ -1,13 +1,55 @@
 //! Rows to batches and back.
 
+use std::marker::PhantomData;
+
 use crate::{
     bindings::{
         exports::tidemill::plugin::operators::{Kind, Signature},
         tidemill::plugin::data::{Batch, Field},
     },
     function::Rows,
-    value::{Columns, Malformed, ReadRow, WriteRow},
+    value::{Columns, Malformed, Read, ReadRow, Write, WriteRow},
+    values::Values,
 };
+
+use super::Failed;
+
+/// Values in a column of their own, so that a function which takes [`Values`] can be called by hand.
+///
+/// ```
+/// use tidemill_sdk::{prelude::*, testing::Column};
+///
+/// #[update_state]
+/// fn total(new: Values<i64>, total: Option<i64>) -> Option<i64> {
+///     Some(total.unwrap_or(0) + new.iter().sum::<i64>())
+/// }
+///
+/// assert_eq!(total(Column::of([1, 2]).values(), Some(10)), Some(13));
+/// ```
+#[derive(Debug)]
+pub struct Column<T> {
+    batch: Batch,
+    value: PhantomData<T>,
+}
+
+impl<T: Write> Column<T> {
+    /// A column of these values.
+    pub fn of(values: impl IntoIterator<Item = T>) -> Column<T> {
+        let values: Vec<T> = values.into_iter().collect();
+        Column { batch: batch_of(&values), value: PhantomData }
+    }
+
+    /// The values.
+    #[track_caller]
+    pub fn values<'a>(&'a self) -> Values<'a, T>
+    where
+        T: Read<'a>,
+    {
+        let rows = self.batch.rows as usize;
+        let reader = T::open_row(&mut Columns::of(&self.batch), rows).map_err(Failed::from);
+        Values::new(super::passed(reader), 0..rows)
+    }
+}
 
 /// Rows as a batch.
 pub(super) fn batch_of<'t, T: WriteRow + 't>(rows: impl IntoIterator<Item = &'t T>) -> Batch {
@@ -44,7 +86,8 @@ pub(super) fn signature_line(signature: &Signature) -> String {
     };
     let mut line = format!("{}({})", signature.name, fields(&signature.input));
     if !signature.state.is_empty() {
-        let version = if signature.state_version > 1 { format!(" v{}", signature.state_version) } else { String::new() };
+        let version =
+            if signature.state_version > 1 { format!(" v{}", signature.state_version) } else { String::new() };
         line += &format!(" [{}{version}]", fields(&signature.state));
     }
     if !signature.output.is_empty() {

@@ -102,10 +102,7 @@ impl Kit {
     }
 
     /// Runs a map or an output over the rows of one partition's batch.
-    pub fn map<'a, F: RowsFunction>(
-        &self,
-        rows: impl IntoIterator<Item = F::Input<'a>>,
-    ) -> Result<Mapped<F>, Failed> {
+    pub fn map<'a, F: RowsFunction>(&self, rows: impl IntoIterator<Item = F::Input<'a>>) -> Result<Mapped<F>, Failed> {
         Mapped::run(self, rows)
     }
 

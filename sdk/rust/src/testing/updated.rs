@@ -105,10 +105,8 @@ impl<F: UpdateFunction, K: Clone + Eq + Hash + Write> Keyed<F, K> {
 
     /// Calls the function for keys that have been idle for too long; the host deletes them afterwards, and so does this.
     pub fn idle(&mut self, keys: impl IntoIterator<Item = K>) -> Result<Updated<F, K>, Failed> {
-        let called: Vec<Called<F::New<'_>>> = keys
-            .into_iter()
-            .map(|key| Called { place: self.place(&key), rows: Vec::new(), cause: IDLE })
-            .collect();
+        let called: Vec<Called<F::New<'_>>> =
+            keys.into_iter().map(|key| Called { place: self.place(&key), rows: Vec::new(), cause: IDLE }).collect();
         let updated = self.call(&called)?;
         called.iter().for_each(|called| self.kept[called.place] = Kept::default());
         Ok(updated)

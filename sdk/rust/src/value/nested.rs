@@ -144,15 +144,16 @@ impl<T: Write> Write for Vec<T> {
     type Writer = ListWriter<T::Writer>;
 
     fn write(&self, writer: &mut Self::Writer) {
-        writer.write_items(self.iter());
+        writer.write_list(self.len(), |items| self.iter().for_each(|item| item.write(items)));
     }
 }
 
 impl<W: ColumnWriter> ListWriter<W> {
-    fn write_items<'t, T: Write<Writer = W> + 't>(&mut self, items: impl ExactSizeIterator<Item = &'t T>) {
+    /// Adds a list of `length` items, which `write` adds.
+    pub(crate) fn write_list(&mut self, length: usize, write: impl FnOnce(&mut W)) {
         // Linear memory has 32-bit addresses, so a list of more items cannot be there.
-        self.length += items.len() as u32;
-        items.for_each(|item| item.write(&mut self.items));
+        self.length += length as u32;
+        write(&mut self.items);
         self.offsets.extend_from_slice(&self.length.to_le_bytes());
     }
 }

@@ -1,0 +1,17 @@
+//! The SDK as its authors see it. One binary for all of it.
+#![allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
+
+#[path = "sdk/compile_errors.rs"]
+mod compile_errors;
+#[path = "sdk/context.rs"]
+mod context;
+#[path = "sdk/map.rs"]
+mod map;
+#[path = "sdk/plugin.rs"]
+mod plugin;
+#[path = "sdk/reduce.rs"]
+mod reduce;
+#[path = "sdk/update_state.rs"]
+mod update_state;
+#[path = "sdk/values.rs"]
+mod values;
