@@ -150,3 +150,41 @@ fn create_private(path: &Path) -> io::Result<File> {
 fn create_private(path: &Path) -> io::Result<File> {
     File::options().write(true).create_new(true).open(path)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn only_what_was_written_is_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.code");
+        write_file(&path, b"machine code").unwrap();
+        let good = fs::read(&path).unwrap();
+        assert_eq!(checked(&good), Some(&b"machine code"[..]));
+        for end in 0..good.len() {
+            assert_eq!(checked(&good[..end]), None, "cut at {end}");
+        }
+        for at in 0..good.len() {
+            let mut damaged = good.clone();
+            damaged[at] ^= 0x10;
+            assert_eq!(checked(&damaged), None, "byte {at}");
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_or_that_is_none_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Cache::open(&folder.path().join("new/folder")).is_some());
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(Cache::open(folder.path()).is_none());
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(Cache::open(&file).is_none());
+    }
+}

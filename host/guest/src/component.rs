@@ -1,5 +1,6 @@
 //! Component files: what a file is, and how a core module becomes a component.
 
+use wasmtime::{Engine, Module};
 use wit_component::ComponentEncoder;
 
 use crate::error::LoadError;
@@ -7,10 +8,12 @@ use crate::error::LoadError;
 /// A component of a core module that was compiled for wasm32-unknown-unknown with bindings of the WIT package, checked
 /// to be valid.
 pub fn encode_component(module: &[u8]) -> Result<Vec<u8>, LoadError> {
-    // The library below reads what comes before it looks whether it is Wasm at all.
     if let Some(what) = not_wasm(module) {
         return Err(LoadError::Encode { reason: what.to_owned() });
     }
+    // The encoder reads before it checks, and panics at the end of a module that is cut off.
+    Module::validate(&Engine::default(), module)
+        .map_err(|error| LoadError::Encode { reason: format!("it is no valid module: {error:#}") })?;
     let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
     encode().map_err(|error| LoadError::Encode { reason: format!("{error:#}") })
 }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tidemill_model::{
     function::{Binding, Description, Signature},
-    limits::{DESCRIPTION_BYTES, Limits, REASON_BYTES},
+    limits::{DESCRIBE_FUEL, DESCRIPTION_BYTES, Limits, REASON_BYTES},
     schema::Schema,
 };
 use wasmtime::{
@@ -77,8 +77,9 @@ impl Plugin {
         let Loaded { name, digest, imports, compiled, limits, component } = loaded;
         let sink: Arc<dyn LogSink> = Arc::new(TracingLog);
         let plugin = name.to_string();
-        let asking = Arc::new(Limits { result_bytes: limits.result_bytes.min(DESCRIPTION_BYTES), ..(*limits).clone() });
-        let host = Host::new(name.clone(), String::new(), asking.clone(), sink.clone());
+        let asking =
+            Limits { fuel_per_call: DESCRIBE_FUEL, result_bytes: DESCRIPTION_BYTES, ..(*limits).clone() }.into();
+        let host = Host::new(name.clone(), String::new(), Arc::clone(&asking), sink.clone());
         let mut wrong_export = None;
         let started = Live::start(&component, host, &asking, |store, instance| {
             let exports = Exports::check(component.component(), store, instance).inspect_err(|what| {

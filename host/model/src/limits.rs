@@ -32,7 +32,10 @@ pub struct Limits {
 /// The stack of a call in bytes; the same for every guest, because it is a setting of the compiler.
 pub const STACK_BYTES: usize = 512 << 10;
 
-/// Bytes of a description, and of the signature that `open` answers with.
+/// Fuel for a plugin's description, whatever its limits are: it is asked before any pipeline runs.
+pub const DESCRIBE_FUEL: u64 = 100_000_000;
+
+/// Bytes of a description.
 pub const DESCRIPTION_BYTES: usize = 4 << 20;
 
 /// Bytes of a plugin's, a function's, a field's or a counter's name.

@@ -1,7 +1,9 @@
 //! Calls of real guests: plugins/hostile, honest and not.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
 
+mod fuzz;
 mod honest;
 mod loading;
 mod support;
+mod validation;
 mod verdicts;

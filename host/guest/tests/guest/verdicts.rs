@@ -191,9 +191,9 @@ fn logs_are_cut_cleaned_and_bounded() {
     assert_eq!(
         lines.take(),
         [
-            "hostile/log-flood info: line 0 xxx",
-            "hostile/log-flood info: line 1 xxx",
-            "hostile/log-flood info: line 2 xxx",
+            "hostile/log-flood info: flood xxxx",
+            "hostile/log-flood info: flood xxxx",
+            "hostile/log-flood info: flood xxxx",
             "hostile/log-flood warn: dropped 997 more log lines of this call",
         ]
     );
@@ -204,8 +204,17 @@ fn logs_are_cut_cleaned_and_bounded() {
 
 #[test]
 fn a_log_line_costs_fuel() {
-    let limits = Limits { fuel_per_call: 100_000, fuel_per_row: 0, ..quick_limits() };
-    check_with(&plugin_with(&limits), "log-flood", &only(), &Verdict::OutOfFuel { limit: 100_000 });
+    // A thousand lines are some ten thousand instructions of the guest's own.
+    let limits = Limits { fuel_per_call: 1_000_000, fuel_per_row: 0, ..quick_limits() };
+    check_with(&plugin_with(&limits), "log-flood", &only(), &Verdict::OutOfFuel { limit: 1_000_000 });
+}
+
+#[test]
+fn a_guest_that_leaks_ends_at_its_own_limit() {
+    let mut leaking = open(&plugin(), "leaks").unwrap();
+    let failed = std::iter::repeat_with(|| call(&mut leaking, &only())).take(100).position(|outcome| outcome.is_err());
+    assert!(failed.is_some_and(|calls| calls > 50), "{failed:?}");
+    assert_eq!(call(&mut leaking, &only()), Err(Verdict::Poisoned));
 }
 
 #[test]
