@@ -156,3 +156,74 @@ impl Connectors {
 pub(crate) fn resolve(folder: &Path, path: &Path) -> PathBuf {
     folder.join(path)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+    use tidemill_model::{
+        connector::{
+            FileFormat, FilesSink, FilesSource, GenerateKind, GenerateSource, JsonText, PrintSink, PrintStyle,
+            QueueSource, TextOptions,
+        },
+        ports::{PortErrorKind, SinkBatch},
+        time::Timestamp,
+    };
+
+    use super::*;
+    use crate::{
+        lock,
+        system::{ManualClock, Threads},
+        text,
+    };
+
+    fn connectors(folder: &Path, stdout: Arc<Mutex<Vec<u8>>>) -> Connectors {
+        let clock = Arc::new(ManualClock::new(Timestamp(0)));
+        let mut settings = ConnectorSettings::new(clock, Arc::new(Threads), folder.to_owned(), stdout);
+        settings.until_done = true;
+        Connectors::try_new(settings).unwrap()
+    }
+
+    #[test]
+    fn every_kind_opens_and_relative_paths_begin_in_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("in.txt"), "a\nb\n").unwrap();
+        let stdout = Arc::new(Mutex::new(Vec::new()));
+        let connectors = connectors(folder.path(), stdout.clone());
+        let text = TextOptions::default();
+        let files = FilesSource { path: "in.txt".into(), existing: false, text };
+        let schema = text::schema();
+        let batches = vec![Some(vec![JsonText("\"a\"".to_owned()), JsonText("\"b\"".to_owned())])];
+        let queue = QueueSource { schema: schema.clone(), batches, partitions: None };
+        let generate = GenerateSource { kind: GenerateKind::Points, rate: None, count: Some(2), seed: 0 };
+        for spec in [SourceSpec::Files(files), SourceSpec::Queue(queue), SourceSpec::Generate(generate)] {
+            let mut source = connectors.open_source("lines", &spec, &Wake::default()).unwrap();
+            assert!(source.seal(Timestamp(1_000)).unwrap().last);
+            let taken = source.take(usize::MAX).unwrap();
+            assert_eq!((taken.end, taken.chunks[0].rows.num_rows()), (true, 2));
+            assert_eq!(*source.schema(), schema);
+            let print = SinkSpec::Print(PrintSink { rows: 1, style: PrintStyle::Scala });
+            let files = SinkSpec::Files(FilesSink { folder: "out".into(), format: FileFormat::Text });
+            let partitions = [vec![taken.chunks[0].rows.clone()]];
+            for spec in [print, files] {
+                let mut sink = connectors.open_sink("out", &spec).unwrap();
+                sink.stage(&SinkBatch { time: Timestamp(1_000), schema: &schema, partitions: &partitions }).unwrap();
+                sink.deliver(Timestamp(1_000)).unwrap();
+            }
+        }
+        assert_eq!(lock(&stdout).split(|&byte| byte == b'\n').filter(|line| *line == b"...").count(), 3);
+        let written = std::fs::read(folder.path().join("out/batch-0000000000001/part-00000.txt")).unwrap();
+        assert_eq!(written, b"a\nb\n");
+    }
+
+    #[test]
+    fn limits_that_cannot_be_kept_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let connectors = connectors(folder.path(), Arc::default());
+        let text = TextOptions { line_bytes_max: 0, ..TextOptions::default() };
+        let spec = SourceSpec::Files(FilesSource { path: ".".into(), existing: false, text });
+        let error = connectors.open_source("lines", &spec, &Wake::default()).err().unwrap();
+        assert_eq!(error.kind, PortErrorKind::Configuration);
+        assert_eq!(error.to_string(), "stream `lines`: lines of at most 0 bytes cannot be: choose 1 to 268435456");
+    }
+}

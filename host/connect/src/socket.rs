@@ -122,7 +122,7 @@ impl Source for ReceivedLines {
     fn take(&mut self, bytes_max: usize) -> Result<Taken, PortError> {
         let (taken, more) = {
             let mut inbox = lock(&self.receiver.inbox);
-            let taken = inbox.lines.take(bytes_max);
+            let taken = inbox.take(bytes_max);
             // Full chunks that came before the seal and belong after it: no receiver will ring for them again.
             let more = taken.end && inbox.lines.line_bytes() >= CHUNK_BYTES;
             (taken, more)

@@ -24,7 +24,10 @@ use tidemill_model::{
     schema::{Kind, Schema},
 };
 
-pub(crate) use {buffer::LineBuffer, cutter::LineCutter};
+pub(crate) use {
+    buffer::{LineBuffer, TakenLines},
+    cutter::LineCutter,
+};
 
 /// The line bytes of a full chunk: small enough to stay in a core's cache from one operator to the next.
 pub const CHUNK_BYTES: usize = 128 << 10;

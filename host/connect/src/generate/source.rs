@@ -14,6 +14,9 @@ use crate::text::{self, CHUNK_BYTES, LineBuffer, LineCutter};
 /// Rows that a batch has at least, where no rate says how many: a run that seals without taking gets on too.
 const BATCH_ROWS_MIN: u64 = 10_000;
 
+/// Rows that are taken of such a batch before it is sealed: on a clock that stands still while rows come, it has an end.
+const BATCH_ROWS_MAX: u64 = 10_000_000;
+
 /// Bytes that are made before any are taken.
 const AHEAD_BYTES_MAX: usize = 4 << 20;
 
@@ -73,7 +76,10 @@ impl GeneratedSource {
 
     /// Makes lines until there are enough, or all of the batch.
     fn make(&mut self, bytes: usize) {
-        let open_end = if self.spec.rate.is_some() { 0 } else { self.count() };
+        let open_end = match self.spec.rate {
+            Some(_) => 0,
+            None => self.batch_begin.saturating_add(BATCH_ROWS_MAX).min(self.count()),
+        };
         let end = self.sealed.unwrap_or(open_end);
         while self.lines.received() < end && self.lines.line_bytes() < bytes {
             self.block.clear();

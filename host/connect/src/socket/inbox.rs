@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tidemill_model::time::Timestamp;
 
-use crate::text::LineBuffer;
+use crate::text::{LineBuffer, TakenLines};
 
 /// What was received and not taken, and how much of it was there when.
 #[derive(Debug)]
@@ -33,6 +33,15 @@ impl Inbox {
         }
     }
 
+    /// Takes rows, as [`LineBuffer::take`]. Where those that are gone ended need not be known any more.
+    pub fn take(&mut self, bytes_max: usize) -> TakenLines {
+        let taken = self.lines.take(bytes_max);
+        while let Some((_, received)) = self.marks.pop_front_if(|mark| mark.1 <= self.lines.taken()) {
+            self.sealed = received;
+        }
+        taken
+    }
+
     /// Ends the batch with what arrived up to `at`.
     pub fn seal(&mut self, at: Timestamp) {
         while let Some((_, received)) = self.marks.pop_front_if(|mark| mark.0 <= at) {
@@ -48,7 +57,7 @@ mod tests {
 
     fn batch(inbox: &mut Inbox, at: i64) -> String {
         inbox.seal(Timestamp(at));
-        let taken = inbox.lines.take(usize::MAX);
+        let taken = inbox.take(usize::MAX);
         assert!(taken.end);
         taken.chunks.iter().flat_map(|chunk| chunk.iter().flatten().map(str::to_owned)).collect()
     }
@@ -76,7 +85,7 @@ mod tests {
             inbox.lines.push(line);
             inbox.arrived(Timestamp(at));
         }
-        assert_eq!(inbox.lines.take(4).chunks.len(), 2);
+        assert_eq!(inbox.take(4).chunks.len(), 2);
         assert_eq!(batch(&mut inbox, 10), "");
         assert_eq!(batch(&mut inbox, 30), "c");
     }

@@ -84,6 +84,11 @@ impl LineBuffer {
         self.received + self.open_rows() as u64
     }
 
+    /// Rows that were taken since the beginning.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// Memory that the rows hold which are not taken.
     pub fn held_bytes(&self) -> usize {
         self.piece_bytes + self.values.len() + 4 * self.open_rows()
