@@ -27,7 +27,7 @@ struct Splitter;
 
 impl Splitter {
     #[map]
-    fn split(&self, line: &str) -> i64 {
+    fn split(&self, _line: &str) -> i64 {
         1
     }
 }
