@@ -1,6 +1,6 @@
 //! Lines over TCP.
 //!
-//! A task for each connection reads into one block that all share, and cuts lines from it into an [`Inbox`], which knows
+//! A task for each connection reads into one block that all share, and cuts lines from it into an inbox, which knows
 //! when what arrived. The inbox is bounded: while it is full no socket is read, so that TCP slows the peers down.
 
 mod connect;
