@@ -219,14 +219,15 @@ impl KeyTable {
             let ends = &keys.offsets[first..=rows.min(first + AHEAD)];
             let (hasher, mask, slots) = (self.hasher, self.mask, &self.slots[..]);
             for (row, ahead) in ends.windows(2).zip(&mut hashed) {
-                let (start, end) = (row[0] as usize, row[1] as usize);
+                let (start, end) = span(row);
                 let key = hasher.inline(keys.values, start, end);
                 let hash = hasher.hash(key, (end - start) as u32);
                 prefetch(slots, hash as usize & mask);
                 *ahead = (key, hash);
             }
             for ((row, &(key, hash)), number) in ends.windows(2).zip(&hashed).zip(&mut found) {
-                let at = self.slot_of(key, hash, keys.values, row[0] as usize, row[1] as usize);
+                let (start, end) = span(row);
+                let at = self.slot_of(key, hash, keys.values, start, end);
                 *number = visit(self, at);
             }
             numbers.extend_from_slice(&found[..ends.len() - 1]);
@@ -251,9 +252,11 @@ impl KeyTable {
         }
     }
 
+    /// Whether the key of an id, which has the same length, is this one.
     #[inline(never)]
-    fn is_key(&self, id: u32, bytes: &[u8]) -> bool {
-        self.key(id) == bytes
+    fn is_key(&self, id: u32, key: &[u8]) -> bool {
+        let end = self.ends[id as usize] as usize;
+        &self.bytes[end - key.len()..end] == key
     }
 
     #[cold]
@@ -290,4 +293,10 @@ impl KeyTable {
         }
         at
     }
+}
+
+/// Where a row's key begins and ends. Offsets are not negative; read without a sign they need one check less.
+#[inline(always)]
+fn span(row: &[i32]) -> (usize, usize) {
+    (row[0].cast_unsigned() as usize, row[1].cast_unsigned() as usize)
 }

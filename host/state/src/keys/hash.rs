@@ -46,7 +46,7 @@ impl Hasher {
         if len > INLINE_BYTES {
             return self.long(&values[start..end]);
         }
-        match values.get(start..).and_then(|rest| rest.first_chunk::<INLINE_BYTES>()) {
+        match values.get(start..start + INLINE_BYTES).and_then(|bytes| bytes.first_chunk()) {
             Some(bytes) => first(bytes, len),
             None => tail(&values[start..end]),
         }
