@@ -63,7 +63,13 @@ fn state_batch_ms(keys: usize, plugins: &Plugins) -> anyhow::Result<f64> {
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
     let fill = keys.div_ceil(CHANGED);
     let began = Arc::new(Mutex::new(Vec::new()));
-    let source: Box<dyn Source> = Box::new(Keys { keys, next: 0, batch: Schema::single("line", Kind::Text), began: began.clone(), sealed: false });
+    let source: Box<dyn Source> = Box::new(Keys {
+        keys,
+        next: 0,
+        batch: Schema::single("line", Kind::Text),
+        began: began.clone(),
+        sealed: false,
+    });
     let sink = Box::new(TimesSink { began, times: Arc::default() });
     let times = sink.times.clone();
     let settings = job::settings(Until::Batches((fill + STATE_BATCHES) as u64));

@@ -87,8 +87,7 @@ pub fn run(
 ) -> anyhow::Result<Run> {
     let wake = Wake::default();
     let stdout = Arc::new(Mutex::new(std::io::sink()));
-    let settings_of_connectors =
-        ConnectorSettings::new(clock.clone(), Arc::new(Threads), PathBuf::from("."), stdout);
+    let settings_of_connectors = ConnectorSettings::new(clock.clone(), Arc::new(Threads), PathBuf::from("."), stdout);
     let connectors = Connectors::try_new(settings_of_connectors)?;
     let Operator::Source(spec) = &plan.nodes[0].operator else { bail!("the first stream is no source") };
     let source = connectors.open_source(&plan.nodes[0].name, spec, &wake).context("the source cannot be opened")?;

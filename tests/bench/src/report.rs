@@ -44,7 +44,8 @@ impl Figure {
 
 /// The figures as a table.
 pub fn table(figures: &[Figure]) -> String {
-    let mut text = format!("{:<34} {:>14} {:<12} {:>12} {:<5} smallest .. largest\n", "figure", "value", "unit", "goal", "met");
+    let mut text =
+        format!("{:<34} {:>14} {:<12} {:>12} {:<5} smallest .. largest\n", "figure", "value", "unit", "goal", "met");
     for figure in figures {
         let goal = figure.goal.map_or_else(String::new, |goal| match goal {
             Goal::AtLeast(least) => format!(">= {}", number(least)),
