@@ -124,11 +124,12 @@ fn module_of(messages: &[u8], manifest: &Path) -> Option<PathBuf> {
         let of = message["manifest_path"].as_str().and_then(|path| fs::canonicalize(path).ok());
         message["reason"] == "compiler-artifact" && of.is_some_and(|path| path == manifest)
     });
-    ours.filter_map(|message| {
+    let modules = ours.filter_map(|message| {
         let files = message["filenames"].as_array()?.iter().filter_map(Value::as_str);
         files.map(PathBuf::from).find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
-    })
-    .last()
+    });
+
+    modules.fold(None, |_, module| Some(module))
 }
 
 /// Writes a file so that nobody sees half of it: two builds may run at once.

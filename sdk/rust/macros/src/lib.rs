@@ -64,7 +64,7 @@ type Expanded = syn::Result<proc_macro2::TokenStream>;
 fn function(item: TokenStream, expand: impl FnOnce(proc_macro2::TokenStream) -> Expanded) -> TokenStream {
     let item: proc_macro2::TokenStream = item.into();
     let rest = author::without_attribute(&item);
-    expand(item).map_or_else(|error| [error.into_compile_error(), rest].into_iter().collect(), |code| code).into()
+    expand(item).unwrap_or_else(|error| [error.into_compile_error(), rest].into_iter().collect()).into()
 }
 
 fn finish(expanded: Expanded) -> TokenStream {

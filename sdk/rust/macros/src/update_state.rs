@@ -11,9 +11,9 @@ use crate::{
 /// What the function returns.
 enum Returned {
     /// `Option<State>` or `Update<State, Emitted>`.
-    Update { state: Type, emitted: Type },
+    Update { state: Box<Type>, emitted: Box<Type> },
     /// The new state.
-    State(Type),
+    State(Box<Type>),
     /// Any of these, or a reason why not.
     Fallible(Box<Returned>),
 }
@@ -148,10 +148,10 @@ impl Returned {
         }
         let nothing: Type = parse_quote!(());
         let returned = match (argument_of(ty, "Option"), arguments_of(ty, "Update")) {
-            (Some(state), _) => Returned::Update { state: state.clone(), emitted: nothing },
+            (Some(state), _) => Returned::Update { state: Box::new(state.clone()), emitted: Box::new(nothing) },
             (_, Some(types)) => {
                 let emitted = types.get(1).map_or(nothing, |emitted| (*emitted).clone());
-                Returned::Update { state: types[0].clone(), emitted }
+                Returned::Update { state: Box::new(types[0].clone()), emitted: Box::new(emitted) }
             }
             _ if is_named(ty, "Update") => {
                 return Err(syn::Error::new_spanned(
@@ -159,7 +159,7 @@ impl Returned {
                     "say what the state is: `Update<State>` or `Update<State, Row>`",
                 ));
             }
-            _ => Returned::State(ty.clone()),
+            _ => Returned::State(Box::new(ty.clone())),
         };
         check_value(returned.state())?;
         match &returned.emitted() {
@@ -179,7 +179,7 @@ impl Returned {
     /// The type of an emitted row, `()` for none.
     fn emitted(&self) -> Type {
         match self {
-            Returned::Update { emitted, .. } => emitted.clone(),
+            Returned::Update { emitted, .. } => (**emitted).clone(),
             Returned::State(_) => parse_quote!(()),
             Returned::Fallible(inner) => inner.emitted(),
         }
