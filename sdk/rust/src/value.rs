@@ -150,7 +150,7 @@ pub(crate) fn sized<'a>(buffer: &'a [u8], needed: usize, what: &str) -> Result<&
 }
 
 /// The offsets of a column: one more than there are rows, or none where there are no rows.
-pub(crate) fn offsets<'a>(column: &'a Column, rows: usize) -> Result<&'a [[u8; 4]], Malformed> {
+pub(crate) fn offsets(column: &Column, rows: usize) -> Result<&[[u8; 4]], Malformed> {
     if rows == 0 { Ok(&[]) } else { chunks(&column.offsets, rows + 1, "offsets") }
 }
 
