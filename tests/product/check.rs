@@ -56,6 +56,7 @@ fn files_that_are_no_pipelines() {
     folder.fails(&["check", "binary.toml"], 2, &["the pipeline file `binary.toml` is not UTF-8 text"]);
     folder.fails(&["check", "inner"], 2, &["`inner` is a folder; a pipeline file is needed"]);
     folder.fails(&["check", "a.wasm"], 2, &["hint: `tidemill inspect` shows plugins"]);
+    folder.fails(&["check", "/dev/zero"], 2, &["`/dev/zero` has"]);
     folder.fails(&["check", "empty.toml"], 2, &["no section [pipeline]", "no streams", "no outputs"]);
     std::fs::write(folder.path().join("inner/pipeline.toml"), LINES).unwrap();
     folder.fails(&["check", "inner"], 2, &["hint: is it `inner/pipeline.toml`?"]);
@@ -77,7 +78,10 @@ fn plugins_that_cannot_be_loaded() {
     check("\"inner/words.wasm\"", &["there is no file `inner/words.wasm`: make it with `tidemill build inner`"]);
     check("\"inner\"", &["`inner` is a folder"]);
     check("\"text.wasm\"", &["is no Wasm component"]);
-    check("{ path = \"text.wasm\", limits = { component-bytes = 4 } }", &["has 5 bytes"]);
+    check(
+        "{ path = \"text.wasm\", limits = { component-bytes = 4 } }",
+        &["more bytes than its limit component-bytes=4 allows"],
+    );
     let digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
     check(&format!("{{ path = \"text.wasm\", sha256 = \"{digest}\" }}"), &["is no Wasm component"]);
     check(&format!("{{ path = \"text.wasm\", sha256 = \"{}\" }}", "0".repeat(64)), &[digest]);

@@ -5,7 +5,10 @@ use std::{
     net::TcpListener,
 };
 
-use crate::tool::{Folder, Running};
+use crate::{
+    plugins,
+    tool::{Folder, Running},
+};
 
 /// Numbers in two batches, summed in each.
 const QUEUE: &str = r#"
@@ -115,6 +118,45 @@ fn a_signal_stops_after_the_batch() {
         assert_eq!(ended.code, 0, "{ended:#?}");
         assert!(ended.stderr.contains("done"), "{ended:#?}");
     }
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let wasm = plugins::built("hostile");
+    let pipeline = format!(
+        "[pipeline]\nname = \"stuck\"\ninterval = \"10ms\"\n\n\
+         [plugins.hostile]\npath = \"{}\"\nlimits = {{ fuel-per-call = {} }}\n\n\
+         [streams.lines]\ngenerate = {{ kind = \"words\", rate = 1000 }}\n\n\
+         [streams.stuck]\nfrom = \"lines\"\nmap = \"hostile/loop-forever\"\n\n\
+         [outputs.stuck]\nfrom = \"stuck\"\nprint = true\n",
+        wasm.display(),
+        1_u64 << 50
+    );
+    let folder = Folder::new().with("p.toml", pipeline);
+    let mut run = Running::start(&mut folder.command(&["run", "p.toml"]));
+    run.wait_for("no checkpoint");
+    // The signals are waited for soon after; until then the first one ends the process, and another exit code says so.
+    run.wait_for("running");
+    run.signal("INT");
+    run.wait_for("stopping after the running batch");
+    run.signal("INT");
+    run.wait_for("stopped at once");
+    assert_eq!(run.end().code, 1);
+}
+
+#[test]
+fn a_guest_that_loops_ends_the_run_with_its_verdict() {
+    let wasm = plugins::built("hostile");
+    let pipeline = format!(
+        "[pipeline]\nname = \"stuck\"\ninterval = \"1s\"\n\n[plugins]\nhostile = \"{}\"\n\n\
+         [streams.lines]\ngenerate = {{ kind = \"words\", count = 3 }}\n\n\
+         [streams.stuck]\nfrom = \"lines\"\nmap = \"hostile/loop-forever\"\n\n\
+         [outputs.stuck]\nfrom = \"stuck\"\nprint = true\n",
+        wasm.display()
+    );
+    let folder = Folder::new().with("p.toml", pipeline);
+    let says = ["stream `stuck`, partition 0, batch 1000 ms", "fuel", "hint: ", "fuel-per-row"];
+    folder.fails(&["run", "p.toml", "--clock", "manual", "--until-done"], 1, &says);
 }
 
 #[test]

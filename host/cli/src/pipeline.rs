@@ -5,7 +5,7 @@ mod plugins;
 use std::{
     collections::HashMap,
     fs,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -22,6 +22,9 @@ use crate::{
     failure::Failure,
 };
 use plugins::LoadedPlugins;
+
+/// What is read of a pipeline file: more than a pipeline can have.
+const PIPELINE_BYTES_MAX: u64 = 16 << 20;
 
 /// A pipeline without mistakes.
 pub struct Ready {
@@ -48,7 +51,11 @@ pub fn prepare(arguments: &arguments::Pipeline) -> Result<Ready, Failure> {
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| match error.kind() {
+    let mut text = String::new();
+    let file = fs::File::open(path);
+    // One that is longer is refused when it is read as a pipeline, and says so there.
+    let read = file.and_then(|file| file.take(PIPELINE_BYTES_MAX + 1).read_to_string(&mut text));
+    read.map(|_| text).map_err(|error| match error.kind() {
         // What a system says of a folder that is read differs.
         _ if path.is_dir() => {
             let inside = path.join("pipeline.toml");

@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashMap,
-    fs, io,
+    fs,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -74,12 +75,14 @@ impl LoadedPlugins {
 }
 
 fn read(entry: &PluginEntry, path: &Path) -> Result<Vec<u8>, String> {
-    let size = fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
     let limit = entry.limits.component_bytes;
-    if size > limit as u64 {
-        return Err(format!("`{}` has {size} bytes, and its limit component-bytes is {limit}", path.display()));
+    let mut component = Vec::new();
+    let file = fs::File::open(path);
+    let read = file.and_then(|file| file.take(limit as u64 + 1).read_to_end(&mut component));
+    read.map_err(|error| unreadable(path, &error))?;
+    if component.len() > limit {
+        return Err(format!("`{}` has more bytes than its limit component-bytes={limit} allows", path.display()));
     }
-    let component = fs::read(path).map_err(|error| unreadable(path, &error))?;
     if let Some(expected) = &entry.sha256 {
         let got: String = Sha256::digest(&component).iter().map(|byte| format!("{byte:02x}")).collect();
         if got != *expected {
