@@ -24,6 +24,7 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
             let origins = numbers(&(0..given).collect::<Vec<_>>());
             Mapped { rows: batch(given, vec![copy]), origins: Origins::Rows(origins), rejected: Vec::new() }
         }
+        "context" => contexts(context, given),
         "counts" => {
             count("rows", given.into());
             count("calls", 1);
@@ -54,6 +55,13 @@ fn same(rows: Batch) -> Mapped {
 
 fn many(rows: Batch) -> Mapped {
     Mapped { rows, origins: Origins::Many, rejected: Vec::new() }
+}
+
+/// What the host said, a line for each row.
+fn contexts(context: &CallContext, rows: u32) -> Mapped {
+    let CallContext { batch_time, interval, partition, partitions, chunk, last, .. } = context;
+    let line = format!("at {batch_time} every {interval}: {partition} of {partitions}, chunk {chunk}, last {last}");
+    Mapped { rows: batch(rows, vec![text(&vec![line.as_str(); rows as usize])]), ..same(batch(rows, Vec::new())) }
 }
 
 fn lengths(mut rows: Batch) -> Mapped {

@@ -53,6 +53,7 @@ pub(crate) const TABLE: &[Entry] = &[
     map("odd-rows"),
     map("misaligned"),
     map("counts"),
+    map("context"),
     reduce("sum"),
     update("total"),
     emitting("total-emitted"),
