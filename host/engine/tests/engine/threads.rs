@@ -1,4 +1,4 @@
-//! Batches that are large enough to be shared among threads, cut into chunks, and given to guests in several calls.
+//! Batches that are large enough to be shared among threads.
 
 use tidemill_model::{
     ports::{Source, Wake},
@@ -80,15 +80,4 @@ fn unions_and_counts() {
     let text = "[streams.one]\nfrom = \"in\"\ndistinct = true\n[streams.both]\nfrom = [\"in\", \"one\"]\nunion = true\n\
                 [streams.out]\nfrom = \"both\"\ncount = true";
     assert_eq!(check(text), [(2 * ROWS).to_string()]);
-}
-
-#[test]
-fn rows_of_one_chunk_reach_a_guest_in_several_calls() {
-    let mode = Mode { partitions: 1, ..PLAIN };
-    let text = "[streams.out]\nfrom = \"in\"\nby = \"word\"\nreduce = \"wordcount/sum\"";
-    let outcome = run(text, mode);
-    let last = outcome.delivered.last().unwrap();
-    let mut rows: Vec<String> = last.partitions.iter().flatten().map(|row| show::row(row)).collect();
-    rows.sort();
-    assert_eq!(rows, sums(ROWS, 2 * ROWS));
 }

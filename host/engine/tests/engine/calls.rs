@@ -1,0 +1,88 @@
+//! What guests are told with each call, how much they are given, and what is kept of them.
+
+use tidemill_model::{
+    ports::{Source, Wake},
+    testing::Value,
+};
+use tidemill_plan::graph::NodeId;
+
+use crate::{
+    harness::{self, Outcome},
+    mode::{Mode, PLAIN},
+    show,
+    source::{Chopped, Given},
+};
+
+/// Runs `hostile/FUNCTION` over batches of lines.
+fn run(function: &str, batches: &[Vec<String>], mode: Mode) -> Outcome {
+    let text = format!(
+        "[streams.in]\nqueue = {{ schema = \"line: text\", batches = [] }}\n\
+         [streams.out]\nfrom = \"in\"\nmap = \"hostile/{function}\""
+    );
+    let plan = harness::plan(&text, mode.partitions);
+    let rows = |batch: &Vec<String>| Some(batch.iter().map(|line| vec![Value::text(line)]).collect());
+    let given = Box::new(Given::new(&plan.nodes[0].schema, batches.iter().map(rows).collect()));
+    let source: Box<dyn Source> = Box::new(Chopped::new(given, mode.chunk_rows, mode.ahead));
+    harness::run_with(plan, vec![(NodeId(0), source)], mode, Wake::default())
+}
+
+fn lines(count: usize) -> Vec<String> {
+    vec![String::new(); count]
+}
+
+fn counter(outcome: Outcome, name: &str) -> u64 {
+    let counters = outcome.result.unwrap().counters;
+    counters.into_iter().find(|(found, _)| found == name).map_or(0, |(_, count)| count)
+}
+
+#[test]
+fn calls_are_told_where_they_stand() {
+    for ahead in [false, true] {
+        let mode = Mode { partitions: 2, chunk_rows: 1, ahead, ..PLAIN };
+        let outcome = run("context", &[lines(3), lines(1)], mode);
+        let shown: Vec<Vec<Vec<String>>> = outcome
+            .delivered
+            .iter()
+            .map(|batch| batch.partitions.iter().map(|rows| rows.iter().map(|row| show::row(row)).collect()).collect())
+            .collect();
+        let at = |seconds: u32, partition: u32, chunk: u32| {
+            format!("at {seconds}000000 every 1000000: {partition} of 2, chunk {chunk}, last false")
+        };
+        let expect = [
+            vec![vec![at(1, 0, 0), at(1, 0, 1)], vec![at(1, 1, 0)]],
+            // Chunks go round the partitions, from the first one on in each batch.
+            vec![vec![at(2, 0, 0)], vec![]],
+        ];
+        assert_eq!(shown, expect);
+    }
+}
+
+#[test]
+fn what_is_counted_is_counted_once_a_batch() {
+    for fresh in [false, true] {
+        let mode = Mode { partitions: 3, chunk_rows: 2, fresh, ..PLAIN };
+        let batches = [lines(5), lines(0), lines(7), lines(1)];
+        assert_eq!(counter(run("counts", &batches, mode), "hostile/rows"), 13);
+        assert_eq!(counter(run("counts", &batches, mode), "hostile/calls"), 3 + 4 + 1);
+    }
+}
+
+#[test]
+fn a_chunk_of_many_bytes_is_several_calls() {
+    let mode = Mode { partitions: 1, ..PLAIN };
+    let long = "x".repeat(3 << 20);
+    let outcome = run("counts", &[vec![long.clone(), long.clone(), long, String::new()]], mode);
+    let came: usize = outcome.delivered[0].partitions.iter().map(Vec::len).sum();
+    assert_eq!(came, 4);
+    assert_eq!(counter(outcome, "hostile/calls"), 3, "the empty line goes with the third");
+}
+
+#[test]
+fn instances_are_kept_over_batches_unless_they_are_to_be_fresh() {
+    // 1 MiB is leaked in each batch, and there are 64.
+    let batches = vec![lines(1); 80];
+    let mode = Mode { partitions: 1, ..PLAIN };
+    let kept = run("leaks", &batches, mode).result.unwrap_err().to_string();
+    assert!(kept.starts_with("stream `out`, partition 0, batch ") && kept.contains("memory"), "{kept}");
+    assert_eq!(run("leaks", &batches, Mode { fresh: true, ..mode }).result.unwrap().batches, 80);
+}
