@@ -67,38 +67,37 @@ impl Slices {
     /// Adds a value.
     #[inline(always)]
     pub fn push(&mut self, value: &[u8]) {
-        if value.len() <= SHORT && value.as_ptr().addr() <= self.read_last {
-            self.push_short(value);
-        } else {
-            self.values.extend_from_slice(value);
+        let start = self.values.len();
+        let is_short = value.len() <= SHORT && value.as_ptr().addr() <= self.read_last;
+        let has_room = self.values.capacity() - start >= SHORT && self.offsets.capacity() - self.offsets.len() >= 4;
+        if !is_short || !has_room {
+            return self.push_slowly(value);
         }
-        // Linear memory has 32-bit addresses, so more bytes cannot be there.
-        let end = self.values.len() as u32;
-        self.offsets.extend_from_slice(&end.to_le_bytes());
-    }
-
-    /// Copies 16 bytes, of which the value's own count. A copy of a length that is not known before costs a call.
-    #[inline(always)]
-    fn push_short(&mut self, value: &[u8]) {
-        if self.values.capacity() - self.values.len() < SHORT {
-            self.grow();
-        }
-        let length = self.values.len();
-        // SAFETY: `push` found that 16 bytes from the value's start lie in linear memory, every byte of which can be
-        // read (natively `read_last` is 0, and this is never reached). There is room for 16 bytes after `length`, and
-        // the first `value.len()` of them, at most 16, are initialised by the copy.
+        self.push_end(start + value.len());
+        // SAFETY: 16 bytes from the value's start lie in linear memory, every byte of which can be read (natively
+        // `read_last` is 0, and this is never reached). There is room for 16 bytes after `start`, and the first
+        // `value.len()` of them, at most 16, are initialised by the copy.
         unsafe {
-            let from = value.as_ptr().cast::<[u8; SHORT]>();
-            let to = self.values.as_mut_ptr().add(length).cast::<[u8; SHORT]>();
-            to.write_unaligned(from.read_unaligned());
-            self.values.set_len(length + value.len());
+            let bytes = value.as_ptr().cast::<u128>().read_unaligned();
+            self.values.as_mut_ptr().add(start).cast::<u128>().write_unaligned(bytes);
+            self.values.set_len(start + value.len());
         }
     }
 
+    /// A value that is long, or for which there is no room yet, or which ends linear memory. A function of its own: a copy
+    /// of a length that is not known before is a call, and one in a loop makes the whole loop slower.
     #[cold]
     #[inline(never)]
-    fn grow(&mut self) {
-        self.values.reserve(self.values.len().max(SHORT));
+    fn push_slowly(&mut self, value: &[u8]) {
+        self.values.extend_from_slice(value);
+        self.push_end(self.values.len());
+        self.reserve(1, 0);
+    }
+
+    #[inline(always)]
+    fn push_end(&mut self, end: usize) {
+        // Linear memory has 32-bit addresses, so more bytes cannot be there.
+        self.offsets.extend_from_slice(&(end as u32).to_le_bytes());
     }
 
     /// Bytes in the values.

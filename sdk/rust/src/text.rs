@@ -11,7 +11,7 @@ use crate::buffer::memory_end;
 /// ```
 #[inline]
 pub fn words(text: &str) -> Words<'_> {
-    Words { text, at: 0, starts: 0, ends: 0, open: None, memory_end: memory_end() }
+    Words { text, at: 0, start: 0, starts: 0, ends: 0, open: false, memory_end: memory_end() }
 }
 
 /// The iterator of [`words`].
@@ -20,11 +20,13 @@ pub struct Words<'a> {
     text: &'a str,
     /// Where the next block starts.
     at: usize,
-    /// The starts and ends of words in the block before `at` that have not been returned. Bit i is byte i of it.
+    /// Where the next word starts, if it starts in a block before `at`.
+    start: usize,
+    /// The starts of words after it, and the ends of words, in the block before `at`. Bit i is byte i of it.
     starts: u64,
     ends: u64,
-    /// The start of a word that has not ended before this block.
-    open: Option<usize>,
+    /// Whether the block before `at` ends inside a word.
+    open: bool,
     memory_end: usize,
 }
 
@@ -36,43 +38,41 @@ impl<'a> Words<'a> {
     #[inline(always)]
     fn next_block(&mut self) {
         let spaces = spaces_at(self.text.as_bytes(), self.at, self.memory_end);
-        let outside_before = u64::from(self.open.is_none());
-        let after_space = spaces << 1 | outside_before;
+        let after_space = spaces << 1 | u64::from(!self.open);
         self.starts = !spaces & after_space;
         self.ends = spaces & !after_space;
         self.at += BLOCK;
+        if !self.open {
+            self.next_start();
+        }
+        self.open = spaces >> (BLOCK - 1) == 0;
     }
 
-    /// The word that ends first in this block.
+    /// Where there is no start left, this is the next block's, and is found again there.
+    #[inline(always)]
+    fn next_start(&mut self) {
+        self.start = self.at - BLOCK + self.starts.trailing_zeros() as usize;
+        self.starts &= self.starts.wrapping_sub(1);
+    }
+
+    /// The word that ends first in this block. There is one.
     #[inline(always)]
     fn take_word(&mut self) -> &'a str {
-        let block = self.at - BLOCK;
-        let end = block + self.ends.trailing_zeros() as usize;
+        let end = self.at - BLOCK + self.ends.trailing_zeros() as usize;
         self.ends &= self.ends - 1;
-        let start = self.open.take().unwrap_or_else(|| {
-            let start = block + self.starts.trailing_zeros() as usize;
-            self.starts &= self.starts.wrapping_sub(1);
-            start
-        });
-        self.word(start, end)
+        let word = self.word(end);
+        self.next_start();
+        word
     }
 
-    /// A word that has not ended in this block goes on in the next.
+    /// From the start of the next word to `end`.
     #[inline(always)]
-    fn keep_open(&mut self) {
-        if self.starts != 0 {
-            self.open = Some(self.at - BLOCK + self.starts.trailing_zeros() as usize);
-            self.starts = 0;
-        }
-    }
-
-    #[inline(always)]
-    fn word(&self, start: usize, end: usize) -> &'a str {
-        debug_assert!(start < end && end <= self.text.len(), "a word lies in its text");
-        // SAFETY: `start` and `end` are places of bits of a block's mask, whose bits beyond the text are all white
-        // space, so that start <= end <= text.len(). ASCII white space and the text's ends stand at both, so that they
-        // are boundaries of characters.
-        unsafe { self.text.get_unchecked(start..end) }
+    fn word(&self, end: usize) -> &'a str {
+        debug_assert!(self.start < end && end <= self.text.len(), "a word lies in its text");
+        // SAFETY: starts and ends are bits of a block's mask and take turns, beginning with a start; bits beyond the text
+        // are all white space. So start < end <= text.len(). ASCII white space or an end of the text stands before the
+        // one and at the other, so both are boundaries of characters.
+        unsafe { self.text.get_unchecked(self.start..end) }
     }
 }
 
@@ -85,9 +85,8 @@ impl<'a> Iterator for Words<'a> {
             if self.ends != 0 {
                 return Some(self.take_word());
             }
-            self.keep_open();
             if self.at >= self.text.len() {
-                return self.open.take().map(|start| self.word(start, self.text.len()));
+                return std::mem::take(&mut self.open).then(|| self.word(self.text.len()));
             }
             self.next_block();
         }
@@ -101,12 +100,8 @@ impl<'a> Iterator for Words<'a> {
             while self.ends != 0 {
                 result = f(result, self.take_word());
             }
-            self.keep_open();
             if self.at >= self.text.len() {
-                return match self.open {
-                    Some(start) => f(result, self.word(start, self.text.len())),
-                    None => result,
-                };
+                return if self.open { f(result, self.word(self.text.len())) } else { result };
             }
             self.next_block();
         }
@@ -127,9 +122,16 @@ fn spaces_at(bytes: &[u8], at: usize, memory_end: usize) -> u64 {
         // SAFETY: the 64 bytes lie before the end of linear memory, every byte of which can be read.
         return beyond | spaces(unsafe { &*rest.as_ptr().cast::<[u8; BLOCK]>() });
     }
+    beyond | spaces_of_copy(rest)
+}
+
+/// The white space of less than a block behind which nothing may be read. A function of its own: see `Slices::push_slowly`.
+#[cold]
+#[inline(never)]
+fn spaces_of_copy(rest: &[u8]) -> u64 {
     let mut block = [b' '; BLOCK];
     block[..rest.len()].copy_from_slice(rest);
-    beyond | spaces(&block)
+    spaces(&block)
 }
 
 /// The ASCII white space of a block: tab, line feed, form feed, carriage return, space.
@@ -155,4 +157,52 @@ fn spaces(block: &[u8; BLOCK]) -> u64 {
 #[inline(always)]
 fn spaces(block: &[u8; BLOCK]) -> u64 {
     block.iter().rev().fold(0, |mask, byte| mask << 1 | u64::from(byte.is_ascii_whitespace()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str) {
+        let expect: Vec<&str> = text.split_ascii_whitespace().collect();
+        assert_eq!(words(text).collect::<Vec<_>>(), expect, "{text:?}");
+        let mut folded = Vec::new();
+        words(text).for_each(|word| folded.push(word));
+        assert_eq!(folded, expect, "{text:?} folded");
+        let mut halfway = words(text);
+        let first = halfway.next();
+        let rest = first.into_iter().chain(halfway).collect::<Vec<_>>();
+        assert_eq!(rest, expect, "{text:?} after the first word");
+    }
+
+    #[test]
+    fn words_may_lie_anywhere_in_a_block() {
+        for length in [0, 1, 2, 62, 63, 64, 65, 127, 128, 129, 200] {
+            check(&"a".repeat(length));
+            check(&" ".repeat(length));
+            check(&"a ".repeat(length));
+            for place in 0..length {
+                let (before, after) = ("a".repeat(place), "b".repeat(length - place));
+                check(&format!("{before} {after}"));
+                check(&format!("{}x{}", " ".repeat(place), "\n".repeat(length - place)));
+            }
+        }
+    }
+
+    #[test]
+    fn only_ascii_white_space_separates() {
+        check("\t\n\x0c\r a\x0bb\x1cc \u{85}d\u{a0}e\u{2003}f ");
+        let mut done = words("a");
+        assert_eq!((done.next(), done.next(), done.next()), (Some("a"), None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn words_are_those_of_the_standard_library(text in "([a-zé\u{1F600}]{0,20}[ \t\n\u{a0}]{0,3}){0,30}") {
+            check(&text);
+        }
+    }
 }

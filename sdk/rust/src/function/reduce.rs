@@ -93,38 +93,16 @@ impl<F: ReduceFunction> Operator for ReduceOperator<F> {
 }
 
 impl<F: ReduceFunction> ReduceOperator<F> {
-    /// The hot loop. A group that is known costs a bounds check beside the function itself.
     fn combine(&mut self, rows: &Batch, groups: &[[u8; 4]], count: u32) -> Result<(), Failure> {
-        let Some(reader) = open_rows::<F::Input<'_>>(rows)? else { return Ok(()) };
-        self.states.reserve(count);
-        for (row, group) in groups.iter().enumerate() {
-            let group = u32::from_le_bytes(*group);
-            let value = ReadRow::read_row(&reader, row);
-            match self.states.dense.get_mut(group as usize) {
-                Some(state) => F::add(&self.context, state, value),
-                None => match self.states.later(group, count)? {
-                    Some(state) => F::add(&self.context, state, value),
-                    None => self.states.insert(group, F::create(&self.context, value)),
-                },
-            }
-        }
-        Ok(())
+        let context = &self.context;
+        let (create, add) = (|row| F::create(context, row), |state: &mut F::State, row| F::add(context, state, row));
+        self.states.accumulate::<F::Input<'_>>(rows, groups, count, create, add)
     }
 
     fn merge(&mut self, rows: &Batch, groups: &[[u8; 4]], count: u32) -> Result<(), Failure> {
-        let Some(reader) = open_rows::<F::State>(rows)? else { return Ok(()) };
-        for (row, group) in groups.iter().enumerate() {
-            let group = u32::from_le_bytes(*group);
-            let other = ReadRow::read_row(&reader, row);
-            match self.states.dense.get_mut(group as usize) {
-                Some(state) => F::merge(&self.context, state, other),
-                None => match self.states.later(group, count)? {
-                    Some(state) => F::merge(&self.context, state, other),
-                    None => self.states.insert(group, other),
-                },
-            }
-        }
-        Ok(())
+        let context = &self.context;
+        let merge = |state: &mut F::State, other| F::merge(context, state, other);
+        self.states.accumulate::<F::State>(rows, groups, count, |state| state, merge)
     }
 
     fn finish(&mut self, rows: &Batch) -> Result<Batch, Failure> {
@@ -214,24 +192,50 @@ impl<S> Default for States<S> {
 }
 
 impl<S> States<S> {
-    /// Room for `count` groups in all.
-    fn reserve(&mut self, count: u32) {
+    /// Each row goes into its group's accumulator.
+    #[inline(always)]
+    fn accumulate<'a, T: ReadRow<'a>>(
+        &mut self,
+        rows: &'a Batch,
+        groups: &[[u8; 4]],
+        count: u32,
+        create: impl Fn(T) -> S,
+        add: impl Fn(&mut S, T),
+    ) -> Result<(), Failure> {
+        let Some(reader) = open_rows::<T>(rows)? else { return Ok(()) };
         self.dense.reserve((count as usize).saturating_sub(self.dense.len()));
-    }
-
-    /// The accumulator of a group that is not among the dense ones.
-    #[cold]
-    fn later(&mut self, group: u32, count: u32) -> Result<Option<&mut S>, Failure> {
-        if group >= count { Err(beyond(group, count)) } else { Ok(self.later.get_mut(&group)) }
+        let mut row = 0;
+        loop {
+            row += add_known(&mut self.dense, &groups[row..], |state, place| {
+                add(state, T::read_row(&reader, row + place))
+            });
+            let Some(group) = groups.get(row) else { return Ok(()) };
+            let (group, value) = (u32::from_le_bytes(*group), T::read_row(&reader, row));
+            if group >= count {
+                return Err(beyond(group, count));
+            }
+            match self.later.get_mut(&group) {
+                Some(state) => add(state, value),
+                None => self.insert(group, create(value)),
+            }
+            row += 1;
+        }
     }
 
     /// The accumulator of a group that has none.
+    #[inline]
     fn insert(&mut self, group: u32, state: S) {
-        if group as usize != self.dense.len() {
-            self.later.insert(group, state);
-            return;
+        if group as usize == self.dense.len() && self.later.is_empty() {
+            self.dense.push(state);
+        } else {
+            self.insert_out_of_order(group, state);
         }
-        self.dense.push(state);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn insert_out_of_order(&mut self, group: u32, state: S) {
+        self.later.insert(group, state);
         while let Some(state) = self.later.remove(&(self.dense.len() as u32)) {
             self.dense.push(state);
         }
@@ -244,6 +248,19 @@ impl<S> States<S> {
         }
         Err(failure(format!("the host announced {count} groups, and group {} has no row", self.dense.len())))
     }
+}
+
+/// The hot loop: rows of groups that have an accumulator, up to the first that has none; says how many. It costs a bounds
+/// check beside `add`, and calls nothing else, so that all of it stays in registers.
+#[inline(always)]
+fn add_known<S>(dense: &mut [S], groups: &[[u8; 4]], add: impl Fn(&mut S, usize)) -> usize {
+    for (place, group) in groups.iter().enumerate() {
+        match dense.get_mut(u32::from_le_bytes(*group) as usize) {
+            Some(state) => add(state, place),
+            None => return place,
+        }
+    }
+    groups.len()
 }
 
 fn beyond(group: u32, count: u32) -> Failure {

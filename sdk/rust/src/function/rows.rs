@@ -99,9 +99,13 @@ impl<W: ColumnWriter> MappedRows<W> {
         if !self.mixed {
             self.mix(first);
         }
-        for _ in 0..produced {
-            self.origins.extend_from_slice(&row.to_le_bytes());
+        // Four at a time, and those that were too many taken back.
+        let end = self.origins.len() + 4 * produced as usize;
+        let [a, b, c, d] = row.to_le_bytes();
+        while self.origins.len() < end {
+            self.origins.extend_from_slice(&[a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d]);
         }
+        self.origins.truncate(end);
     }
 
     /// The first row that does not stand at its origin's place: from here on origins are written.

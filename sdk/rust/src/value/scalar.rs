@@ -45,6 +45,22 @@ impl Timestamp {
 
 // === 8-byte values ===
 
+impl NumberWriter {
+    #[inline(always)]
+    fn push(&mut self, bytes: [u8; 8]) {
+        if self.0.capacity() - self.0.len() < 8 {
+            self.grow();
+        }
+        self.0.extend_from_slice(&bytes);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        self.0.reserve(8);
+    }
+}
+
 impl ColumnWriter for NumberWriter {
     fn reserve(&mut self, rows: usize, _bytes: usize) {
         self.0.reserve(rows * 8);
@@ -87,7 +103,7 @@ macro_rules! number {
             #[inline]
             fn write(&self, writer: &mut NumberWriter) {
                 let $value = self;
-                writer.0.extend_from_slice(&$write);
+                writer.push($write);
             }
         }
     };
