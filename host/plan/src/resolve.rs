@@ -18,7 +18,7 @@ use crate::{
     functions::Functions,
     graph::{Node, NodeId, Output, Plan},
     manifest::{Manifest, StreamEntry},
-    suggest,
+    stages, suggest,
 };
 
 impl Manifest {
@@ -36,6 +36,9 @@ impl Manifest {
         plan
     }
 }
+
+/// Partitions of a stream, a union's too.
+const STREAM_PARTITIONS_MAX: u64 = 16_384;
 
 /// A stream whose rows are known, as others read it.
 #[derive(Clone, Copy)]
@@ -80,6 +83,7 @@ impl<'a> Resolver<'a> {
             self.add_node(index, &links[index]);
         }
         let outputs = self.outputs();
+        self.check_partitions();
         if self.diagnostics.error_count() > 0 {
             return None;
         }
@@ -139,6 +143,24 @@ impl<'a> Resolver<'a> {
         }
         outputs::check_folders(&self.manifest.outputs, self.diagnostics);
         outputs
+    }
+
+    /// A union has the partitions of all that it reads, and unions of unions soon have too many to run.
+    fn check_partitions(&mut self) {
+        let partitions = stages::partitions(&self.done, self.manifest.pipeline.partitions);
+        let is_too_many = |id: NodeId| partitions[id.0] > STREAM_PARTITIONS_MAX;
+        for (stream, id) in self.manifest.streams.iter().zip(&self.nodes) {
+            // What reads such a union is not to blame.
+            let Some(id) =
+                id.filter(|&id| is_too_many(id) && !self.done[id.0].inputs.iter().any(|&id| is_too_many(id)))
+            else {
+                continue;
+            };
+            let partitions = partitions[id.0];
+            let message = format!("stream `{}` would have {partitions} partitions", stream.name.text);
+            let help = format!("a stream has at most {STREAM_PARTITIONS_MAX}; a union has those of all that it reads");
+            self.diagnostics.push(Diagnostic::error(stream.name.span, message).label("too many").help(help));
+        }
     }
 
     /// Only of a pipeline without errors: where something is wrong, what uses a stream may be what could not be read.

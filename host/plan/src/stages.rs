@@ -5,7 +5,7 @@
 
 use tidemill_model::connector::SourceSpec;
 
-use crate::graph::{Condition, NodeId, Operator, Plan, Reducer};
+use crate::graph::{Condition, Node, NodeId, Operator, Plan, Reducer};
 
 /// The stages of a plan, in the order in which they run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,6 +234,24 @@ impl Builder<'_> {
         steps[parent.step].children.push(step);
         Place { stage: parent.stage, step, by }
     }
+}
+
+/// For each node how many partitions it has, in a pipeline of so many.
+pub(crate) fn partitions(nodes: &[Node], of_pipeline: u32) -> Vec<u64> {
+    let mut all: Vec<u64> = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let mut of_inputs = node.inputs.iter().map(|input| all[input.0]);
+        let partitions = match &node.operator {
+            Operator::Source(spec) => source_partitions(spec).unwrap_or(of_pipeline).into(),
+            Operator::Map(_) | Operator::Filter(_) => of_inputs.next().unwrap_or(0),
+            Operator::Union => of_inputs.fold(0, u64::saturating_add),
+            Operator::Reduce(reduce) if reduce.by.is_empty() => 1,
+            Operator::Reduce(_) | Operator::Distinct | Operator::UpdateState(_) => of_pipeline.into(),
+            Operator::Count | Operator::Sort(_) | Operator::Limit(_) => 1,
+        };
+        all.push(partitions);
+    }
+    all
 }
 
 fn calls_guest(plan: &Plan, kind: StepKind) -> bool {
