@@ -1,12 +1,13 @@
 # Every target works on a machine that has rustup's stable Rust, a C compiler and make, and installs what is missing.
 # What they do stands in .make, a script each.
 
-.PHONY: help demo build test check bench
+.PHONY: help demo build test quick check bench
 
 help:
 	@echo 'make demo    running word counts out of a Wasm plugin, fed by a live socket; ends by itself'
 	@echo 'make build   the binary, target/release/tidemill'
 	@echo 'make test    all tests'
+	@echo 'make quick   the tests that take seconds'
 	@echo 'make check   formatting, lints, house rules, dependencies'
 	@echo 'make bench   measures, and writes target/bench.json'
 
@@ -18,6 +19,9 @@ build:
 
 test:
 	@.make/test
+
+quick:
+	@.make/quick
 
 check:
 	@.make/check

@@ -9,6 +9,28 @@
 //! Limits: every number is in [`tidemill_model::limits`]. A guest that goes beyond one, or returns what is not what it
 //! promised, fails its call; it cannot hurt the host or another guest. It reaches nothing but `log` and `count`. Compiling
 //! is not bounded in time, only by the component's size.
+//!
+//! ```
+//! use tidemill_guest::{Runtime, RuntimeSettings};
+//! use tidemill_model::limits::Limits;
+//!
+//! let runtime = Runtime::try_new(&RuntimeSettings::default()).expect("4 GiB of addresses for each instance");
+//! let error = runtime.load("orders", b"(module)", &Limits::default()).expect_err("text is no component");
+//! assert!(error.to_string().starts_with("plugin `orders` is no Wasm component"));
+//! ```
+//!
+//! With a component it goes on like this:
+//!
+//! ```no_run
+//! # use tidemill_guest::{Instance, Mapped, Plugin, Verdict};
+//! # use tidemill_model::{columns::Rows, function::{Binding, CallContext}};
+//! # fn run(plugin: &Plugin, binding: &Binding, context: &CallContext, rows: &Rows<'_>) -> Result<(), Verdict> {
+//! let mut instance: Instance = plugin.open(binding)?;
+//! let mut count = 0;
+//! instance.map_rows(context, rows, &mut |mapped: Mapped<'_>| count = mapped.rows.len)?;
+//! # Ok(())
+//! # }
+//! ```
 #![deny(unsafe_code)]
 
 mod answer;
@@ -38,3 +60,17 @@ pub use plugin::Plugin;
 pub use runtime::{Runtime, RuntimeSettings};
 pub use validate::{RawColumn, Scratch, check_batch};
 pub use verdict::Verdict;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instances_go_to_other_threads_and_plugins_are_shared() {
+        fn is_send<T: Send>() {}
+        fn is_shared<T: Send + Sync + Clone>() {}
+        is_send::<Instance>();
+        is_shared::<Plugin>();
+        is_shared::<Runtime>();
+    }
+}

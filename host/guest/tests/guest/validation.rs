@@ -162,7 +162,7 @@ impl Batch {
             return;
         };
         let column = &mut self.columns[index];
-        let buffer = if byte % 2 == 0 { &mut column.offsets } else { &mut column.values };
+        let buffer = if byte.is_multiple_of(2) { &mut column.offsets } else { &mut column.values };
         match what {
             1 => drop(self.columns.remove(index)),
             2 => self.columns.insert(index, Buffers::default()),

@@ -9,14 +9,8 @@ use crate::bindings::{
 pub(super) fn check(signature: &Signature, binding: &Binding) -> Result<(), String> {
     let (wanted, given) = (&signature.input, &binding.input);
     if wanted.len() != given.len() {
-        return Err(format!(
-            "`{}` reads {} fields ({}), and is bound to {} ({})",
-            signature.name,
-            wanted.len(),
-            list(wanted),
-            given.len(),
-            list(given)
-        ));
+        let (name, wanted, given) = (&signature.name, list(wanted), list(given));
+        return Err(format!("`{name}` reads other fields than it is bound to: it wants {wanted}, and gets {given}"));
     }
     match wanted.iter().zip(given).find(|(wanted, given)| !accepts(&wanted.kind, &given.kind)) {
         Some((wanted, given)) => Err(format!(
