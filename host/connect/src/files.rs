@@ -130,7 +130,8 @@ impl Lines {
         let mut told = self.reading.lines.irregular.drain(&self.spec.text);
         let count = std::mem::take(&mut self.reading.unreadable);
         if count > 0 {
-            told.push(Irregularity { what: "files that could not be opened, passed over".to_owned(), count });
+            let what = "files that could not be opened, passed over".to_owned();
+            told.push(Irregularity { what, count, is_rejected: false });
         }
         told
     }

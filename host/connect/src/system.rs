@@ -85,7 +85,7 @@ impl Spawn for Threads {
     #[allow(clippy::disallowed_methods, reason = "this is the port's system implementation")]
     fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
         if let Err(error) = std::thread::Builder::new().name(name.clone()).spawn(work) {
-            tracing::error!(thread = name, %error, "the system gives no thread: raise its limit of threads");
+            tracing::error!(thread = %name, %error, "the system gives no thread: raise its limit of threads");
         }
     }
 }

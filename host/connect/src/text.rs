@@ -69,17 +69,18 @@ impl Irregular {
     /// What to tell, and forgets it.
     pub fn drain(&mut self, options: &TextOptions) -> Vec<Irregularity> {
         let counts = std::mem::take(self);
-        let done = match options.invalid_utf8 {
-            InvalidUtf8::Replace => "bad bytes replaced by U+FFFD",
-            InvalidUtf8::Reject => "rejected",
+        let (done, is_rejected) = match options.invalid_utf8 {
+            InvalidUtf8::Replace => ("bad bytes replaced by U+FFFD", false),
+            InvalidUtf8::Reject => ("rejected", true),
         };
         let mut told = Vec::new();
         if counts.too_long > 0 {
             let what = format!("lines longer than {} bytes, rejected", options.line_bytes_max);
-            told.push(Irregularity { what, count: counts.too_long });
+            told.push(Irregularity { what, count: counts.too_long, is_rejected: true });
         }
         if counts.not_utf8 > 0 {
-            told.push(Irregularity { what: format!("lines that are not UTF-8, {done}"), count: counts.not_utf8 });
+            let what = format!("lines that are not UTF-8, {done}");
+            told.push(Irregularity { what, count: counts.not_utf8, is_rejected });
         }
         told
     }

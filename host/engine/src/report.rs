@@ -1,5 +1,7 @@
 //! What a run says of its batches.
 
+mod pace;
+
 use std::time::Duration;
 
 use tidemill_model::{
@@ -8,6 +10,7 @@ use tidemill_model::{
 };
 
 use crate::operators::Rejections;
+use pace::{Millis, News, Pace};
 
 /// What is known of a batch when it is done.
 pub(crate) struct BatchReport {
@@ -26,9 +29,9 @@ pub struct Summary {
     pub batches: u64,
     /// Rows that sources gave.
     pub rows: u64,
-    /// Rows that functions rejected.
+    /// Rows that functions rejected, and input that sources did: none of it went on.
     pub rejected: u64,
-    /// Input that sources did not take as it was.
+    /// Input that sources did not take as it was, without rejecting it.
     pub irregular: u64,
     /// What guests counted, as plugin/counter.
     pub counters: Vec<(String, u64)>,
@@ -41,14 +44,15 @@ pub(crate) struct Reporter {
     rows: u64,
     /// Time spent on the open batch before its tick.
     ahead: Duration,
-    behind: bool,
+    pace: Pace,
     /// Whether it was said of the open batch that it is full.
     full: bool,
 }
 
 impl Reporter {
     pub(crate) fn new(interval: Interval) -> Reporter {
-        Reporter { interval, summary: Summary::default(), rows: 0, ahead: Duration::ZERO, behind: false, full: false }
+        let (summary, pace) = (Summary::default(), Pace::new(interval));
+        Reporter { interval, summary, rows: 0, ahead: Duration::ZERO, pace, full: false }
     }
 
     pub(crate) fn batches(&self) -> u64 {
@@ -92,11 +96,11 @@ impl Reporter {
         self.full = false;
         self.summary.batches += 1;
         self.summary.rows += rows;
-        self.warn_if_behind(ahead + execution);
+        self.tell_pace(report.time, ahead + execution);
         for stream in &report.rejections.by_stream {
             self.summary.rejected += stream.count;
             tracing::warn!(
-                stream = stream.stream,
+                stream = %stream.stream,
                 "{} rows rejected in batch {}; the first: {}",
                 stream.count,
                 report.time,
@@ -104,25 +108,35 @@ impl Reporter {
             );
         }
         for (stream, found) in &report.irregularities {
-            self.summary.irregular += found.count;
-            tracing::warn!(stream, "{} {} in batch {}", found.count, found.what, report.time);
+            let sum = if found.is_rejected { &mut self.summary.rejected } else { &mut self.summary.irregular };
+            *sum += found.count;
+            tracing::warn!(%stream, "{} {} in batch {}", found.count, found.what, report.time);
         }
     }
 
     /// Says so when batches begin to take longer than the interval, and when they no longer do.
-    fn warn_if_behind(&mut self, worked: Duration) {
-        let behind = worked > self.interval.duration();
-        if behind && !self.behind {
-            tracing::warn!(
-                "batches take longer than the interval of {} ms: {} ms for this one. Input is held back; use a longer \
+    fn tell_pace(&mut self, time: Timestamp, worked: Duration) {
+        let interval = Millis(self.interval.duration());
+        match self.pace.batch(time, worked) {
+            None => {}
+            Some(News::Behind(worked)) => tracing::warn!(
+                "batches take longer than the interval of {interval}: {} for this one. Input is held back; use a longer \
                  interval, more workers or a faster plugin",
-                self.interval.micros() / 1000,
-                worked.as_millis(),
-            );
-        } else if self.behind && !behind {
-            tracing::info!("batches are faster than the interval again");
+                Millis(worked),
+            ),
+            Some(News::StillBehind(tally)) => tracing::warn!(
+                "{} of {} batches took longer than the interval of {interval} since this was first said; the longest: {}",
+                tally.late,
+                tally.batches,
+                Millis(tally.longest),
+            ),
+            Some(News::OnTime(tally)) => tracing::info!(
+                "batches are faster than the interval of {interval} again; {} of {} were not, the longest: {}",
+                tally.late,
+                tally.batches,
+                Millis(tally.longest),
+            ),
         }
-        self.behind = behind;
     }
 
     /// What the run did.

@@ -53,11 +53,11 @@ impl LogSink for TracingLog {
     fn line(&self, line: LogLine<'_>) {
         let LogLine { plugin, function, level, message } = line;
         match level {
-            LogLevel::Trace => tracing::trace!(target: "guest", plugin, function, "{message}"),
-            LogLevel::Debug => tracing::debug!(target: "guest", plugin, function, "{message}"),
-            LogLevel::Info => tracing::info!(target: "guest", plugin, function, "{message}"),
-            LogLevel::Warn => tracing::warn!(target: "guest", plugin, function, "{message}"),
-            LogLevel::Error => tracing::error!(target: "guest", plugin, function, "{message}"),
+            LogLevel::Trace => tracing::trace!(target: "guest", %plugin, %function, "{message}"),
+            LogLevel::Debug => tracing::debug!(target: "guest", %plugin, %function, "{message}"),
+            LogLevel::Info => tracing::info!(target: "guest", %plugin, %function, "{message}"),
+            LogLevel::Warn => tracing::warn!(target: "guest", %plugin, %function, "{message}"),
+            LogLevel::Error => tracing::error!(target: "guest", %plugin, %function, "{message}"),
         }
     }
 }

@@ -60,6 +60,8 @@ pub struct Irregularity {
     pub what: String,
     /// How many since the last batch.
     pub count: u64,
+    /// Nothing became of it: it counts as rejected. If not, it was mended, or is told of for another reason.
+    pub is_rejected: bool,
 }
 
 /// Where rows come from. Neither call waits for input: a source that receives does so on its own thread, into a bounded

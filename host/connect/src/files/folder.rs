@@ -72,7 +72,7 @@ impl FolderLines {
             Err(error) => {
                 if !self.told_missing {
                     let path = self.path.display();
-                    tracing::warn!(stream = self.stream, %path, %error, "the folder cannot be listed; batches are empty");
+                    tracing::warn!(stream = %self.stream, %path, %error, "the folder cannot be listed; batches are empty");
                 }
                 self.told_missing = true;
                 None

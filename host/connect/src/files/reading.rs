@@ -88,7 +88,7 @@ impl Reading {
             Ok(file) => self.begin(path, file, len),
             Err(error) => {
                 self.unreadable += 1;
-                tracing::warn!(stream = self.stream, path = %path.display(), %error, "a file cannot be opened; passed over");
+                tracing::warn!(stream = %self.stream, path = %path.display(), %error, "a file cannot be opened; passed over");
             }
         }
         true

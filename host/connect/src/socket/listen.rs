@@ -26,7 +26,7 @@ pub(super) fn bind(
     };
     let (listener, local) = register()
         .map_err(|error| PortError::environment(format!("stream `{stream}` cannot listen at {address}"), error))?;
-    tracing::info!(stream, address = %local, "waiting for producers");
+    tracing::info!(%stream, address = %local, "waiting for producers");
     Ok((listener, local))
 }
 

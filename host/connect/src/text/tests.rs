@@ -66,10 +66,18 @@ fn bad_utf8_is_mended_or_rejected() {
 fn what_is_irregular_is_told_once() {
     let mut irregular = Irregular { too_long: 2, not_utf8: 1 };
     let options = options(8, InvalidUtf8::Reject);
-    let told: Vec<_> = irregular.drain(&options).into_iter().map(|one| (one.what, one.count)).collect();
+    let told: Vec<_> =
+        irregular.drain(&options).into_iter().map(|one| (one.what, one.count, one.is_rejected)).collect();
     let expect = [("lines longer than 8 bytes, rejected", 2), ("lines that are not UTF-8, rejected", 1)];
-    assert_eq!(told, expect.map(|(what, count)| (what.to_owned(), count)));
+    assert_eq!(told, expect.map(|(what, count)| (what.to_owned(), count, true)));
     assert_eq!(irregular.drain(&options), []);
+}
+
+#[test]
+fn what_is_mended_is_not_rejected() {
+    let mut irregular = Irregular { too_long: 1, not_utf8: 1 };
+    let told = irregular.drain(&self::options(8, InvalidUtf8::Replace));
+    assert_eq!(told.iter().map(|one| one.is_rejected).collect::<Vec<_>>(), [true, false]);
 }
 
 #[test]

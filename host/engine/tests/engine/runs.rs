@@ -269,11 +269,14 @@ fn input_that_was_not_taken_as_it_was_is_counted() {
     let bench = Bench::default();
     let feed = bench.feed.clone();
     let during = move |_: &ManualClock, deadline: Timestamp| {
-        let count = if deadline.0 == 2 * SECOND { 5 } else { 2 };
-        feed.lock().unwrap().irregularities.push(Irregularity { what: "odd lines".to_owned(), count });
+        let is_second = deadline.0 == 2 * SECOND;
+        let count = if is_second { 5 } else { 2 };
+        let found = Irregularity { what: "odd lines".to_owned(), count, is_rejected: is_second };
+        feed.lock().unwrap().irregularities.push(found);
     };
     let (_, result) = bench.run(Until::Batches(2), during, nothing);
-    assert_eq!(result.unwrap().irregular, 7);
+    let summary = result.unwrap();
+    assert_eq!((summary.irregular, summary.rejected), (2, 5));
 }
 
 #[test]

@@ -1,0 +1,35 @@
+//! What `tidemill run` says on standard error while it runs.
+
+use crate::tool::Folder;
+
+/// Lines of a file, printed.
+const LINES: &str = r#"
+[pipeline]
+name = "lines"
+interval = "1s"
+
+[streams.lines]
+files = { path = "lines.txt", line-bytes-max = 8 }
+
+[outputs.lines]
+from = "lines"
+print = true
+"#;
+
+const RUN: [&str; 5] = ["run", "p.toml", "--clock", "manual", "--until-done"];
+
+#[test]
+fn lines_that_a_source_rejects_are_rejected_and_lines_that_it_mends_irregular() {
+    let folder = Folder::new().with("p.toml", LINES).with("lines.txt", b"good\nmuch too long\nb\xffd\nc\xffd\n");
+    let mended = folder.run(&RUN).stderr;
+    for says in [
+        "1 lines longer than 8 bytes, rejected in batch 1000 ms stream=lines\n",
+        "2 lines that are not UTF-8, bad bytes replaced by U+FFFD in batch 1000 ms stream=lines\n",
+        "done batches=1 rows=3 rejected=1 irregular=2\n",
+    ] {
+        assert!(mended.contains(says), "{says}: {mended}");
+    }
+    let reject = [&RUN[..], &["--set", "streams.lines.files.invalid-utf8=reject"]].concat();
+    let rejected = folder.run(&reject).stderr;
+    assert!(rejected.contains("done batches=1 rows=1 rejected=3 irregular=0\n"), "{rejected}");
+}
