@@ -84,6 +84,34 @@ pub trait Source: Send {
 
     /// Stops receiving, and lets go of sockets and threads.
     fn stop(&mut self);
+
+    /// How it can be read again, if it can. The chunks of one that cannot are logged before they are run.
+    fn repeatable(&mut self) -> Option<&mut dyn Repeatable> {
+        None
+    }
+}
+
+/// A source that can be read again: files, a queue, made-up rows.
+///
+/// A **pin** says what a sealed batch is made of and how far the source has come with it, as a JSON object of the
+/// source's own making. It is kept in checkpoints: what one version wrote, later ones must understand.
+pub trait Repeatable {
+    /// The pin of the sealed batch. Asked when all of it has been taken, before the next batch is sealed.
+    fn pin(&mut self) -> Result<String, PortError>;
+
+    /// Goes on behind the batch of `pin`: what it and those before it had will not come again. Asked before anything was
+    /// taken, at most once.
+    ///
+    /// # Errors
+    /// The pin is not one of this source, or what it stands for has changed or is gone (with its name).
+    fn resume_after(&mut self, pin: &str) -> Result<(), PortError>;
+
+    /// Gives the very batch of `pin` again: what is taken until the next seal's end is what was taken then, in the same
+    /// chunks. Asked before anything was taken, at most once, and instead of [`Repeatable::resume_after`].
+    ///
+    /// # Errors
+    /// As for [`Repeatable::resume_after`].
+    fn repeat(&mut self, pin: &str) -> Result<(), PortError>;
 }
 
 /// An output's rows of one batch.
