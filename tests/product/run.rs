@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     plugins,
-    tool::{Folder, Running},
+    tool::{Ended, Folder, Running},
 };
 
 /// Numbers in two batches, summed in each.
@@ -166,6 +166,25 @@ fn a_reader_that_has_seen_enough_ends_the_run() {
     drop(run.child().stdout.take());
     let ended = run.end();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn a_closed_standard_output_is_an_error() {
+    let files = QUEUE.replace("print = true", "files = \"out\"");
+    let folder = Folder::new().with("p.toml", QUEUE).with("files.toml", files);
+    let sh = |arguments: &str| {
+        let script = format!("exec \"$0\" {arguments} >&-");
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_tidemill")]).current_dir(folder.path());
+        Ended::from(command.output().unwrap())
+    };
+    for arguments in ["run p.toml --clock manual --until-done", "check p.toml", "generate words --count 1"] {
+        let ended = sh(arguments);
+        assert_eq!(ended.code, 1, "{arguments}: {ended:#?}");
+        assert!(ended.stderr.starts_with("error: standard output is closed"), "{arguments}: {ended:#?}");
+    }
+    let files = sh("run files.toml --clock manual --until-done");
+    assert_eq!(files.code, 0, "{files:#?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //!
 //! Only this crate reads the environment, handles signals, and ends the process. What a command is asked for goes to
 //! standard output, everything else to standard error.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod arguments;
 mod commands;

@@ -11,6 +11,7 @@ use tidemill_connect::{
 use crate::{
     arguments::{self, FeedTarget},
     failure::Failure,
+    stdout,
 };
 
 pub fn run(arguments: &arguments::Generate) -> Result<(), Failure> {
@@ -20,7 +21,10 @@ pub fn run(arguments: &arguments::Generate) -> Result<(), Failure> {
     match &arguments.target {
         FeedTarget { listen: Some(address), .. } => feed::to_clients(&mut lines, super::nc::listen(address)?, true)?,
         FeedTarget { connect: Some(address), .. } => feed::to_peer(&mut lines, address, &SystemClock)?,
-        FeedTarget { listen: None, connect: None } => feed::to_writer(&mut lines, &mut io::stdout().lock())?,
+        FeedTarget { listen: None, connect: None } => {
+            stdout::check()?;
+            feed::to_writer(&mut lines, &mut io::stdout().lock())?;
+        }
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use tidemill_connect::{
 };
 use tidemill_engine::{Parts, Run, Settings, Summary, Until};
 use tidemill_model::{
-    connector::{GenerateSource, SourceSpec},
+    connector::{GenerateSource, SinkSpec, SourceSpec},
     ports::{Clock, Wake},
     time::Timestamp,
 };
@@ -27,6 +27,9 @@ pub fn run(arguments: &arguments::Run) -> Result<(), Failure> {
     let ready = pipeline::prepare(&arguments.pipeline)?;
     if arguments.until_done {
         check_has_end(&ready.plan)?;
+    }
+    if ready.plan.outputs.iter().any(|output| matches!(output.sink, SinkSpec::Print(_))) {
+        stdout::check()?;
     }
     tell_about_checkpoint(&ready);
     let clock = clock(arguments.clock);
