@@ -25,6 +25,21 @@ fn the_same_seed_gives_the_same_lines() {
 }
 
 #[test]
+fn a_source_and_a_feed_make_the_same_lines() {
+    let pipeline = "[pipeline]\nname = \"lines\"\ninterval = \"1s\"\n\n[streams.lines]\n\
+                    generate = { kind = \"orders\", count = 5 }\n\n[outputs.lines]\nfrom = \"lines\"\nprint = true\n";
+    let folder = Folder::new().with("p.toml", pipeline);
+    let check = |set: &[&str], seed: &[&str]| {
+        let run = ["run", "p.toml", "--clock", "manual", "--until-done"];
+        let printed = folder.stdout(&[&run[..], set].concat());
+        let lines = folder.stdout(&[&["generate", "orders", "--count", "5"][..], seed].concat());
+        assert!(printed.contains(&lines), "{printed}{lines}");
+    };
+    check(&[], &[]);
+    check(&["--set", "streams.lines.generate.seed=7"], &["--seed", "7"]);
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_ends_the_feed() {
     let folder = Folder::new();
     let mut feed = Running::start(&mut folder.command(&["generate", "words"]));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tidemill_connect::generate::{VOCABULARY, VOCABULARY_MAX};
+use tidemill_connect::generate::{SEED, VOCABULARY, VOCABULARY_MAX};
 use tidemill_model::connector::{Address, GenerateKind};
 use tidemill_plan::Override;
 
@@ -165,8 +165,8 @@ pub struct Generate {
     /// Lines in all; without end, unless it is said
     #[arg(long, value_name = "N")]
     pub count: Option<u64>,
-    /// The same seed gives the same lines
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// The same seed gives the same lines, here and in a pipeline's `generate`
+    #[arg(long, value_name = "N", default_value_t = SEED)]
     pub seed: u64,
     /// How many different words there are
     #[arg(long, value_name = "N", default_value_t = VOCABULARY as u64)]

@@ -22,6 +22,9 @@ use words::Words;
 /// How many different words there are, unless it is said.
 pub const VOCABULARY: usize = 100_000;
 
+/// The seed, unless it is said: for sources and `tidemill generate` alike.
+pub const SEED: u64 = 0;
+
 /// The largest vocabulary: 320 MB.
 pub const VOCABULARY_MAX: usize = 10_000_000;
 
