@@ -11,7 +11,8 @@ use crate::{
 pub struct Context {
     parameters: Vec<(String, String)>,
     call: CallContext,
-    cause: Cause,
+    /// As the WIT package numbers causes. Written for every key, and read by few functions.
+    cause_bits: u8,
 }
 
 /// Why an update-state function is called for a key. None of them: the operator runs for every key of the state.
@@ -38,16 +39,18 @@ impl Context {
             chunk: 0,
             last: true,
         };
-        Context { parameters: binding.parameters.clone(), call, cause: Cause::default() }
+        Context { parameters: binding.parameters.clone(), call, cause_bits: 0 }
     }
 
     pub(crate) fn enter(&mut self, call: CallContext) {
         self.call = call;
-        self.cause = Cause::default();
+        self.cause_bits = 0;
     }
 
-    pub(crate) fn set_cause(&mut self, cause: Cause) {
-        self.cause = cause;
+    /// Why the function is called for the next key, as the sum that the WIT package describes.
+    #[inline]
+    pub(crate) fn set_cause(&mut self, bits: u8) {
+        self.cause_bits = bits;
     }
 
     /// The time of the batch.
@@ -82,7 +85,7 @@ impl Context {
 
     /// Why an update-state function is called for this key.
     pub fn cause(&self) -> Cause {
-        self.cause
+        Cause::from_bits(self.cause_bits)
     }
 
     /// Adds to a counter of this operator. Counters are part of the batch: one that runs again counts once.
@@ -93,7 +96,7 @@ impl Context {
 
 impl Cause {
     /// From the sum that the WIT package describes.
-    pub(crate) fn from_bits(bits: u8) -> Cause {
+    fn from_bits(bits: u8) -> Cause {
         Cause { news: bits & 1 != 0, woken: bits & 2 != 0, idle: bits & 4 != 0 }
     }
 }

@@ -81,8 +81,8 @@ impl<S, E> Update<S, E> {
     }
 
     #[inline]
-    pub(crate) fn into_parts(self) -> (StateChange<S>, impl Iterator<Item = E>, Option<Timestamp>) {
-        (self.state, self.first.into_iter().chain(self.more), self.wake_at)
+    pub(crate) fn into_parts(self) -> (StateChange<S>, Option<E>, Vec<E>, Option<Timestamp>) {
+        (self.state, self.first, self.more, self.wake_at)
     }
 }
 

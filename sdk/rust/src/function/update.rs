@@ -7,7 +7,7 @@ use crate::{
         exports::tidemill::plugin::operators::{Binding, CallContext, Changes},
         tidemill::plugin::data::{Failure, Rejection},
     },
-    context::{Cause, Context},
+    context::Context,
     update::{StateChange, Update},
     value::{ColumnWriter, Columns, Read, ReadRow, Timestamp, Write, WriteRow, chunks, sized},
     values::Values,
@@ -88,7 +88,7 @@ impl<F: UpdateFunction> Operator for UpdateOperator<F> {
             let end = u32::from_le_bytes(ends[group]);
             let new = Values::new(rows, start as usize..end as usize);
             let state = (news.present[group] == 1).then(|| Read::read(&states, group));
-            self.context.set_cause(Cause::from_bits(causes[group]));
+            self.context.set_cause(causes[group]);
             let key = ReadRow::read_row(&keys, group);
             if let Err(reason) = F::call(&self.context, key, new, state, &mut changed) {
                 changed.reject(start..end, reason)?;
@@ -112,19 +112,25 @@ impl<S: ColumnWriter, E: ColumnWriter> Changed<S, E> {
     #[inline]
     pub fn apply<T: WriteRow<RowWriter = S>, U: WriteRow<RowWriter = E>>(&mut self, update: Update<T, U>) {
         let group = self.actions.len() as u32;
-        let (state, emitted, wake_at) = update.into_parts();
+        let (state, first, more, wake_at) = update.into_parts();
         match &state {
             StateChange::Put(state) => self.states.push(state),
             StateChange::Keep | StateChange::Delete => self.states.push_blank(),
         }
         self.actions.push(state.action());
-        for row in emitted {
-            self.emitted.push(&row);
-            self.emitted_groups.extend_from_slice(&group.to_le_bytes());
+        if let Some(row) = first {
+            self.emit(group, &row);
+            more.iter().for_each(|row| self.emit(group, row));
         }
         if let Some(time) = wake_at {
             self.wake(group, time);
         }
+    }
+
+    #[inline]
+    fn emit<U: WriteRow<RowWriter = E>>(&mut self, group: u32, row: &U) {
+        self.emitted.push(row);
+        self.emitted_groups.extend_from_slice(&group.to_le_bytes());
     }
 
     #[cold]
