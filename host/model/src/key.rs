@@ -22,6 +22,7 @@
 //! A key's slot is the low 12 bits of XXH3-64 with seed [`SLOT_SEED`] over its canonical bytes; of n partitions, slot s
 //! belongs to partition s·n/4096, rounded down.
 
+mod check;
 mod decode;
 mod encode;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::schema::{Kind, Schema};
 
+pub use check::{InvalidKey, check_key};
 pub use decode::{DecodeError, decode, decode_value};
 pub use encode::{KeyBuffer, encode, encode_value, try_encode};
 

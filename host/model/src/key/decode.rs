@@ -85,13 +85,13 @@ fn value(ty: &Type, bytes: &mut &[u8], ends_key: bool, nodes: &mut [ColumnBuffer
     Some(())
 }
 
-fn take_byte(bytes: &mut &[u8]) -> Option<u8> {
+pub(super) fn take_byte(bytes: &mut &[u8]) -> Option<u8> {
     let (&first, rest) = bytes.split_first()?;
     *bytes = rest;
     Some(first)
 }
 
-fn flag(byte: u8) -> Option<bool> {
+pub(super) fn flag(byte: u8) -> Option<bool> {
     match byte {
         0 => Some(false),
         1 => Some(true),
@@ -99,13 +99,13 @@ fn flag(byte: u8) -> Option<bool> {
     }
 }
 
-fn take_word(bytes: &mut &[u8]) -> Option<u64> {
+pub(super) fn take_word(bytes: &mut &[u8]) -> Option<u64> {
     let (word, rest) = bytes.split_first_chunk::<8>()?;
     *bytes = rest;
     Some(u64::from_be_bytes(*word))
 }
 
-fn float_bits(ordered: u64) -> u64 {
+pub(super) fn float_bits(ordered: u64) -> u64 {
     if ordered >> 63 == 1 { ordered ^ 1 << 63 } else { !ordered }
 }
 

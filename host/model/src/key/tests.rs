@@ -8,7 +8,7 @@ use proptest::{
     sample::{Index, select},
 };
 
-use super::{KeyBuffer, decode, decode_value, encode, encode_value, is_plain};
+use super::{KeyBuffer, check_key, decode, decode_value, encode, encode_value, is_plain};
 use crate::{
     columns::RowsBuffer,
     schema::{Field, Schema},
@@ -112,6 +112,7 @@ proptest! {
         }
         decoded.clear();
         prop_assert!(contents(&decoded).is_empty());
+        prop_assert_eq!(check_key(&schema, &bytes).is_ok(), is_canonical(&schema, &bytes));
     }
 
     #[test]
@@ -126,7 +127,9 @@ proptest! {
                 damaged[at] = byte;
             }
             let cut = &key[..key.len() / 2];
+            prop_assert_eq!(check_key(&schema, key), Ok(()));
             for bytes in [&damaged, cut] {
+                prop_assert_eq!(check_key(&schema, bytes).is_ok(), is_canonical(&schema, bytes));
                 let mut decoded = RowsBuffer::new(&schema);
                 let _ = decode([bytes].into_iter(), &mut decoded);
                 for field in schema.fields() {
@@ -138,6 +141,14 @@ proptest! {
     }
 }
 
+/// Whether bytes are a key of valid text that is encoded as it was.
+fn is_canonical(schema: &Schema, bytes: &[u8]) -> bool {
+    let mut decoded = RowsBuffer::new(schema);
+    decode([bytes].into_iter(), &mut decoded).is_ok()
+        && decoded.to_batch(&schema.to_arrow()).is_ok()
+        && keys_of(&encoded(schema, &contents(&decoded))) == [bytes]
+}
+
 /// Bytes that are no key of a schema.
 #[track_caller]
 fn check_refused(schema: &str, bytes: &[u8]) {
@@ -145,6 +156,28 @@ fn check_refused(schema: &str, bytes: &[u8]) {
     let error = decode([bytes].into_iter(), &mut RowsBuffer::new(&schema)).unwrap_err();
     let expect = format!("the bytes are no key of `{schema}`, or there are more than a column can hold");
     assert_eq!(error.to_string(), expect);
+    check_not_canonical(&schema.to_string(), bytes);
+}
+
+/// Bytes that [`encode`] does not make of a key of a schema.
+#[track_caller]
+fn check_not_canonical(schema: &str, bytes: &[u8]) {
+    let schema: Schema = schema.parse().unwrap();
+    let error = check_key(&schema, bytes).unwrap_err();
+    assert_eq!(error.to_string(), format!("the bytes are no canonical key of `{schema}`"));
+}
+
+#[test]
+fn bytes_that_are_written_in_another_way_are_not_canonical() {
+    check_not_canonical("k: text", &[0xff]);
+    check_not_canonical("k: text?", &[1, 0xc3]);
+    check_not_canonical("k: text, n: boolean", &[0xc3, 0, 0xff, 0xa4, 0, 0, 1]);
+    check_not_canonical("k: list<text>", &[1, 0xff, 0, 0, 0]);
+    // -0.0, and two NaNs of other bits.
+    check_not_canonical("k: float", &[0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+    check_not_canonical("k: float", &[0xff, 0xf8, 0, 0, 0, 0, 0, 1]);
+    check_not_canonical("k: record<a: float>", &[0, 7, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+    check_not_canonical("k: any", &[]);
 }
 
 #[test]
