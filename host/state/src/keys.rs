@@ -139,6 +139,15 @@ impl KeyTable {
         self.touched.clear();
     }
 
+    /// Makes room for so many keys more, so that the table need not grow while they come.
+    pub fn reserve(&mut self, keys: usize) {
+        let slots = (self.used.saturating_add(keys)).saturating_mul(4).div_ceil(3).next_power_of_two();
+        if slots > self.slots.len() {
+            self.grow(slots);
+        }
+        self.ends.reserve(keys);
+    }
+
     /// Appends each key's group of this batch to `groups`; keys that are new get an id, keys that are new in this batch
     /// a group.
     pub fn group(&mut self, keys: Column<'_>, groups: &mut Vec<u32>) {
@@ -264,7 +273,7 @@ impl KeyTable {
     fn insert_at(&mut self, key: Inline, hash: u64, bytes: &[u8], at: usize) -> usize {
         let mut at = at;
         if self.used * 4 >= self.slots.len() * 3 {
-            self.grow();
+            self.grow(self.slots.len() * 2);
             at = self.free_slot(hash);
         }
         let id = u32::try_from(self.ends.len()).expect("four thousand million keys do not fit in memory");
@@ -276,8 +285,9 @@ impl KeyTable {
         at
     }
 
-    fn grow(&mut self) {
-        let slots = vec![TableSlot::default(); self.slots.len() * 2];
+    /// Moves the keys to a table of `slots` slots, a power of two.
+    fn grow(&mut self, slots: usize) {
+        let slots = vec![TableSlot::default(); slots];
         let old = std::mem::replace(&mut self.slots, slots);
         self.mask = self.slots.len() - 1;
         for slot in old.into_iter().filter(|slot| !slot.is_free()) {

@@ -4,19 +4,26 @@
 //! that had no state at the end of a batch is forgotten, and the last again when it comes back. A row keeps its number
 //! until the batch ends. What a batch costs follows the keys that it touches, not the keys that are there.
 
+mod apply;
+mod blocks;
 mod column;
+mod size;
 #[cfg(test)]
 mod tests;
 mod wakes;
 
 use tidemill_model::{
-    columns::{Column, ColumnFull, Rows, RowsBuffer},
+    columns::{Column, ColumnBuffer, ColumnFull, Rows, RowsBuffer},
     key::DecodeError,
     schema::Schema,
     time::Timestamp,
 };
 
 use crate::keys::KeyTable;
+
+pub use apply::{ApplyError, split};
+pub use blocks::{BlockLimits, change_schema};
+
 use column::StateColumn;
 use wakes::Wakes;
 
@@ -44,6 +51,9 @@ pub enum StateError {
     /// Bytes in the table that are no value of the column: a defect of Tidemill.
     #[error("state cannot be read back: {0}")]
     Decode(#[from] DecodeError),
+    /// States that are no columns of their schema: a defect of Tidemill.
+    #[error("state cannot be made a block: {0}")]
+    Layout(String),
 }
 
 /// Keys and their states.
@@ -59,6 +69,10 @@ pub struct StateTable {
     wakes: Wakes,
     /// Rows that lost their state in this batch.
     dropped: Vec<u32>,
+    /// Rows whose state was put or whose wake-at changed in this batch, perhaps more than once; `None`: nobody asks.
+    noted: Option<Vec<u32>>,
+    /// Rows below this one were there when the last batch ended.
+    rows_before: u32,
 }
 
 impl StateTable {
@@ -73,6 +87,8 @@ impl StateTable {
             columns: schema.fields().iter().map(|field| StateColumn::new(&field.ty)).collect(),
             wakes: Wakes::default(),
             dropped: Vec::new(),
+            noted: None,
+            rows_before: 0,
         }
     }
 
@@ -91,7 +107,7 @@ impl StateTable {
         self.keys.memory_bytes()
             + self.present.capacity()
             + self.wakes.memory_bytes()
-            + self.dropped.capacity() * 4
+            + (self.dropped.capacity() + self.noted.as_ref().map_or(0, Vec::capacity)) * 4
             + self.columns.iter().map(StateColumn::memory_bytes).sum::<usize>()
     }
 
@@ -132,14 +148,14 @@ impl StateTable {
     /// The states do not fit into columns. `states` then holds a part of them, and serves for nothing but
     /// [`RowsBuffer::clear`].
     pub fn read(&self, rows: &[u32], states: &mut RowsBuffer) -> Result<(), StateError> {
-        let mut node = 0;
-        for (column, field) in self.columns.iter().zip(self.schema.fields()) {
-            let nodes = field.ty.nodes();
-            column.read(rows, &self.present, &mut states.nodes_mut()[node..node + nodes])?;
-            node += nodes;
-        }
+        self.read_nodes(rows, states.nodes_mut())?;
         states.end_rows(rows.len());
         Ok(())
+    }
+
+    fn read_nodes(&self, rows: &[u32], nodes: &mut [ColumnBuffer]) -> Result<(), StateError> {
+        let firsts = self.schema.first_nodes();
+        self.columns.iter().zip(firsts).try_for_each(|(column, at)| column.read(rows, &self.present, &mut nodes[at..]))
     }
 
     /// Changes the states of `rows`: `actions` and `states` (of the state's schema) have a row for each of them, no row
@@ -163,12 +179,20 @@ impl StateTable {
                 }
             }
         }
+        if let Some(noted) = &mut self.noted {
+            let put = rows.iter().zip(actions).filter(|(_, action)| **action == Action::Put);
+            noted.extend(put.map(|(row, _)| row));
+        }
     }
 
     /// Sets when a row's key is to be called again without new rows, or that it is not. A key that has no state when
     /// the batch ends is not.
     pub fn set_wake(&mut self, row: u32, at: Option<Timestamp>) {
-        self.wakes.set(row, at);
+        if self.wakes.set(row, at)
+            && let Some(noted) = &mut self.noted
+        {
+            noted.push(row);
+        }
     }
 
     /// The rows whose time has come by `now`, by time and then by row.
@@ -188,6 +212,10 @@ impl StateTable {
         if self.present.len() - self.live > self.live.max(DEAD_MIN) {
             self.drop_dead();
         }
+        if let Some(noted) = &mut self.noted {
+            noted.clear();
+        }
+        self.rows_before = self.present.len() as u32;
     }
 
     /// The table anew, without the rows that are dead.

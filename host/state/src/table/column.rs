@@ -6,7 +6,7 @@ use tidemill_model::{
     schema::{Kind, Type},
 };
 
-use super::{Action, StateError};
+use super::{Action, StateError, size::ColumnSize};
 
 /// Bytes that were overwritten are dropped when there are this many, and as many as all that is copied then.
 /// Few in tests, so that they meet it.
@@ -19,6 +19,7 @@ pub(super) struct StateColumn {
     /// Whether the value is there, where the type allows that it is not.
     valid: Option<Vec<bool>>,
     store: Store,
+    size: ColumnSize,
 }
 
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl StateColumn {
             Kind::Boolean | Kind::Integer | Kind::Timestamp | Kind::Float => Store::Words(Vec::new()),
             _ => Store::Blobs(Blobs::default()),
         };
-        StateColumn { ty: ty.clone(), valid: ty.optional.then(Vec::new), store }
+        StateColumn { ty: ty.clone(), valid: ty.optional.then(Vec::new), store, size: ColumnSize::of(ty) }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -54,6 +55,27 @@ impl StateColumn {
                 Store::Words(words) => words.capacity() * 8,
                 Store::Blobs(blobs) => blobs.spans.capacity() * size_of::<(u64, u32)>() + blobs.bytes.capacity(),
             }
+    }
+
+    /// Makes room for so many rows more.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        if let Some(valid) = &mut self.valid {
+            valid.reserve(rows);
+        }
+        match &mut self.store {
+            Store::Words(words) => words.reserve(rows),
+            Store::Blobs(blobs) => blobs.spans.reserve(rows),
+        }
+    }
+
+    /// At least the bytes that a row's value takes as columns, bitmaps aside.
+    pub(super) fn bytes_as_columns(&self, row: u32) -> usize {
+        match &self.store {
+            Store::Words(_) => 8,
+            Store::Blobs(blobs) => {
+                self.size.bytes_min + self.size.bytes_per_byte * blobs.spans[row as usize].1 as usize
+            }
+        }
     }
 
     /// Makes room for `rows` rows; new ones are blank.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod checkpoint;
+
 use proptest::{collection::vec, prelude::*, sample::Index};
 use tidemill_model::{
     columns::{Column, RowsBuffer},

@@ -17,21 +17,30 @@ impl Wakes {
         self.by_row.capacity() * 24 + self.queue.len() * 32
     }
 
-    /// Sets or clears a row's time.
-    pub(super) fn set(&mut self, row: u32, at: Option<Timestamp>) {
+    /// A row's time.
+    pub(super) fn get(&self, row: u32) -> Option<Timestamp> {
+        if self.by_row.is_empty() { None } else { self.by_row.get(&row).copied() }
+    }
+
+    /// Sets or clears a row's time, and says whether it was another.
+    pub(super) fn set(&mut self, row: u32, at: Option<Timestamp>) -> bool {
         if at.is_none() && self.by_row.is_empty() {
-            return;
+            return false;
         }
         let old = match at {
             Some(at) => self.by_row.insert(row, at),
             None => self.by_row.remove(&row),
         };
+        if old == at {
+            return false;
+        }
         if let Some(old) = old {
             self.queue.remove(&(old, row));
         }
         if let Some(at) = at {
             self.queue.insert((at, row));
         }
+        true
     }
 
     /// Rows whose time has come by `now`, by time and then by row.

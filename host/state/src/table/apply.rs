@@ -1,0 +1,186 @@
+//! Blocks of stored changes back into tables.
+
+use arrow_array::RecordBatch;
+use tidemill_model::{
+    columns::{Column, ColumnFull, Rows, RowsBuffer, columns_of, compact},
+    key::{InvalidKey, Slot, check_key},
+    schema::Schema,
+    time::Timestamp,
+};
+
+use super::{
+    Action, StateTable,
+    blocks::{STATE_NODES_FIRST, change_schema},
+};
+
+/// A block that cannot be a change of the table. The table is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// The block is of another schema.
+    #[error("a block of state has the columns `{found}`, and should have those of `{expected}`")]
+    Schema {
+        /// The schema that blocks of this table have.
+        expected: String,
+        /// The block's as Arrow writes it.
+        found: String,
+    },
+    /// A key that is none of the table's.
+    #[error("row {row} of a block of state has a wrong key: {error}")]
+    Key {
+        /// The row, from 0.
+        row: usize,
+        /// What is wrong with it.
+        error: InvalidKey,
+    },
+    /// A key stands in the block twice.
+    #[error("row {row} of a block of state has the key of an earlier row")]
+    Twice {
+        /// The row, from 0.
+        row: usize,
+    },
+    /// A key is deleted that has no state: the block belongs to another state than the table's.
+    #[error("row {row} of a block of state deletes a key that has no state; a block before it was left out")]
+    NotThere {
+        /// The row, from 0.
+        row: usize,
+    },
+    /// More than a column can hold: not for rows chosen from a block that itself is one.
+    #[error(transparent)]
+    Full(#[from] ColumnFull),
+}
+
+impl StateTable {
+    /// Makes room for so many keys more, before blocks with so many are applied.
+    pub fn reserve(&mut self, keys: usize) {
+        self.keys.reserve(keys);
+        self.present.reserve(keys);
+        self.columns.iter_mut().for_each(|column| column.reserve(keys));
+    }
+
+    /// Applies a block of [changes](StateTable::changes) or of a [snapshot](StateTable::snapshot), between batches.
+    /// `keys` is the schema of keys. A table to which all blocks of another were applied, in order, beginning with those
+    /// of a snapshot or with none, answers as that one does: the same keys in the same order, states and wake-ats.
+    ///
+    /// A table that is to have the keys of several gets the blocks of one to the end, then those of the next: keys stand
+    /// in the order in which they came.
+    ///
+    /// # Errors
+    /// The block is no change of this table, which is as it was before.
+    pub fn apply(&mut self, keys: &Schema, block: &RecordBatch) -> Result<(), ApplyError> {
+        let schema = checked_schema(&self.schema, block)?;
+        let block = compact(block);
+        let columns = columns_of(&block);
+        check_keys(keys, &columns[0])?;
+        self.apply_rows(&Rows { schema: &schema, len: block.num_rows(), columns: &columns })
+    }
+
+    /// Applies the rows of a block whose keys `takes` wants, and looks at no others. See [`StateTable::apply`].
+    ///
+    /// # Errors
+    /// As for [`StateTable::apply`]; rows are counted among those that were taken.
+    pub fn apply_where(
+        &mut self,
+        keys: &Schema,
+        block: &RecordBatch,
+        mut takes: impl FnMut(&[u8]) -> bool,
+    ) -> Result<(), ApplyError> {
+        let schema = checked_schema(&self.schema, block)?;
+        let block = compact(block);
+        let columns = columns_of(&block);
+        let rows = Rows { schema: &schema, len: block.num_rows(), columns: &columns };
+        let wanted: Vec<u32> =
+            (0u32..).zip(slices(&columns[0])).filter(|(_, key)| takes(key)).map(|(i, _)| i).collect();
+        let mut taken = RowsBuffer::new(&schema);
+        taken.take(&rows, &wanted)?;
+        let columns = taken.columns();
+        check_keys(keys, &columns[0])?;
+        self.apply_rows(&taken.with_columns(&columns))
+    }
+
+    /// Applies rows with keys of the right form.
+    fn apply_rows(&mut self, rows: &Rows<'_>) -> Result<(), ApplyError> {
+        let noted = self.noted.take();
+        self.begin_batch();
+        let mut groups = Vec::with_capacity(rows.len);
+        self.group(rows.columns[0], &mut groups);
+        let result = self.check_rows(&groups, &rows.columns[1]);
+        if result.is_ok() {
+            self.write_rows(rows);
+        }
+        // If nothing was written, this forgets the keys that came new.
+        self.end_batch();
+        self.noted = noted;
+        result
+    }
+
+    /// Whether each row has a group of its own, and the deleted ones have state.
+    fn check_rows(&self, groups: &[u32], deleted: &Column<'_>) -> Result<(), ApplyError> {
+        for (row, (&group, at)) in groups.iter().zip(0u32..).enumerate() {
+            if group != at {
+                return Err(ApplyError::Twice { row });
+            }
+            if deleted.boolean(row) && !self.has_state(self.touched()[row]) {
+                return Err(ApplyError::NotThere { row });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes rows whose keys were grouped, each by itself.
+    fn write_rows(&mut self, rows: &Rows<'_>) {
+        let (deleted, wakes) = (&rows.columns[1], &rows.columns[2]);
+        let at = self.touched().to_vec();
+        let action = |row| if deleted.boolean(row) { Action::Delete } else { Action::Put };
+        let actions: Vec<Action> = (0..rows.len).map(action).collect();
+        let columns = rows.columns.get(STATE_NODES_FIRST..).unwrap_or_default();
+        let schema = self.schema.clone();
+        self.write(&at, &actions, &Rows { schema: &schema, len: rows.len, columns });
+        for (row, &at) in at.iter().enumerate().filter(|&(row, _)| !deleted.boolean(row)) {
+            let wake = wakes.is_valid(row).then(|| Timestamp(wakes.integers()[row]));
+            self.wakes.set(at, wake);
+        }
+    }
+}
+
+/// The rows of a block by the partition, of so many, that their keys belong to; one block for each of them, rows in
+/// the order in which they stood. `state` is the schema of the states.
+///
+/// # Errors
+/// The block is of another schema.
+pub fn split(state: &Schema, block: &RecordBatch, partitions: u32) -> Result<Vec<RecordBatch>, ApplyError> {
+    let schema = checked_schema(state, block)?;
+    let (block, arrow) = (compact(block), block.schema());
+    let columns = columns_of(&block);
+    let rows = Rows { schema: &schema, len: block.num_rows(), columns: &columns };
+    let mut chosen: Vec<Vec<u32>> = (0..partitions).map(|_| Vec::new()).collect();
+    for (row, key) in (0u32..).zip(slices(&columns[0])) {
+        chosen[Slot::of(key).partition(partitions) as usize].push(row);
+    }
+    let mut taken = RowsBuffer::new(&schema);
+    let take = |rows_of: Vec<u32>| {
+        taken.clear();
+        taken.take(&rows, &rows_of)?;
+        Ok(taken.to_batch(&arrow).expect("rows of a block are laid out as it is"))
+    };
+    chosen.into_iter().map(take).collect()
+}
+
+/// The schema of blocks, if the block has it.
+pub(crate) fn checked_schema(state: &Schema, block: &RecordBatch) -> Result<Schema, ApplyError> {
+    let schema = change_schema(state);
+    let found = block.schema();
+    if schema.to_arrow().fields() == found.fields() {
+        return Ok(schema);
+    }
+    Err(ApplyError::Schema { expected: schema.to_string(), found: format!("{:?}", found.fields()) })
+}
+
+fn check_keys(schema: &Schema, keys: &Column<'_>) -> Result<(), ApplyError> {
+    let mut rows = slices(keys).enumerate();
+    rows.try_for_each(|(row, key)| check_key(schema, key).map_err(|error| ApplyError::Key { row, error }))
+}
+
+fn slices<'a>(keys: &Column<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let keys = *keys;
+    (0..keys.offsets.len().saturating_sub(1)).map(move |row| keys.slice(row))
+}

@@ -1,0 +1,334 @@
+//! Tables from the blocks of others: the same keys in the same order, states and wake-ats.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use proptest::{collection::vec, prelude::*};
+use tidemill_model::{
+    key::Slot,
+    schema::Schema,
+    testing::{Value, buffer_of, values_of},
+    time::Timestamp,
+};
+
+use super::{Action, Batch, Change, Model, StateTable, batch, blank_row, group, histories, key_of, read, write};
+use crate::table::{ApplyError, BlockLimits, StateError, change_schema, split};
+
+/// Small ones, so that most batches have several blocks.
+const LIMITS: BlockLimits = BlockLimits { rows_max: 5, bytes_max: 200 };
+
+fn keys_schema() -> Schema {
+    "k: bytes".parse().unwrap()
+}
+
+/// What a table answers: keys, states, wake-ats in order, and who is due when.
+type Contents = (Vec<Vec<u8>>, Vec<Vec<Value>>, Vec<Option<Timestamp>>, Vec<Vec<u8>>);
+
+fn contents(table: &StateTable) -> Contents {
+    let rows: Vec<u32> = table.rows().collect();
+    assert_eq!(table.len(), rows.len());
+    let keys = rows.iter().map(|&row| table.key(row).to_vec()).collect();
+    let wakes = rows.iter().map(|&row| table.wakes.get(row)).collect();
+    let due = table.due(Timestamp(i64::MAX)).map(|row| table.key(row).to_vec()).collect();
+    (keys, read(table, &rows), wakes, due)
+}
+
+fn collect(blocks: impl Iterator<Item = Result<RecordBatch, StateError>>) -> Vec<RecordBatch> {
+    blocks.map(Result::unwrap).collect()
+}
+
+fn apply_all(table: &mut StateTable, blocks: &[RecordBatch]) {
+    blocks.iter().for_each(|block| table.apply(&keys_schema(), block).unwrap());
+}
+
+/// Runs a batch up to before its end.
+fn run(table: &mut StateTable, batch: &Batch) {
+    table.begin_batch();
+    for chunk in &batch.chunks {
+        group(table, &chunk.iter().copied().map(key_of).collect::<Vec<_>>());
+    }
+    let rows = table.touched().to_vec();
+    let mut unused = Model::default();
+    write(table, &mut unused, &rows, &batch.changes[..rows.len()]);
+    for (other, change) in &batch.others {
+        let rows: Vec<u32> = table.rows().collect();
+        if !rows.is_empty() {
+            write(table, &mut unused, &[rows[other.index(rows.len())]], std::slice::from_ref(change));
+        }
+    }
+}
+
+/// The blocks' keys, each with its state and wake-at, or that it has none.
+fn keys_in(blocks: &[RecordBatch], schema: &Schema) -> BTreeMap<Vec<u8>, Option<(Vec<Value>, Option<i64>)>> {
+    let schema = change_schema(schema);
+    let mut changes = BTreeMap::new();
+    for block in blocks {
+        let columns = tidemill_model::columns::columns_of(block);
+        let rows = tidemill_model::columns::Rows { schema: &schema, len: block.num_rows(), columns: &columns };
+        for row in values_of(&rows) {
+            let [Value::Bytes(key), Value::Boolean(deleted), wake, state @ ..] = &row[..] else { unreachable!() };
+            let state = match state {
+                [Value::Record(state)] => state.clone(),
+                _ => Vec::new(),
+            };
+            let wake = if let Value::Integer(wake) = wake { Some(*wake) } else { None };
+            assert_eq!(changes.insert(key.clone(), (!deleted).then_some((state, wake))), None, "a key stands twice");
+        }
+    }
+    changes
+}
+
+type States = BTreeMap<Vec<u8>, (Vec<Value>, Option<i64>)>;
+
+/// A table's contents by key.
+fn states(table: &StateTable) -> States {
+    let (keys, states, wakes, _) = contents(table);
+    let wakes = wakes.into_iter().map(|wake| wake.map(|wake| wake.0));
+    keys.into_iter().zip(states.into_iter().zip(wakes)).collect()
+}
+
+/// Every difference is in the blocks, and what is in the blocks is as it is now.
+fn check_changes(before: &States, after: &States, blocks: &[RecordBatch], schema: &Schema) {
+    let changes = keys_in(blocks, schema);
+    for key in before.keys().chain(after.keys()) {
+        assert!(before.get(key) == after.get(key) || changes.contains_key(key), "a change was not noted");
+    }
+    for (key, change) in &changes {
+        assert_eq!(change.as_ref(), after.get(key));
+        assert!(before.contains_key(key) || after.contains_key(key), "a key that was nowhere");
+    }
+}
+
+fn check_limits(table: &StateTable, blocks: &[RecordBatch]) {
+    for block in blocks {
+        assert!(block.num_rows() <= LIMITS.rows_max);
+        let schema = change_schema(&table.schema);
+        let columns = tidemill_model::columns::columns_of(block);
+        let rows = tidemill_model::columns::Rows { schema: &schema, len: block.num_rows(), columns: &columns };
+        let bytes = rows.bytes_in(0..rows.len);
+        assert!(bytes <= LIMITS.bytes_max || rows.len == 1, "{bytes} bytes");
+    }
+}
+
+/// Runs the batches on a table, and gives the changes too.
+fn play(schema: &Schema, batches: &[Batch]) -> (StateTable, Vec<RecordBatch>) {
+    let mut table = StateTable::new(schema, 1);
+    table.note_changes(true);
+    let mut changes = Vec::new();
+    for batch in batches {
+        run(&mut table, batch);
+        changes.extend(collect(table.changes(LIMITS)));
+        table.end_batch();
+    }
+    (table, changes)
+}
+
+/// Runs the batches on one table; another gets what changed, and a third a snapshot in the middle and the changes from
+/// then on. `cut` is where the snapshot is made.
+fn run_all(schema: &Schema, batches: &[Batch], cut: usize) {
+    let mut table = StateTable::new(schema, 1);
+    let (mut follower, mut late) = (StateTable::new(schema, 2), StateTable::new(schema, 3));
+    table.note_changes(true);
+    for (number, batch) in batches.iter().enumerate() {
+        if number == cut {
+            let blocks = collect(table.snapshot(LIMITS));
+            check_limits(&table, &blocks);
+            apply_all(&mut late, &blocks);
+        }
+        let before = states(&table);
+        run(&mut table, batch);
+        let changes = collect(table.changes(LIMITS));
+        assert_eq!(changes, collect(table.changes(LIMITS)));
+        check_limits(&table, &changes);
+        table.end_batch();
+        check_changes(&before, &states(&table), &changes, schema);
+        apply_all(&mut follower, &changes);
+        assert_eq!(contents(&follower), contents(&table));
+        if number >= cut {
+            apply_all(&mut late, &changes);
+            assert_eq!(contents(&late), contents(&table));
+        }
+    }
+    assert_eq!(collect(follower.snapshot(LIMITS)), collect(table.snapshot(LIMITS)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn a_table_that_gets_the_changes_is_the_same((schema, batches) in histories(), cut in 0..8usize) {
+        run_all(&schema, &batches, cut);
+    }
+
+    /// Tables of n partitions become m, from the changes or from snapshots, and have the same keys in the same order.
+    #[test]
+    fn partitions_change(
+        (schema, batches) in histories(),
+        (before, after) in (1..4u32, 1..5u32),
+    ) {
+        let tables: Vec<_> = (0..before).map(|partition| {
+            let mine = |key: &u8| Slot::of(&key_of(*key)).partition(before) == partition;
+            let batches: Vec<Batch> = batches.iter().cloned().map(|mut batch| {
+                batch.chunks.iter_mut().for_each(|chunk| chunk.retain(mine));
+                batch
+            }).collect();
+            play(&schema, &batches)
+        }).collect();
+        let mut together = States::new();
+        for partition in 0..after {
+            let (mut by_changes, mut by_snapshot) = (StateTable::new(&schema, 4), StateTable::new(&schema, 5));
+            for (table, changes) in &tables {
+                let mine = |key: &[u8]| Slot::of(key).partition(after) == partition;
+                for block in changes {
+                    by_changes.apply_where(&keys_schema(), block, mine).unwrap();
+                }
+                for block in collect(table.snapshot(LIMITS)) {
+                    let parts = split(&schema, &block, after).unwrap();
+                    by_snapshot.apply(&keys_schema(), &parts[partition as usize]).unwrap();
+                }
+            }
+            prop_assert_eq!(contents(&by_changes), contents(&by_snapshot));
+            together.extend(states(&by_changes));
+        }
+        prop_assert_eq!(together, tables.iter().flat_map(|(table, _)| states(table)).collect::<States>());
+    }
+
+    /// A block that is refused leaves the table as it was.
+    #[test]
+    fn damaged_blocks_are_refused_whole(
+        (schema, batches) in histories(),
+        rows in vec((0..4u8, any::<bool>()), 1..6),
+    ) {
+        let (mut table, _) = play(&schema, &batches);
+        let before = contents(&table);
+        let rows: Vec<(Vec<u8>, bool)> = rows.into_iter().map(|(key, deleted)| (key_of(key), deleted)).collect();
+        let result = table.apply(&keys_schema(), &block_of(&schema, &rows));
+        let is_first = |row: usize| rows[..row].iter().all(|(key, _)| *key != rows[row].0);
+        let is_there = |row: usize| before.0.contains(&rows[row].0) || !rows[row].1;
+        let wrong = (0..rows.len()).find(|&row| !is_first(row) || !is_there(row));
+        let expect = match wrong {
+            Some(row) if !is_first(row) => Err(ApplyError::Twice { row }),
+            Some(row) => Err(ApplyError::NotThere { row }),
+            None => Ok(()),
+        };
+        prop_assert_eq!(&result, &expect);
+        if result.is_err() {
+            prop_assert_eq!(contents(&table), before);
+        }
+    }
+
+    /// The changes of a table that was itself loaded are those of its own batches alone.
+    #[test]
+    fn what_was_applied_is_no_change((schema, batches) in histories(), other in batch(&"n: integer".parse().unwrap())) {
+        let (table, _) = play(&schema, &batches);
+        let mut loaded = StateTable::new(&schema, 9);
+        loaded.note_changes(true);
+        apply_all(&mut loaded, &collect(table.snapshot(LIMITS)));
+        loaded.begin_batch();
+        for chunk in &other.chunks {
+            group(&mut loaded, &chunk.iter().copied().map(key_of).collect::<Vec<_>>());
+        }
+        prop_assert_eq!(collect(loaded.changes(LIMITS)), []);
+    }
+}
+
+/// A block of blank states for these keys, each deleted or not.
+fn block_of(schema: &Schema, rows: &[(Vec<u8>, bool)]) -> RecordBatch {
+    let state = (!schema.is_empty()).then(|| Value::Record(blank_row(schema)));
+    let row = |(key, deleted): &(Vec<u8>, bool)| {
+        let fixed = [Value::Bytes(key.clone()), Value::Boolean(*deleted), Value::Missing];
+        fixed.into_iter().chain(state.clone()).collect()
+    };
+    let schema = change_schema(schema);
+    buffer_of(&schema, &rows.iter().map(row).collect::<Vec<_>>()).to_batch(&schema.to_arrow()).unwrap()
+}
+
+#[test]
+fn keys_of_another_schema_are_refused() {
+    let state: Schema = "n: integer".parse().unwrap();
+    let check = |keys: &str, key: &[u8], expect: &str| {
+        let mut table = StateTable::new(&state, 7);
+        let block = block_of(&state, &[(key.to_vec(), false)]);
+        let error = table.apply(&keys.parse().unwrap(), &block).unwrap_err();
+        assert_eq!(error.to_string(), expect);
+        assert_eq!(table.apply_where(&keys.parse().unwrap(), &block, |_| true), Err(error));
+        assert_eq!(table.apply_where(&keys.parse().unwrap(), &block, |_| false), Ok(()));
+        assert!(table.is_empty() && table.keys.is_empty());
+    };
+    let refused = "row 0 of a block of state has a wrong key: the bytes are no canonical key of";
+    check("k: integer", &[0; 7], &format!("{refused} `k: integer`"));
+    check("k: text", &[0xff], &format!("{refused} `k: text`"));
+}
+
+#[test]
+fn blocks_of_another_schema_are_refused() {
+    let (integer, text): (Schema, Schema) = ("n: integer".parse().unwrap(), "n: text".parse().unwrap());
+    let block = block_of(&integer, &[(key_of(1), false)]);
+    let mut table = StateTable::new(&text, 7);
+    let error = table.apply(&keys_schema(), &block).unwrap_err();
+    assert!(matches!(&error, ApplyError::Schema { expected, .. } if expected.ends_with("state: record<n: text>")));
+    assert_eq!(table.apply_where(&keys_schema(), &block, |_| true), Err(error.clone()));
+    assert_eq!(split(&text, &block, 2), Err(error));
+    assert!(StateTable::new(&Schema::default(), 7).apply(&keys_schema(), &block).is_err());
+}
+
+#[test]
+fn blocks_have_a_schema_without_state_if_there_are_no_fields() {
+    assert_eq!(change_schema(&Schema::default()).to_string(), "key: bytes, deleted: boolean, wake_at: timestamp?");
+    let expect = "key: bytes, deleted: boolean, wake_at: timestamp?, state: record<n: integer?>";
+    assert_eq!(change_schema(&"n: integer?".parse().unwrap()).to_string(), expect);
+}
+
+/// One change after another to key 1 within one batch, and what the batch says of it.
+#[test]
+fn what_counts_is_how_a_batch_ends() {
+    let schema: Schema = "n: integer".parse().unwrap();
+    let put = |n| Change { action: Action::Put, state: vec![Value::Integer(n)], wake: None };
+    let other = |action, wake| Change { action, state: vec![Value::Integer(0)], wake };
+    let check = |before: &[Change], batch: &[Change], expect: &str| {
+        let mut table = StateTable::new(&schema, 7);
+        table.note_changes(true);
+        for changes in [before, batch] {
+            table.end_batch();
+            table.begin_batch();
+            group(&mut table, &[key_of(1)]);
+            let row = table.touched()[0];
+            changes.iter().for_each(|change| write(&mut table, &mut Model::default(), &[row], &[change.clone()]));
+        }
+        let changes = keys_in(&collect(table.changes(LIMITS)), &schema);
+        let expect = format!("{{{expect}}}").replace("KEY", "[0]");
+        assert_eq!(format!("{changes:?}"), expect);
+    };
+    check(&[], &[put(1)], "KEY: Some(([Integer(1)], None))");
+    check(&[], &[put(1), put(2)], "KEY: Some(([Integer(2)], None))");
+    check(&[], &[put(1), other(Action::Delete, None)], "");
+    check(&[], &[other(Action::Keep, Some(Some(3)))], "");
+    check(&[put(1)], &[other(Action::Keep, None)], "");
+    check(&[put(1)], &[other(Action::Keep, Some(None))], "");
+    check(&[put(1)], &[other(Action::Keep, Some(Some(3)))], "KEY: Some(([Integer(1)], Some(3)))");
+    check(&[put(1)], &[other(Action::Delete, Some(Some(3)))], "KEY: None");
+    check(&[put(1)], &[other(Action::Delete, None), put(2)], "KEY: Some(([Integer(2)], None))");
+    check(&[put(1), other(Action::Delete, None)], &[put(2)], "KEY: Some(([Integer(2)], None))");
+    let waking = [put(1), other(Action::Keep, Some(Some(3)))];
+    check(&waking, &[other(Action::Keep, Some(Some(3)))], "");
+    check(&waking, &[other(Action::Keep, Some(None))], "KEY: Some(([Integer(1)], None))");
+    check(&waking, &[other(Action::Delete, None), put(2)], "KEY: Some(([Integer(2)], None))");
+}
+
+#[test]
+fn a_value_beyond_the_limit_is_a_block_of_its_own() {
+    let schema: Schema = "t: text".parse().unwrap();
+    let mut table = StateTable::new(&schema, 7);
+    table.begin_batch();
+    let keys: Vec<Vec<u8>> = (0..3).map(key_of).collect();
+    group(&mut table, &keys);
+    for (row, text) in ["a", &"x".repeat(1_000), "b"].iter().enumerate() {
+        let put = Change { action: Action::Put, state: vec![Value::text(text)], wake: None };
+        write(&mut table, &mut Model::default(), &[row as u32], &[put]);
+    }
+    table.end_batch();
+    let sizes: Vec<usize> = collect(table.snapshot(LIMITS)).iter().map(RecordBatch::num_rows).collect();
+    assert_eq!(sizes, [1, 1, 1]);
+    let rows: Vec<usize> = collect(table.snapshot(BlockLimits::default())).iter().map(RecordBatch::num_rows).collect();
+    assert_eq!(rows, [3]);
+}
