@@ -1,6 +1,6 @@
 //! Tables from the blocks of others: the same keys in the same order, states and wake-ats.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, slice::from_ref};
 
 use arrow_array::RecordBatch;
 use proptest::{collection::vec, prelude::*};
@@ -53,13 +53,16 @@ fn run(table: &mut StateTable, batch: &Batch) {
     for (other, change) in &batch.others {
         let rows: Vec<u32> = table.rows().collect();
         if !rows.is_empty() {
-            write(table, &mut unused, &[rows[other.index(rows.len())]], std::slice::from_ref(change));
+            write(table, &mut unused, &[rows[other.index(rows.len())]], from_ref(change));
         }
     }
 }
 
+/// A key's state and wake-at.
+type State = (Vec<Value>, Option<i64>);
+
 /// The blocks' keys, each with its state and wake-at, or that it has none.
-fn keys_in(blocks: &[RecordBatch], schema: &Schema) -> BTreeMap<Vec<u8>, Option<(Vec<Value>, Option<i64>)>> {
+fn keys_in(blocks: &[RecordBatch], schema: &Schema) -> BTreeMap<Vec<u8>, Option<State>> {
     let schema = change_schema(schema);
     let mut changes = BTreeMap::new();
     for block in blocks {
@@ -78,7 +81,7 @@ fn keys_in(blocks: &[RecordBatch], schema: &Schema) -> BTreeMap<Vec<u8>, Option<
     changes
 }
 
-type States = BTreeMap<Vec<u8>, (Vec<Value>, Option<i64>)>;
+type States = BTreeMap<Vec<u8>, State>;
 
 /// A table's contents by key.
 fn states(table: &StateTable) -> States {
@@ -293,7 +296,7 @@ fn what_counts_is_how_a_batch_ends() {
             table.begin_batch();
             group(&mut table, &[key_of(1)]);
             let row = table.touched()[0];
-            changes.iter().for_each(|change| write(&mut table, &mut Model::default(), &[row], &[change.clone()]));
+            changes.iter().for_each(|change| write(&mut table, &mut Model::default(), &[row], from_ref(change)));
         }
         let changes = keys_in(&collect(table.changes(LIMITS)), &schema);
         let expect = format!("{{{expect}}}").replace("KEY", "[0]");
