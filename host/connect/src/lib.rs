@@ -38,6 +38,7 @@ mod connectors;
 mod files;
 mod files_sink;
 mod json;
+mod pin;
 mod print;
 mod queue;
 mod runtime;

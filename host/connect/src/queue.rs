@@ -3,23 +3,36 @@
 use std::collections::VecDeque;
 
 use arrow_array::RecordBatch;
+use serde::{Deserialize, Serialize};
 use tidemill_model::{
     connector::{JsonText, QueueSource},
-    ports::{Chunk, Irregularity, PortError, Sealed, Source, Taken},
+    ports::{Chunk, Irregularity, PortError, Repeatable, Sealed, Source, Taken},
     schema::Schema,
     time::Timestamp,
 };
 
-use crate::json;
+use crate::{
+    json,
+    pin::{self, Pin},
+};
 
 /// A queue of batches. When it is used up, batches are empty.
 #[derive(Debug)]
 pub(crate) struct RowQueue {
+    stream: String,
     schema: Schema,
     /// The chunks of each batch; `None` where there is none.
     batches: VecDeque<Option<Vec<Chunk>>>,
     /// What is left of the sealed batch.
     sealed: Option<Vec<Chunk>>,
+    /// How many batches were sealed, empty ones behind the queue's end counted in.
+    sealed_count: u64,
+}
+
+/// How many batches were sealed, the pinned one with them.
+#[derive(Serialize, Deserialize)]
+struct QueuePin {
+    batches: u64,
 }
 
 impl RowQueue {
@@ -33,7 +46,14 @@ impl RowQueue {
             })?;
             batches.push_back(chunks);
         }
-        Ok(RowQueue { schema: spec.schema.clone(), batches, sealed: None })
+        Ok(RowQueue { stream: stream.to_owned(), schema: spec.schema.clone(), batches, sealed: None, sealed_count: 0 })
+    }
+
+    /// Leaves out so many batches.
+    fn skip(&mut self, batches: u64) {
+        let there = usize::try_from(batches).map_or(self.batches.len(), |batches| batches.min(self.batches.len()));
+        self.batches.drain(..there);
+        self.sealed_count = batches;
     }
 }
 
@@ -73,6 +93,7 @@ impl Source for RowQueue {
         let batch = self.batches.pop_front().unwrap_or_else(|| Some(Vec::new()));
         let sealed = Sealed { present: batch.is_some(), last: self.batches.is_empty() };
         self.sealed = Some(batch.unwrap_or_default());
+        self.sealed_count = self.sealed_count.saturating_add(1);
         Ok(sealed)
     }
 
@@ -81,6 +102,37 @@ impl Source for RowQueue {
     }
 
     fn stop(&mut self) {}
+
+    fn repeatable(&mut self) -> Option<&mut dyn Repeatable> {
+        Some(self)
+    }
+}
+
+impl Repeatable for RowQueue {
+    fn pin(&mut self) -> Result<String, PortError> {
+        pin::write(&self.stream, &QueuePin { batches: self.sealed_count })
+    }
+
+    fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
+        let pin: QueuePin = pin::read(&self.stream, pin)?;
+        self.skip(pin.batches);
+        Ok(())
+    }
+
+    fn repeat(&mut self, pin: &str) -> Result<(), PortError> {
+        let pin: QueuePin = pin::read(&self.stream, pin)?;
+        let before = pin.batches.checked_sub(1).ok_or_else(|| pin::no_batch(&self.stream))?;
+        self.skip(before);
+        Ok(())
+    }
+}
+
+impl Pin for QueuePin {
+    const SOURCE: &'static str = "queue";
+
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -88,6 +140,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
     use super::*;
+    use crate::pin::checking::{Given, Still, check_refusals, check_repeats, refusal, repeatable};
 
     fn queue(schema: &str, batches: &[Option<&[&str]>], partitions: Option<u32>) -> Result<RowQueue, PortError> {
         let rows = |rows: &[&str]| rows.iter().map(|&row| JsonText(row.to_owned())).collect();
@@ -131,6 +184,41 @@ mod tests {
         assert_eq!(of(2), r#"0:{"n":0}{"n":1}{"n":2} 1:{"n":3}{"n":4}"#);
         assert_eq!(of(3), r#"0:{"n":0}{"n":1} 1:{"n":2}{"n":3} 2:{"n":4}"#);
         assert_eq!(of(10), r#"0:{"n":0} 2:{"n":1} 4:{"n":2} 6:{"n":3} 8:{"n":4}"#);
+    }
+
+    #[test]
+    fn a_run_goes_on_where_it_stopped() {
+        let batches: &[Option<&[&str]>] = &[Some(&["1", "2", "3"]), None, Some(&[]), Some(&["4"])];
+        let open = |_| -> Box<dyn Source> { Box::new(queue("n: integer", batches, Some(2)).unwrap()) };
+        let ticks = [1, 2, 3, 4, 5, 6].map(Timestamp);
+        let given = check_repeats(|| Still(open), Timestamp(0), &ticks);
+        assert_eq!(given.iter().map(Given::rows).collect::<Vec<_>>(), [3, 0, 0, 1, 0, 0]);
+        assert_eq!(given[1].pin, r#"{"source":"queue","batches":2}"#);
+    }
+
+    #[test]
+    fn other_pins_are_refused() {
+        let open = || -> Box<dyn Source> {
+            let batches = vec![Some(Vec::new())];
+            let spec = QueueSource { schema: "n: integer".parse().unwrap(), batches, partitions: None };
+            Box::new(RowQueue::try_new("lines", &spec).unwrap())
+        };
+        let damaged = [
+            "[]",
+            "null",
+            r#"{"batches":1}"#,
+            r#"{"source":"queue"}"#,
+            r#"{"source":"queue","batches":-1}"#,
+            r#"{"source":"queue","batches":"1"}"#,
+            r#"{"source":"generate","batches":1}"#,
+        ];
+        check_refusals(open, r#"{"source":"queue","batches":1}"#, &damaged);
+        let expect = "stream `lines` was read from a source of kind `generate` when the checkpoint was written, and the \
+                      pipeline has one of kind `queue` now; set it back, or begin with a new checkpoint";
+        assert_eq!(refusal(open(), r#"{"source":"generate"}"#), expect);
+        // No number of batches is too large, and none costs more than the queue has.
+        let many = format!(r#"{{"source":"queue","batches":{}}}"#, u64::MAX);
+        repeatable(open().as_mut()).resume_after(&many).unwrap();
     }
 
     #[test]

@@ -1,0 +1,133 @@
+//! Holds a source to its pins: whatever batch a run stops at, it goes on, and gives that batch again, as if it had not.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use arrow_array::RecordBatch;
+use tidemill_model::{
+    ports::{PortError, Repeatable, Source},
+    time::Timestamp,
+};
+
+/// What a source reads from, and how it changes.
+pub(crate) trait World {
+    /// What happens before the batch of this number is sealed, from 0.
+    fn pass(&mut self, batch: usize);
+
+    /// Opens the source at this time.
+    fn open(&self, now: Timestamp) -> Box<dyn Source>;
+}
+
+/// A world that stays as it is.
+pub(crate) struct Still<F>(pub F);
+
+/// One batch as it was given.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Given {
+    present: bool,
+    last: bool,
+    chunks: Vec<(Option<u32>, RecordBatch)>,
+    told: Vec<String>,
+    pub pin: String,
+}
+
+impl<F: Fn(Timestamp) -> Box<dyn Source>> World for Still<F> {
+    fn pass(&mut self, _batch: usize) {}
+
+    fn open(&self, now: Timestamp) -> Box<dyn Source> {
+        self.0(now)
+    }
+}
+
+impl Given {
+    pub fn rows(&self) -> usize {
+        self.chunks.iter().map(|(_, rows)| rows.num_rows()).sum()
+    }
+}
+
+/// Runs the batches that are sealed at `ticks`, the source opened at `begin`; and again from each of them on, in worlds
+/// made anew. Gives the batches.
+pub(crate) fn check_repeats<W: World>(make: impl Fn() -> W, begin: Timestamp, ticks: &[Timestamp]) -> Vec<Given> {
+    let mut world = make();
+    let mut source = world.open(begin);
+    let start = pin(source.as_mut());
+    let expect = run(&mut world, source.as_mut(), ticks, 0);
+
+    let mut source = make().open(begin);
+    repeatable(source.as_mut()).resume_after(&start).unwrap();
+    assert_eq!(run(&mut make(), source.as_mut(), ticks, 0), expect, "resumed before the first batch");
+    assert!(repeatable(make().open(begin).as_mut()).repeat(&start).is_err());
+
+    for (stop, given) in expect.iter().enumerate() {
+        let mut world = past(make(), stop);
+        let mut source = world.open(ticks[stop]);
+        repeatable(source.as_mut()).resume_after(&given.pin).unwrap();
+        assert_eq!(run(&mut world, source.as_mut(), ticks, stop + 1), expect[stop + 1..], "resumed after batch {stop}");
+
+        let mut world = past(make(), stop);
+        let mut source = world.open(ticks[stop]);
+        repeatable(source.as_mut()).repeat(&given.pin).unwrap();
+        // Another head start than the first time: the batch is the same.
+        assert_eq!(batch(source.as_mut(), ticks[stop], stop + 1), *given, "repeated batch {stop}");
+        assert_eq!(run(&mut world, source.as_mut(), ticks, stop + 1), expect[stop + 1..], "repeated from batch {stop}");
+    }
+    expect
+}
+
+/// Every one of these texts is refused, by name of the stream; and so are all beginnings of `pin`.
+pub(crate) fn check_refusals(open: impl Fn() -> Box<dyn Source>, pin: &str, damaged: &[&str]) {
+    let beginnings = (0..pin.len()).filter_map(|end| pin.get(..end));
+    for text in beginnings.chain(damaged.iter().copied()) {
+        for error in [repeatable(open().as_mut()).resume_after(text), repeatable(open().as_mut()).repeat(text)] {
+            let message = error.expect_err(text).to_string();
+            assert!(message.starts_with("stream `lines`"), "{text}: {message}");
+        }
+    }
+    // What a later version adds is passed over.
+    let longer = pin.replacen('{', r#"{"added-later":[1,{"a":null}],"#, 1);
+    repeatable(open().as_mut()).resume_after(&longer).unwrap();
+}
+
+/// Why a pin cannot be repeated.
+pub(crate) fn refusal(mut source: Box<dyn Source>, pin: &str) -> String {
+    let error: PortError = repeatable(source.as_mut()).repeat(pin).unwrap_err();
+    error.to_string()
+}
+
+pub(crate) fn repeatable(source: &mut dyn Source) -> &mut dyn Repeatable {
+    source.repeatable().unwrap()
+}
+
+pub(crate) fn pin(source: &mut dyn Source) -> String {
+    repeatable(source).pin().unwrap()
+}
+
+/// A world after the batch `stop`.
+fn past<W: World>(mut world: W, stop: usize) -> W {
+    (0..=stop).for_each(|batch| world.pass(batch));
+    world
+}
+
+/// The batches from the one of number `first` on.
+fn run(world: &mut impl World, source: &mut dyn Source, ticks: &[Timestamp], first: usize) -> Vec<Given> {
+    repeatable(source);
+    let one = |number: usize| {
+        world.pass(number);
+        batch(source, ticks[number], number)
+    };
+    (first..ticks.len()).map(one).collect()
+}
+
+/// One batch. How much is taken ahead of its seal goes by its number.
+pub(crate) fn batch(source: &mut dyn Source, at: Timestamp, number: usize) -> Given {
+    let mut chunks = Vec::new();
+    let mut keep = |taken: tidemill_model::ports::Taken| {
+        chunks.extend(taken.chunks.into_iter().map(|chunk| (chunk.partition, chunk.rows)));
+        taken.end
+    };
+    for _ in 0..number % 4 {
+        assert!(!keep(source.take(1).unwrap()));
+    }
+    let sealed = source.seal(at).unwrap();
+    while !keep(source.take(1 << number).unwrap()) {}
+    let told = source.irregularities().into_iter().map(|told| format!("{}: {}", told.what, told.count)).collect();
+    Given { present: sealed.present, last: sealed.last, chunks, told, pin: pin(source) }
+}
