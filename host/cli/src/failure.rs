@@ -143,7 +143,8 @@ impl From<RunError> for Failure {
             RunError::Sink { error, .. } if is_reader_gone(&error) => {
                 Failure { kind: FailureKind::ReaderGone, ..failure }
             }
-            RunError::Operator { cause: Cause::Guest(verdict), .. } => match hint_for(&verdict) {
+            RunError::Operator { cause: Cause::Guest { plugin, verdict, .. }, .. } => match hint_for(&plugin, &verdict)
+            {
                 Some(hint) => failure.hint(hint),
                 None => failure,
             },
@@ -158,16 +159,13 @@ fn is_reader_gone(error: &PortError) -> bool {
 }
 
 /// What whoever runs a pipeline can do about a guest's failure.
-fn hint_for(verdict: &Verdict) -> Option<&'static str> {
-    Some(match verdict {
-        Verdict::OutOfFuel { .. } => "if the function needs more, give its plugin limits = { fuel-per-row = ... }",
-        Verdict::OutOfMemory { .. } => "if the function needs more, give its plugin limits = { memory = \"128MiB\" }",
-        Verdict::ResultTooLarge { .. } => "if that much is meant, give its plugin limits = { result-bytes = ... }",
-        Verdict::TooManyRows { .. } => "if that many are meant, give its plugin limits = { result-rows = ... }",
-        Verdict::TooManyRejections { .. } => "if that many are meant, give its plugin limits = { rejections = ... }",
-        Verdict::TooManyCounters { .. } => "if that many are meant, give its plugin limits = { counters = ... }",
-        _ => return None,
-    })
+fn hint_for(plugin: &str, verdict: &Verdict) -> Option<String> {
+    let (key, limit) = verdict.limit()?;
+    let more = match key {
+        "memory" | "result-bytes" if limit.is_multiple_of(1 << 20) => format!("\"{}MiB\"", limit >> 19),
+        _ => limit.saturating_mul(2).to_string(),
+    };
+    Some(format!("if the function needs more, give plugin `{plugin}` more: limits = {{ {key} = {more} }}"))
 }
 
 #[cfg(test)]
@@ -180,6 +178,20 @@ mod tests {
         assert_eq!(chain(&gone), "cannot read `a`: the disk is gone");
         let error = RunError::Source { stream: "lines".to_owned(), error: gone };
         assert_eq!(Failure::from(error).message, "stream `lines`: cannot read `a`: the disk is gone");
+    }
+
+    #[test]
+    fn limits_that_were_in_the_way_are_named_with_a_higher_one() {
+        let check = |verdict: Verdict, limits: &str| {
+            let expect = format!("if the function needs more, give plugin `p` more: limits = {{ {limits} }}");
+            assert_eq!(hint_for("p", &verdict), Some(expect));
+        };
+        check(Verdict::OutOfMemory { limit: 64 << 20 }, "memory = \"128MiB\"");
+        check(Verdict::ResultTooLarge { limit: 1_000 }, "result-bytes = 2000");
+        check(Verdict::OutOfFuel { per_call: 100, per_row: 10, rows: 10 }, "fuel-per-call = 200");
+        check(Verdict::OutOfFuel { per_call: 100, per_row: 10, rows: 11 }, "fuel-per-row = 20");
+        check(Verdict::TooManyRows { limit: 5, got: 6 }, "result-rows = 10");
+        assert_eq!(hint_for("p", &Verdict::ResultOutsideMemory), None);
     }
 
     #[test]

@@ -8,8 +8,10 @@ use tidemill_state::table::StateError;
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// An operator failed.
-    #[error("stream `{stream}`, partition {partition}, batch {batch}: {cause}")]
+    #[error("pipeline `{pipeline}`, stream `{stream}`, partition {partition}, batch {batch}: {cause}")]
     Operator {
+        /// The pipeline.
+        pipeline: String,
         /// The stream or output whose function it was.
         stream: String,
         /// The partition.
@@ -48,8 +50,15 @@ pub enum RunError {
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
     /// The guest failed, or broke a limit or the rules.
-    #[error(transparent)]
-    Guest(#[from] Verdict),
+    #[error("`{plugin}/{function}`: {verdict}")]
+    Guest {
+        /// What the pipeline calls the plugin.
+        plugin: String,
+        /// The plugin's function.
+        function: String,
+        /// What happened.
+        verdict: Verdict,
+    },
     /// More rows than a column can hold.
     #[error(transparent)]
     Full(#[from] ColumnFull),

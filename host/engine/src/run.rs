@@ -270,8 +270,13 @@ impl Run {
         let mut failed = None;
         for (partition, job) in (0u32..).zip(self.pool.run(jobs)) {
             if let (None, Some(failure)) = (&failed, job.failure) {
-                failed =
-                    Some(RunError::Operator { stream: failure.stream, partition, batch: time, cause: failure.cause });
+                failed = Some(RunError::Operator {
+                    pipeline: self.plan.name.clone(),
+                    stream: failure.stream,
+                    partition,
+                    batch: time,
+                    cause: failure.cause,
+                });
             }
             left.extend(job.left.into_iter().map(|left| (partition, left)));
             self.tasks[stage][partition as usize] = Some(job.task);

@@ -2,14 +2,13 @@
 
 use tidemill_model::{
     columns::{Column, Rows},
-    limits::{Limits, REASON_BYTES},
+    limits::Limits,
     schema::Schema,
 };
 
 use crate::{
     boundary::wire::{BatchOut, ChangesOut, MappedOut, OriginsOut, Rejection},
-    log::one_line,
-    validate::{RawColumn, Scratch, all_below, check_batch, numbers},
+    validate::{RawColumn, Scratch, all_below, check_batch, check_rejections, numbers},
     verdict::Verdict,
 };
 
@@ -204,19 +203,6 @@ fn check_columns<'a>(
         })
         .collect();
     check_batch(schema, got, &raw, scratch)
-}
-
-fn check_rejections(rejected: &mut [Rejection], input_rows: usize, limits: &Limits) -> Result<(), Verdict> {
-    if rejected.len() > limits.rejections {
-        return Err(Verdict::TooManyRejections { limit: limits.rejections, got: rejected.len() });
-    }
-    for rejection in rejected {
-        if rejection.row as usize >= input_rows {
-            return Err(Verdict::RejectionOutOfRange { row: rejection.row, input_rows });
-        }
-        rejection.reason = one_line(std::mem::take(&mut rejection.reason), REASON_BYTES);
-    }
-    Ok(())
 }
 
 fn check_actions(actions: &[u8], groups: usize) -> Result<&[u8], Verdict> {

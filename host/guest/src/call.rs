@@ -34,7 +34,7 @@ impl Live {
         });
         match started {
             Ok(found) => Ok((Live { store: Some(store), limits: limits.clone() }, found)),
-            Err(error) => Err(verdict_of(&error, store.data_mut(), limits, limits.fuel_per_call)),
+            Err(error) => Err(verdict_of(&error, store.data_mut(), limits, 0)),
         }
     }
 
@@ -48,8 +48,8 @@ impl Live {
     ) -> Result<(), Verdict> {
         // Out of its place until the call has ended well: an error, or a panic of the consumer's, drops it.
         let mut store = self.store.take().ok_or(Verdict::Poisoned)?;
-        let for_rows = self.limits.fuel_per_row.saturating_mul(rows as u64);
-        let fuel = self.limits.fuel_per_call.saturating_add(for_rows);
+        let rows = rows as u64;
+        let fuel = self.limits.fuel_per_call.saturating_add(self.limits.fuel_per_row.saturating_mul(rows));
         store.data_mut().begin_call();
         let called = store.set_fuel(fuel).and_then(|()| entry.call(&mut store, params, consume));
         store.data_mut().end_call();
@@ -58,7 +58,7 @@ impl Live {
                 self.store = Some(store);
                 Ok(())
             }
-            Err(error) => Err(verdict_of(&error, store.data_mut(), &self.limits, fuel)),
+            Err(error) => Err(verdict_of(&error, store.data_mut(), &self.limits, rows)),
         }
     }
 
@@ -68,13 +68,15 @@ impl Live {
     }
 }
 
-fn verdict_of(error: &wasmtime::Error, host: &mut Host, limits: &Limits, fuel: u64) -> Verdict {
+fn verdict_of(error: &wasmtime::Error, host: &mut Host, limits: &Limits, rows: u64) -> Verdict {
     if let Some(verdict) = error.downcast_ref::<Verdict>() {
         return verdict.clone();
     }
     if let Some(&trap) = error.downcast_ref::<Trap>() {
         return match (trap, host.take_panic()) {
-            (Trap::OutOfFuel, _) => Verdict::OutOfFuel { limit: fuel },
+            (Trap::OutOfFuel, _) => {
+                Verdict::OutOfFuel { per_call: limits.fuel_per_call, per_row: limits.fuel_per_row, rows }
+            }
             (Trap::StackOverflow, _) => Verdict::StackOverflow { limit: STACK_BYTES },
             (_, Some(message)) => Verdict::Panicked { message },
             (trap, None) => Verdict::Trapped { reason: trap.to_string() },

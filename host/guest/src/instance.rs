@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidemill_model::{
     columns::Rows,
     function::{CallContext, Phase, Signature},
-    limits::{Limits, REASON_BYTES},
+    limits::Limits,
 };
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         wire::{BatchIn, ColumnIn, FailureOut, MapRows, OutputRows, ReduceGroups, UpdateStates},
     },
     call::Live,
-    log::one_line,
+    log::reason,
     verdict::Verdict,
 };
 
@@ -172,5 +172,5 @@ fn batch<'a>(rows: usize, columns: &'a [ColumnIn<'a>]) -> Result<BatchIn<'a>, Ve
 }
 
 fn failure(told: &mut FailureOut) -> Verdict {
-    Verdict::Failure { reason: one_line(std::mem::take(&mut told.reason), REASON_BYTES), retryable: told.retryable }
+    Verdict::Failure { reason: reason(std::mem::take(&mut told.reason)), retryable: told.retryable }
 }

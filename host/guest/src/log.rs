@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use tidemill_model::limits::REASON_BYTES;
 use wasmtime::component::{ComponentType, Lift};
 
 /// How grave a line is.
@@ -76,6 +77,11 @@ pub(crate) fn one_line(mut text: String, bytes: usize) -> String {
         if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
     }
     line
+}
+
+/// A guest's reason, fit to be shown.
+pub(crate) fn reason(text: String) -> String {
+    if text.trim().is_empty() { "no reason given".to_owned() } else { one_line(text, REASON_BYTES) }
 }
 
 impl fmt::Display for LogLevel {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tidemill_model::{
     function::{Binding, Description, Signature},
-    limits::{DESCRIBE_FUEL, DESCRIPTION_BYTES, Limits, REASON_BYTES},
+    limits::{DESCRIBE_FUEL, DESCRIPTION_BYTES, Limits},
     schema::Schema,
 };
 use wasmtime::{
@@ -24,7 +24,7 @@ use crate::{
     error::LoadError,
     host::Host,
     instance::{Entries, Instance},
-    log::{LogSink, TracingLog, one_line},
+    log::{LogSink, TracingLog, reason},
     verdict::Verdict,
 };
 
@@ -189,10 +189,8 @@ fn opened_signature(
     described: &Signature,
     binding: &Binding,
 ) -> Result<Signature, Verdict> {
-    let told = answer.map_err(|failure| Verdict::OpenFailed {
-        reason: one_line(failure.reason, REASON_BYTES),
-        retryable: failure.retryable,
-    })?;
+    let told = answer
+        .map_err(|failure| Verdict::OpenFailed { reason: reason(failure.reason), retryable: failure.retryable })?;
     let wrong = |what| Verdict::WrongSignature { what };
     let opened = describe::signature(told).map_err(wrong)?;
     describe::check_opened(&opened, described, binding).map_err(wrong)?;

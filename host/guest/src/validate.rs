@@ -6,6 +6,7 @@
 
 mod numbers;
 mod path;
+mod rejections;
 mod text;
 
 use tidemill_model::{
@@ -17,6 +18,7 @@ use crate::verdict::Verdict;
 
 pub(crate) use numbers::{all_below, ascending};
 use path::column_path;
+pub(crate) use rejections::check_rejections;
 
 /// A column as the guest returned it.
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,25 +7,32 @@
 #[non_exhaustive]
 pub enum Verdict {
     /// The instructions of the call were used up.
-    #[error("the call used up its fuel, limit={limit}: it loops for ever, or needs more for its rows")]
+    #[error(
+        "the call used up its fuel, fuel-per-call={per_call} and fuel-per-row={per_row} for {rows} rows: it loops for \
+         ever, or needs more"
+    )]
     OutOfFuel {
-        /// What the call had.
-        limit: u64,
+        /// What every call gets.
+        per_call: u64,
+        /// And so much more for each row.
+        per_row: u64,
+        /// The rows of this one.
+        rows: u64,
     },
     /// The guest wanted more memory.
-    #[error("the instance asked for more memory than it may have, limit={limit} bytes")]
+    #[error("the instance asked for more memory than it may have, memory={limit} bytes")]
     OutOfMemory {
         /// In bytes.
         limit: usize,
     },
     /// The guest wanted a larger table.
-    #[error("the instance asked for a larger table than it may have, limit={limit} elements")]
+    #[error("the instance asked for a larger table than it may have, table-elements={limit}")]
     OutOfTable {
         /// In elements.
         limit: usize,
     },
     /// The call's stack was used up.
-    #[error("the call used up its stack, limit={limit} bytes: it calls itself too deeply")]
+    #[error("the call used up its stack of {limit} bytes: it calls itself too deeply")]
     StackOverflow {
         /// In bytes.
         limit: usize,
@@ -43,7 +50,7 @@ pub enum Verdict {
         reason: String,
     },
     /// An answer that is larger than allowed.
-    #[error("the function returned more bytes than it may, limit={limit}")]
+    #[error("the function returned more bytes than it may, result-bytes={limit}")]
     ResultTooLarge {
         /// In bytes.
         limit: usize,
@@ -52,7 +59,7 @@ pub enum Verdict {
     #[error("the function returned a list or text that lies outside its memory")]
     ResultOutsideMemory,
     /// More rows than allowed.
-    #[error("the function returned too many rows, limit={limit}, got={got}")]
+    #[error("the function returned too many rows, result-rows={limit}, got={got}")]
     TooManyRows {
         /// The most allowed.
         limit: usize,
@@ -60,7 +67,7 @@ pub enum Verdict {
         got: usize,
     },
     /// More rejections than allowed.
-    #[error("the function rejected too many rows, limit={limit}, got={got}")]
+    #[error("the function rejected too many rows, rejections={limit}, got={got}")]
     TooManyRejections {
         /// The most allowed.
         limit: usize,
@@ -68,7 +75,7 @@ pub enum Verdict {
         got: usize,
     },
     /// More different counters than allowed.
-    #[error("the function uses too many different counters, limit={limit}")]
+    #[error("the function uses too many different counters, counters={limit}")]
     TooManyCounters {
         /// The most allowed.
         limit: usize,
@@ -140,6 +147,16 @@ pub enum Verdict {
         row: u32,
         /// The rows of the input.
         input_rows: usize,
+    },
+    /// The same row rejected twice, as it must be where more are rejected than there are.
+    #[error("the function rejected row {row} twice: {got} rejections of {input_rows} rows")]
+    RejectedTwice {
+        /// The row.
+        row: u32,
+        /// The rows of the input.
+        input_rows: usize,
+        /// The rejections.
+        got: usize,
     },
     /// A reduce returned another number of rows than there are groups.
     #[error("the function returned {got} rows for {expected} groups")]
@@ -252,6 +269,7 @@ impl Verdict {
             Verdict::WrongValidity { .. } => "wrong-validity",
             Verdict::OriginsOutOfRange { .. } => "origins-out-of-range",
             Verdict::RejectionOutOfRange { .. } => "rejection-out-of-range",
+            Verdict::RejectedTwice { .. } => "rejected-twice",
             Verdict::WrongGroups { .. } => "wrong-groups",
             Verdict::RowsBeforeLast { .. } => "rows-before-last",
             Verdict::WrongActions { .. } => "wrong-actions",
@@ -265,6 +283,23 @@ impl Verdict {
             Verdict::NoInstanceLeft => "no-instance-left",
             Verdict::Poisoned => "poisoned",
         }
+    }
+
+    /// The limit that was in the way, if a pipeline can give its plugin a higher one: its key there, and what it is.
+    pub fn limit(&self) -> Option<(&'static str, u64)> {
+        Some(match *self {
+            Verdict::OutOfFuel { per_call, per_row, rows } if per_row.saturating_mul(rows) <= per_call => {
+                ("fuel-per-call", per_call)
+            }
+            Verdict::OutOfFuel { per_row, .. } => ("fuel-per-row", per_row),
+            Verdict::OutOfMemory { limit } => ("memory", limit as u64),
+            Verdict::OutOfTable { limit } => ("table-elements", limit as u64),
+            Verdict::ResultTooLarge { limit } => ("result-bytes", limit as u64),
+            Verdict::TooManyRows { limit, .. } => ("result-rows", limit as u64),
+            Verdict::TooManyRejections { limit, .. } => ("rejections", limit as u64),
+            Verdict::TooManyCounters { limit } => ("counters", limit as u64),
+            _ => return None,
+        })
     }
 
     /// Whether the same call may succeed later: the function said so, or the host had no room for the instance.

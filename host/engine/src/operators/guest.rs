@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tidemill_guest::{Instance, Plugin};
+use tidemill_guest::{Instance, Plugin, Verdict};
 use tidemill_model::columns::{Column, Rows};
 use tidemill_plan::graph::FunctionUse;
 
@@ -62,18 +62,20 @@ impl GuestSlot {
     }
 
     /// Calls an instance; one that failed is dropped.
-    pub(crate) fn call(
-        &mut self,
-        call: impl FnOnce(&mut Instance) -> Result<(), tidemill_guest::Verdict>,
-    ) -> Result<(), Cause> {
+    pub(crate) fn call(&mut self, call: impl FnOnce(&mut Instance) -> Result<(), Verdict>) -> Result<(), Cause> {
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
-            None => self.plugin.open(&self.function.binding)?,
+            None => self.plugin.open(&self.function.binding).map_err(|verdict| self.failed(verdict))?,
         };
-        call(&mut instance)?;
+        call(&mut instance).map_err(|verdict| self.failed(verdict))?;
         self.counters.add(&self.function.plugin, instance.take_counters());
         self.instance = Some(instance);
         Ok(())
+    }
+
+    fn failed(&self, verdict: Verdict) -> Cause {
+        let function = self.function.signature.name.clone();
+        Cause::Guest { plugin: self.function.plugin.clone(), function, verdict }
     }
 
     /// The function's input columns of `rows`.

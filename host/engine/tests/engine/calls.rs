@@ -83,6 +83,9 @@ fn instances_are_kept_over_batches_unless_they_are_to_be_fresh() {
     let batches = vec![lines(1); 80];
     let mode = Mode { partitions: 1, ..PLAIN };
     let kept = run("leaks", &batches, mode).result.unwrap_err().to_string();
-    assert!(kept.starts_with("stream `out`, partition 0, batch ") && kept.contains("memory"), "{kept}");
+    assert!(
+        kept.starts_with("pipeline `test`, stream `out`, partition 0, batch ") && kept.contains("memory"),
+        "{kept}"
+    );
     assert_eq!(run("leaks", &batches, Mode { fresh: true, ..mode }).result.unwrap().batches, 80);
 }

@@ -87,6 +87,11 @@ fn of_several_failures_the_first_partitions_is_told() {
     let text = "[streams.out]\nfrom = \"in\"\nmap = \"hostile/traps\"\nfields = { line = \"word\" }";
     for workers in [1, 4] {
         let error = run(text, Mode { workers, chunk_rows: 1_000, ..PLAIN }).result.unwrap_err().to_string();
-        assert!(error.starts_with("stream `out`, partition 0, batch 1000 ms: the function trapped"), "{error}");
+        assert!(
+            error.starts_with(
+                "pipeline `test`, stream `out`, partition 0, batch 1000 ms: `hostile/traps`: the function trapped"
+            ),
+            "{error}"
+        );
     }
 }

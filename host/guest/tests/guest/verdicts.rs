@@ -55,9 +55,10 @@ fn line() -> String {
 fn guests_that_do_not_come_back() {
     let limits = Limits { fuel_per_call: 1_000_000, fuel_per_row: 500, ..quick_limits() };
     let frugal = plugin_with(&limits);
-    check_with(&frugal, "loop-forever", &only(), &Verdict::OutOfFuel { limit: 1_001_000 });
-    check_with(&frugal, "loops-in-open", &only(), &Verdict::OutOfFuel { limit: 1_000_000 });
-    check_with(&frugal, "reduce-loops", &only(), &Verdict::OutOfFuel { limit: 1_002_000 });
+    let no_fuel = |rows| Verdict::OutOfFuel { per_call: 1_000_000, per_row: 500, rows };
+    check_with(&frugal, "loop-forever", &only(), &no_fuel(2));
+    check_with(&frugal, "loops-in-open", &only(), &no_fuel(0));
+    check_with(&frugal, "reduce-loops", &only(), &no_fuel(4));
     check("memory-bomb", &Verdict::OutOfMemory { limit: 64 << 20 });
     check("deep-recursion", &Verdict::StackOverflow { limit: STACK_BYTES });
     check("panics", &Verdict::Panicked { message: "the sky fell at src/sky.rs:7:1".to_owned() });
@@ -206,7 +207,12 @@ fn logs_are_cut_cleaned_and_bounded() {
 fn a_log_line_costs_fuel() {
     // A thousand lines are some ten thousand instructions of the guest's own.
     let limits = Limits { fuel_per_call: 1_000_000, fuel_per_row: 0, ..quick_limits() };
-    check_with(&plugin_with(&limits), "log-flood", &only(), &Verdict::OutOfFuel { limit: 1_000_000 });
+    check_with(
+        &plugin_with(&limits),
+        "log-flood",
+        &only(),
+        &Verdict::OutOfFuel { per_call: 1_000_000, per_row: 0, rows: 2 },
+    );
 }
 
 #[test]
