@@ -110,7 +110,7 @@ impl Connectors {
             SourceSpec::Queue(spec) => Box::new(RowQueue::try_new(stream, spec)?),
             SourceSpec::Generate(spec) => {
                 wake.notify();
-                Box::new(GeneratedSource::new(spec, self.settings.clock.now(), self.settings.until_done))
+                Box::new(GeneratedSource::new(stream, spec, self.settings.clock.now(), self.settings.until_done))
             }
         })
     }

@@ -7,9 +7,12 @@
 //! | points | `12.5 -3.07`; some lie on an axis or at the origin, two of a hundred are no points |
 //! | activity | `{"user_id": 1000, "activity": "profile.view"}`, users 1000 to 101000 |
 
+mod position;
 mod random;
 mod records;
 mod source;
+#[cfg(test)]
+mod source_tests;
 mod words;
 
 use tidemill_model::connector::GenerateKind;
@@ -59,6 +62,16 @@ impl Generator {
             GenerateKind::Activity => Lines::Activity,
         };
         Generator { random, lines }
+    }
+
+    /// Where it stands: the lines to come depend on it, the kind, the vocabulary and the seed.
+    fn random_state(&self) -> u64 {
+        self.random.state()
+    }
+
+    /// Goes to where a generator of the same kind, vocabulary and seed stood.
+    fn set_random_state(&mut self, state: u64) {
+        self.random = Random::new(state);
     }
 
     /// Appends the next line and its LF.

@@ -60,6 +60,11 @@ pub(crate) fn no_batch(stream: &str) -> PortError {
     damaged(stream, "it stands before the first batch, so there is none to be repeated")
 }
 
+/// A batch that is not taken to its end has no pin.
+pub(crate) fn not_taken(stream: &str) -> PortError {
+    changed(format!("stream `{stream}`: its batch is not taken to the end, so it has no position to be written down"))
+}
+
 /// What the pin stands for is not as it was.
 pub(crate) fn changed(message: String) -> PortError {
     PortError { kind: PortErrorKind::Environment, message, source: None }

@@ -11,6 +11,11 @@ impl Random {
         Random { state: seed }
     }
 
+    /// All that the numbers to come depend on: [`Random::new`] goes on with it.
+    pub fn state(&self) -> u64 {
+        self.state
+    }
+
     /// 64 random bits.
     #[inline]
     pub fn bits(&mut self) -> u64 {

@@ -3,13 +3,19 @@
 use arrow_schema::SchemaRef;
 use tidemill_model::{
     connector::{GenerateSource, TextOptions},
-    ports::{Chunk, Irregularity, PortError, Sealed, Source, Taken},
+    ports::{Chunk, Irregularity, PortError, Repeatable, Sealed, Source, Taken},
     schema::Schema,
     time::Timestamp,
 };
 
-use super::Generator;
-use crate::text::{self, CHUNK_BYTES, LineBuffer, LineCutter};
+use super::{
+    Generator,
+    position::{self, Position, Schedule},
+};
+use crate::{
+    pin,
+    text::{self, CHUNK_BYTES, LineBuffer, LineCutter},
+};
 
 /// Rows that a batch has at least, where no rate says how many: a run that seals without taking gets on too.
 const BATCH_ROWS_MIN: u64 = 10_000;
@@ -23,36 +29,48 @@ const AHEAD_BYTES_MAX: usize = 4 << 20;
 /// Lines by the clock, or as fast as they are taken.
 #[derive(Debug)]
 pub(crate) struct GeneratedSource {
+    stream: String,
     spec: GenerateSource,
     until_done: bool,
     schema: Schema,
     arrow: SchemaRef,
     opened: Timestamp,
+    schedule: Schedule,
     generator: Generator,
     cutter: LineCutter,
     lines: LineBuffer,
     block: Vec<u8>,
-    /// Rows up to the sealed batch's end, while it is not taken.
+    /// Rows that came before those in `lines`, in an earlier run.
+    given_before: u64,
+    /// Rows up to the sealed batch's end, while it is not made.
     sealed: Option<u64>,
-    /// Rows up to the end of the last batch that was sealed.
-    batch_begin: u64,
+    /// The last batch that was sealed.
+    position: Position,
+    /// The batch to be given again: the next one.
+    repeated: Option<Position>,
 }
 
 impl GeneratedSource {
-    pub fn new(spec: &GenerateSource, opened: Timestamp, until_done: bool) -> GeneratedSource {
+    pub fn new(stream: &str, spec: &GenerateSource, opened: Timestamp, until_done: bool) -> GeneratedSource {
         let schema = text::schema();
+        let generator = Generator::new(spec.kind, spec.seed);
+        let position = Position::start(spec.kind, spec.seed, generator.random_state());
         GeneratedSource {
+            stream: stream.to_owned(),
             spec: spec.clone(),
             until_done,
             arrow: schema.to_arrow(),
             schema,
             opened,
-            generator: Generator::new(spec.kind, spec.seed),
+            schedule: Schedule::after(&position, opened),
+            generator,
             cutter: LineCutter::new(TextOptions::default()),
             lines: LineBuffer::new(CHUNK_BYTES),
             block: Vec::new(),
+            given_before: 0,
             sealed: None,
-            batch_begin: 0,
+            position,
+            repeated: None,
         }
     }
 
@@ -60,37 +78,62 @@ impl GeneratedSource {
         self.spec.count.unwrap_or(u64::MAX)
     }
 
-    /// Where the batch ends that is sealed at `at`.
-    fn batch_end(&self, at: Timestamp) -> u64 {
-        let made = self.lines.received();
-        let end = match self.spec.rate {
-            Some(rate) => {
-                let due = u128::from(rate) * at.since(self.opened).as_micros() / 1_000_000;
-                u64::try_from(due).unwrap_or(u64::MAX)
-            }
-            None if self.until_done && self.spec.count.is_some() => u64::MAX,
-            None => made.max(self.batch_begin.saturating_add(BATCH_ROWS_MIN)),
+    /// Rows that were made, in earlier runs too.
+    fn made(&self) -> u64 {
+        self.given_before.saturating_add(self.lines.received())
+    }
+
+    /// The batch that is sealed at `at`.
+    fn batch(&self, at: Timestamp) -> Position {
+        let (first_row, made) = (self.position.end(), self.made());
+        let (end, due_millionths) = match self.spec.rate {
+            Some(rate) => self.schedule.due(rate, at),
+            None if self.until_done && self.spec.count.is_some() => (u64::MAX, 0),
+            None => (made.max(first_row.saturating_add(BATCH_ROWS_MIN)), 0),
         };
-        end.clamp(made, self.count())
+        Position {
+            first_row,
+            rows: end.clamp(made, self.count().max(made)) - first_row,
+            random_before: self.position.random_after,
+            sealed_micros: Some(at.0),
+            due_millionths,
+            ..self.position.clone()
+        }
     }
 
     /// Makes lines until there are enough, or all of the batch.
     fn make(&mut self, bytes: usize) {
-        let open_end = match self.spec.rate {
-            Some(_) => 0,
-            None => self.batch_begin.saturating_add(BATCH_ROWS_MAX).min(self.count()),
+        let open_end = match (&self.repeated, self.spec.rate) {
+            (Some(batch), _) => batch.end(),
+            (None, Some(_)) => 0,
+            (None, None) => self.position.end().saturating_add(BATCH_ROWS_MAX).min(self.count()),
         };
         let end = self.sealed.unwrap_or(open_end);
-        while self.lines.received() < end && self.lines.line_bytes() < bytes {
+        while self.made() < end && self.lines.line_bytes() < bytes {
             self.block.clear();
-            let rows = (end - self.lines.received()).min(64);
+            let rows = (end - self.made()).min(64);
             (0..rows).for_each(|_| self.generator.append_line(&mut self.block));
             self.cutter.cut(&self.block, &mut self.lines);
         }
-        if self.sealed == Some(self.lines.received()) {
+        if self.sealed == Some(self.made()) {
             self.sealed = None;
+            self.position.random_after = self.generator.random_state();
             self.lines.seal(u64::MAX);
         }
+    }
+
+    /// The pin of a source of the same rows.
+    fn read_pin(&self, pin: &str) -> Result<Position, PortError> {
+        let batch: Position = pin::read(&self.stream, pin)?;
+        let (kind, seed) = (position::name(self.spec.kind), self.spec.seed);
+        if batch.kind == kind && batch.seed == seed {
+            return Ok(batch);
+        }
+        Err(PortError::configuration(format!(
+            "stream `{}` had rows of the kind `{}` made with the seed {} when the checkpoint was written, and the pipeline \
+             has `{kind}` with {seed} now: other rows; set them back, or begin with a new checkpoint",
+            self.stream, batch.kind, batch.seed
+        )))
     }
 }
 
@@ -107,10 +150,10 @@ impl Source for GeneratedSource {
     }
 
     fn seal(&mut self, at: Timestamp) -> Result<Sealed, PortError> {
-        let end = self.batch_end(at);
+        self.position = self.repeated.take().unwrap_or_else(|| self.batch(at));
+        let end = self.position.end();
         self.sealed = Some(end);
-        self.batch_begin = end;
-        Ok(Sealed { present: true, last: end == self.count() })
+        Ok(Sealed { present: true, last: end >= self.count() })
     }
 
     fn irregularities(&mut self) -> Vec<Irregularity> {
@@ -118,61 +161,37 @@ impl Source for GeneratedSource {
     }
 
     fn stop(&mut self) {}
+    fn repeatable(&mut self) -> Option<&mut dyn Repeatable> {
+        Some(self)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail")]
-
-    use tidemill_model::connector::GenerateKind;
-
-    use super::*;
-
-    fn source(rate: Option<u64>, count: Option<u64>, until_done: bool) -> GeneratedSource {
-        let spec = GenerateSource { kind: GenerateKind::Orders, rate, count, seed: 1 };
-        GeneratedSource::new(&spec, Timestamp(5_000_000), until_done)
-    }
-
-    /// Rows of the batch sealed at so many seconds after the beginning, and whether it is the last one.
-    fn batch(source: &mut GeneratedSource, seconds: i64) -> (usize, bool) {
-        let sealed = source.seal(Timestamp(5_000_000 + seconds * 1_000_000)).unwrap();
-        let mut rows = 0;
-        loop {
-            let taken = source.take(1 << 18).unwrap();
-            assert!(taken.bytes < 3 << 18);
-            rows += taken.chunks.iter().map(|chunk| chunk.rows.num_rows()).sum::<usize>();
-            if taken.end {
-                return (rows, sealed.last);
-            }
+impl Repeatable for GeneratedSource {
+    fn pin(&mut self) -> Result<String, PortError> {
+        if self.sealed.is_some() {
+            return Err(pin::not_taken(&self.stream));
         }
+        pin::write(&self.stream, &self.position)
     }
 
-    #[test]
-    fn a_rate_follows_the_clock() {
-        let mut source = source(Some(10), Some(45), false);
-        assert!(source.take(1).unwrap().chunks.is_empty());
-        assert_eq!(batch(&mut source, 1), (10, false));
-        assert_eq!(batch(&mut source, 1), (0, false));
-        assert_eq!(batch(&mut source, 4), (30, false));
-        assert_eq!(batch(&mut source, 9), (5, true));
-        assert_eq!(batch(&mut source, 10), (0, true));
+    fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
+        let batch = self.read_pin(pin)?;
+        self.schedule = Schedule::after(&batch, self.opened);
+        self.generator.set_random_state(batch.random_after);
+        self.given_before = batch.end();
+        self.position = batch;
+        Ok(())
     }
 
-    #[test]
-    fn without_a_rate_a_batch_has_what_was_taken_or_a_little() {
-        let mut endless = source(None, None, false);
-        assert_eq!(batch(&mut endless, 1), (10_000, false));
-        let mut rows = 0;
-        while rows < 50_000 {
-            rows += endless.take(1).unwrap().chunks[0].rows.num_rows();
+    fn repeat(&mut self, pin: &str) -> Result<(), PortError> {
+        let batch = self.read_pin(pin)?;
+        if batch.sealed_micros.is_none() {
+            return Err(pin::no_batch(&self.stream));
         }
-        let more = batch(&mut endless, 2).0;
-        assert!(more < 10_000, "{more}");
-    }
-
-    #[test]
-    fn a_run_that_ends_gets_all_in_one_batch() {
-        assert_eq!(batch(&mut source(None, Some(25_000), true), 1), (25_000, true));
-        assert_eq!(batch(&mut source(None, Some(5_000), false), 1), (5_000, true));
+        self.schedule = Schedule::after(&batch, self.opened);
+        self.generator.set_random_state(batch.random_before);
+        self.given_before = batch.first_row;
+        self.repeated = Some(batch);
+        Ok(())
     }
 }

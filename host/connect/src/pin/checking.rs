@@ -124,7 +124,7 @@ pub(crate) fn batch(source: &mut dyn Source, at: Timestamp, number: usize) -> Gi
         taken.end
     };
     for _ in 0..number % 4 {
-        assert!(!keep(source.take(1).unwrap()));
+        assert!(!keep(source.take(1 << 19).unwrap()));
     }
     let sealed = source.seal(at).unwrap();
     while !keep(source.take(1 << number).unwrap()) {}
