@@ -1,6 +1,6 @@
 //! `tidemill check`.
 
-use crate::tool::Folder;
+use crate::{plugins::built, tool::Folder};
 
 const LINES: &str = r#"
 [pipeline]
@@ -85,4 +85,19 @@ fn plugins_that_cannot_be_loaded() {
     let digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
     check(&format!("{{ path = \"text.wasm\", sha256 = \"{digest}\" }}"), &["is no Wasm component"]);
     check(&format!("{{ path = \"text.wasm\", sha256 = \"{}\" }}", "0".repeat(64)), &[digest]);
+}
+
+#[test]
+fn there_is_room_for_the_instances_of_all_partitions() {
+    let lines = vec!["\"a b\""; 300].join(", ");
+    let text = format!(
+        "[pipeline]\nname = \"wide\"\ninterval = \"1s\"\npartitions = 1\n[plugins]\nwordcount = \"{}\"\n\
+         [streams.one.queue]\nschema = \"line: text\"\npartitions = 300\nbatches = [[{lines}]]\n\
+         [streams.words]\nfrom = \"one\"\nmap = \"wordcount/split\"\n[streams.counts]\nfrom = \"words\"\ncount = true\n\
+         [outputs.counts]\nfrom = \"counts\"\nprint = true\n",
+        built("wordcount").display()
+    );
+    let folder = Folder::new().with("p.toml", text);
+    let printed = folder.stdout(&["run", "p.toml", "--until-done", "--clock", "manual"]);
+    assert!(printed.contains("\n600\n"), "{printed}");
 }

@@ -10,11 +10,7 @@ use std::{
 };
 
 use tidemill_guest::{Plugin, Runtime, RuntimeSettings};
-use tidemill_plan::{
-    Manifest,
-    diagnostics::Diagnostics,
-    graph::{Condition, Operator, Plan, Reducer},
-};
+use tidemill_plan::{Manifest, diagnostics::Diagnostics, graph::Plan, stages::Stages};
 
 use crate::{
     arguments::{self, Cache},
@@ -46,7 +42,9 @@ pub fn prepare(arguments: &arguments::Pipeline) -> Result<Ready, Failure> {
     let plan = manifest.resolve(&loaded, &mut diagnostics);
     show(&diagnostics)?;
     let plan = plan.ok_or_else(|| mistakes(path, &diagnostics))?;
-    let plugins = loaded.with_room_for(instances(&plan))?;
+    // A plan has no more of them than fit into the number.
+    let instances = Stages::of(&plan).instances(&plan).try_into().unwrap_or(u32::MAX);
+    let plugins = loaded.with_room_for(instances)?;
     Ok(Ready { plan, plugins, folder, has_checkpoint: manifest.checkpoint().is_some() })
 }
 
@@ -80,18 +78,6 @@ fn mistakes(path: &Path, diagnostics: &Diagnostics) -> Failure {
         count => format!("{count} errors"),
     };
     Failure::input(format!("`{}` has {count}", path.display()))
-}
-
-/// The most instances of plugins that are there at once: those that each partition keeps.
-fn instances(plan: &Plan) -> u32 {
-    let of_streams = plan.nodes.iter().map(|node| match &node.operator {
-        Operator::Map(_) | Operator::UpdateState(_) | Operator::Filter(Condition::Function(_)) => 1,
-        // Before the shuffle and after it.
-        Operator::Reduce(reduce) if matches!(reduce.reducer, Reducer::Guest(_)) => 2,
-        _ => 0,
-    });
-    let of_outputs = plan.outputs.iter().map(|output| u32::from(output.function.is_some()));
-    of_streams.chain(of_outputs).sum::<u32>().saturating_mul(plan.partitions)
 }
 
 /// A runtime that keeps compiled code where this user's caches are.

@@ -18,7 +18,8 @@ use crate::{
     functions::Functions,
     graph::{Node, NodeId, Output, Plan},
     manifest::{Manifest, StreamEntry},
-    stages, suggest,
+    stages::{self, Stages},
+    suggest,
 };
 
 impl Manifest {
@@ -39,6 +40,9 @@ impl Manifest {
 
 /// Partitions of a stream, a union's too.
 const STREAM_PARTITIONS_MAX: u64 = 16_384;
+
+/// Instances of plugins that a pipeline has at once: each reserves 4 GiB of the addresses that a process has.
+const INSTANCES_MAX: u64 = 8_192;
 
 /// A stream whose rows are known, as others read it.
 #[derive(Clone, Copy)]
@@ -89,13 +93,15 @@ impl<'a> Resolver<'a> {
         }
         self.warn_of_unused(&links);
         let pipeline = &self.manifest.pipeline;
-        Some(Plan {
+        let plan = Plan {
             name: pipeline.name.clone()?,
             interval: pipeline.interval?,
             partitions: pipeline.partitions,
             nodes: self.done,
             outputs,
-        })
+        };
+        check_instances(&plan, self.diagnostics);
+        Some(plan)
     }
 
     /// The stream called `name`; that there is none is reported.
@@ -179,5 +185,18 @@ impl<'a> Resolver<'a> {
             self.diagnostics.push(unused(stream));
         }
         plugins::warn_of_unused(self.manifest, self.diagnostics);
+    }
+}
+
+/// What every stream has may be few, and all of them together too many to run.
+fn check_instances(plan: &Plan, diagnostics: &mut Diagnostics) {
+    let instances = Stages::of(plan).instances(plan);
+    if instances > INSTANCES_MAX {
+        let message = format!("the pipeline would have {instances} instances of its plugins at once");
+        let help = format!(
+            "it has one for each partition of each function, a reduce two, and at most {INSTANCES_MAX}: take fewer \
+             `partitions`, or fewer functions behind a union"
+        );
+        diagnostics.push(Diagnostic::whole(message).help(help));
     }
 }
