@@ -1,7 +1,8 @@
-//! What the host keeps in memory about keys: tables from keys to dense numbers, and columnar state by key.
+//! What the host keeps in memory about keys: tables from keys to dense numbers, and columnar state by key; what a batch
+//! changed in it, as blocks of rows; and state of an old schema as state of a new one.
 //!
 //! It does no I/O and knows no batches beyond "a new one began". It is not a database: everything is in memory, and
-//! durability is the checkpoint's.
+//! durability is the checkpoint's, which stores the blocks. Keys are numbered with 32 bits; a table has no other bound.
 //!
 //! ```
 //! use tidemill_model::{columns::Column, key::KeyBuffer, schema::Schema};
@@ -14,8 +15,33 @@
 //! table.group(words, &mut groups);
 //! assert_eq!(groups, [0, 1, 0]);
 //! ```
+//!
+//! The changes of one table make another the same:
+//!
+//! ```
+//! use tidemill_model::{columns::{Column, RowsBuffer}, schema::Schema};
+//! use tidemill_state::table::{Action, BlockLimits, StateTable};
+//!
+//! let (key, state): (Schema, Schema) = ("word: text".parse()?, "count: integer".parse()?);
+//! let (mut table, mut copy) = (StateTable::new(&state, 7), StateTable::new(&state, 8));
+//! table.note_changes(true);
+//!
+//! table.begin_batch();
+//! table.group(Column { validity: None, offsets: &[0, 1, 2], values: b"ab" }, &mut Vec::new());
+//! let mut states = RowsBuffer::new(&state);
+//! states.push_blanks(2)?;
+//! table.write(&[0, 1], &[Action::Put, Action::Keep], &states.with_columns(&states.columns()));
+//! for block in table.changes(BlockLimits::default()) {
+//!     copy.apply(&key, &block?)?;
+//! }
+//! table.end_batch();
+//!
+//! assert_eq!((copy.len(), copy.key(0)), (1, &b"a"[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![deny(unsafe_code)]
 
+pub mod evolve;
 pub mod keys;
 pub mod table;

@@ -24,6 +24,8 @@ use crate::keys::KeyTable;
 pub use apply::{ApplyError, split};
 pub use blocks::{BlockLimits, change_schema};
 
+pub(crate) use apply::checked_schema;
+
 use column::StateColumn;
 use wakes::Wakes;
 

@@ -47,10 +47,14 @@ pub enum ApplyError {
     /// More than a column can hold: not for rows chosen from a block that itself is one.
     #[error(transparent)]
     Full(#[from] ColumnFull),
+    /// Rows that cannot be laid out anew, because they are not laid out as their schema says.
+    #[error("a block of state is damaged: {0}")]
+    Layout(String),
 }
 
 impl StateTable {
-    /// Makes room for so many keys more, before blocks with so many are applied.
+    /// Makes room for so many keys more, before blocks with so many are applied: it halves the time of loading. The
+    /// memory is taken at once, so let the number be that of blocks that were read, not one that a file claims.
     pub fn reserve(&mut self, keys: usize) {
         self.keys.reserve(keys);
         self.present.reserve(keys);
@@ -160,7 +164,7 @@ pub fn split(state: &Schema, block: &RecordBatch, partitions: u32) -> Result<Vec
     let take = |rows_of: Vec<u32>| {
         taken.clear();
         taken.take(&rows, &rows_of)?;
-        Ok(taken.to_batch(&arrow).expect("rows of a block are laid out as it is"))
+        taken.to_batch(&arrow).map_err(|error| ApplyError::Layout(error.to_string()))
     };
     chosen.into_iter().map(take).collect()
 }
