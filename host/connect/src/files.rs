@@ -2,16 +2,20 @@
 
 mod folder;
 mod listing;
+mod pin;
 mod reading;
+#[cfg(test)]
+mod repeat_tests;
+mod single;
 #[cfg(test)]
 mod tests;
 
-use std::{fs, path::PathBuf};
+use std::{fs, io, time::UNIX_EPOCH};
 
 use arrow_schema::SchemaRef;
 use tidemill_model::{
     connector::FilesSource,
-    ports::{Chunk, Irregularity, PortError, Sealed, Source, Taken},
+    ports::{Chunk, Irregularity, PortError, Source, Taken},
     schema::Schema,
     time::Timestamp,
 };
@@ -23,6 +27,7 @@ use crate::{
 };
 use folder::FolderLines;
 use reading::Reading;
+use single::FileLines;
 
 /// Bytes that are read before any are taken.
 const AHEAD_BYTES_MAX: usize = 4 << 20;
@@ -38,7 +43,7 @@ pub(crate) fn open_files(
     let shown = path.display();
     let about = fs::metadata(&path).map_err(|error| {
         let what = match error.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file or folder",
+            io::ErrorKind::NotFound => "there is no such file or folder",
             _ => "it cannot be looked at",
         };
         PortError::environment(format!("stream `{stream}` reads {shown}: {what}"), error)
@@ -51,14 +56,7 @@ pub(crate) fn open_files(
             "stream `{stream}` reads {shown}: that is no file and no folder"
         )));
     }
-    Ok(Box::new(FileLines::open(stream, spec, path, about.len())?))
-}
-
-/// All lines of a file, in the first batch.
-#[derive(Debug)]
-struct FileLines {
-    lines: Lines,
-    sealed: bool,
+    Ok(Box::new(FileLines::open(stream, spec, path, &about)?))
 }
 
 /// Lines of files that are being read, as rows.
@@ -69,45 +67,6 @@ struct Lines {
     arrow: SchemaRef,
     reading: Reading,
 }
-
-// === impl FileLines ===
-
-impl FileLines {
-    fn open(stream: &str, spec: &FilesSource, path: PathBuf, len: u64) -> Result<FileLines, PortError> {
-        let shown = path.display().to_string();
-        let file = fs::File::open(&path).map_err(|error| {
-            PortError::environment(format!("stream `{stream}` cannot read {shown}: see its permissions"), error)
-        })?;
-        let mut reading = Reading::new(stream, &spec.text);
-        reading.begin(path, file, len);
-        Ok(FileLines { lines: Lines::new(spec, reading), sealed: false })
-    }
-}
-
-impl Source for FileLines {
-    fn schema(&self) -> &Schema {
-        &self.lines.schema
-    }
-
-    fn take(&mut self, bytes_max: usize) -> Result<Taken, PortError> {
-        self.lines.take(bytes_max, &mut self.sealed)
-    }
-
-    fn seal(&mut self, _at: Timestamp) -> Result<Sealed, PortError> {
-        self.sealed = true;
-        Ok(Sealed { present: true, last: true })
-    }
-
-    fn irregularities(&mut self) -> Vec<Irregularity> {
-        self.lines.irregularities()
-    }
-
-    fn stop(&mut self) {
-        self.lines.reading.stop();
-    }
-}
-
-// === impl Lines ===
 
 impl Lines {
     fn new(spec: &FilesSource, reading: Reading) -> Lines {
@@ -135,4 +94,14 @@ impl Lines {
         }
         told
     }
+}
+
+/// When a file was last written.
+fn modified(about: &fs::Metadata) -> io::Result<Timestamp> {
+    let modified = about.modified()?;
+    let micros = match modified.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_micros()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |micros| -micros),
+    };
+    Ok(Timestamp(micros))
 }

@@ -3,12 +3,11 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    time::UNIX_EPOCH,
 };
 
 use tidemill_model::{
     connector::FilesSource,
-    ports::{Irregularity, PortError, Sealed, Source, Taken},
+    ports::{Irregularity, PortError, Repeatable, Sealed, Source, Taken},
     schema::Schema,
     time::Timestamp,
 };
@@ -18,7 +17,9 @@ use crate::ConnectorSettings;
 use super::{
     Lines,
     listing::{Entry, Seen},
-    reading::Reading,
+    modified,
+    pin::{self, FolderPin, Name, ReadFile},
+    reading::{Reading, Waiting},
 };
 
 /// Files that a folder may have: a listing of more would hold up every batch.
@@ -32,7 +33,11 @@ pub(super) struct FolderLines {
     until_done: bool,
     lines: Lines,
     seen: Seen,
+    /// The batch to be given again: the next one.
+    repeated: Option<Vec<Waiting>>,
     sealed: bool,
+    /// A batch was sealed, in an earlier run perhaps.
+    begun: bool,
     /// It was told that the folder cannot be listed.
     told_missing: bool,
 }
@@ -56,10 +61,45 @@ impl FolderLines {
             until_done,
             lines: Lines::new(spec, Reading::new(stream, &spec.text)),
             seen: Seen::open(&listing, spec.existing || until_done, settings.clock.now()),
+            repeated: None,
             sealed: false,
+            begun: false,
             told_missing: false,
             path,
         })
+    }
+
+    /// The files of the batch that is sealed at `at`.
+    fn choose(&mut self, at: Timestamp) -> Vec<Waiting> {
+        let chosen = match self.list() {
+            Some(listing) if self.until_done => self.seen.choose_all(listing, at),
+            Some(listing) => self.seen.choose(listing, at),
+            None => Vec::new(),
+        };
+        let waiting = |Entry { name, modified, len }: Entry| {
+            let path = self.path.join(&name);
+            Waiting { name, path, len, modified, expected: None }
+        };
+        chosen.into_iter().map(waiting).collect()
+    }
+
+    fn given_path(&self) -> &Path {
+        &self.lines.spec.path
+    }
+
+    fn read_pin(&self, pin: &str) -> Result<FolderPin, PortError> {
+        let pin: FolderPin = crate::pin::read(&self.stream, pin)?;
+        pin::check_path(&self.stream, &pin.path, self.given_path())?;
+        Ok(pin)
+    }
+
+    /// A file that was read before, if it is as it was then.
+    fn again(&self, file: &ReadFile) -> Result<Waiting, PortError> {
+        // The pin was checked: every name is one.
+        let name = file.name.to_os().unwrap_or_default();
+        let path = self.path.join(&name);
+        pin::check_content(&self.stream, &path, &file.content)?;
+        Ok(Waiting::again(name, path, &file.content))
     }
 
     /// What is there now; nothing, told once, when the folder cannot be listed.
@@ -92,13 +132,10 @@ impl Source for FolderLines {
     }
 
     fn seal(&mut self, at: Timestamp) -> Result<Sealed, PortError> {
-        let chosen = match self.list() {
-            Some(listing) if self.until_done => self.seen.choose_all(listing, at),
-            Some(listing) => self.seen.choose(listing, at),
-            None => Vec::new(),
-        };
-        self.lines.reading.append(chosen.into_iter().map(|entry| (self.path.join(entry.name), entry.len)));
-        self.sealed = true;
+        let files = self.repeated.take().unwrap_or_else(|| self.choose(at));
+        self.lines.reading.forget_finished();
+        self.lines.reading.append(files);
+        (self.sealed, self.begun) = (true, true);
         Ok(Sealed { present: true, last: self.until_done })
     }
 
@@ -108,6 +145,43 @@ impl Source for FolderLines {
 
     fn stop(&mut self) {
         self.lines.reading.stop();
+    }
+
+    fn repeatable(&mut self) -> Option<&mut dyn Repeatable> {
+        self.lines.reading.pins = true;
+        Some(self)
+    }
+}
+
+impl Repeatable for FolderLines {
+    fn pin(&mut self) -> Result<String, PortError> {
+        if self.sealed {
+            return Err(crate::pin::not_taken(&self.stream));
+        }
+        let pin = FolderPin {
+            path: Name::new(self.given_path().as_os_str()),
+            begun: self.begun,
+            files: self.lines.reading.finished()?.to_vec(),
+            seen: self.seen.pin(),
+        };
+        crate::pin::write(&self.stream, &pin)
+    }
+
+    fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
+        let pin = self.read_pin(pin)?;
+        self.seen = Seen::pinned(&pin.seen);
+        self.begun = pin.begun;
+        Ok(())
+    }
+
+    fn repeat(&mut self, pin: &str) -> Result<(), PortError> {
+        let pin = self.read_pin(pin)?;
+        if !pin.begun {
+            return Err(crate::pin::no_batch(&self.stream));
+        }
+        self.repeated = Some(pin.files.iter().map(|file| self.again(file)).collect::<Result<_, _>>()?);
+        self.seen = Seen::pinned(&pin.seen);
+        Ok(())
     }
 }
 
@@ -133,13 +207,4 @@ fn list(folder: &Path) -> io::Result<Vec<Entry>> {
         }
     }
     Ok(listing)
-}
-
-fn modified(about: &fs::Metadata) -> io::Result<Timestamp> {
-    let modified = about.modified()?;
-    let micros = match modified.duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_micros()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |micros| -micros),
-    };
-    Ok(Timestamp(micros))
 }

@@ -7,6 +7,8 @@ use std::{
 
 use tidemill_model::time::Timestamp;
 
+use super::pin::{Name, SeenPin, UnsettledFile};
+
 /// A file as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -52,6 +54,32 @@ impl Seen {
     /// All files that were not read, for a run that ends with what is there.
     pub fn choose_all(&mut self, listing: Vec<Entry>, at: Timestamp) -> Vec<Entry> {
         self.pick(listing, at, |_, _| true)
+    }
+
+    /// What a checkpoint keeps of it, each name once.
+    pub fn pin(&self) -> SeenPin {
+        let mut done: Vec<_> = self.done.iter().map(|name| Name::new(name)).collect();
+        done.sort_unstable();
+        let unsettled = |(name, &(modified, len)): (&OsString, &(Timestamp, u64))| UnsettledFile {
+            name: Name::new(name),
+            size: len,
+            modified_micros: modified.0,
+        };
+        let mut unsettled: Vec<_> = self.others.iter().map(unsettled).collect();
+        unsettled.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        SeenPin { done, unsettled, listed_micros: self.last.0 }
+    }
+
+    /// What a checkpoint kept. The names were checked; one that this system cannot have stands for no file.
+    pub fn pinned(pin: &SeenPin) -> Seen {
+        let unsettled = |file: &UnsettledFile| {
+            file.name.to_os().ok().map(|name| (name, (Timestamp(file.modified_micros), file.size)))
+        };
+        Seen {
+            done: pin.done.iter().filter_map(|name| name.to_os().ok()).collect(),
+            others: pin.unsettled.iter().filter_map(unsettled).collect(),
+            last: Timestamp(pin.listed_micros),
+        }
     }
 
     fn pick(&mut self, listing: Vec<Entry>, at: Timestamp, wanted: impl Fn(&Seen, &Entry) -> bool) -> Vec<Entry> {

@@ -16,20 +16,29 @@ use tidemill_model::{
 use super::*;
 use crate::system::{ManualClock, Threads};
 
-const NOW: i64 = 1_700_000_000_000_000;
+pub(super) const NOW: i64 = 1_700_000_000_000_000;
 
-fn open(path: &Path, existing: bool, until_done: bool) -> Result<Box<dyn Source>, PortError> {
+pub(super) fn open(path: &Path, existing: bool, until_done: bool) -> Result<Box<dyn Source>, PortError> {
+    open_at(Timestamp(NOW), path, existing, until_done)
+}
+
+pub(super) fn open_at(
+    now: Timestamp,
+    path: &Path,
+    existing: bool,
+    until_done: bool,
+) -> Result<Box<dyn Source>, PortError> {
     let text = TextOptions { line_bytes_max: 100, invalid_utf8: InvalidUtf8::Replace };
     let spec = FilesSource { path: path.file_name().unwrap().into(), existing, text };
     let folder = path.parent().unwrap().to_owned();
-    let clock = Arc::new(ManualClock::new(Timestamp(NOW)));
+    let clock = Arc::new(ManualClock::new(now));
     let mut settings = ConnectorSettings::new(clock, Arc::new(Threads), folder, Arc::new(Mutex::new(Vec::<u8>::new())));
     settings.until_done = until_done;
     open_files("lines", &spec, &settings)
 }
 
 /// The lines of the batch sealed so many seconds after [`NOW`], with commas between, and whether it is the last one.
-fn batch(source: &mut dyn Source, seconds: i64) -> (String, bool) {
+pub(super) fn batch(source: &mut dyn Source, seconds: i64) -> (String, bool) {
     let sealed = source.seal(Timestamp(NOW + seconds * 1_000_000)).unwrap();
     assert!(sealed.present);
     let mut lines = Vec::new();
@@ -44,7 +53,7 @@ fn batch(source: &mut dyn Source, seconds: i64) -> (String, bool) {
     }
 }
 
-fn write(path: &Path, text: &[u8], seconds: i64) {
+pub(super) fn write(path: &Path, text: &[u8], seconds: i64) {
     fs::write(path, text).unwrap();
     let time = SystemTime::UNIX_EPOCH + Duration::from_micros(NOW as u64) + Duration::from_secs(100);
     let time = time - Duration::from_secs((100 - seconds) as u64);

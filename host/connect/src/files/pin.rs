@@ -1,0 +1,209 @@
+//! What checkpoints keep of files and folders. Field names are part of the format of checkpoints.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    io,
+    path::{Component, Path},
+};
+
+use serde::{Deserialize, Serialize};
+use tidemill_model::ports::PortError;
+
+use crate::pin::{self, Pin};
+
+/// A source of one file.
+#[derive(Serialize, Deserialize)]
+pub(super) struct FilePin {
+    /// As the pipeline has it.
+    pub path: Name,
+    /// A batch was sealed.
+    pub begun: bool,
+    /// What the batch had; later ones have nothing.
+    pub read: Option<Content>,
+}
+
+/// A source of a folder.
+#[derive(Serialize, Deserialize)]
+pub(super) struct FolderPin {
+    /// As the pipeline has it.
+    pub path: Name,
+    /// A batch was sealed.
+    pub begun: bool,
+    /// The batch's files in order.
+    pub files: Vec<ReadFile>,
+    /// What was seen of the folder, with the batch.
+    pub seen: SeenPin,
+}
+
+/// A file of a folder that was read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct ReadFile {
+    pub name: Name,
+    #[serde(flatten)]
+    pub content: Content,
+}
+
+/// What was read of a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Content {
+    pub size: u64,
+    /// When it was written last, as it was listed. For people who look for what changed; the hash decides.
+    pub modified_micros: i64,
+    pub hash: Digest,
+}
+
+/// What was seen of a folder.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SeenPin {
+    /// Files that are there and will not be read, by name: they were read, or were there before the start.
+    pub done: Vec<Name>,
+    /// The others, by name: they may still be being written.
+    pub unsettled: Vec<UnsettledFile>,
+    /// When it was listed last.
+    pub listed_micros: i64,
+}
+
+/// A file that is not read yet, as it was listed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct UnsettledFile {
+    pub name: Name,
+    pub size: u64,
+    pub modified_micros: i64,
+}
+
+/// A file's name or path: a text, or bytes where it is none.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Name {
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// BLAKE3 of the bytes that were read, in JSON as hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Digest(pub blake3::Hash);
+
+// === impl Pin ===
+
+impl Pin for FilePin {
+    const SOURCE: &'static str = "file";
+
+    fn check(&self) -> Result<(), String> {
+        self.path.to_os().map(|_| ())
+    }
+}
+
+impl Pin for FolderPin {
+    const SOURCE: &'static str = "folder";
+
+    fn check(&self) -> Result<(), String> {
+        let files = self.files.iter().map(|file| &file.name);
+        let unsettled = self.seen.unsettled.iter().map(|file| &file.name);
+        files.chain(&self.seen.done).chain(unsettled).try_for_each(Name::check_in_folder)?;
+        self.path.to_os().map(|_| ())
+    }
+}
+
+// === impl Name ===
+
+impl Name {
+    pub fn new(name: &OsStr) -> Name {
+        name.to_str().map_or_else(|| Name::Bytes(name.as_encoded_bytes().to_vec()), |text| Name::Text(text.to_owned()))
+    }
+
+    pub fn to_os(&self) -> Result<OsString, String> {
+        match self {
+            Name::Text(text) => Ok(text.into()),
+            #[cfg(unix)]
+            Name::Bytes(bytes) => Ok(std::os::unix::ffi::OsStringExt::from_vec(bytes.clone())),
+            #[cfg(not(unix))]
+            Name::Bytes(_) => Err("it has names of files that this system cannot have".to_owned()),
+        }
+    }
+
+    /// Names of a folder's files lead to nowhere else.
+    fn check_in_folder(&self) -> Result<(), String> {
+        let name = self.to_os()?;
+        let mut parts = Path::new(&name).components();
+        match (parts.next(), parts.next()) {
+            (Some(Component::Normal(part)), None) if part == name => Ok(()),
+            _ => Err(format!("{} is no name of a file", name.display())),
+        }
+    }
+}
+
+// === impl Digest ===
+
+impl TryFrom<String> for Digest {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Digest, String> {
+        blake3::Hash::from_hex(&text).map(Digest).map_err(|error| format!("`{text}` is no hash: {error}"))
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> String {
+        digest.0.to_hex().to_string()
+    }
+}
+
+/// Refuses the pin of another file or folder.
+pub(super) fn check_path(stream: &str, pinned: &Name, path: &Path) -> Result<(), PortError> {
+    // Compared as paths, so that `in/` is still `in`.
+    let pinned = pinned.to_os().unwrap_or_default();
+    if Path::new(&pinned) == path {
+        return Ok(());
+    }
+    Err(PortError::configuration(format!(
+        "stream `{stream}` was read from {} when the checkpoint was written, and the pipeline says {} now; set it back, or \
+         begin with a new checkpoint",
+        Path::new(&pinned).display(),
+        path.display()
+    )))
+}
+
+/// Reads a file through and refuses it if it is not what was read before.
+pub(super) fn check_content(stream: &str, path: &Path, content: &Content) -> Result<(), PortError> {
+    let failed = |error| gone(stream, path, error);
+    let file = File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    if size != content.size {
+        return Err(changed(stream, path, format!("it had {} bytes and has {size} now", content.size)));
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file).map_err(failed)?;
+    if hasher.finalize() != content.hash.0 {
+        return Err(changed(stream, path, other_bytes(size)));
+    }
+    Ok(())
+}
+
+/// A file cannot be read again.
+pub(super) fn gone(stream: &str, path: &Path, error: io::Error) -> PortError {
+    let what = match error.kind() {
+        io::ErrorKind::NotFound => "is gone; put it back as it was",
+        _ => "cannot be read; see its permissions",
+    };
+    let path = path.display();
+    PortError::environment(
+        format!("stream `{stream}` has to read {path} once more, and it {what}, or begin with a new checkpoint"),
+        error,
+    )
+}
+
+/// A file is not what it was.
+pub(super) fn changed(stream: &str, path: &Path, how: String) -> PortError {
+    let path = path.display();
+    pin::changed(format!(
+        "stream `{stream}` has to read {path} once more, and it has changed since: {how}; put it back as it was, or begin \
+         with a new checkpoint"
+    ))
+}
+
+/// How a file differs whose size is the same.
+pub(super) fn other_bytes(size: u64) -> String {
+    format!("it has {size} bytes as before, but not the same ones")
+}
