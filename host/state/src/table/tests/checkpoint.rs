@@ -75,6 +75,7 @@ fn keys_in(blocks: &[RecordBatch], schema: &Schema) -> BTreeMap<Vec<u8>, Option<
                 _ => Vec::new(),
             };
             let wake = if let Value::Integer(wake) = wake { Some(*wake) } else { None };
+            assert!(!deleted || wake.is_none(), "a key without state has a wake-at");
             assert_eq!(changes.insert(key.clone(), (!deleted).then_some((state, wake))), None, "a key stands twice");
         }
     }
