@@ -8,17 +8,22 @@ use tidemill_tests::repository;
 use crate::{assert_none, texts};
 
 /// For each crate of the host the ones that it may depend on.
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 7] = [
     ("tidemill-model", &[]),
     ("tidemill-plan", &["tidemill-model"]),
     ("tidemill-guest", &["tidemill-model"]),
     ("tidemill-state", &["tidemill-model"]),
+    ("tidemill-checkpoint", &["tidemill-model"]),
     ("tidemill-connect", &["tidemill-model"]),
     ("tidemill-engine", &["tidemill-model", "tidemill-plan", "tidemill-guest", "tidemill-state"]),
 ];
 /// Crates that are fenced in, and the one that may use them.
-const FENCED: [(&str, &str); 3] =
-    [("wasmtime", "tidemill-guest"), ("wit-component", "tidemill-guest"), ("toml", "tidemill-plan")];
+const FENCED: [(&str, &str); 4] = [
+    ("wasmtime", "tidemill-guest"),
+    ("wit-component", "tidemill-guest"),
+    ("toml", "tidemill-plan"),
+    ("bincode", "tidemill-checkpoint"),
+];
 /// Crates of plugin authors, which know nothing of the host.
 const OUTSIDE: [&str; 2] = ["tidemill-sdk", "tidemill-sdk-macros"];
 /// Packages in Cargo.lock. To raise it, say in host/ARCHITECTURE.md what the new ones are for.

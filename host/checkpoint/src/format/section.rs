@@ -1,0 +1,75 @@
+//! Sections: rows of a stream's partition within a record or snapshot.
+
+use arrow_array::RecordBatch;
+use serde::{Deserialize, Serialize};
+
+use super::{FormatError, SECTION_BYTES_MAX, decode, decode_batches, encode, encode_batches};
+
+/// What a section's rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SectionKind {
+    /// Changed state in a commit, all state in a snapshot.
+    State,
+    /// Rows for a sink.
+    Output,
+    /// Rows of a source.
+    Input,
+}
+
+/// Rows of one partition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Section {
+    /// What the rows are.
+    pub kind: SectionKind,
+    /// The stream or output that they belong to.
+    pub stream: String,
+    /// Which of the stream's tables; empty where it has one.
+    pub table: String,
+    /// The partition.
+    pub partition: u32,
+    /// The version of their schema, for whoever reads them.
+    pub version: u32,
+    /// The rows; all batches have one schema. None: no rows, and no schema either.
+    pub batches: Vec<RecordBatch>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    kind: SectionKind,
+    stream: String,
+    table: String,
+    partition: u32,
+    version: u32,
+}
+
+/// A section as bytes: its head and its rows.
+pub(crate) struct Payload {
+    pub head: Vec<u8>,
+    pub body: Vec<u8>,
+}
+
+impl Payload {
+    pub fn of(section: &Section) -> Result<Payload, FormatError> {
+        let head = Head {
+            kind: section.kind,
+            stream: section.stream.clone(),
+            table: section.table.clone(),
+            partition: section.partition,
+            version: section.version,
+        };
+        let payload = Payload { head: encode(&head)?, body: encode_batches(&section.batches)? };
+        match payload.body.len() as u64 {
+            bytes if bytes > SECTION_BYTES_MAX => Err(FormatError::Unwritable {
+                what: format!("a section of `{}` has {bytes} bytes, at most {SECTION_BYTES_MAX}", section.stream),
+            }),
+            _ => Ok(payload),
+        }
+    }
+
+    /// The section; `at` is where the bytes stand.
+    pub fn into_section(self, at: u64) -> Result<Section, FormatError> {
+        let Head { kind, stream, table, partition, version } = decode(&self.head, at)?;
+        let batches = decode_batches(self.body, at + self.head.len() as u64)?;
+        Ok(Section { kind, stream, table, partition, version, batches })
+    }
+}

@@ -1,0 +1,209 @@
+//! The input log: rows of sources that cannot be read again, kept until no batch needs them.
+//!
+//! It is a row of segments, files that grow at their end. A segment's beginning says how many frames of the segment before
+//! count: what a fenced-off host still adds there counts for nobody. A frame is
+//!
+//! | bytes | what |
+//! |--|--|
+//! | 4 | tag |
+//! | 4, 8 | lengths of its head and rows |
+//! | 8 | up to which byte the segment was known to be durable when the frame was written |
+//! | 4 | CRC32C of the above, begun with the segment's number and the frame's place |
+//! | n | head (stream and partition, in the codec's form), rows as an Arrow IPC stream |
+//! | 4 | CRC32C of all of the frame but its other checksum |
+
+mod frames;
+mod segment;
+
+use std::{fmt, sync::Arc};
+
+use arrow_array::RecordBatch;
+
+pub use frames::{Frame, Frames};
+
+use crate::{
+    error::CheckpointError,
+    format::{FormatError, HEADER_BYTES_MAX},
+    log::{Fence, file_error, numbered},
+    record::{InputPosition, LoggedRange, segment_name},
+    storage::{Appender, Storage, StorageError},
+};
+use segment::{SegmentHeader, Tail};
+
+/// How long a segment gets before the next one is begun.
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+/// The longest name of a stream in a frame.
+const STREAM_BYTES_MAX: usize = HEADER_BYTES_MAX / 2;
+
+/// The input log of the host that owns the checkpoint.
+pub struct InputLog {
+    storage: Arc<dyn Storage>,
+    fence: Fence,
+    segment_bytes: u64,
+    end: InputPosition,
+    /// The current segment's length.
+    bytes: u64,
+    /// How much of it is durable.
+    synced_bytes: u64,
+    /// The current segment; none after a failure, when its end is not known.
+    appender: Option<Box<dyn Appender>>,
+}
+
+/// The end of the input log that was not whole: it had not been synced when its host stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Behind the last frame that counts.
+    pub at: InputPosition,
+    /// How many bytes after it do not count.
+    pub bytes: u64,
+    /// What is wrong with them.
+    pub what: String,
+}
+
+impl InputLog {
+    /// Opens it behind the claim that `fence` stands for, and begins a new segment of at most about `segment_bytes`.
+    /// `needed` is the furthest end of any range that the plans name which a recovery goes by: what lacks before it is
+    /// an error. What is not whole after it was never synced, and is cut off.
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        fence: &Fence,
+        needed: Option<InputPosition>,
+        segment_bytes: u64,
+    ) -> Result<(InputLog, Option<Cut>), CheckpointError> {
+        let newest = numbered(&*storage, "input")?.last().map_or(0, |(segment, _)| *segment);
+        let mut tail = Tail { frames: 0, bytes: 0, cut: None };
+        if newest > 0 {
+            let name = segment_name(newest);
+            // Frames that a host which was killed left in the system's memory count, so they must become durable.
+            storage.appender(&name)?.sync()?;
+            tail = segment::tail(&*storage, fence.pipeline(), newest)?;
+        }
+        if let Some(needed) = needed {
+            check_needed(&*storage, needed, newest, &tail)?;
+        }
+        let end = InputPosition { segment: newest + 1, frames: 0 };
+        let mut log =
+            InputLog { storage, fence: fence.clone(), segment_bytes, end, bytes: 0, synced_bytes: 0, appender: None };
+        log.begin(newest + 1, tail.frames)?;
+        let at = InputPosition { segment: newest, frames: tail.frames };
+        Ok((log, tail.cut.map(|(bytes, what)| Cut { at, bytes, what })))
+    }
+
+    /// Adds a chunk of a stream, and gives the place behind it. It is durable, and may be acknowledged, after the next
+    /// [`InputLog::sync`]. After an error the log must be opened again; what had been synced is not lost.
+    pub fn append(
+        &mut self,
+        stream: &str,
+        partition: Option<u32>,
+        rows: &RecordBatch,
+    ) -> Result<InputPosition, CheckpointError> {
+        if stream.len() > STREAM_BYTES_MAX {
+            return Err(CheckpointError::OutOfOrder { what: "a stream's name is far too long".to_owned() });
+        }
+        if self.bytes >= self.segment_bytes {
+            self.sync()?;
+            self.begin(self.end.segment + 1, self.end.frames)?;
+        }
+        let at = segment::Place { segment: self.end.segment, at: self.bytes, synced: self.synced_bytes };
+        let frame = segment::frame(at, stream, partition, rows)
+            .map_err(|source| file_error(&*self.storage, &segment_name(self.end.segment), source))?;
+        self.run(|appender| appender.append(&frame))?;
+        self.bytes += frame.len() as u64;
+        self.end.frames += 1;
+        Ok(self.end)
+    }
+
+    /// Makes durable what was appended, all at once, and gives the place behind it. Fails if another host has claimed the
+    /// checkpoint: then what was not synced before counts for nobody, and must not be acknowledged.
+    pub fn sync(&mut self) -> Result<InputPosition, CheckpointError> {
+        if self.synced_bytes < self.bytes || self.appender.is_none() {
+            self.run(|appender| appender.sync())?;
+            // In this order: a claim that is not there yet is made by a host that will see what is durable now.
+            self.fence.check().inspect_err(|_| self.appender = None)?;
+            self.synced_bytes = self.bytes;
+        }
+        Ok(self.end)
+    }
+
+    /// The place behind everything that was appended, durable or not.
+    pub fn position(&self) -> InputPosition {
+        self.end
+    }
+
+    /// The chunks of a range, of all streams, in order.
+    pub fn read(&self, range: LoggedRange) -> Frames {
+        Frames::new(self.storage.clone(), self.fence.pipeline(), range)
+    }
+
+    /// Removes segments that lie before a place altogether, and gives how many.
+    pub fn remove_before(&mut self, position: InputPosition) -> Result<usize, CheckpointError> {
+        self.fence.check()?;
+        let before = position.segment.min(self.end.segment);
+        let mut removed = 0;
+        for (segment, _) in numbered(&*self.storage, "input")? {
+            if segment < before {
+                self.storage.remove(&segment_name(segment))?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Begins a segment. `previous_frames` is how many frames of the one before count.
+    fn begin(&mut self, segment: u64, previous_frames: u64) -> Result<(), CheckpointError> {
+        self.appender = None;
+        let name = segment_name(segment);
+        let header = SegmentHeader { pipeline: self.fence.pipeline().to_owned(), segment, previous_frames };
+        let beginning = segment::beginning(&header).map_err(|source| file_error(&*self.storage, &name, source))?;
+        match self.storage.create(&name, &beginning) {
+            Ok(()) => {}
+            Err(StorageError::Exists { .. }) => {
+                self.fence.check()?;
+                return Err(CheckpointError::InputFailed { place: self.storage.place() });
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.appender = Some(self.storage.appender(&name)?);
+        self.end = InputPosition { segment, frames: 0 };
+        self.bytes = beginning.len() as u64;
+        self.synced_bytes = self.bytes;
+        Ok(())
+    }
+
+    /// After a failure the end of the file is not known, so nothing is added to it any more.
+    fn run(
+        &mut self,
+        action: impl FnOnce(&mut dyn Appender) -> Result<(), StorageError>,
+    ) -> Result<(), CheckpointError> {
+        let Some(mut appender) = self.appender.take() else {
+            return Err(CheckpointError::InputFailed { place: self.storage.place() });
+        };
+        action(&mut *appender)?;
+        self.appender = Some(appender);
+        Ok(())
+    }
+}
+
+fn check_needed(storage: &dyn Storage, needed: InputPosition, newest: u64, tail: &Tail) -> Result<(), CheckpointError> {
+    let lost =
+        |what: String| CheckpointError::InputLost { name: segment_name(needed.segment), place: storage.place(), what };
+    if needed.segment > newest {
+        return Err(lost("it is not there".to_owned()));
+    }
+    if needed.segment == newest && needed.frames > tail.frames {
+        let what = tail.cut.as_ref().map_or("it ends too early", |(_, what)| what.as_str());
+        return Err(lost(format!("{} of {} chunks are whole; {what}", tail.frames, needed.frames)));
+    }
+    Ok(())
+}
+
+impl fmt::Debug for InputLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InputLog {{ {}, end {:?} }}", self.storage.place(), self.end)
+    }
+}
+
+/// What a segment's frames hold that a plan needs and that cannot be had.
+pub(crate) fn lost(storage: &dyn Storage, segment: u64, what: &FormatError) -> CheckpointError {
+    CheckpointError::InputLost { name: segment_name(segment), place: storage.place(), what: what.to_string() }
+}

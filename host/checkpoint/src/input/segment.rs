@@ -1,0 +1,242 @@
+//! A segment's bytes.
+
+use std::io::Read;
+
+use arrow_array::RecordBatch;
+use serde::{Deserialize, Serialize};
+
+use super::{Frame, lost};
+use crate::{
+    error::CheckpointError,
+    format::{
+        FileKind, FileReader, FileWriter, FormatError, HEADER_BYTES_MAX, SECTION_BYTES_MAX, decode, decode_batches,
+        encode, encode_batches,
+    },
+    log::{file_error, own},
+    record::segment_name,
+    storage::Storage,
+};
+
+/// Begins every frame.
+const TAG: [u8; 4] = *b"\xf1TMI";
+/// Tag, lengths, and the durable length.
+const FRAME_HEAD_BYTES: usize = 4 + 4 + 8 + 8;
+const CHECKSUM_BYTES: usize = 4;
+/// How much is reserved for bytes that are announced and not there yet.
+const RESERVED_BYTES_MAX: u64 = 1 << 20;
+
+/// What a segment says of itself.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SegmentHeader {
+    pub pipeline: String,
+    pub segment: u64,
+    /// How many frames of the segment before this one count.
+    pub previous_frames: u64,
+}
+
+/// Where a frame stands.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub segment: u64,
+    /// Bytes before it.
+    pub at: u64,
+    /// Bytes of the segment that are durable.
+    pub synced: u64,
+}
+
+/// The end of the newest segment.
+pub(super) struct Tail {
+    /// Whole frames from the beginning.
+    pub frames: u64,
+    /// Bytes up to their end.
+    pub bytes: u64,
+    /// How many bytes follow that are no frames, and what is wrong with them.
+    pub cut: Option<(u64, String)>,
+}
+
+/// Reads a segment frame by frame.
+pub(super) struct SegmentReader {
+    input: Box<dyn Read + Send>,
+    segment: u64,
+    at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FrameHead {
+    stream: String,
+    partition: Option<u32>,
+}
+
+/// A frame's head and rows as bytes, checked.
+pub(super) struct RawFrame {
+    at: u64,
+    head: Vec<u8>,
+    rows: Vec<u8>,
+}
+
+/// A segment's beginning.
+pub(super) fn beginning(header: &SegmentHeader) -> Result<Vec<u8>, FormatError> {
+    FileWriter::begin(FileKind::Input, header, 0).map(|(_, bytes)| bytes)
+}
+
+/// A frame's bytes.
+pub(super) fn frame(
+    place: Place,
+    stream: &str,
+    partition: Option<u32>,
+    rows: &RecordBatch,
+) -> Result<Vec<u8>, FormatError> {
+    let head = encode(&FrameHead { stream: stream.to_owned(), partition })?;
+    let rows = encode_batches(std::slice::from_ref(rows))?;
+    if rows.len() as u64 > SECTION_BYTES_MAX {
+        return Err(FormatError::Unwritable { what: format!("a chunk of `{stream}` has {} bytes", rows.len()) });
+    }
+    let mut bytes = Vec::with_capacity(FRAME_HEAD_BYTES + head.len() + rows.len() + 2 * CHECKSUM_BYTES);
+    bytes.extend_from_slice(&TAG);
+    bytes.extend_from_slice(&(head.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&(rows.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&place.synced.to_le_bytes());
+    let checksum = crc32c::crc32c_append(seed(place.segment, place.at), &bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(&rows);
+    let checksum = crc32c::crc32c_append(checksum, &bytes[FRAME_HEAD_BYTES + CHECKSUM_BYTES..]);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    Ok(bytes)
+}
+
+/// A frame is right at its place only.
+fn seed(segment: u64, at: u64) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&segment.to_le_bytes()), &at.to_le_bytes())
+}
+
+/// How many frames of the newest segment are whole. Damage before what is known to have been durable is an error.
+pub(super) fn tail(storage: &dyn Storage, pipeline: &str, segment: u64) -> Result<Tail, CheckpointError> {
+    let (_, mut reader) = SegmentReader::open(storage, pipeline, segment)?;
+    let mut tail = Tail { frames: 0, bytes: reader.at, cut: None };
+    let what = loop {
+        match reader.next() {
+            Ok(Some(_)) => tail = Tail { frames: tail.frames + 1, bytes: reader.at, cut: None },
+            Ok(None) => return Ok(tail),
+            Err(error) if error.is_damage() => break error,
+            Err(error) => return Err(file_error(storage, &segment_name(segment), error)),
+        }
+    };
+    let content = storage.read(&segment_name(segment))?;
+    if was_synced_beyond(&content, segment, tail.bytes) {
+        return Err(lost(storage, segment, &what));
+    }
+    tail.cut = Some(((content.len() as u64).saturating_sub(tail.bytes), what.to_string()));
+    Ok(tail)
+}
+
+/// Whether a frame after the byte `damaged_at` says that this byte was durable.
+fn was_synced_beyond(content: &[u8], segment: u64, damaged_at: u64) -> bool {
+    let first = usize::try_from(damaged_at).unwrap_or(usize::MAX).min(content.len());
+    let places = content[first..].windows(TAG.len()).enumerate().filter(|(_, bytes)| *bytes == TAG);
+    places.map(|(at, _)| first + at).any(|at| {
+        let Some(head) = content.get(at..at + FRAME_HEAD_BYTES + CHECKSUM_BYTES) else { return false };
+        FrameLengths::of(head, segment, at as u64).is_some_and(|lengths| lengths.synced > damaged_at)
+    })
+}
+
+struct FrameLengths {
+    head: u64,
+    rows: u64,
+    synced: u64,
+    checksum: u32,
+}
+
+impl FrameLengths {
+    /// What a frame's first bytes say; nothing if their checksum is wrong.
+    fn of(bytes: &[u8], segment: u64, at: u64) -> Option<FrameLengths> {
+        let (head, checksum) = bytes.split_at_checked(FRAME_HEAD_BYTES)?;
+        let expected = crc32c::crc32c_append(seed(segment, at), head);
+        let is_right = head.starts_with(&TAG) && checksum == expected.to_le_bytes();
+        is_right.then(|| FrameLengths {
+            head: number(&head[4..8]),
+            rows: number(&head[8..16]),
+            synced: number(&head[16..24]),
+            checksum: expected,
+        })
+    }
+}
+
+/// A little-endian number of at most 8 bytes.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+// === impl SegmentReader ===
+
+impl SegmentReader {
+    /// Reads a segment's beginning.
+    pub fn open(
+        storage: &dyn Storage,
+        pipeline: &str,
+        segment: u64,
+    ) -> Result<(SegmentHeader, SegmentReader), CheckpointError> {
+        let name = segment_name(segment);
+        let input = storage.reader(&name)?;
+        let (reader, prefix) = FileReader::begin::<SegmentHeader>(input, FileKind::Input)
+            .map_err(|source| file_error(storage, &name, source))?;
+        own(storage, pipeline, &prefix.header.pipeline)?;
+        if prefix.header.segment != segment {
+            let what = format!("it is segment {}", prefix.header.segment);
+            return Err(file_error(storage, &name, FormatError::damaged(what, 0)));
+        }
+        let at = prefix.bytes;
+        Ok((prefix.header, SegmentReader { input: reader.into_input(), segment, at }))
+    }
+
+    /// The next frame; `None` at the end of the file.
+    pub fn next(&mut self) -> Result<Option<RawFrame>, FormatError> {
+        let at = self.at;
+        let head = self.take((FRAME_HEAD_BYTES + CHECKSUM_BYTES) as u64)?;
+        if head.is_empty() {
+            return Ok(None);
+        }
+        if head.len() < FRAME_HEAD_BYTES + CHECKSUM_BYTES {
+            return Err(self.ends());
+        }
+        let lengths = FrameLengths::of(&head, self.segment, at)
+            .filter(|lengths| lengths.head <= HEADER_BYTES_MAX as u64 && lengths.rows <= SECTION_BYTES_MAX)
+            .ok_or_else(|| FormatError::damaged("the head of a chunk", at))?;
+        let head = self.take(lengths.head)?;
+        let rows = self.take(lengths.rows)?;
+        let checksum = self.take(CHECKSUM_BYTES as u64)?;
+        if checksum.len() < CHECKSUM_BYTES {
+            return Err(self.ends());
+        }
+        let expected = crc32c::crc32c_append(crc32c::crc32c_append(lengths.checksum, &head), &rows);
+        if number(&checksum) != u64::from(expected) {
+            return Err(FormatError::damaged("the checksum of a chunk", at));
+        }
+        Ok(Some(RawFrame { at, head, rows }))
+    }
+
+    /// `length` bytes, or fewer at the end of the file.
+    fn take(&mut self, length: u64) -> Result<Vec<u8>, FormatError> {
+        let mut bytes = Vec::with_capacity(length.min(RESERVED_BYTES_MAX) as usize);
+        self.input.by_ref().take(length).read_to_end(&mut bytes)?;
+        self.at += bytes.len() as u64;
+        Ok(bytes)
+    }
+
+    fn ends(&self) -> FormatError {
+        FormatError::Truncated { what: "a chunk", at: self.at }
+    }
+}
+
+// === impl RawFrame ===
+
+impl RawFrame {
+    /// Its rows.
+    pub fn into_frame(self) -> Result<Frame, FormatError> {
+        let FrameHead { stream, partition } = decode(&self.head, self.at)?;
+        match <[RecordBatch; 1]>::try_from(decode_batches(self.rows, self.at)?) {
+            Ok([rows]) => Ok(Frame { stream, partition, rows }),
+            Err(_) => Err(FormatError::damaged("a chunk that is not one batch", self.at)),
+        }
+    }
+}

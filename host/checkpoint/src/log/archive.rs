@@ -1,0 +1,119 @@
+//! Reading records' sections and snapshots, and writing snapshots.
+
+use std::{fmt, io::Read, sync::Arc};
+
+use super::scan::{self, own};
+use crate::{
+    error::CheckpointError,
+    format::{FileKind, FileReader, FileWriter, FormatError, Section},
+    record::{Number, RecordHeader, SnapshotHeader, record_name, snapshot_name},
+    storage::{Storage, StorageError},
+};
+
+/// The files of a checkpoint that do not change. Clones may be used by any thread.
+#[derive(Clone)]
+pub struct Archive {
+    storage: Arc<dyn Storage>,
+    pipeline: String,
+    generation: u64,
+}
+
+/// Sections, read one by one; after an error there are no more.
+pub struct Sections {
+    reader: Option<FileReader<Box<dyn Read + Send>>>,
+    archive: Archive,
+    name: String,
+}
+
+impl Archive {
+    pub(super) fn new(storage: Arc<dyn Storage>, pipeline: &str, generation: u64) -> Archive {
+        Archive { storage, pipeline: pipeline.to_owned(), generation }
+    }
+
+    pub(super) fn pipeline(&self) -> &str {
+        &self.pipeline
+    }
+
+    /// All sections of a record.
+    pub fn read_sections(&self, number: Number) -> Result<Vec<Section>, CheckpointError> {
+        self.sections(number)?.collect()
+    }
+
+    /// The sections of a record, one by one.
+    pub fn sections(&self, number: Number) -> Result<Sections, CheckpointError> {
+        let name = record_name(number);
+        let (reader, prefix) = FileReader::begin::<RecordHeader>(self.storage.reader(&name)?, FileKind::Record)
+            .map_err(|source| self.file_error(&name, source))?;
+        own(&*self.storage, &self.pipeline, &prefix.header.pipeline)?;
+        self.check_number(&name, prefix.header.number, number)?;
+        Ok(Sections { reader: Some(reader), archive: self.clone(), name })
+    }
+
+    /// The sections of the snapshot of the state after a commit.
+    pub fn read_snapshot(&self, commit: Number) -> Result<Sections, CheckpointError> {
+        let name = snapshot_name(commit);
+        let (reader, prefix) = FileReader::begin::<SnapshotHeader>(self.storage.reader(&name)?, FileKind::Snapshot)
+            .map_err(|source| self.file_error(&name, source))?;
+        own(&*self.storage, &self.pipeline, &prefix.header.pipeline)?;
+        self.check_number(&name, prefix.header.commit, commit)?;
+        Ok(Sections { reader: Some(reader), archive: self.clone(), name })
+    }
+
+    /// Writes the state after a commit, section by section, and makes it appear as a whole. That it is there already is
+    /// no error: the state after a commit is always the same.
+    pub fn write_snapshot(
+        &self,
+        commit: Number,
+        sections: impl IntoIterator<Item = Result<Section, CheckpointError>>,
+    ) -> Result<(), CheckpointError> {
+        let name = snapshot_name(commit);
+        let header = SnapshotHeader { pipeline: self.pipeline.clone(), commit, generation: self.generation };
+        let unwritable = |source| self.file_error(&name, source);
+        let (mut writer, beginning) = FileWriter::begin(FileKind::Snapshot, &header, 0).map_err(unwritable)?;
+        let mut draft = self.storage.draft(&name)?;
+        draft.write(&beginning)?;
+        for section in sections {
+            draft.write(&writer.section(&section?).map_err(unwritable)?)?;
+        }
+        draft.write(&writer.end())?;
+        match draft.publish() {
+            Ok(()) | Err(StorageError::Exists { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn file_error(&self, name: &str, source: FormatError) -> CheckpointError {
+        scan::file_error(&*self.storage, name, source)
+    }
+
+    fn check_number(&self, name: &str, found: Number, expected: Number) -> Result<(), CheckpointError> {
+        if found == expected {
+            return Ok(());
+        }
+        Err(self.file_error(name, FormatError::damaged(format!("it is number {found}"), 0)))
+    }
+}
+
+impl Iterator for Sections {
+    type Item = Result<Section, CheckpointError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let section = self.reader.as_mut()?.next().transpose();
+        if !matches!(section, Some(Ok(_))) {
+            self.reader = None;
+        }
+        section.map(|section| section.map_err(|source| self.archive.file_error(&self.name, source)))
+    }
+}
+
+impl fmt::Debug for Archive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Archive {{ {} }}", self.storage.place())
+    }
+}
+
+impl fmt::Debug for Sections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sections {{ {} }}", self.name)
+    }
+}

@@ -1,0 +1,144 @@
+//! Taking a checkpoint over.
+
+use std::sync::Arc;
+
+use tidemill_model::time::Timestamp;
+
+use super::{Archive, Fence, Log, scan::Scan};
+use crate::{
+    error::CheckpointError,
+    format::{FileKind, whole_file},
+    record::{Number, Record, RecordHeader, record_name},
+    recover::{Committed, FellBack, Planned, Recovery, Undelivered},
+    storage::{Storage, StorageError},
+};
+
+/// How often a claim is tried when other hosts claim too.
+const CLAIMS_MAX: usize = 16;
+
+/// What a run goes on from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recovered {
+    /// The generation of this host.
+    pub generation: u64,
+    /// The snapshot to load, by its commit's number: [`Archive::read_snapshot`].
+    pub snapshot: Option<Number>,
+    /// The commits whose state sections follow it, in this order: [`Archive::read_sections`].
+    pub deltas: Vec<Number>,
+    /// The last batch that counts, with its plan, counters and state schemas.
+    pub last: Option<Committed>,
+    /// Batches that count and that some sink may not have, the oldest first: to be delivered from the output sections of
+    /// their commits.
+    pub undelivered: Vec<Undelivered>,
+    /// All sinks have this batch and those before it.
+    pub delivered: Option<Timestamp>,
+    /// A batch whose input is settled and that does not count: to be run again, under this plan's number.
+    pub planned: Option<Planned>,
+    /// The newest record was damaged and is passed over: what it said is lost.
+    pub fell_back: Option<FellBack>,
+    /// Damaged snapshots that were passed over, by their commits' numbers. Nothing is lost.
+    pub damaged_snapshots: Vec<Number>,
+}
+
+impl Log {
+    /// Reads the checkpoint, decides what to go on from, and claims it for `host` (which no other opening is called).
+    /// Nothing is written before everything that counts was read and found whole; another pipeline's checkpoint, a newer
+    /// format or anything else in its folders is refused and left as it is.
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        pipeline: &str,
+        host: &str,
+        now: Timestamp,
+    ) -> Result<(Log, Recovered), CheckpointError> {
+        for folder in crate::storage::FOLDERS {
+            // What an earlier host could only just make visible must not vanish after this one has relied upon it.
+            storage.sync(folder)?;
+        }
+        for _ in 0..CLAIMS_MAX {
+            let mut scan = Scan::of(&*storage, pipeline)?;
+            let recovery = scan.decide(&*storage, pipeline)?;
+            let claim = RecordHeader {
+                pipeline: pipeline.to_owned(),
+                number: recovery.newest + 1,
+                previous: recovery.head,
+                generation: recovery.generation_min,
+                record: Record::Claim { host: host.to_owned(), at: now },
+            };
+            if let Some(bytes) = create_claim(&*storage, &claim)? {
+                return opened(storage, claim, bytes, recovery.fell_back);
+            }
+        }
+        Err(CheckpointError::Contended { place: storage.place() })
+    }
+}
+
+/// The claim's length; `None` if another host was faster.
+fn create_claim(storage: &dyn Storage, claim: &RecordHeader) -> Result<Option<u64>, CheckpointError> {
+    let name = record_name(claim.number);
+    let content =
+        whole_file(FileKind::Record, claim, &[]).map_err(|source| super::scan::file_error(storage, &name, source))?;
+    match storage.create(&name, &content) {
+        Ok(()) => Ok(Some(content.len() as u64)),
+        Err(StorageError::Exists { .. }) => Ok(None),
+        Err(error) => match storage.read(&name) {
+            Ok(found) if found == content => {
+                storage.sync("log")?;
+                Ok(Some(content.len() as u64))
+            }
+            Ok(_) => Ok(None),
+            Err(_) => Err(error.into()),
+        },
+    }
+}
+
+/// After the claim: hosts before are fenced off, and what they still finished is there. They may have cleaned in the
+/// meantime, after a snapshot that the first look did not see, so look again.
+fn opened(
+    storage: Arc<dyn Storage>,
+    claim: RecordHeader,
+    bytes: u64,
+    fell_back: Option<FellBack>,
+) -> Result<(Log, Recovered), CheckpointError> {
+    storage.remove_leftovers()?;
+    let pipeline = claim.pipeline.clone();
+    let mut scan = Scan::of(&*storage, &pipeline)?;
+    let recovery = scan.decide(&*storage, &pipeline)?;
+    let archive = Archive::new(storage.clone(), &pipeline, claim.generation);
+    let fence = Fence::new(storage.clone(), &pipeline, claim.generation, claim.number + 1);
+    if recovery.newest != claim.number || recovery.head != claim.number {
+        fence.check()?;
+        let source = crate::format::FormatError::damaged(format!("the claim of {bytes} bytes just written"), 0);
+        return Err(archive.file_error(&record_name(claim.number), source));
+    }
+    let log = Log {
+        storage,
+        archive,
+        fence,
+        head: claim.number,
+        records: scan.records,
+        committed: recovery.last.as_ref().map(|last| last.commit.batch),
+        planned: recovery.planned.as_ref().map(|planned| (planned.number, planned.plan.batch)),
+        damaged_snapshots: scan.damaged_snapshots.clone(),
+        is_uncertain: false,
+    };
+    Ok((log, recovered(recovery, claim.generation, fell_back, scan.damaged_snapshots)))
+}
+
+fn recovered(
+    recovery: Recovery,
+    generation: u64,
+    fell_back: Option<FellBack>,
+    damaged_snapshots: Vec<Number>,
+) -> Recovered {
+    Recovered {
+        generation,
+        snapshot: recovery.snapshot,
+        deltas: recovery.deltas,
+        last: recovery.last,
+        undelivered: recovery.undelivered,
+        delivered: recovery.delivered,
+        planned: recovery.planned,
+        fell_back,
+        damaged_snapshots,
+    }
+}

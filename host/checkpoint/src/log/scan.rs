@@ -1,0 +1,180 @@
+//! What is in a checkpoint's folders, read and checked.
+
+use crate::{
+    error::CheckpointError,
+    format::{FileKind, FileReader, FormatError, read_prefix},
+    record::{Number, RecordHeader, SnapshotHeader, number_of, record_name, snapshot_name},
+    recover::{Recovery, Scanned, recover},
+    retain::SnapshotFile,
+    storage::{Entry, Storage, StorageError},
+};
+
+/// What is read of a record at first: most headers fit.
+const FIRST_BYTES: usize = 4 << 10;
+
+/// The log and the snapshots as they were found.
+pub(super) struct Scan {
+    pub records: Vec<Scanned>,
+    /// Commits with a snapshot, ascending.
+    pub snapshots: Vec<Number>,
+    /// Commits whose snapshot is damaged.
+    pub damaged_snapshots: Vec<Number>,
+}
+
+impl Scan {
+    pub fn of(storage: &dyn Storage, pipeline: &str) -> Result<Scan, CheckpointError> {
+        let mut records = Vec::new();
+        for (number, entry) in numbered(storage, "log")? {
+            let found = match read_header(storage, pipeline, number) {
+                Ok((header, file_bytes)) if file_bytes == Some(entry.bytes) => Ok(header),
+                Ok(_) => Err(format!("it has {} bytes, and was written with others", entry.bytes)),
+                Err(CheckpointError::File { source, .. }) if source.is_damage() => Err(source.to_string()),
+                // Another host has just cleaned it away.
+                Err(CheckpointError::Storage(StorageError::NotFound { .. })) => continue,
+                Err(error) => return Err(error),
+            };
+            records.push(Scanned { number, bytes: entry.bytes, found });
+        }
+        let snapshots: Vec<Number> = snapshot_files(storage)?.iter().map(|snapshot| snapshot.commit).collect();
+        let without_log = |folder| CheckpointError::WithoutLog { place: storage.place(), folder };
+        if records.is_empty() && !snapshots.is_empty() {
+            return Err(without_log("state"));
+        }
+        if records.is_empty() && !storage.list("input")?.is_empty() {
+            return Err(without_log("input"));
+        }
+        Ok(Scan { records, snapshots, damaged_snapshots: Vec::new() })
+    }
+
+    /// What to go on from. Everything that it rests upon is read in full and checked; what turns out damaged is decided
+    /// about anew.
+    pub fn decide(&mut self, storage: &dyn Storage, pipeline: &str) -> Result<Recovery, CheckpointError> {
+        let mut checked: Vec<Number> = Vec::new();
+        loop {
+            let recovery = recover(&self.records, &self.snapshots).map_err(|refusal| CheckpointError::Refused {
+                place: storage.place(),
+                refusal,
+                also: also(&self.damaged_snapshots),
+            })?;
+            if let Some(commit) = recovery.snapshot
+                && verify_snapshot(storage, pipeline, commit)?.is_some()
+            {
+                self.snapshots.retain(|&snapshot| snapshot != commit);
+                self.damaged_snapshots.push(commit);
+                continue;
+            }
+            let unchecked = relied_upon(&recovery).into_iter().find(|number| !checked.contains(number));
+            let Some(number) = unchecked else { return Ok(recovery) };
+            if let Some(what) = verify_record(storage, number)? {
+                let at = self.records.binary_search_by_key(&number, |record| record.number);
+                at.into_iter().for_each(|at| self.records[at].found = Err(what.clone()));
+            }
+            checked.push(number);
+        }
+    }
+}
+
+/// Records whose every byte counts.
+fn relied_upon(recovery: &Recovery) -> Vec<Number> {
+    let last = recovery.last.iter().map(|last| last.commit.plan);
+    let planned = recovery.planned.iter().map(|planned| planned.number);
+    let undelivered = recovery.undelivered.iter().map(|undelivered| undelivered.number);
+    let head = [recovery.head].into_iter().filter(|&number| number > 0);
+    head.chain(recovery.deltas.iter().copied()).chain(undelivered).chain(last).chain(planned).collect()
+}
+
+fn also(damaged: &[Number]) -> String {
+    let names: Vec<String> = damaged.iter().map(|&commit| snapshot_name(commit)).collect();
+    if names.is_empty() { String::new() } else { format!(" (damaged as well: {})", names.join(", ")) }
+}
+
+/// A record's header, and the length that its file must have.
+pub(super) fn read_header(
+    storage: &dyn Storage,
+    pipeline: &str,
+    number: Number,
+) -> Result<(RecordHeader, Option<u64>), CheckpointError> {
+    let name = record_name(number);
+    let mut bytes = storage.read_prefix(&name, FIRST_BYTES)?;
+    let mut prefix = read_prefix::<RecordHeader>(&bytes, FileKind::Record);
+    if matches!(prefix, Err(FormatError::Truncated { .. })) && bytes.len() == FIRST_BYTES {
+        bytes = storage.read(&name)?;
+        prefix = read_prefix(&bytes, FileKind::Record);
+    }
+    let prefix = prefix.map_err(|source| file_error(storage, &name, source))?;
+    own(storage, pipeline, &prefix.header.pipeline)?;
+    if prefix.header.number != number {
+        let source = FormatError::damaged(format!("it is record {}", prefix.header.number), 0);
+        return Err(file_error(storage, &name, source));
+    }
+    Ok((prefix.header, prefix.file_bytes))
+}
+
+/// Refuses another pipeline's files.
+pub(crate) fn own(storage: &dyn Storage, pipeline: &str, found: &str) -> Result<(), CheckpointError> {
+    if found == pipeline {
+        return Ok(());
+    }
+    Err(CheckpointError::OtherPipeline {
+        place: storage.place(),
+        found: found.to_owned(),
+        expected: pipeline.to_owned(),
+    })
+}
+
+/// How a record is damaged, if it is.
+fn verify_record(storage: &dyn Storage, number: Number) -> Result<Option<String>, CheckpointError> {
+    let name = record_name(number);
+    let reader = storage.reader(&name)?;
+    let verified =
+        FileReader::begin::<RecordHeader>(reader, FileKind::Record).and_then(|(mut reader, _)| reader.verify());
+    damage(storage, &name, verified)
+}
+
+/// How a snapshot is damaged, if it is.
+fn verify_snapshot(storage: &dyn Storage, pipeline: &str, commit: Number) -> Result<Option<String>, CheckpointError> {
+    let name = snapshot_name(commit);
+    let begun = FileReader::begin::<SnapshotHeader>(storage.reader(&name)?, FileKind::Snapshot);
+    let verified = match begun {
+        Ok((mut reader, prefix)) => {
+            own(storage, pipeline, &prefix.header.pipeline)?;
+            let is_named_so = prefix.header.commit == commit;
+            reader.verify().and_then(|()| {
+                if is_named_so { Ok(()) } else { Err(FormatError::damaged("it is another commit's", 0)) }
+            })
+        }
+        Err(error) => Err(error),
+    };
+    damage(storage, &name, verified)
+}
+
+fn damage(
+    storage: &dyn Storage,
+    name: &str,
+    verified: Result<(), FormatError>,
+) -> Result<Option<String>, CheckpointError> {
+    match verified {
+        Ok(()) => Ok(None),
+        Err(error) if error.is_damage() => Ok(Some(error.to_string())),
+        Err(error) => Err(file_error(storage, name, error)),
+    }
+}
+
+/// The files of the folder of snapshots, whole or not.
+pub(super) fn snapshot_files(storage: &dyn Storage) -> Result<Vec<SnapshotFile>, CheckpointError> {
+    let files = numbered(storage, "state")?;
+    Ok(files.into_iter().map(|(commit, entry)| SnapshotFile { commit, bytes: entry.bytes }).collect())
+}
+
+/// A folder's files by their numbers. Anything else there is refused.
+pub(crate) fn numbered(storage: &dyn Storage, folder: &str) -> Result<Vec<(u64, Entry)>, CheckpointError> {
+    let number = |entry: Entry| match number_of(&entry.name) {
+        Some(number) => Ok((number, entry)),
+        None => Err(CheckpointError::Foreign { name: format!("{folder}/{}", entry.name), place: storage.place() }),
+    };
+    storage.list(folder)?.into_iter().map(number).collect()
+}
+
+pub(crate) fn file_error(storage: &dyn Storage, name: &str, source: FormatError) -> CheckpointError {
+    CheckpointError::File { name: name.to_owned(), place: storage.place(), source }
+}

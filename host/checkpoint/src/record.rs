@@ -1,0 +1,186 @@
+//! The records of the log.
+
+use serde::{Deserialize, Serialize};
+use tidemill_model::time::Timestamp;
+
+/// A record's place in the log; the first is 1.
+pub type Number = u64;
+
+/// What a host did. The order within a batch is plan, commit, delivered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// A host took the checkpoint over. [`Log::open`](crate::Log::open) writes it.
+    Claim {
+        /// Who. No two openings have the same: say, machine, process and time of its start.
+        host: String,
+        /// When, by its clock.
+        #[serde(with = "micros")]
+        at: Timestamp,
+    },
+    /// A batch's input is settled.
+    Plan(Plan),
+    /// A batch has run, and counts. Its sections are the changed state, and the rows for sinks.
+    Commit(Commit),
+    /// All sinks have this batch and those before it.
+    Delivered {
+        /// The batch.
+        #[serde(with = "micros")]
+        batch: Timestamp,
+    },
+}
+
+/// What a batch is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The batch.
+    #[serde(with = "micros")]
+    pub batch: Timestamp,
+    /// Every source of the pipeline, those without input too.
+    pub sources: Vec<SourcePin>,
+    /// The plugins that run it.
+    pub plugins: Vec<PluginDigest>,
+    /// All sinks have this batch and those before it: what a record of its own would say.
+    #[serde(with = "optional_micros")]
+    pub delivered: Option<Timestamp>,
+}
+
+/// A source's share of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcePin {
+    /// The source.
+    pub stream: String,
+    /// What it needs to give this batch again and to go on behind it, in its own words.
+    pub pin: String,
+    /// Where the input log has its rows, for a source that cannot give them again. From the first one to the last one all
+    /// frames of the stream in between belong to the batch.
+    pub logged: Option<LoggedRange>,
+}
+
+/// A part of the input log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedRange {
+    /// Where it begins.
+    pub first: InputPosition,
+    /// Behind its last frame.
+    pub end: InputPosition,
+}
+
+/// A place between two frames of the input log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InputPosition {
+    /// The segment.
+    pub segment: u64,
+    /// How many of its frames come before.
+    pub frames: u64,
+}
+
+/// A plugin as it was when the batch ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginDigest {
+    /// Its name in the pipeline.
+    pub name: String,
+    /// Of the component's bytes.
+    pub sha256: [u8; 32],
+}
+
+/// What a batch led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// The batch.
+    #[serde(with = "micros")]
+    pub batch: Timestamp,
+    /// The number of its plan.
+    pub plan: Number,
+    /// Counters after it, by name.
+    pub counters: Vec<(String, u64)>,
+    /// What the state of every stateful stream is after it.
+    pub states: Vec<StateSchema>,
+}
+
+/// What a stream keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateSchema {
+    /// The stream.
+    pub stream: String,
+    /// The function that changes it, say `orders/running-total`.
+    pub function: String,
+    /// The schema of its keys, as text.
+    pub keys: String,
+    /// The schema of a key's state, as text.
+    pub state: String,
+    /// The state's version.
+    pub version: u32,
+}
+
+/// A record as it stands in the log, its sections aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordHeader {
+    /// The pipeline that the checkpoint belongs to.
+    pub pipeline: String,
+    /// Its place, which its file's name says too.
+    pub number: Number,
+    /// The record that it stands upon; 0: none. Those between the two were damaged when it was written, and do not count.
+    pub previous: Number,
+    /// Of the host that wrote it: higher with every claim.
+    pub generation: u64,
+    /// What it says.
+    pub record: Record,
+}
+
+/// What a snapshot's file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotHeader {
+    /// The pipeline.
+    pub pipeline: String,
+    /// The commit record after which the state was this.
+    pub commit: Number,
+    /// Of the host that wrote it.
+    pub generation: u64,
+}
+
+/// Where a record lies.
+pub(crate) fn record_name(number: Number) -> String {
+    format!("log/{number:020}")
+}
+
+/// Where a snapshot lies.
+pub(crate) fn snapshot_name(commit: Number) -> String {
+    format!("state/{commit:020}")
+}
+
+/// Where a segment of the input log lies.
+pub(crate) fn segment_name(segment: u64) -> String {
+    format!("input/{segment:020}")
+}
+
+/// The number that a file is named after.
+pub(crate) fn number_of(file: &str) -> Option<u64> {
+    let is_number = file.len() == 20 && file.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { file.parse().ok().filter(|&number| number > 0) } else { None }
+}
+
+mod micros {
+    use super::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        time.0.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(deserializer).map(Timestamp)
+    }
+}
+
+mod optional_micros {
+    use super::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        time.map(|time| time.0).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<i64>::deserialize(deserializer)?.map(Timestamp))
+    }
+}

@@ -1,0 +1,96 @@
+//! Which files a checkpoint can do without. Pure.
+
+use crate::{
+    record::{InputPosition, Number, Record, record_name, snapshot_name},
+    recover::{Scanned, recover},
+};
+
+/// What is kept beyond what a recovery needs, so that past batches can be run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// So many of the last batches, and the snapshot and changes that their state is made of.
+    pub batches: usize,
+    /// In files of at most so many bytes.
+    pub bytes: u64,
+}
+
+/// A snapshot's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotFile {
+    /// The number of its commit.
+    pub commit: Number,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// What can go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removable {
+    /// These files, in this order.
+    pub names: Vec<String>,
+    /// The input log's segments before this place, if any plan that stays says where its input is.
+    pub input_before: Option<InputPosition>,
+}
+
+/// What can go so that a recovery is as it was, even if the newest snapshot, or the newest record, turns out damaged: two
+/// snapshots stay, and all records from the older one on. Nothing, where the log cannot be recovered as it is.
+pub fn removable(records: &[Scanned], snapshots: &[SnapshotFile], keep: Keep) -> Removable {
+    let Some(needed) = oldest_needed(records, snapshots) else { return Removable::default() };
+    let floor = needed.min(oldest_wanted(records, snapshots, keep));
+    let old_records = records.iter().map(|record| record.number).filter(|&number| number < floor);
+    let old_snapshots = snapshots.iter().map(|snapshot| snapshot.commit).filter(|&commit| commit < floor);
+    Removable {
+        names: old_snapshots.map(snapshot_name).chain(old_records.map(record_name)).collect(),
+        input_before: first_input(records.iter().filter(|record| record.number >= floor)),
+    }
+}
+
+/// The oldest record that a recovery looks at, in the worst of the cases that it must survive.
+fn oldest_needed(records: &[Scanned], snapshots: &[SnapshotFile]) -> Option<Number> {
+    let commits: Vec<Number> = snapshots.iter().map(|snapshot| snapshot.commit).collect();
+    let now = recover(records, &commits).ok()?;
+    let others: Vec<Number> = commits.iter().copied().filter(|&commit| Some(commit) != now.snapshot).collect();
+    let (_, earlier) = records.split_last()?;
+    let without_snapshot = recover(records, &others).ok()?;
+    // After a fall-back the record before the newest is what everything stands upon, and a host will have claimed it.
+    let without_record = if now.fell_back.is_some() { None } else { recover(earlier, &others).ok() };
+    Some(without_record.map_or(u64::MAX, |recovery| recovery.oldest).min(without_snapshot.oldest))
+}
+
+/// The oldest record that is kept for running past batches again.
+fn oldest_wanted(records: &[Scanned], snapshots: &[SnapshotFile], keep: Keep) -> Number {
+    let mut batches = 0;
+    let mut bytes = 0;
+    let mut by_batches = None;
+    let mut by_bytes = None;
+    for record in records.iter().rev() {
+        let with_snapshot = snapshots.iter().find(|snapshot| snapshot.commit == record.number);
+        bytes += record.bytes + with_snapshot.map_or(0, |snapshot| snapshot.bytes);
+        if bytes > keep.bytes {
+            by_bytes = Some(record.number + 1);
+            break;
+        }
+        if let Ok(Record::Commit(commit)) = record.found.as_ref().map(|header| &header.record) {
+            batches += 1;
+            if batches == keep.batches {
+                by_batches = Some(commit.plan);
+            }
+        }
+    }
+    let newest = records.last().map_or(0, |record| record.number);
+    // The state before the oldest of the batches is made of the snapshot before it.
+    let state = |plan: Number| snapshots.iter().map(|snapshot| snapshot.commit).filter(|&commit| commit < plan).max();
+    let by_batches = match (keep.batches, by_batches) {
+        (0, _) => newest,
+        (_, plan) => plan.and_then(state).unwrap_or(1),
+    };
+    by_batches.max(by_bytes.unwrap_or(1))
+}
+
+fn first_input<'a>(records: impl Iterator<Item = &'a Scanned>) -> Option<InputPosition> {
+    let plans = records.filter_map(|record| match record.found.as_ref().map(|header| &header.record) {
+        Ok(Record::Plan(plan)) => Some(plan),
+        _ => None,
+    });
+    plans.flat_map(|plan| &plan.sources).filter_map(|source| source.logged).map(|range| range.first).min()
+}

@@ -1,0 +1,161 @@
+//! The port to where a checkpoint lies: files with names like `log/00000000000000000001`, made once and never changed,
+//! except for input segments, which grow.
+
+mod faults;
+mod folder;
+mod memory;
+
+use std::{fmt, io, io::Read};
+
+pub use faults::{Call, Fault, Operation};
+pub use folder::LocalFolder;
+pub use memory::MemoryStorage;
+
+/// The folders that a checkpoint has.
+pub const FOLDERS: [&str; 3] = ["log", "state", "input"];
+
+/// Where a checkpoint lies. Names are `folder/file`, with a folder of [`FOLDERS`].
+pub trait Storage: Send + Sync {
+    /// Makes a file with this content, durably, in one step: afterwards it is there as a whole, or it is not. Fails with
+    /// [`StorageError::Exists`] if the name is taken. After another error it may be there or not.
+    fn create(&self, name: &str, content: &[u8]) -> Result<(), StorageError>;
+
+    /// Begins a file that is written in parts and appears, durably, when it is published.
+    fn draft(&self, name: &str) -> Result<Box<dyn Draft>, StorageError>;
+
+    /// A file's whole content.
+    fn read(&self, name: &str) -> Result<Vec<u8>, StorageError>;
+
+    /// A file's first `bytes` bytes, or all if it has fewer.
+    fn read_prefix(&self, name: &str, bytes: usize) -> Result<Vec<u8>, StorageError>;
+
+    /// Reads a file from its beginning, for files that need not fit into memory.
+    fn reader(&self, name: &str) -> Result<Box<dyn Read + Send>, StorageError>;
+
+    /// The files of a folder, by name.
+    fn list(&self, folder: &str) -> Result<Vec<Entry>, StorageError>;
+
+    /// Removes a file. That it is not there is no error.
+    fn remove(&self, name: &str) -> Result<(), StorageError>;
+
+    /// Appends to a file that [`Storage::create`] made.
+    fn appender(&self, name: &str) -> Result<Box<dyn Appender>, StorageError>;
+
+    /// Makes durable what is visible in a folder: for files whose creation did not say whether they are.
+    fn sync(&self, folder: &str) -> Result<(), StorageError>;
+
+    /// Removes what drafts and creations that did not end have left. Call it as the owner of the checkpoint.
+    fn remove_leftovers(&self) -> Result<(), StorageError>;
+
+    /// Where it is, for people.
+    fn place(&self) -> String;
+}
+
+/// A file that is being written. Dropped before it is published, it leaves nothing.
+pub trait Draft: Send {
+    /// Adds bytes to its end.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError>;
+
+    /// Makes it appear under its name, durably; [`StorageError::Exists`] if that is taken.
+    fn publish(self: Box<Self>) -> Result<(), StorageError>;
+}
+
+/// The end of a file that grows. After an error its end is not known, and it must not be used further.
+pub trait Appender: Send {
+    /// Adds bytes to its end; a crash may lose them, or a part, until they are synced.
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError>;
+
+    /// Makes everything appended durable.
+    fn sync(&mut self) -> Result<(), StorageError>;
+}
+
+/// A file of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name without the folder.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// The storage failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// A name that must be free is taken.
+    #[error("{place} is there already")]
+    Exists {
+        /// The file.
+        place: String,
+    },
+    /// A file is not there.
+    #[error("{place} is not there")]
+    NotFound {
+        /// The file.
+        place: String,
+    },
+    /// The folder has things that no checkpoint has.
+    #[error("{place} is no checkpoint: it has `{entry}`; name an empty folder, or one that does not exist yet")]
+    Foreign {
+        /// The folder.
+        place: String,
+        /// One of those things.
+        entry: String,
+    },
+    /// The system refused.
+    #[error("cannot {action} {place}: {advice}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        place: String,
+        /// What to do.
+        advice: Advice,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// What to do about a storage that refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Advice {
+    /// There is no room.
+    DiskFull,
+    /// It cannot be written to.
+    NotWritable,
+    /// It was there and is gone.
+    Vanished,
+    /// The file system lacks something that is needed.
+    Unsuitable,
+    /// Something else.
+    Other,
+}
+
+// === impl StorageError ===
+
+impl StorageError {
+    /// The system's error with what to do about it.
+    pub fn system(action: &'static str, place: impl Into<String>, source: io::Error) -> StorageError {
+        let advice = match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Advice::DiskFull,
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Advice::NotWritable,
+            io::ErrorKind::NotFound => Advice::Vanished,
+            io::ErrorKind::Unsupported => Advice::Unsuitable,
+            _ => Advice::Other,
+        };
+        StorageError::System { action, place: place.into(), advice, source }
+    }
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Advice::DiskFull => "the disk is full; make room and run again, nothing committed is lost",
+            Advice::NotWritable => "it may not be written or read; correct its permissions or mount and run again",
+            Advice::Vanished => "it has vanished; bring it back (is its disk mounted?) and run again",
+            Advice::Unsuitable => "its file system lacks what is needed (hard links); choose another place",
+            Advice::Other => "see what the system says, correct it and run again",
+        })
+    }
+}

@@ -1,0 +1,249 @@
+//! A checkpoint in a local folder. What is made is made under another name in `tmp`, synced, linked to its own name (which
+//! fails if that is taken), and the folder is synced.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use super::{Appender, Draft, Entry, FOLDERS, Storage, StorageError};
+
+/// Where files are until they get their names.
+const DRAFTS: &str = "tmp";
+
+/// A folder of this machine. Its files can be read by their owner alone.
+#[derive(Debug)]
+pub struct LocalFolder {
+    root: PathBuf,
+    /// Numbers of drafts, so that threads take different names.
+    drafts: AtomicU64,
+}
+
+/// A file of `tmp` that goes when this does.
+struct Unpublished {
+    file: File,
+    path: PathBuf,
+    target: PathBuf,
+}
+
+struct FolderAppender {
+    file: File,
+    path: PathBuf,
+}
+
+// === impl LocalFolder ===
+
+impl LocalFolder {
+    /// The folder, made if it is not there. A folder with anything but a checkpoint is refused and left as it is.
+    pub fn open(root: impl Into<PathBuf>) -> Result<LocalFolder, StorageError> {
+        let root = root.into();
+        make_folder(&root)?;
+        refuse_others(&root)?;
+        for folder in FOLDERS.iter().chain([&DRAFTS]) {
+            make_folder(&root.join(folder))?;
+        }
+        sync_folder(&root)?;
+        Ok(LocalFolder { root, drafts: AtomicU64::new(0) })
+    }
+
+    /// A folder that must be there already. Nothing in it is changed: for looking at a checkpoint.
+    pub fn existing(root: impl Into<PathBuf>) -> Result<LocalFolder, StorageError> {
+        let root = root.into();
+        refuse_others(&root)?;
+        Ok(LocalFolder { root, drafts: AtomicU64::new(0) })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// A file that is not there, or, if its folder is not there either, a checkpoint that has vanished.
+    fn failed(&self, action: &'static str, path: &Path, source: io::Error) -> StorageError {
+        let folder_is_there = path.parent().is_some_and(Path::is_dir);
+        if source.kind() == io::ErrorKind::NotFound && folder_is_there {
+            StorageError::NotFound { place: shown(path) }
+        } else if source.kind() == io::ErrorKind::NotFound {
+            StorageError::system(action, shown(&self.root), source)
+        } else {
+            StorageError::system(action, shown(path), source)
+        }
+    }
+
+    fn open_file(&self, name: &str) -> Result<(File, PathBuf), StorageError> {
+        let path = self.path(name);
+        let file = File::open(&path).map_err(|error| self.failed("read", &path, error))?;
+        Ok((file, path))
+    }
+
+    fn unpublished(&self, name: &str) -> Result<Unpublished, StorageError> {
+        loop {
+            let number = self.drafts.fetch_add(1, Ordering::Relaxed);
+            let path = self.root.join(DRAFTS).join(format!("{}-{number}", std::process::id()));
+            match private(OpenOptions::new().write(true).create_new(true)).open(&path) {
+                Ok(file) => return Ok(Unpublished { file, path, target: self.path(name) }),
+                // Of an earlier process with this id, or of another folder's handle in this one.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(StorageError::system("write to", shown(&self.root), error)),
+            }
+        }
+    }
+}
+
+impl Storage for LocalFolder {
+    fn create(&self, name: &str, content: &[u8]) -> Result<(), StorageError> {
+        let mut draft = self.unpublished(name)?;
+        Draft::write(&mut draft, content)?;
+        draft.finish()
+    }
+
+    fn draft(&self, name: &str) -> Result<Box<dyn Draft>, StorageError> {
+        Ok(Box::new(self.unpublished(name)?))
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, StorageError> {
+        let (mut file, path) = self.open_file(name)?;
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).map_err(|error| self.failed("read", &path, error))?;
+        Ok(content)
+    }
+
+    fn read_prefix(&self, name: &str, bytes: usize) -> Result<Vec<u8>, StorageError> {
+        let (file, path) = self.open_file(name)?;
+        let mut content = Vec::new();
+        file.take(bytes as u64).read_to_end(&mut content).map_err(|error| self.failed("read", &path, error))?;
+        Ok(content)
+    }
+
+    fn reader(&self, name: &str) -> Result<Box<dyn Read + Send>, StorageError> {
+        Ok(Box::new(io::BufReader::with_capacity(1 << 18, self.open_file(name)?.0)))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<Entry>, StorageError> {
+        let path = self.path(folder);
+        let failed = |error| StorageError::system("list", shown(&path), error);
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(&path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            match entry.metadata() {
+                Ok(metadata) => entries.push(Entry { name: lossy(&entry), bytes: metadata.len() }),
+                // Another host has just removed it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn remove(&self, name: &str) -> Result<(), StorageError> {
+        let path = self.path(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed("remove", &path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn appender(&self, name: &str) -> Result<Box<dyn Appender>, StorageError> {
+        let path = self.path(name);
+        let file = OpenOptions::new().append(true).open(&path).map_err(|e| self.failed("append to", &path, e))?;
+        Ok(Box::new(FolderAppender { file, path }))
+    }
+
+    fn sync(&self, folder: &str) -> Result<(), StorageError> {
+        sync_folder(&self.path(folder))
+    }
+
+    fn remove_leftovers(&self) -> Result<(), StorageError> {
+        for entry in self.list(DRAFTS)? {
+            self.remove(&format!("{DRAFTS}/{}", entry.name))?;
+        }
+        Ok(())
+    }
+
+    fn place(&self) -> String {
+        shown(&self.root)
+    }
+}
+
+// === impl Unpublished ===
+
+impl Unpublished {
+    fn finish(self) -> Result<(), StorageError> {
+        self.file.sync_all().map_err(|error| StorageError::system("sync", shown(&self.target), error))?;
+        fs::hard_link(&self.path, &self.target).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => StorageError::Exists { place: shown(&self.target) },
+            _ => StorageError::system("create", shown(&self.target), error),
+        })?;
+        sync_folder(self.target.parent().unwrap_or(&self.target))
+    }
+}
+
+impl Draft for Unpublished {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.file.write_all(bytes).map_err(|error| StorageError::system("write", shown(&self.target), error))
+    }
+
+    fn publish(self: Box<Self>) -> Result<(), StorageError> {
+        self.finish()
+    }
+}
+
+impl Drop for Unpublished {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed at the next opening.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+// === impl FolderAppender ===
+
+impl Appender for FolderAppender {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.file.write_all(bytes).map_err(|error| StorageError::system("append to", shown(&self.path), error))
+    }
+
+    fn sync(&mut self) -> Result<(), StorageError> {
+        self.file.sync_data().map_err(|error| StorageError::system("sync", shown(&self.path), error))
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), StorageError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| StorageError::system("make the folder", shown(path), error))
+}
+
+/// A folder with other things than a checkpoint's is not touched.
+fn refuse_others(root: &Path) -> Result<(), StorageError> {
+    let failed = |error| StorageError::system("list", shown(root), error);
+    for entry in fs::read_dir(root).map_err(failed)? {
+        let name = lossy(&entry.map_err(failed)?);
+        if name != DRAFTS && !FOLDERS.contains(&name.as_str()) {
+            return Err(StorageError::Foreign { place: shown(root), entry: name });
+        }
+    }
+    Ok(())
+}
+
+fn sync_folder(path: &Path) -> Result<(), StorageError> {
+    let synced = File::open(path).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| StorageError::system("sync the folder", shown(path), error))
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+fn lossy(entry: &fs::DirEntry) -> String {
+    entry.file_name().to_string_lossy().into_owned()
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,240 @@
+//! A checkpoint in memory, for tests and simulation: it can fail, and lose what was not synced.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Cursor, Read},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{Appender, Call, Draft, Entry, Fault, Operation, Storage, StorageError};
+
+/// Files in memory. Clones are the same storage, as two hosts would see it.
+#[derive(Clone, Default)]
+pub struct MemoryStorage {
+    shared: Arc<Mutex<Shared>>,
+}
+
+/// Says what happens to a call.
+type Plan = Box<dyn FnMut(&Call) -> Fault + Send>;
+
+#[derive(Default)]
+struct Shared {
+    files: BTreeMap<String, Content>,
+    calls: u64,
+    plan: Option<Plan>,
+    is_down: bool,
+}
+
+#[derive(Default)]
+struct Content {
+    bytes: Vec<u8>,
+    /// How many of them a crash leaves.
+    synced: usize,
+}
+
+struct MemoryDraft {
+    storage: MemoryStorage,
+    name: String,
+    bytes: Vec<u8>,
+}
+
+struct MemoryAppender {
+    storage: MemoryStorage,
+    name: String,
+}
+
+// === impl MemoryStorage ===
+
+impl MemoryStorage {
+    /// An empty one that never fails.
+    pub fn new() -> MemoryStorage {
+        MemoryStorage::default()
+    }
+
+    /// From now on `plan` decides what happens to each call. Their numbers go on from where they are.
+    pub fn set_faults(&self, plan: impl FnMut(&Call) -> Fault + Send + 'static) {
+        self.lock().plan = Some(Box::new(plan));
+    }
+
+    /// No more faults.
+    pub fn clear_faults(&self) {
+        self.lock().plan = None;
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> u64 {
+        self.lock().calls
+    }
+
+    /// Starts again after a crash, or makes one: of what was appended and not synced to each file, `kept` says how many
+    /// bytes have reached the disk, given the file's name and the number of those bytes.
+    pub fn restart(&self, mut kept: impl FnMut(&str, usize) -> usize) {
+        let mut shared = self.lock();
+        shared.is_down = false;
+        for (name, content) in &mut shared.files {
+            let unsynced = content.bytes.len() - content.synced;
+            let kept = if unsynced == 0 { 0 } else { kept(name, unsynced).min(unsynced) };
+            content.bytes.truncate(content.synced + kept);
+            content.synced = content.bytes.len();
+        }
+    }
+
+    /// Replaces a file's bytes, as damage would.
+    pub fn overwrite(&self, name: &str, bytes: Vec<u8>) {
+        let synced = bytes.len();
+        self.lock().files.insert(name.to_owned(), Content { bytes, synced });
+    }
+
+    /// All files, by name.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.lock().files.iter().map(|(name, content)| (name.clone(), content.bytes.clone())).collect()
+    }
+
+    /// A storage of its own with the same files, all of them durable, and no faults.
+    pub fn copy(&self) -> MemoryStorage {
+        let copy = MemoryStorage::new();
+        for (name, bytes) in self.files() {
+            copy.overwrite(&name, bytes);
+        }
+        copy
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // A test that panicked elsewhere leaves whole files behind: each change is one assignment.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn call<T>(
+        &self,
+        operation: Operation,
+        name: &str,
+        effect: impl FnOnce(&mut Shared) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let mut shared = self.lock();
+        let call = Call { number: shared.calls, operation, name: name.to_owned() };
+        shared.calls += 1;
+        let fault = match (shared.is_down, &mut shared.plan) {
+            (true, _) => Fault::CrashBefore,
+            (false, Some(plan)) => plan(&call),
+            (false, None) => Fault::None,
+        };
+        shared.is_down |= matches!(fault, Fault::CrashBefore | Fault::CrashAfter);
+        let failed = || StorageError::system("use", name, io::Error::other(format!("injected: {fault:?}")));
+        match fault {
+            Fault::None => effect(&mut shared),
+            Fault::Before | Fault::CrashBefore => Err(failed()),
+            Fault::After | Fault::CrashAfter => effect(&mut shared).and_then(|_| Err(failed())),
+        }
+    }
+
+    fn insert(&self, operation: Operation, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
+        self.call(operation, name, |shared| {
+            if shared.files.contains_key(name) {
+                return Err(StorageError::Exists { place: name.to_owned() });
+            }
+            shared.files.insert(name.to_owned(), Content { bytes: bytes.to_vec(), synced: bytes.len() });
+            Ok(())
+        })
+    }
+}
+
+impl Storage for MemoryStorage {
+    fn create(&self, name: &str, content: &[u8]) -> Result<(), StorageError> {
+        self.insert(Operation::Create, name, content)
+    }
+
+    fn draft(&self, name: &str) -> Result<Box<dyn Draft>, StorageError> {
+        self.call(Operation::Draft, name, |_| Ok(()))?;
+        Ok(Box::new(MemoryDraft { storage: self.clone(), name: name.to_owned(), bytes: Vec::new() }))
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, StorageError> {
+        self.read_prefix(name, usize::MAX)
+    }
+
+    fn read_prefix(&self, name: &str, bytes: usize) -> Result<Vec<u8>, StorageError> {
+        self.call(Operation::Read, name, |shared| {
+            let content = shared.file(name)?;
+            Ok(content.bytes[..content.bytes.len().min(bytes)].to_vec())
+        })
+    }
+
+    fn reader(&self, name: &str) -> Result<Box<dyn Read + Send>, StorageError> {
+        Ok(Box::new(Cursor::new(self.read(name)?)))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<Entry>, StorageError> {
+        self.call(Operation::List, folder, |shared| {
+            let entry = |(name, content): (&String, &Content)| {
+                let name = name.strip_prefix(folder)?.strip_prefix('/')?;
+                Some(Entry { name: name.to_owned(), bytes: content.bytes.len() as u64 })
+            };
+            Ok(shared.files.iter().filter_map(entry).collect())
+        })
+    }
+
+    fn remove(&self, name: &str) -> Result<(), StorageError> {
+        self.call(Operation::Remove, name, |shared| {
+            shared.files.remove(name);
+            Ok(())
+        })
+    }
+
+    fn appender(&self, name: &str) -> Result<Box<dyn Appender>, StorageError> {
+        self.call(Operation::Appender, name, |shared| shared.file(name).map(|_| ()))?;
+        Ok(Box::new(MemoryAppender { storage: self.clone(), name: name.to_owned() }))
+    }
+
+    fn sync(&self, folder: &str) -> Result<(), StorageError> {
+        self.call(Operation::Settle, folder, |_| Ok(()))
+    }
+
+    fn remove_leftovers(&self) -> Result<(), StorageError> {
+        self.call(Operation::Settle, "tmp", |_| Ok(()))
+    }
+
+    fn place(&self) -> String {
+        "the checkpoint in memory".to_owned()
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn file(&mut self, name: &str) -> Result<&mut Content, StorageError> {
+        self.files.get_mut(name).ok_or_else(|| StorageError::NotFound { place: name.to_owned() })
+    }
+}
+
+// === impl MemoryDraft ===
+
+impl Draft for MemoryDraft {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.storage.call(Operation::Write, &self.name, |_| Ok(()))?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn publish(self: Box<Self>) -> Result<(), StorageError> {
+        self.storage.insert(Operation::Publish, &self.name, &self.bytes)
+    }
+}
+
+// === impl MemoryAppender ===
+
+impl Appender for MemoryAppender {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.storage.call(Operation::Append, &self.name, |shared| {
+            shared.file(&self.name)?.bytes.extend_from_slice(bytes);
+            Ok(())
+        })
+    }
+
+    fn sync(&mut self) -> Result<(), StorageError> {
+        self.storage.call(Operation::Sync, &self.name, |shared| {
+            let content = shared.file(&self.name)?;
+            content.synced = content.bytes.len();
+            Ok(())
+        })
+    }
+}
