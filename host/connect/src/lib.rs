@@ -4,10 +4,11 @@
 //! [`Connectors`] opens them; [`system`] has the clock and the threads; [`generate`] and [`feed`] are what
 //! `tidemill generate` and `tidemill nc` do.
 //!
-//! It does not decide when a batch ends or what is done with its rows, keeps nothing over a restart, and reads no
-//! environment: everything comes in through [`ConnectorSettings`]. Limits: a line, a source's buffer, and the number of
-//! producers of a listening socket are bounded ([`text::LINE_BYTES_MAX`], `buffer_bytes_max`,
-//! [`socket::PRODUCERS_MAX`]); each connector's page in `connectors/` says what it guarantees.
+//! It does not decide when a batch ends or what is done with its rows, keeps nothing over a restart (but says what a
+//! checkpoint needs to read its sources again), and reads no environment: everything comes in through
+//! [`ConnectorSettings`]. Limits: a line, a source's buffer, and the number of producers of a listening socket are
+//! bounded ([`text::LINE_BYTES_MAX`], `buffer_bytes_max`, [`socket::PRODUCERS_MAX`]); each connector's page in
+//! `connectors/` says what it guarantees.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};

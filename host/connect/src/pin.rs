@@ -1,7 +1,7 @@
 //! Pins as text: what sources keep in checkpoints, to be read again by later versions.
 //!
-//! A pin is a JSON object. Its field `source` says which kind of source made it; the others are the source's own. Fields
-//! that are not known are passed over, so that an older version reads what a newer one added to.
+//! A pin is a JSON object. Its field `source` says which kind of source made it; the others are the source's own.
+//! Fields that are not known are passed over, so that an older version reads what a newer one added to.
 
 #[cfg(test)]
 pub(crate) mod checking;
@@ -46,8 +46,8 @@ pub(crate) fn read<P: Pin>(stream: &str, text: &str) -> Result<P, PortError> {
     if header.source != P::SOURCE {
         let (then, now) = (header.source, P::SOURCE);
         return Err(PortError::configuration(format!(
-            "stream `{stream}` was read from a source of kind `{then}` when the checkpoint was written, and the pipeline \
-             has one of kind `{now}` now; set it back, or begin with a new checkpoint"
+            "stream `{stream}` was read from a source of kind `{then}` when the checkpoint was written, and the \
+             pipeline has one of kind `{now}` now; set it back, or begin with a new checkpoint"
         )));
     }
     let pin: P = serde_json::from_str(text).map_err(|error| damaged(stream, error))?;
@@ -72,7 +72,7 @@ pub(crate) fn changed(message: String) -> PortError {
 
 fn damaged(stream: &str, reason: impl std::fmt::Display) -> PortError {
     changed(format!(
-        "stream `{stream}`: its position in the checkpoint cannot be used: {reason}; take the checkpoint from a backup, or \
-         begin with a new one"
+        "stream `{stream}`: its position in the checkpoint cannot be used: {reason}; take the checkpoint from a \
+         backup, or begin with a new one"
     ))
 }

@@ -158,8 +158,8 @@ pub(super) fn check_path(stream: &str, pinned: &Name, path: &Path) -> Result<(),
         return Ok(());
     }
     Err(PortError::configuration(format!(
-        "stream `{stream}` was read from {} when the checkpoint was written, and the pipeline says {} now; set it back, or \
-         begin with a new checkpoint",
+        "stream `{stream}` was read from {} when the checkpoint was written, and the pipeline says {} now; set it \
+         back, or begin with a new checkpoint",
         Path::new(&pinned).display(),
         path.display()
     )))
@@ -198,8 +198,8 @@ pub(super) fn gone(stream: &str, path: &Path, error: io::Error) -> PortError {
 pub(super) fn changed(stream: &str, path: &Path, how: String) -> PortError {
     let path = path.display();
     pin::changed(format!(
-        "stream `{stream}` has to read {path} once more, and it has changed since: {how}; put it back as it was, or begin \
-         with a new checkpoint"
+        "stream `{stream}` has to read {path} once more, and it has changed since: {how}; put it back as it was, or \
+         begin with a new checkpoint"
     ))
 }
 

@@ -136,8 +136,8 @@ impl Reading {
         self.waiting.clear();
     }
 
-    /// Goes to the next file; says whether there was one. One that is gone, or not for us, is told of and counted, if it
-    /// was not read before.
+    /// Goes to the next file; says whether there was one. One that is gone, or not for us, is told of and counted, if
+    /// it was not read before.
     fn open_next(&mut self) -> Result<bool, PortError> {
         let Some(about) = self.waiting.pop_front() else { return Ok(false) };
         match File::open(&about.path) {

@@ -130,8 +130,8 @@ impl GeneratedSource {
             return Ok(batch);
         }
         Err(PortError::configuration(format!(
-            "stream `{}` had rows of the kind `{}` made with the seed {} when the checkpoint was written, and the pipeline \
-             has `{kind}` with {seed} now: other rows; set them back, or begin with a new checkpoint",
+            "stream `{}` had rows of the kind `{}` made with the seed {} when the checkpoint was written, and the \
+             pipeline has `{kind}` with {seed} now: other rows; set them back, or begin with a new checkpoint",
             self.stream, batch.kind, batch.seed
         )))
     }
