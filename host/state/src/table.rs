@@ -182,6 +182,7 @@ impl StateTable {
             }
         }
         if let Some(noted) = &mut self.noted {
+            noted.reserve(rows.len());
             let put = rows.iter().zip(actions).filter(|(_, action)| **action == Action::Put);
             noted.extend(put.map(|(row, _)| row));
         }

@@ -210,6 +210,20 @@ fn many_keys_are_found_again() {
 }
 
 #[test]
+fn keys_for_which_room_was_made_do_not_grow_the_table() {
+    let key = |i: usize| i.to_be_bytes().to_vec();
+    for (before, more) in [(0, 0), (0, 6), (0, 7), (5, 1), (5, 91), (96, 96), (1_000, 1)] {
+        let keys: Vec<Vec<u8>> = (0..before + more).map(key).collect();
+        let mut table = KeyTable::new(3);
+        insert(&mut table, &keys[..before]);
+        table.reserve(more);
+        let slots = table.slots.len();
+        assert_eq!(insert(&mut table, &keys), (0..keys.len() as u32).collect::<Vec<_>>());
+        assert_eq!(table.slots.len(), slots, "{before} keys and {more} more");
+    }
+}
+
+#[test]
 fn groups_begin_anew_when_batches_have_no_number_left() {
     let mut table = KeyTable::new(1);
     let keys = [b"a".to_vec(), b"b".to_vec()];

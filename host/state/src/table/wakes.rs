@@ -23,10 +23,13 @@ impl Wakes {
     }
 
     /// Sets or clears a row's time, and says whether it was another.
+    #[inline]
     pub(super) fn set(&mut self, row: u32, at: Option<Timestamp>) -> bool {
-        if at.is_none() && self.by_row.is_empty() {
-            return false;
-        }
+        (at.is_some() || !self.by_row.is_empty()) && self.change(row, at)
+    }
+
+    #[inline(never)]
+    fn change(&mut self, row: u32, at: Option<Timestamp>) -> bool {
         let old = match at {
             Some(at) => self.by_row.insert(row, at),
             None => self.by_row.remove(&row),

@@ -137,6 +137,7 @@ fn run_all(schema: &Schema, batches: &[Batch], cut: usize) {
         if number == cut {
             let blocks = collect(table.snapshot(LIMITS));
             check_limits(&table, &blocks);
+            late.reserve(table.len());
             apply_all(&mut late, &blocks);
         }
         let before = states(&table);
