@@ -18,6 +18,7 @@ use tidemill_model::{
     time::{Interval, Timestamp},
 };
 use tidemill_plan::graph::NodeId;
+use tidemill_state::table::StateTable;
 
 use crate::failure::Cause;
 
@@ -53,6 +54,11 @@ pub(crate) trait Operator: Send {
     /// Bytes of rows that it holds until the batch ends, about.
     fn held_bytes(&self) -> usize {
         0
+    }
+
+    /// The keyed state that it keeps from batch to batch.
+    fn table(&mut self) -> Option<&mut StateTable> {
+        None
     }
 
     /// The batch is done, and will not be run again.

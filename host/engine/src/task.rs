@@ -11,6 +11,7 @@ use tidemill_plan::{
     graph::NodeId,
     stages::{ExchangeId, Stage, StepKind},
 };
+use tidemill_state::table::StateTable;
 
 use crate::{
     failure::Cause,
@@ -137,6 +138,11 @@ impl Task {
     /// Bytes of rows that the steps hold until the batch ends, about.
     pub(crate) fn held_bytes(&self) -> usize {
         self.steps.iter().map(|step| step.operator.held_bytes()).sum()
+    }
+
+    /// The state that the steps keep, each with the name of its stream.
+    pub(crate) fn tables(&mut self) -> impl Iterator<Item = (&str, &mut StateTable)> {
+        self.steps.iter_mut().filter_map(|step| Some((step.name.as_str(), step.operator.table()?)))
     }
 
     /// The batch is done for good.

@@ -267,6 +267,10 @@ impl Operator for UpdateState {
         self.news.bytes() + self.groups.len() * size_of::<u32>()
     }
 
+    fn table(&mut self) -> Option<&mut StateTable> {
+        Some(&mut self.table)
+    }
+
     fn commit(&mut self) {
         self.table.end_batch();
     }
