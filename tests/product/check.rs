@@ -77,7 +77,7 @@ fn plugins_that_cannot_be_loaded() {
     check("\"words.wasm\"", &["there is no file `words.wasm`", "--> p.toml:2:", "`p.toml` has 1 error"]);
     check("\"inner/words.wasm\"", &["there is no file `inner/words.wasm`: make it with `tidemill build inner`"]);
     check("\"inner\"", &["`inner` is a folder"]);
-    check("\"text.wasm\"", &["is no Wasm component"]);
+    check("\"text.wasm\"", &["plugin `words` cannot be used: it is no Wasm component: the file is no Wasm at all"]);
     check(
         "{ path = \"text.wasm\", limits = { component-bytes = 4 } }",
         &["more bytes than its limit component-bytes=4 allows"],

@@ -21,7 +21,28 @@ fn a_component_is_shown() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["name"], "wordcount");
     assert_eq!(json["functions"][0]["input"], serde_json::json!([{ "name": "line", "type": "text" }]));
+    let digest = json["sha256"].as_str().unwrap();
+    assert!(shown.contains(&format!("\nsha256 {digest}\n")), "{shown}");
+    let pipeline = format!(
+        "[pipeline]\nname = \"p\"\ninterval = \"1s\"\n\n[plugins]\nw = {{ path = \"{}\", sha256 = \"{digest}\" }}\n\n\
+         [streams.in]\ngenerate = \"words\"\n\n[streams.words]\nfrom = \"in\"\nmap = \"w/split\"\n\n\
+         [outputs.words]\nfrom = \"words\"\nprint = true\n",
+        wasm.display()
+    );
+    Folder::new().with("p.toml", pipeline).stdout(&["check", "p.toml"]);
     assert_eq!(json["bytes"], std::fs::metadata(&wasm).unwrap().len());
+}
+
+#[test]
+fn a_component_for_another_version_of_the_package_is_said() {
+    let mut component = std::fs::read(plugins::built("wordcount")).unwrap();
+    let (ours, theirs) = (b"@0.1.0", b"@0.3.0");
+    while let Some(at) = component.windows(ours.len()).position(|bytes| bytes == ours) {
+        component[at..at + theirs.len()].copy_from_slice(theirs);
+    }
+    let folder = Folder::new().with("later.wasm", component);
+    let says = ["was built for tidemill:plugin@0.3.0, and this host has tidemill:plugin@0.1.0"];
+    folder.fails(&["inspect", "later.wasm"], 2, &says);
 }
 
 #[test]

@@ -103,5 +103,6 @@ fn projects_that_cannot_be_built() {
     check("workspace", 2, "is a workspace and no package");
     check("library", 2, "crate-type = [\"cdylib\", \"rlib\"]");
     check("broken", 1, "mismatched types");
+    check("broken", 1, "error: `broken` was not built: cargo's messages above say why\n  hint: mend the first");
     check("empty", 1, "hint: list its functions at the end of src/lib.rs");
 }

@@ -192,6 +192,14 @@ fn a_closed_standard_output_is_an_error() {
 }
 
 #[test]
+fn a_folder_that_is_a_file_is_said() {
+    let text = QUEUE.replace("print = true", "files = \"p.toml\"");
+    let folder = Folder::new().with("p.toml", text);
+    let says = ["error: output `sums`: p.toml is a file, or in one: choose a folder\n"];
+    folder.fails(&["run", "p.toml", "--clock", "manual", "--until-done"], 1, &says);
+}
+
+#[test]
 fn what_the_world_refuses_ends_with_1() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

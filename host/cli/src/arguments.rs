@@ -137,7 +137,8 @@ pub struct Run {
 pub enum ClockKind {
     /// The system's
     System,
-    /// One that begins in 1970 and jumps to whatever is waited for: batch after batch without a pause
+    /// One that begins in 1970 and jumps to whatever is waited for: batch after batch without a pause. It stands while a
+    /// batch runs, so the times that logs say are 0
     Manual,
 }
 

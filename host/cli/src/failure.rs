@@ -74,15 +74,25 @@ impl Failure {
         };
         let mut text = String::new();
         if !self.message.is_empty() {
-            text = format!("error: {}\n", self.message);
+            text = format!("error: {}\n", printable(&self.message));
         }
         for hint in &self.hints {
-            text.push_str(&format!("  hint: {hint}\n"));
+            text.push_str(&format!("  hint: {}\n", printable(hint)));
         }
         // If not even standard error can be written, the exit code alone has to say it.
         let _ = io::Write::write_all(&mut io::stderr().lock(), text.as_bytes());
         ExitCode::from(code)
     }
+}
+
+/// Control characters but line ends and tabs written as escapes: plugins and peers choose some of the words.
+pub fn printable(text: &str) -> String {
+    let is_harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_harmful(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
 }
 
 /// An error and what caused it, each said once.
@@ -118,6 +128,10 @@ impl From<BuildError> for Failure {
         match error {
             BuildError::NoProject { .. } => Failure::input(message).hint("make a project with `tidemill new NAME`"),
             BuildError::NoModule { .. } | BuildError::NoProgram { .. } => Failure::input(message),
+            BuildError::Failed { folder } => Failure::run(message).hint(format!(
+                "mend the first of them first; `cargo check` in `{}` says the same sooner",
+                folder.display()
+            )),
             BuildError::NoTarget => Failure::input(message)
                 .hint("where rustup's servers cannot be reached: `make` in Tidemill's repository shows another way, .make/wasm-target"),
             _ => Failure::run(message),
@@ -192,6 +206,11 @@ mod tests {
         check(Verdict::OutOfFuel { per_call: 100, per_row: 10, rows: 11 }, "fuel-per-row = 20");
         check(Verdict::TooManyRows { limit: 5, got: 6 }, "result-rows = 10");
         assert_eq!(hint_for("p", &Verdict::ResultOutsideMemory), None);
+    }
+
+    #[test]
+    fn what_a_guest_says_does_not_reach_the_terminal_as_it_is() {
+        assert_eq!(printable("a\u{1b}[2J\u{7}\r\n\tb\u{9b}é"), "a\\u{1b}[2J\\u{7}\\r\n\tb\\u{9b}é");
     }
 
     #[test]

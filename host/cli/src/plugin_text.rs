@@ -21,11 +21,11 @@ pub fn short(plugin: &Plugin, bytes: usize) -> String {
     text
 }
 
-/// Everything that is known.
-pub fn long(plugin: &Plugin, bytes: usize) -> String {
+/// Everything that is known. `sha256` is the component's, as a pipeline names it.
+pub fn long(plugin: &Plugin, bytes: usize, sha256: &str) -> String {
     let mut text = headline(plugin, bytes);
     let imports = if plugin.imports().is_empty() { "nothing".to_owned() } else { plugin.imports().join(", ") };
-    let _ = writeln!(text, "blake3 {}\nimports {imports}", plugin.digest());
+    let _ = writeln!(text, "sha256 {sha256}\nblake3 {}\nimports {imports}", plugin.digest());
     for function in &plugin.description().functions {
         let _ = writeln!(text, "\n{} {}\n  {}", function.kind.name(), function.name, types(function));
         for line in function.doc.lines() {
@@ -42,13 +42,14 @@ pub fn long(plugin: &Plugin, bytes: usize) -> String {
 }
 
 /// Everything that is known, as one JSON object.
-pub fn json(plugin: &Plugin, bytes: usize) -> String {
+pub fn json(plugin: &Plugin, bytes: usize, sha256: &str) -> String {
     let description = plugin.description();
     let functions: Vec<Value> = description.functions.iter().map(function_json).collect();
     let value = json!({
         "name": description.name,
         "version": description.version,
         "bytes": bytes,
+        "sha256": sha256,
         "blake3": plugin.digest(),
         "imports": plugin.imports(),
         "functions": functions,

@@ -84,17 +84,29 @@ pub fn to_clients(feed: &mut dyn Feed, listener: TcpListener, keep_listening: bo
     Ok(())
 }
 
-/// Connects and sends all lines; connects again when the peer goes, or is not there yet.
+/// What to do when nobody is where a feed connects to.
+#[derive(Clone, Copy)]
+pub enum Patience<'a> {
+    /// Say it once, and try again until somebody is there; the same when the peer goes.
+    TryOn(&'a dyn Clock),
+    /// End with an error.
+    GiveUp,
+}
+
+/// Connects and sends all lines.
 ///
 /// # Errors
 ///
-/// What cannot be read. A peer that is not there is no error: it is said once, and tried again.
-pub fn to_peer(feed: &mut dyn Feed, address: &Address, clock: &dyn Clock) -> Result<(), PortError> {
-    let mut peer = connect(address, clock);
+/// What cannot be read; and, where there is no patience, a peer that is not there or has gone.
+pub fn to_peer(feed: &mut dyn Feed, address: &Address, patience: Patience<'_>) -> Result<(), PortError> {
+    let mut peer = connect(address, patience)?;
     while let Some(lines) = feed.next().map_err(unreadable)? {
         while is_gone(&peer) || peer.write_all(lines).is_err() {
+            if matches!(patience, Patience::GiveUp) {
+                return Err(PortError::refused(format!("{address}: the peer has gone")));
+            }
             tracing::warn!(peer = %address, "the peer has gone; connecting again");
-            peer = connect(address, clock);
+            peer = connect(address, patience)?;
         }
     }
     // The peer may have gone just now; it has what it took.
@@ -102,19 +114,23 @@ pub fn to_peer(feed: &mut dyn Feed, address: &Address, clock: &dyn Clock) -> Res
     Ok(())
 }
 
-fn connect(address: &Address, clock: &dyn Clock) -> TcpStream {
+fn connect(address: &Address, patience: Patience<'_>) -> Result<TcpStream, PortError> {
     let mut told = false;
     loop {
-        match TcpStream::connect((address.host.as_str(), address.port)) {
+        let missing = match address::connect(address) {
             Ok(peer) => {
                 tracing::info!(peer = %address, "connected");
-                return peer;
+                return Ok(peer);
             }
-            Err(error) if !told => {
-                tracing::warn!(peer = %address, %error, every = ?RETRY_DELAY, "nobody answers there; trying on");
-                told = true;
-            }
-            Err(_) => {}
+            Err(missing) => missing,
+        };
+        let (what, error) = missing.told();
+        let Patience::TryOn(clock) = patience else {
+            return Err(PortError::environment(format!("{address}: {what}"), error));
+        };
+        if !told {
+            tracing::warn!(peer = %address, %error, every = ?RETRY_DELAY, "{what}; trying on");
+            told = true;
         }
         let micros = i64::try_from(RETRY_DELAY.as_micros()).unwrap_or(i64::MAX);
         clock.wait(Timestamp(clock.now().0.saturating_add(micros)), &Wake::default());

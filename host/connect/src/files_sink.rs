@@ -47,7 +47,13 @@ impl FileSink {
         };
         let trial = folder.join(".staged-trial");
         let tried = fs::create_dir_all(&trial).and_then(|()| fs::remove_dir(&trial));
-        tried.map_err(|error| sink.error("cannot be written to: see its permissions, or choose another", error))?;
+        tried.map_err(|error| match error.kind() {
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                let what = format!("output `{output}`: {} is a file, or in one: choose a folder", folder.display());
+                PortError::refused(what)
+            }
+            _ => sink.error("cannot be written to: see its permissions, or choose another", error),
+        })?;
         Ok(sink)
     }
 

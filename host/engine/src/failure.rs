@@ -22,7 +22,7 @@ pub enum RunError {
         cause: Cause,
     },
     /// A source failed.
-    #[error("stream `{stream}`: {error}")]
+    #[error("{}{error}", place("stream", .stream, .error))]
     Source {
         /// The stream.
         stream: String,
@@ -31,7 +31,7 @@ pub enum RunError {
         error: PortError,
     },
     /// A sink failed.
-    #[error("output `{output}`, batch {batch}: {error}")]
+    #[error("batch {batch}: {}{error}", place("output", .output, .error))]
     Sink {
         /// The output.
         output: String,
@@ -44,6 +44,12 @@ pub enum RunError {
     /// The pipeline names a plugin that was not given to the engine.
     #[error("plugin `{0}` was not loaded")]
     NoPlugin(String),
+}
+
+/// Names the stream or output, unless the error does.
+fn place(what: &str, name: &str, error: &PortError) -> String {
+    let place = format!("{what} `{name}`");
+    if error.message.contains(&place) { String::new() } else { place + ": " }
 }
 
 /// What went wrong in an operator.

@@ -54,7 +54,7 @@ pub enum BuildError {
         folder: PathBuf,
     },
     /// Cargo has said why.
-    #[error("cargo could not build `{}`: its messages stand above", .folder.display())]
+    #[error("`{}` was not built: cargo's messages above say why", .folder.display())]
     Failed {
         /// The project.
         folder: PathBuf,

@@ -48,6 +48,19 @@ pub enum LoadError {
         /// What it is, and what to do.
         what: String,
     },
+    /// A component that was built for another version of the WIT package.
+    #[error(
+        "plugin `{plugin}` was built for tidemill:plugin@{theirs}, and this host has tidemill:plugin@{ours}: build it \
+         again with the SDK of this version"
+    )]
+    Version {
+        /// The plugin.
+        plugin: String,
+        /// The package's version in the component.
+        theirs: String,
+        /// The package's version here.
+        ours: &'static str,
+    },
     /// A component that asks for more than plugins get.
     #[error(
         "plugin `{plugin}` imports {}, but a plugin gets only `tidemill:plugin/host@0.1.0` (log and count): \

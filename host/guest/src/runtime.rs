@@ -16,6 +16,9 @@ use crate::{
     plugin::{Loaded, Plugin},
 };
 
+/// The version of the WIT package that this host speaks.
+const WIT_VERSION: &str = "0.1.0";
+
 /// What a runtime may take of the machine.
 #[derive(Clone, Debug)]
 pub struct RuntimeSettings {
@@ -137,6 +140,10 @@ impl Runtime {
     fn granted_imports(&self, name: &str, component: &Component) -> Result<Vec<String>, LoadError> {
         let component = component.component_type();
         let imports: Vec<String> = component.imports(&self.engine).map(|(import, _)| import.to_owned()).collect();
+        let exports = component.exports(&self.engine).map(|(export, _)| export);
+        if let Some(theirs) = imports.iter().map(String::as_str).chain(exports).find_map(other_version) {
+            return Err(LoadError::Version { plugin: name.to_owned(), theirs: theirs.to_owned(), ours: WIT_VERSION });
+        }
         let foreign = imports.iter().filter(|import| ![HOST_INTERFACE, DATA_INTERFACE].contains(&import.as_str()));
         let foreign: Vec<String> = foreign.map(|import| format!("`{import}`")).collect();
         if foreign.is_empty() {
@@ -144,6 +151,12 @@ impl Runtime {
         }
         Err(LoadError::Imports { plugin: name.to_owned(), imports: foreign })
     }
+}
+
+/// The version of an interface of the WIT package, if it is not this host's.
+fn other_version(interface: &str) -> Option<&str> {
+    let (_, version) = interface.strip_prefix("tidemill:plugin/")?.split_once('@')?;
+    (version != WIT_VERSION).then_some(version)
 }
 
 /// The same component, the same rows, the same bytes back; and nothing on that a plugin does not need.

@@ -167,6 +167,11 @@ impl PortError {
         PortError { kind: PortErrorKind::Environment, message: message.into(), source: Some(source) }
     }
 
+    /// The same where `message` says all that the system would.
+    pub fn refused(message: impl Into<String>) -> PortError {
+        PortError { kind: PortErrorKind::Environment, message: message.into(), source: None }
+    }
+
     /// A pipeline that asks for what cannot be.
     pub fn configuration(message: impl Into<String>) -> PortError {
         PortError { kind: PortErrorKind::Configuration, message: message.into(), source: None }

@@ -9,7 +9,7 @@ use tidemill_model::limits::Limits;
 
 use crate::{
     arguments,
-    failure::{Failure, chain},
+    failure::{Failure, chain, printable},
     pipeline, plugin_text, stdout,
 };
 use project::Project;
@@ -23,7 +23,8 @@ pub fn run(arguments: &arguments::Build) -> Result<(), Failure> {
     let plugin = runtime.load(&project.name, &component, &Limits::default()).map_err(not_a_plugin)?;
     let path = arguments.folder.join(format!("{}.wasm", project.name));
     write_whole(&path, &component)?;
-    stdout::write(&format!("{}: {}", path.display(), plugin_text::short(&plugin, component.len())))
+    let text = format!("{}: {}", path.display(), plugin_text::short(&plugin, component.len()));
+    stdout::write(&printable(&text))
 }
 
 /// It compiled, and yet it is none.

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc};
 
 use tidemill_connect::{
-    feed::{self, GeneratedLines},
+    feed::{self, GeneratedLines, Patience},
     generate::Generator,
     system::SystemClock,
 };
@@ -20,7 +20,7 @@ pub fn run(arguments: &arguments::Generate) -> Result<(), Failure> {
     let mut lines = GeneratedLines::new(generator, arguments.rate, arguments.count, Arc::new(SystemClock));
     match &arguments.target {
         FeedTarget { listen: Some(address), .. } => feed::to_clients(&mut lines, super::nc::listen(address)?, true)?,
-        FeedTarget { connect: Some(address), .. } => feed::to_peer(&mut lines, address, &SystemClock)?,
+        FeedTarget { connect: Some(address), .. } => feed::to_peer(&mut lines, address, Patience::TryOn(&SystemClock))?,
         FeedTarget { listen: None, connect: None } => {
             stdout::check()?;
             feed::to_writer(&mut lines, &mut io::stdout().lock())?;

@@ -7,7 +7,11 @@ use std::{
 
 use tidemill_model::limits::Limits;
 
-use crate::{arguments, failure::Failure, pipeline, plugin_text, stdout};
+use crate::{
+    arguments,
+    failure::{Failure, printable},
+    pipeline, plugin_text, stdout,
+};
 
 /// What a component begins with, and a core module too.
 const WASM_MAGIC: &[u8] = b"\0asm";
@@ -23,11 +27,13 @@ pub fn run(arguments: &arguments::Inspect) -> Result<(), Failure> {
     let limits = Limits { component_bytes: Limits::host_max().component_bytes, ..Limits::default() };
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let plugin = pipeline::runtime(arguments.cache, 1)?.load(&name, &bytes, &limits)?;
-    stdout::write(&if arguments.json {
-        plugin_text::json(&plugin, bytes.len())
+    let sha256 = pipeline::sha256(&bytes);
+    let text = if arguments.json {
+        plugin_text::json(&plugin, bytes.len(), &sha256)
     } else {
-        plugin_text::long(&plugin, bytes.len())
-    })
+        plugin_text::long(&plugin, bytes.len(), &sha256)
+    };
+    stdout::write(&printable(&text))
 }
 
 /// The file, unless it is longer than any component.

@@ -2,10 +2,7 @@
 
 use std::{io, net::TcpListener};
 
-use tidemill_connect::{
-    feed::{self, CopiedLines},
-    system::SystemClock,
-};
+use tidemill_connect::feed::{self, CopiedLines, Patience};
 use tidemill_model::connector::Address;
 
 use crate::{arguments, failure::Failure};
@@ -19,7 +16,7 @@ pub fn run(arguments: &arguments::Nc) -> Result<(), Failure> {
     if arguments.listen {
         feed::to_clients(&mut lines, listen(&address)?, arguments.keep)?;
     } else {
-        feed::to_peer(&mut lines, &address, &SystemClock)?;
+        feed::to_peer(&mut lines, &address, Patience::GiveUp)?;
     }
     Ok(())
 }

@@ -57,7 +57,7 @@ impl LoadedPlugins {
         for File { entry, component } in &self.files {
             let plugin = match runtime.load(&entry.name, component, &entry.limits) {
                 Err(error @ LoadError::Runtime { .. }) => return Err(error.into()),
-                result => result.map_err(|error| chain(&error)),
+                result => result.map_err(|error| reason(&entry.name, &error)),
             };
             self.plugins.insert(entry.name.clone(), plugin);
         }
@@ -74,6 +74,15 @@ impl LoadedPlugins {
     }
 }
 
+/// Why a plugin could not be loaded, for where it has been named already.
+fn reason(plugin: &str, error: &LoadError) -> String {
+    let said = chain(error);
+    match said.strip_prefix(&format!("plugin `{plugin}` ")) {
+        Some(of_it) => format!("it {of_it}"),
+        None => said,
+    }
+}
+
 fn read(entry: &PluginEntry, path: &Path) -> Result<Vec<u8>, String> {
     let limit = entry.limits.component_bytes;
     let mut component = Vec::new();
@@ -84,12 +93,17 @@ fn read(entry: &PluginEntry, path: &Path) -> Result<Vec<u8>, String> {
         return Err(format!("`{}` has more bytes than its limit component-bytes={limit} allows", path.display()));
     }
     if let Some(expected) = &entry.sha256 {
-        let got: String = Sha256::digest(&component).iter().map(|byte| format!("{byte:02x}")).collect();
+        let got = sha256(&component);
         if got != *expected {
             return Err(format!("`{}` is not the file that was meant: its sha256 is {got}", path.display()));
         }
     }
     Ok(component)
+}
+
+/// A component's digest as pipelines write it.
+pub fn sha256(component: &[u8]) -> String {
+    Sha256::digest(component).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> String {

@@ -86,7 +86,7 @@ fn a_peer_that_comes_back_gets_the_lines_it_missed() {
     let (teller, told) = mpsc::channel();
     let feed = thread::spawn(move || {
         let address = Address { host: "127.0.0.1".to_owned(), port };
-        to_peer(&mut ToldLines { told, line: b"" }, &address, &ManualClock::new(Timestamp(0)))
+        to_peer(&mut ToldLines { told, line: b"" }, &address, Patience::TryOn(&ManualClock::new(Timestamp(0))))
     });
     let mut peer = BufReader::new(listener.accept().unwrap().0);
     teller.send(b"a\n").unwrap();

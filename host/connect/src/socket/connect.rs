@@ -4,11 +4,12 @@ use std::{io, sync::Arc, time::Duration};
 
 use tidemill_model::connector::Address;
 use tokio::{
-    net::TcpStream,
+    net::{TcpStream, lookup_host},
     time::{sleep, timeout},
 };
 
 use super::{CONNECT_TIMEOUT, receive::Receiver};
+use crate::address::Missing;
 
 /// Connects, reads to the end, and again, for ever. A peer that is not there is told of once, not at each try.
 pub(super) async fn keep_connected(receiver: Arc<Receiver>, address: Address, delay: Duration) {
@@ -27,10 +28,11 @@ pub(super) async fn keep_connected(receiver: Arc<Receiver>, address: Address, de
                 told_missing = false;
             }
             Err(error) if !told_missing => {
-                tracing::warn!(%stream, peer = %address, %error, every = ?delay, "nobody answers there; trying on");
+                let (what, error) = error.told();
+                tracing::warn!(%stream, peer = %address, %error, every = ?delay, "{what}; trying on");
                 told_missing = true;
             }
-            Err(error) => tracing::debug!(%stream, peer = %address, %error, "still nobody"),
+            Err(error) => tracing::debug!(%stream, peer = %address, error = %error.told().1, "still nobody"),
         }
         #[allow(
             clippy::disallowed_methods,
@@ -40,9 +42,18 @@ pub(super) async fn keep_connected(receiver: Arc<Receiver>, address: Address, de
     }
 }
 
-async fn connect(address: &Address) -> io::Result<TcpStream> {
-    match timeout(CONNECT_TIMEOUT, TcpStream::connect((address.host.as_str(), address.port))).await {
-        Ok(result) => result,
-        Err(_) => Err(io::ErrorKind::TimedOut.into()),
-    }
+async fn connect(address: &Address) -> Result<TcpStream, Missing> {
+    let connect = async {
+        let found = lookup_host((address.host.as_str(), address.port)).await.map_err(Missing::Unknown)?;
+        let mut failed = io::ErrorKind::NotFound.into();
+        for one in found {
+            match TcpStream::connect(one).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => failed = error,
+            }
+        }
+        Err(Missing::Silent(failed))
+    };
+    let late = || Err(Missing::Silent(io::ErrorKind::TimedOut.into()));
+    timeout(CONNECT_TIMEOUT, connect).await.unwrap_or_else(|_| late())
 }

@@ -61,6 +61,10 @@ fn apply_one(table: &mut Table, change: &Override, source: usize) -> Result<(), 
     }
     // A section as a whole is never one value; the mistake is more likely a path that is too short.
     if parents.is_empty() && !matches!(new.kind, ValueKind::Table(_)) {
+        if !keys::SECTIONS.contains(&last.text.as_str()) {
+            let help = "a path begins with pipeline, plugins, streams or outputs: streams.NAME.socket=HOST:PORT";
+            return Err(Diagnostic::error(last.span, format!("there is no section `{}`", last.text)).help(help));
+        }
         let help = format!("go on with a dot and a key: {}.KEY=VALUE", last.text);
         return Err(Diagnostic::error(last.span, format!("`{}` is a section, not a value", last.text)).help(help));
     }

@@ -72,9 +72,14 @@ fn socket(value: &Value, diagnostics: &mut Diagnostics) -> Option<SocketSource> 
     let connect = reader.read("connect", |value, diagnostics| address(value, true, diagnostics));
     let listen = reader.read("listen", |value, diagnostics| address(value, false, diagnostics));
     let mode = match (reader.get("connect"), reader.get("listen")) {
-        (Some(_), Some(second)) => {
-            let error = Diagnostic::error(second.span, "a socket either connects or listens");
-            reader.diagnostics.push(error.help("leave out `connect` or `listen`"));
+        (Some(first), Some(second)) => {
+            // One that came from the command line stands in the way of the other, not the file's.
+            let odd = if first.span.source > second.span.source { first } else { second };
+            let error = Diagnostic::error(odd.span, "a socket either connects or listens");
+            let whole =
+                "leave out one; --set streams.NAME.socket=HOST:PORT replaces the whole of it by one that connects";
+            let help = if odd.span.source == 0 { "leave out `connect` or `listen`" } else { whole };
+            reader.diagnostics.push(error.help(help));
             None
         }
         (None, None) => {
