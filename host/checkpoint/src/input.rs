@@ -100,7 +100,7 @@ impl InputLog {
         if stream.len() > STREAM_BYTES_MAX {
             return Err(CheckpointError::OutOfOrder { what: "a stream's name is far too long".to_owned() });
         }
-        if self.bytes >= self.segment_bytes {
+        if self.end.frames > 0 && self.bytes >= self.segment_bytes {
             self.sync()?;
             self.begin(self.end.segment + 1, self.end.frames)?;
         }
@@ -187,6 +187,9 @@ impl InputLog {
 fn check_needed(storage: &dyn Storage, needed: InputPosition, newest: u64, tail: &Tail) -> Result<(), CheckpointError> {
     let lost =
         |what: String| CheckpointError::InputLost { name: segment_name(needed.segment), place: storage.place(), what };
+    if needed == InputPosition::START {
+        return Ok(());
+    }
     if needed.segment > newest {
         return Err(lost("it is not there".to_owned()));
     }

@@ -74,6 +74,11 @@ pub struct InputPosition {
     pub frames: u64,
 }
 
+impl InputPosition {
+    /// Before everything.
+    pub const START: InputPosition = InputPosition { segment: 1, frames: 0 };
+}
+
 /// A plugin as it was when the batch ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginDigest {

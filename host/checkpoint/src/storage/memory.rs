@@ -66,6 +66,11 @@ impl MemoryStorage {
         self.lock().calls
     }
 
+    /// Whether a fault has stopped the machine.
+    pub fn is_down(&self) -> bool {
+        self.lock().is_down
+    }
+
     /// Starts again after a crash, or makes one: of what was appended and not synced to each file, `kept` says how many
     /// bytes have reached the disk, given the file's name and the number of those bytes.
     pub fn restart(&self, mut kept: impl FnMut(&str, usize) -> usize) {

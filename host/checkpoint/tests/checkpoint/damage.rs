@@ -1,0 +1,123 @@
+//! Every byte of every file, damaged or missing.
+
+use std::sync::Arc;
+
+use tidemill_checkpoint::{CheckpointError, InputLog, InputPosition, Log, MemoryStorage, Storage};
+use tidemill_model::time::Timestamp;
+
+use crate::scene::{PIPELINE, World, end, read, state};
+
+/// What an opening leads to: sum and count, and the numbers in the input log from the last batch's on.
+type Outcome = ((i64, i64), Vec<i64>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    refused: usize,
+    unharmed: usize,
+    passed_over: usize,
+    fell_back: usize,
+    cut: usize,
+}
+
+fn open(storage: &MemoryStorage, counts: &mut Counts) -> Result<Outcome, CheckpointError> {
+    let storage = Arc::new(storage.copy());
+    let (log, recovered) = Log::open(storage.clone(), PIPELINE, "next", Timestamp(9))?;
+    let state = state(log.archive(), &recovered)?;
+    let plans = recovered.planned.iter().map(|planned| &planned.plan);
+    let last = recovered.last.as_ref().map(|last| &last.plan);
+    let needed = plans.chain(last).map(end).max();
+    let (input, cut) = InputLog::open(storage, log.fence(), needed, 1 << 20)?;
+    let first = last.map_or(InputPosition { segment: 1, frames: 0 }, |plan| plan.sources[0].logged.unwrap().first);
+    let logged = read(&input, first, input.position())?;
+    counts.fell_back += usize::from(recovered.fell_back.is_some());
+    counts.passed_over += usize::from(!recovered.damaged_snapshots.is_empty());
+    counts.cut += usize::from(cut.is_some());
+    Ok((state, logged))
+}
+
+/// Opens with `bytes` in a file's place: an error, or what was there before, or what the documentation says.
+fn check(storage: &MemoryStorage, name: &str, bytes: Vec<u8>, whole: &[Outcome], counts: &mut Counts) {
+    let damaged = storage.copy();
+    damaged.overwrite(name, bytes);
+    let before = counts.fell_back + counts.cut + counts.passed_over;
+    match open(&damaged, counts) {
+        Err(_) => counts.refused += 1,
+        Ok(outcome) if outcome == whole[0] => {
+            counts.unharmed += usize::from(before == counts.fell_back + counts.cut + counts.passed_over);
+        }
+        Ok(outcome) => {
+            assert!(before < counts.fell_back + counts.cut, "{name}: nothing was said");
+            assert!(whole[1..].contains(&outcome), "{name}: {outcome:?}");
+        }
+    }
+}
+
+fn damage_all(storage: &MemoryStorage, file: &str, whole: &[Outcome]) -> Counts {
+    let mut counts = Counts::default();
+    let (mut files, mut tries) = (0, 0);
+    for (name, bytes) in storage.files().into_iter().filter(|(name, _)| name.contains(file)) {
+        files += 1;
+        for at in 0..bytes.len() {
+            check(storage, &name, bytes[..at].to_vec(), whole, &mut counts);
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            check(storage, &name, flipped, whole, &mut counts);
+            tries += 2;
+        }
+        check(storage, &name, [bytes.as_slice(), &[0]].concat(), whole, &mut counts);
+    }
+    println!("{files} files, {tries} truncations and flips: {counts:?}, no wrong data");
+    counts
+}
+
+#[test]
+fn a_finished_run_is_read_right_or_not_at_all() {
+    let mut world = World::default();
+    world.run(4).unwrap();
+    let whole = open(&world.storage, &mut Counts::default()).unwrap();
+    assert_eq!(whole, ((10, 4), vec![3, 4]));
+    let counts = damage_all(&world.storage, "", std::slice::from_ref(&whole));
+    // The newest record is `delivered`: without it, everything else is as it was.
+    assert!(counts.fell_back > 100 && counts.passed_over > 1000 && counts.refused > 4000, "{counts:?}");
+}
+
+#[test]
+fn a_run_that_stopped_after_its_commit_falls_back_to_the_plan() {
+    let mut world = World::default();
+    world.run(8).unwrap();
+    let newest = world.storage.files().into_keys().rfind(|name| name.starts_with("log/")).unwrap();
+    let stopped = world.storage.copy();
+    stopped.remove(&newest).unwrap();
+    let whole = open(&stopped, &mut Counts::default()).unwrap();
+    let commit = stopped.files().into_keys().rfind(|name| name.starts_with("log/")).unwrap();
+    // Batch 4 is run again; the input log is read from batch 3's input on.
+    let counts = damage_all(&stopped, &commit, &[whole, ((21, 6), vec![5, 6, 7, 8])]);
+    assert!(counts.fell_back > 2000 && counts.refused < 100, "{counts:?}");
+}
+
+#[test]
+fn an_input_log_without_its_end_is_cut() {
+    let storage = MemoryStorage::new();
+    let shared = Arc::new(storage.clone());
+    let (log, _) = Log::open(shared.clone(), PIPELINE, "first", Timestamp(0)).unwrap();
+    let (mut input, _) = InputLog::open(shared, log.fence(), None, 1 << 20).unwrap();
+    for number in 1..=4 {
+        input.append("numbers", None, &crate::scene::rows(&[number])).unwrap();
+    }
+    let whole: Vec<Outcome> = (0..=4).rev().map(|last| ((0, 0), (1..=last).collect())).collect();
+    let mut counts = Counts::default();
+    let name = "input/00000000000000000001";
+    let bytes = storage.files().remove(name).unwrap();
+    for at in 0..bytes.len() {
+        let shorter = storage.copy();
+        shorter.overwrite(name, bytes[..at].to_vec());
+        // Without whole chunks from the end, it is as if they had not come yet.
+        let outcome = open(&shorter, &mut counts);
+        assert!(outcome.is_err() || whole.contains(&outcome.unwrap()), "{at}");
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        check(&storage, name, flipped, &whole, &mut counts);
+    }
+    println!("an unsynced input log of {} bytes: {counts:?}", bytes.len());
+    assert!(counts.cut > 1000, "{counts:?}");
+}

@@ -1,0 +1,84 @@
+//! Files of version 1, as they were written when it was new: they are read for ever, and what is written is these bytes.
+
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+
+use tidemill_checkpoint::{InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Record, SectionKind};
+use tidemill_model::time::Timestamp;
+
+use crate::scene::{PIPELINE, commit, plan, read, rows, section, section_numbers, state};
+
+fn fixtures() -> BTreeMap<String, Vec<u8>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/v1");
+    let mut files = BTreeMap::new();
+    for folder in fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()) {
+        for file in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+            files.insert(name, fs::read(file).unwrap());
+        }
+    }
+    files
+}
+
+/// One record of each kind, a snapshot, and an input segment.
+fn written() -> BTreeMap<String, Vec<u8>> {
+    let storage = MemoryStorage::new();
+    let shared = Arc::new(storage.clone());
+    let (mut log, _) = Log::open(shared.clone(), PIPELINE, "host", Timestamp(1_700_000_000_000_000)).unwrap();
+    let (mut input, _) = InputLog::open(shared, log.fence(), None, 1 << 20).unwrap();
+    let first = input.position();
+    input.append("numbers", None, &rows(&[1, 2])).unwrap();
+    input.sync().unwrap();
+    input.append("numbers", Some(3), &rows(&[4])).unwrap();
+    let end = input.sync().unwrap();
+    let batch = Timestamp(1_700_000_005_000_000);
+    let plan = plan(batch, Some(LoggedRange { first, end }), Some(Timestamp(-1)));
+    assert!(log.append(Record::Plan(plan.clone()), &[]).is_err(), "nothing is delivered yet");
+    let number = log.append(Record::Plan(tidemill_checkpoint::Plan { delivered: None, ..plan }), &[]).unwrap();
+    let sections = [section(SectionKind::State, &[7, 3]), section(SectionKind::Output, &[1, 2, 4])];
+    let commit = log.append(Record::Commit(commit(batch, number, 3)), &sections).unwrap();
+    log.archive().write_snapshot(commit, [Ok(section(SectionKind::State, &[7, 3]))]).unwrap();
+    log.append(Record::Delivered { batch }, &[]).unwrap();
+    let cleaned = log.clean(Keep { batches: 10, bytes: 1 << 20 }).unwrap();
+    assert_eq!(cleaned.removed, Vec::<String>::new());
+    storage.files()
+}
+
+#[test]
+fn what_is_written_is_version_1() {
+    let (written, fixtures) = (written(), fixtures());
+    if written != fixtures {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures");
+        for (name, bytes) in &written {
+            fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+            fs::write(folder.join(name), bytes).unwrap();
+        }
+        let of = |files: &BTreeMap<String, Vec<u8>>| files.iter().map(|(n, b)| format!("{n} {}", b.len())).collect();
+        let (written, fixtures): (Vec<String>, Vec<String>) = (of(&written), of(&fixtures));
+        unreachable!(
+            "the format has changed: raise VERSION and keep reading these (what is written now: {})\n{written:#?}\n{fixtures:#?}",
+            folder.display()
+        );
+    }
+}
+
+#[test]
+fn version_1_is_read() {
+    let storage = MemoryStorage::new();
+    fixtures().into_iter().for_each(|(name, bytes)| storage.overwrite(&name, bytes));
+    let shared = Arc::new(storage);
+    let (log, recovered) = Log::open(shared.clone(), PIPELINE, "next", Timestamp(0)).unwrap();
+    assert_eq!((recovered.generation, recovered.snapshot, recovered.deltas.len()), (2, Some(3), 0));
+    assert_eq!(recovered.delivered, Some(Timestamp(1_700_000_005_000_000)));
+    assert_eq!(state(log.archive(), &recovered).unwrap(), (7, 3));
+    assert_eq!(section_numbers(&log.read_sections(3).unwrap(), SectionKind::Output), [1, 2, 4]);
+    let last = recovered.last.unwrap();
+    let range =
+        LoggedRange { first: InputPosition { segment: 1, frames: 0 }, end: InputPosition { segment: 1, frames: 2 } };
+    let expect = tidemill_checkpoint::Plan { delivered: None, ..plan(last.commit.batch, Some(range), None) };
+    assert_eq!(last.plan, expect);
+    assert_eq!(last.commit, commit(Timestamp(1_700_000_005_000_000), 2, 3));
+    let (input, _) = InputLog::open(shared, log.fence(), Some(range.end), 1 << 20).unwrap();
+    assert_eq!(read(&input, range.first, range.end).unwrap(), [1, 2, 4]);
+    let partitions: Vec<_> = input.read(range).map(|frame| frame.unwrap().partition).collect();
+    assert_eq!(partitions, [None, Some(3)]);
+}

@@ -1,0 +1,118 @@
+//! The local folder.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
+
+use tidemill_checkpoint::{Advice, CheckpointError, LocalFolder, Log, Record, Storage, StorageError};
+use tidemill_model::time::Timestamp;
+
+use crate::scene::{PIPELINE, commit, plan, section};
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_checkpoint_in_a_folder_goes_on_where_it_was() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("deep/checkpoint");
+    let storage = Arc::new(LocalFolder::open(&path).unwrap());
+    let (mut log, _) = Log::open(storage.clone(), PIPELINE, "first", Timestamp(0)).unwrap();
+    let batch = Timestamp(1_000_000);
+    let number = log.append(Record::Plan(plan(batch, None, None)), &[]).unwrap();
+    let sections = [section(tidemill_checkpoint::SectionKind::State, &[1, 2])];
+    let commit = log.append(Record::Commit(commit(batch, number, 3)), &sections).unwrap();
+    log.archive().write_snapshot(commit, sections.iter().cloned().map(Ok)).unwrap();
+    log.archive().write_snapshot(commit, sections.iter().cloned().map(Ok)).unwrap();
+    assert_eq!(names(&path.join("tmp")), Vec::<String>::new());
+    for name in ["log/00000000000000000003", "state/00000000000000000003"] {
+        assert_eq!(fs::metadata(path.join(name)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    fs::write(path.join("tmp/1-2"), "left over").unwrap();
+    let storage = Arc::new(LocalFolder::open(&path).unwrap());
+    let (_, recovered) = Log::open(storage, PIPELINE, "second", Timestamp(0)).unwrap();
+    assert_eq!((recovered.snapshot, recovered.last.unwrap().number), (Some(3), 3));
+    assert_eq!(names(&path.join("tmp")), Vec::<String>::new());
+    assert!(log.used_bytes().unwrap() > 1000);
+    assert!(matches!(log.fence().check(), Err(CheckpointError::Fenced { generation: 2, .. })));
+}
+
+#[test]
+fn a_folder_with_other_things_is_left_as_it_is() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("letter.txt"), "dear").unwrap();
+    let error = LocalFolder::open(root.path()).unwrap_err();
+    assert!(matches!(&error, StorageError::Foreign { entry, .. } if entry == "letter.txt"), "{error}");
+    assert_eq!(names(root.path()), ["letter.txt"]);
+}
+
+#[test]
+fn a_name_is_given_once_and_parts_appear_as_a_whole() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = LocalFolder::open(root.path()).unwrap();
+    folder.create("log/1", b"one").unwrap();
+    assert!(matches!(folder.create("log/1", b"two"), Err(StorageError::Exists { .. })));
+    assert_eq!(folder.read("log/1").unwrap(), b"one");
+    assert_eq!(folder.read_prefix("log/1", 2).unwrap(), b"on");
+    let mut draft = folder.draft("state/1").unwrap();
+    draft.write(b"a").unwrap();
+    draft.write(b"b").unwrap();
+    assert!(matches!(folder.read("state/1"), Err(StorageError::NotFound { .. })));
+    draft.publish().unwrap();
+    assert_eq!(folder.read("state/1").unwrap(), b"ab");
+    let mut forgotten = folder.draft("state/2").unwrap();
+    forgotten.write(b"c").unwrap();
+    drop(forgotten);
+    let mut appender = folder.appender("log/1").unwrap();
+    appender.append(b"+").unwrap();
+    appender.sync().unwrap();
+    let listed: Vec<_> = folder.list("log").unwrap().into_iter().map(|entry| (entry.name, entry.bytes)).collect();
+    assert_eq!(listed, [("1".to_owned(), 4)]);
+    folder.remove("log/1").unwrap();
+    folder.remove("log/1").unwrap();
+    assert_eq!((folder.list("log").unwrap().len(), names(&root.path().join("tmp")).len()), (0, 0));
+}
+
+#[test]
+fn a_folder_that_vanished_is_said_to_have_vanished() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("checkpoint");
+    let storage = Arc::new(LocalFolder::open(&path).unwrap());
+    let (mut log, _) = Log::open(storage, PIPELINE, "first", Timestamp(0)).unwrap();
+    let aside = root.path().join("aside");
+    fs::rename(&path, &aside).unwrap();
+    let batch = Timestamp(1_000_000);
+    let error = log.append(Record::Plan(plan(batch, None, None)), &[]).unwrap_err();
+    let vanished = |error: &CheckpointError| match error {
+        CheckpointError::Storage(StorageError::System { advice, .. })
+        | CheckpointError::Uncertain { source: Some(StorageError::System { advice, .. }), .. } => {
+            *advice == Advice::Vanished
+        }
+        _ => false,
+    };
+    assert!(vanished(&error), "{error:?}");
+    assert!(vanished(&log.fence().check().unwrap_err()));
+    fs::rename(&aside, &path).unwrap();
+    let storage = Arc::new(LocalFolder::open(&path).unwrap());
+    let (mut log, _) = Log::open(storage, PIPELINE, "second", Timestamp(0)).unwrap();
+    log.append(Record::Plan(plan(batch, None, None)), &[]).unwrap();
+}
+
+#[test]
+fn what_the_system_says_becomes_advice() {
+    for (kind, advice) in [
+        (std::io::ErrorKind::StorageFull, Advice::DiskFull),
+        (std::io::ErrorKind::QuotaExceeded, Advice::DiskFull),
+        (std::io::ErrorKind::ReadOnlyFilesystem, Advice::NotWritable),
+        (std::io::ErrorKind::PermissionDenied, Advice::NotWritable),
+        (std::io::ErrorKind::Unsupported, Advice::Unsuitable),
+        (std::io::ErrorKind::Other, Advice::Other),
+    ] {
+        let StorageError::System { advice: found, .. } = StorageError::system("write", "x", kind.into()) else {
+            unreachable!("a system's error");
+        };
+        assert_eq!(found, advice);
+    }
+}

@@ -1,0 +1,12 @@
+//! The checkpoint as its users see it: a small host that keeps sums, stopped, damaged and fenced off in every way.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests say what they counted, and fail by panicking")]
+
+mod damage;
+mod faults;
+mod fixtures;
+mod folder;
+mod hosts;
+mod input;
+mod model;
+mod scene;

@@ -1,0 +1,166 @@
+//! A host that sums numbers: each batch's rows come from the input log, its state is the sum and count so far, and its
+//! output is the batch's numbers.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arrow_array::{Array, Int64Array, RecordBatch};
+use arrow_schema::{DataType, Field, Schema};
+use tidemill_checkpoint::{
+    Archive, CheckpointError, Commit, InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Number, Plan,
+    PluginDigest, Record, Recovered, Section, SectionKind, SourcePin, StateSchema,
+};
+use tidemill_model::time::Timestamp;
+
+pub const PIPELINE: &str = "sums";
+pub const START: InputPosition = InputPosition::START;
+
+/// One column of numbers.
+pub fn rows(numbers: &[i64]) -> RecordBatch {
+    let schema = Arc::new(Schema::new(vec![Field::new("number", DataType::Int64, false)]));
+    RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(numbers.to_vec()))]).unwrap()
+}
+
+pub fn numbers(batch: &RecordBatch) -> Vec<i64> {
+    let column = batch.column(0).as_any().downcast_ref::<Int64Array>().unwrap();
+    (0..column.len()).map(|row| column.value(row)).collect()
+}
+
+pub fn section(kind: SectionKind, numbers: &[i64]) -> Section {
+    let batches = if numbers.is_empty() { Vec::new() } else { vec![rows(numbers)] };
+    Section { kind, stream: "sums".to_owned(), table: String::new(), partition: 0, version: 1, batches }
+}
+
+pub fn section_numbers(sections: &[Section], kind: SectionKind) -> Vec<i64> {
+    let of_kind = sections.iter().filter(|section| section.kind == kind);
+    of_kind.flat_map(|section| &section.batches).flat_map(numbers).collect()
+}
+
+pub fn plan(batch: Timestamp, logged: Option<LoggedRange>, delivered: Option<Timestamp>) -> Plan {
+    let source = SourcePin { stream: "numbers".to_owned(), pin: "{}".to_owned(), logged };
+    let plugin = PluginDigest { name: "sums".to_owned(), sha256: [7; 32] };
+    Plan { batch, sources: vec![source], plugins: vec![plugin], delivered }
+}
+
+pub fn commit(batch: Timestamp, plan: Number, count: u64) -> Commit {
+    let state = StateSchema {
+        stream: "sums".to_owned(),
+        function: "sums/sum".to_owned(),
+        keys: "key: text".to_owned(),
+        state: "sum: integer".to_owned(),
+        version: 1,
+    };
+    Commit { batch, plan, counters: vec![("rows".to_owned(), count)], states: vec![state] }
+}
+
+/// Sum and count after everything that was recovered.
+pub fn state(archive: &Archive, recovered: &Recovered) -> Result<(i64, i64), CheckpointError> {
+    let mut state = vec![0, 0];
+    if let Some(commit) = recovered.snapshot {
+        let sections: Vec<Section> = archive.read_snapshot(commit)?.collect::<Result<_, _>>()?;
+        state = section_numbers(&sections, SectionKind::State);
+    }
+    for &commit in &recovered.deltas {
+        state = section_numbers(&archive.read_sections(commit)?, SectionKind::State);
+    }
+    Ok((state[0], state[1]))
+}
+
+/// What is outside: a sink that knows the batches it has, and a peer that resends what was not acknowledged.
+#[derive(Default)]
+pub struct World {
+    pub storage: MemoryStorage,
+    pub acknowledged: i64,
+    pub sink: BTreeMap<Timestamp, Vec<i64>>,
+    pub deliveries: usize,
+    pub openings: usize,
+}
+
+impl World {
+    fn deliver(&mut self, batch: Timestamp, numbers: Vec<i64>) {
+        self.deliveries += 1;
+        let known = self.sink.entry(batch).or_insert_with(|| numbers.clone());
+        assert_eq!(*known, numbers, "batch {batch} again, and it is another one");
+    }
+
+    /// Runs until the numbers up to `last` are summed and delivered.
+    pub fn run(&mut self, last: i64) -> Result<(), CheckpointError> {
+        self.openings += 1;
+        let storage = Arc::new(self.storage.clone());
+        let host = format!("host {}", self.openings);
+        let (mut log, recovered) = Log::open(storage.clone(), PIPELINE, &host, Timestamp(0))?;
+        let (mut sum, mut count) = state(log.archive(), &recovered)?;
+        for undelivered in &recovered.undelivered {
+            let sections = log.read_sections(undelivered.number)?;
+            self.deliver(undelivered.batch, section_numbers(&sections, SectionKind::Output));
+        }
+        let mut delivered = recovered.last.as_ref().map(|last| last.commit.batch);
+        let planned = recovered.planned.map(|planned| (planned.number, planned.plan));
+        let last_plan = recovered.last.map(|last| last.plan);
+        let mut from = last_plan.as_ref().map_or(START, end);
+        let needed = planned.as_ref().map(|(_, plan)| end(plan)).or(last_plan.as_ref().map(end));
+        let (mut input, _) = InputLog::open(storage, log.fence(), needed, 300)?;
+        let logged = read(&input, from, input.position())?;
+        let mut sent = count + logged.len() as i64;
+        assert!(sent >= self.acknowledged, "acknowledged {} and logged {sent}", self.acknowledged);
+        let mut batch = delivered.unwrap_or(Timestamp(0));
+        let mut again = planned;
+        loop {
+            batch = Timestamp(batch.0 + 1_000_000);
+            let (number, range) = match again.take() {
+                Some((number, plan)) => (number, plan.sources[0].logged.unwrap()),
+                None => {
+                    for _ in 0..2 {
+                        if sent < last {
+                            sent += 1;
+                            input.append("numbers", Some(0), &rows(&[sent]))?;
+                        }
+                    }
+                    let range = LoggedRange { first: from, end: input.sync()? };
+                    self.acknowledged = self.acknowledged.max(sent);
+                    (log.append(Record::Plan(plan(batch, Some(range), delivered)), &[])?, range)
+                }
+            };
+            let numbers = read(&input, range.first, range.end)?;
+            from = range.end;
+            sum += numbers.iter().sum::<i64>();
+            count += numbers.len() as i64;
+            let sections = [section(SectionKind::State, &[sum, count]), section(SectionKind::Output, &numbers)];
+            let commit = log.append(Record::Commit(commit(batch, number, count as u64)), &sections)?;
+            self.deliver(batch, numbers);
+            delivered = Some(batch);
+            if batch.0 / 1_000_000 % 2 == 0 {
+                let snapshot = [Ok(section(SectionKind::State, &[sum, count]))];
+                log.archive().write_snapshot(commit, snapshot)?;
+                let cleaned = log.clean(Keep { batches: 0, bytes: 0 })?;
+                cleaned.input_before.map(|position| input.remove_before(position)).transpose()?;
+            }
+            if count == last {
+                log.append(Record::Delivered { batch }, &[])?;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sum and count are right, and the sink has every number once.
+    pub fn check(&self, last: i64) {
+        let storage = self.storage.copy();
+        let (log, recovered) = Log::open(Arc::new(storage), PIPELINE, "checker", Timestamp(0)).unwrap();
+        assert_eq!(state(log.archive(), &recovered).unwrap(), (last * (last + 1) / 2, last));
+        assert!(recovered.undelivered.is_empty());
+        let delivered: Vec<i64> = self.sink.values().flatten().copied().collect();
+        assert_eq!(delivered, (1..=last).collect::<Vec<_>>());
+    }
+}
+
+/// Behind a plan's input.
+pub fn end(plan: &Plan) -> InputPosition {
+    plan.sources[0].logged.unwrap().end
+}
+
+pub fn read(input: &InputLog, first: InputPosition, end: InputPosition) -> Result<Vec<i64>, CheckpointError> {
+    let mut found = Vec::new();
+    for frame in input.read(LoggedRange { first, end }) {
+        found.extend(numbers(&frame?.rows));
+    }
+    Ok(found)
+}
