@@ -2,6 +2,7 @@
 
 mod guest;
 mod native;
+mod room;
 
 use tidemill_model::{columns::Rows, function::Phase, schema::Schema};
 use tidemill_plan::graph::{Aggregate, Node, Operator, Plan, Reducer};
@@ -13,6 +14,7 @@ use crate::{
 
 use guest::GuestReduce;
 pub(crate) use native::NativeReduce;
+pub(crate) use room::Room;
 
 /// What gets the accumulators, or the finished rows.
 pub(crate) type Consume<'a> = dyn FnMut(&Rows<'_>) -> Result<(), Cause> + 'a;
@@ -21,6 +23,24 @@ pub(crate) type Consume<'a> = dyn FnMut(&Rows<'_>) -> Result<(), Cause> + 'a;
 pub(crate) trait Accumulate: Send {
     /// What an accumulator is.
     fn state(&self) -> &Schema;
+
+    /// What can be merged at once before it must be taken; `None`: it is the host's own, and has no such limit.
+    fn room(&self) -> Option<Room> {
+        None
+    }
+
+    /// The most rows that can be added at once now, and their bytes.
+    fn at_once(&self) -> Option<Room> {
+        None
+    }
+
+    /// Whether the accumulators should be taken before more rows are added.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// Bytes of the accumulators that are there, about. Like the others it depends on this batch alone.
+    fn bytes(&self) -> usize;
 
     /// A new batch.
     fn begin(&mut self) {}

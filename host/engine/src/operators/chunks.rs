@@ -30,7 +30,7 @@ fn for_each(rows: &Rows<'_>, bytes_max: usize, call: &mut EachChunk<'_>) -> Resu
     let mut first = 0;
     let mut buffer: Option<RowsBuffer> = None;
     while first < rows.len {
-        let range = next(rows, first, bytes_max);
+        let range = next(rows, first, CHUNK_ROWS, bytes_max);
         first = range.end;
         if range.len() == rows.len {
             return call(rows, range);
@@ -43,9 +43,9 @@ fn for_each(rows: &Rows<'_>, bytes_max: usize, call: &mut EachChunk<'_>) -> Resu
     Ok(())
 }
 
-/// The chunk that begins at row `first`.
-fn next(rows: &Rows<'_>, first: usize, bytes_max: usize) -> Range<usize> {
-    let mut count = CHUNK_ROWS.min(rows.len - first);
+/// The chunk that begins at row `first`: so many rows at most, of so many bytes unless it is a single row.
+pub(super) fn next(rows: &Rows<'_>, first: usize, rows_max: usize, bytes_max: usize) -> Range<usize> {
+    let mut count = rows_max.min(rows.len - first);
     while count > 1 && rows.bytes_in(first..first + count) > bytes_max {
         count /= 2;
     }

@@ -15,8 +15,15 @@ use tidemill_model::{
 };
 use tidemill_state::keys::KeyTable;
 
-use super::{Batch, Operator, Out};
-use crate::{failure::Cause, presence::Presence, reduce::Accumulate};
+use super::{
+    Batch, Operator, Out,
+    chunks::{CHUNK_BYTES, CHUNK_ROWS, next},
+};
+use crate::{
+    failure::Cause,
+    presence::Presence,
+    reduce::{Accumulate, Room},
+};
 
 /// More keys than this are not kept when groups begin anew.
 pub(super) const KEPT_KEYS_MAX: usize = 2 << 20;
@@ -26,6 +33,9 @@ pub(super) const KEPT_BYTES_MAX: usize = 256 << 20;
 
 /// With so many groups the accumulators are handed on, and the batch goes on with new ones.
 const GROUPS_MAX: usize = 1 << 20;
+
+/// What can be added at once of what the host accumulates itself.
+const UNBOUNDED: Room = Room { groups: usize::MAX, bytes: usize::MAX };
 
 /// The key's field in the rows that go to the merge: no field of a plugin can have this name.
 const KEY_FIELD: &str = "canonical key";
@@ -75,6 +85,15 @@ impl Combine {
             counts_nothing,
             partitions,
         }
+    }
+
+    fn add(&mut self, batch: &Batch, rows: &Rows<'_>) -> Result<(), Cause> {
+        self.groups.clear();
+        let keys = key_column(rows, &self.by, &mut self.keys)?;
+        self.table.group(keys, &mut self.groups);
+        let count = self.table.touched().len();
+        self.reduce.add(batch, Phase::Combine, rows, &self.groups, count)?;
+        if self.reduce.is_full() || count > self.groups_max { self.flush(batch) } else { Ok(()) }
     }
 
     /// Hands the accumulators to the partitions of their keys.
@@ -131,12 +150,19 @@ impl Operator for Combine {
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
-        self.groups.clear();
-        let keys = key_column(rows, &self.by, &mut self.keys)?;
-        self.table.group(keys, &mut self.groups);
-        let count = self.table.touched().len();
-        self.reduce.add(batch, Phase::Combine, rows, &self.groups, count)?;
-        if count > self.groups_max { self.flush(batch) } else { Ok(()) }
+        let mut first = 0;
+        while first < rows.len {
+            let Room { groups, bytes } = self.reduce.at_once().unwrap_or(UNBOUNDED);
+            let range = next(rows, first, groups.min(CHUNK_ROWS), bytes.min(CHUNK_BYTES));
+            first = range.end;
+            if range.len() == rows.len {
+                return self.add(batch, rows);
+            }
+            let mut chunk = RowsBuffer::new(rows.schema);
+            chunk.extend_range(rows, range)?;
+            self.add(batch, &chunk.with_columns(&chunk.columns()))?;
+        }
+        Ok(())
     }
 
     fn finish(&mut self, batch: &mut Batch, _out: &mut dyn Out) -> Result<(), Cause> {

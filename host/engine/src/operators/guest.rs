@@ -3,7 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use tidemill_guest::{Instance, Plugin, Verdict};
-use tidemill_model::columns::{Column, Rows};
+use tidemill_model::{
+    columns::{Column, Rows},
+    limits::Limits,
+};
 use tidemill_plan::graph::FunctionUse;
 
 use crate::{
@@ -71,6 +74,11 @@ impl GuestSlot {
         self.counters.add(&self.function.plugin, instance.take_counters());
         self.instance = Some(instance);
         Ok(())
+    }
+
+    /// What an instance may use.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.plugin.limits()
     }
 
     fn failed(&self, verdict: Verdict) -> Cause {

@@ -1,8 +1,6 @@
 //! Keyed state that new rows change: rows are gathered by key, the function is called with each key's new rows and old
 //! state, and the table takes what it says.
 
-mod arrange;
-
 use std::collections::HashSet;
 
 use tidemill_guest::{Changes, UpdateCall};
@@ -17,11 +15,11 @@ use tidemill_state::table::{Action, StateError, StateTable};
 
 use super::{
     Batch, GuestSlot, Operator, Out,
+    arrange::{self, Arranged},
     chunks::{CHUNK_BYTES, CHUNK_ROWS},
     combine::key_column,
 };
 use crate::failure::Cause;
-use arrange::Arranged;
 
 /// Keys of one call.
 const CALL_KEYS: usize = 1 << 14;

@@ -6,7 +6,10 @@ use tidemill_model::{
     schema::Schema,
 };
 
-use super::{Accumulate, Consume};
+use super::{
+    Accumulate, Consume,
+    room::{FIRST_ROWS, Room, fixed_bytes},
+};
 use crate::{
     failure::Cause,
     operators::{Batch, GuestSlot, for_guest},
@@ -17,11 +20,26 @@ pub(super) struct GuestReduce {
     chunk: u32,
     /// Groups that the guest has met since chunk 0.
     groups: usize,
+    room: Room,
+    /// Bytes of every accumulator, if they have the same size.
+    fixed_bytes: Option<usize>,
+    /// Else bytes of one, about, once some were seen in this batch. It is forgotten when a batch begins, because what is
+    /// handed on when decides in which order accumulators are merged, and that must not depend on earlier batches.
+    seen_bytes: Option<usize>,
+    /// Bytes of rows since chunk 0, by which accumulators may have grown.
+    grown_bytes: usize,
 }
 
 impl GuestReduce {
     pub(super) fn new(guest: GuestSlot) -> GuestReduce {
-        GuestReduce { guest, chunk: 0, groups: 0 }
+        let state = &guest.function.signature.state;
+        let (room, fixed_bytes) = (Room::of(state, guest.limits()), fixed_bytes(state));
+        GuestReduce { guest, chunk: 0, groups: 0, room, fixed_bytes, seen_bytes: None, grown_bytes: 0 }
+    }
+
+    /// Bytes of an accumulator, about, if that is known.
+    fn group_bytes(&self) -> Option<usize> {
+        self.fixed_bytes.or(self.seen_bytes)
     }
 
     /// `rows` are what the guest takes.
@@ -33,6 +51,9 @@ impl GuestReduce {
         groups: &[u32],
         count: usize,
     ) -> Result<(), Cause> {
+        if self.fixed_bytes.is_none() {
+            self.grown_bytes += rows.bytes();
+        }
         for_guest(rows, &mut |rows, range| {
             let context = batch.context(self.chunk, false);
             self.chunk += 1;
@@ -51,8 +72,30 @@ impl Accumulate for GuestReduce {
         &self.guest.function.signature.state
     }
 
+    fn room(&self) -> Option<Room> {
+        Some(self.room)
+    }
+
+    fn at_once(&self) -> Option<Room> {
+        let groups = match self.group_bytes() {
+            Some(bytes) => (self.room.bytes / bytes).clamp(1, self.room.groups),
+            None => FIRST_ROWS.min(self.room.groups),
+        };
+        Some(Room { groups, ..self.room })
+    }
+
+    fn is_full(&self) -> bool {
+        let is_unknown = self.group_bytes().is_none() && self.groups > 0;
+        is_unknown || self.groups > self.room.groups || self.bytes() > self.room.bytes
+    }
+
+    fn bytes(&self) -> usize {
+        self.groups * self.group_bytes().unwrap_or(0) + self.grown_bytes
+    }
+
     fn begin(&mut self) {
-        (self.chunk, self.groups) = (0, 0);
+        (self.chunk, self.groups, self.grown_bytes) = (0, 0, 0);
+        self.seen_bytes = None;
         self.guest.begin();
     }
 
@@ -67,16 +110,20 @@ impl Accumulate for GuestReduce {
 
     fn take(&mut self, batch: &Batch, phase: Phase, count: usize, consume: &mut Consume<'_>) -> Result<(), Cause> {
         let context = batch.context(self.chunk, true);
-        (self.chunk, self.groups) = (0, 0);
+        (self.chunk, self.groups, self.grown_bytes) = (0, 0, 0);
         let signature = &self.guest.function.signature;
         let schema = if phase == Phase::Combine { &self.guest.function.binding.input } else { &signature.state };
         let empty = RowsBuffer::new(schema);
         let columns = empty.columns();
         let rows = empty.with_columns(&columns);
-        let mut downstream = Ok(());
+        let (mut downstream, mut bytes) = (Ok(()), 0);
         let called = self.guest.call(|instance| {
-            instance.reduce_groups(&context, phase, &rows, &[], count, &mut |rows| downstream = consume(&rows))
+            instance.reduce_groups(&context, phase, &rows, &[], count, &mut |rows| {
+                bytes = rows.bytes();
+                downstream = consume(&rows);
+            })
         });
+        self.seen_bytes = Some((bytes / count.max(1)).max(1));
         downstream.and(called)
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct NativeReduce {
     aggregate: Option<Aggregate>,
     state: Schema,
     cells: Cells,
+    /// Bytes of texts in the cells.
+    text_bytes: usize,
 }
 
 /// Accumulators by group.
@@ -55,7 +57,7 @@ impl NativeReduce {
             _ => Cells::Integers(Vec::new()),
         };
         let state = Schema::try_new(fields).expect("the fields have different names");
-        NativeReduce { aggregate, state, cells }
+        NativeReduce { aggregate, state, cells, text_bytes: 0 }
     }
 
     /// Adds values of one column.
@@ -79,6 +81,7 @@ impl NativeReduce {
                     (_, Some(known)) => value > &known[..],
                 };
                 if wanted {
+                    self.text_bytes = self.text_bytes + value.len() - cell.as_ref().map_or(0, Vec::len);
                     *cell = Some(value.to_vec());
                 }
             }),
@@ -136,6 +139,7 @@ impl NativeReduce {
 
     fn clear(&mut self) {
         self.resize(0);
+        self.text_bytes = 0;
     }
 }
 
@@ -175,6 +179,17 @@ fn merge<T: Copy>(
 impl Accumulate for NativeReduce {
     fn state(&self) -> &Schema {
         &self.state
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.cells {
+            Cells::Nothing => 0,
+            Cells::Counts(cells) => size_of_val(&cells[..]),
+            Cells::Integers(cells) => size_of_val(&cells[..]),
+            Cells::Floats(cells) => size_of_val(&cells[..]),
+            Cells::Texts(cells) => size_of_val(&cells[..]) + self.text_bytes,
+            Cells::Means(cells) => size_of_val(&cells[..]),
+        }
     }
 
     fn begin(&mut self) {

@@ -19,6 +19,9 @@ const INSTANCES_MAX: u32 = 4_000;
 /// No plugin of these tests needs more, and so many instances need less address space.
 const MEMORY_BYTES_MAX: usize = 64 << 20;
 
+/// What one call of plugin `frugal` may return, which is `wordcount` else.
+pub const FRUGAL_RESULT_BYTES: usize = 64 << 10;
+
 /// The plugins of the tests by name.
 pub struct Guests(HashMap<String, Plugin>);
 
@@ -34,14 +37,20 @@ pub fn guests() -> &'static Guests {
             ..RuntimeSettings::default()
         };
         let runtime = Runtime::try_new(&settings).unwrap();
-        Guests(["wordcount", "hostile"].map(|name| (name.to_owned(), load(&runtime, name))).into())
+        let frugal = Limits { result_bytes: FRUGAL_RESULT_BYTES, ..Limits::default() };
+        let plugins = [
+            ("wordcount", "wordcount", Limits::default()),
+            ("hostile", "hostile", Limits::default()),
+            ("frugal", "wordcount", frugal),
+        ];
+        Guests(plugins.map(|(name, project, limits)| (name.to_owned(), load(&runtime, name, project, &limits))).into())
     })
 }
 
-fn load(runtime: &Runtime, name: &str) -> Plugin {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(name);
+fn load(runtime: &Runtime, name: &str, project: &str, limits: &Limits) -> Plugin {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(project);
     let component = std::fs::read(build_component(&project, &guests_folder()).unwrap()).unwrap();
-    runtime.load(name, &component, &Limits::default()).unwrap()
+    runtime.load(name, &component, limits).unwrap()
 }
 
 /// Where cargo builds guests for tests: beside what it builds for the host.

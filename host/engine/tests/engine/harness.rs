@@ -26,6 +26,10 @@ use crate::{
     source::Chopped,
 };
 
+/// Plugins under the names that the tests know them by.
+const PLUGINS: &str =
+    "[plugins]\nwordcount = \"wordcount.wasm\"\nhostile = \"hostile.wasm\"\nfrugal = \"frugal.wasm\"\n";
+
 /// What came of a run.
 pub struct Outcome {
     pub delivered: Vec<Delivered>,
@@ -38,7 +42,7 @@ pub fn plan(text: &str, partitions: u32) -> Plan {
     let mut text = text.to_owned();
     for (begin, section) in [
         ("[pipeline", format!("[pipeline]\nname = \"test\"\ninterval = \"1s\"\npartitions = {partitions}\n")),
-        ("[plugins", "[plugins]\nwordcount = \"wordcount.wasm\"\nhostile = \"hostile.wasm\"\n".to_owned()),
+        ("[plugins", PLUGINS.to_owned()),
         ("[outputs", "[outputs.out]\nfrom = \"out\"\nprint = true\n".to_owned()),
     ] {
         if !text.contains(begin) {

@@ -1,5 +1,7 @@
 //! Rows in order of arrival to runs by group.
 
+use std::ops::Range;
+
 use tidemill_model::columns::{Column, Rows, RowsBuffer};
 
 use crate::failure::Cause;
@@ -29,6 +31,12 @@ impl Arranged<'_> {
         let mut start = 0;
         self.ends.iter().map(move |&end| end - std::mem::replace(&mut start, end))
     }
+
+    /// For each row its group, counted from the first of these.
+    pub(super) fn groups(&self) -> Vec<u32> {
+        let groups = (0u32..).zip(self.counts());
+        groups.flat_map(|(group, count)| std::iter::repeat_n(group, count as usize)).collect()
+    }
 }
 
 impl<'a> Runs<'a> {
@@ -52,7 +60,21 @@ impl<'a> Runs<'a> {
         let rows_max = rows_max.min(bytes_max / row_bytes).max(1);
         let first = self.next_group.checked_sub(1).map_or(0, |last| self.ends[last]) as usize;
         let left = &self.ends[self.next_group..];
-        left.partition_point(|&end| end as usize - first <= rows_max).max(1).min(left.len())
+        let mut count = left.partition_point(|&end| end as usize - first <= rows_max).max(1).min(left.len());
+        // Some rows have more than most.
+        while count > 1 && self.bytes_of(first..left[count - 1] as usize) > bytes_max {
+            count /= 2;
+        }
+        count
+    }
+
+    /// Bytes of the rows at some places of the order, where rows differ in them.
+    fn bytes_of(&self, range: Range<usize>) -> usize {
+        match &self.order {
+            _ if self.rows.columns.iter().all(|column| column.offsets.is_empty()) => 0,
+            None => self.rows.bytes_in(range),
+            Some(order) => order[range].iter().map(|&row| self.rows.bytes_in(row as usize..row as usize + 1)).sum(),
+        }
     }
 
     /// The runs of the next `count` groups.
@@ -100,7 +122,28 @@ fn by_group(groups: &[u32], ends: &[u32]) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use tidemill_model::testing::{Value, buffer_of, values_of};
+
     use super::*;
+
+    #[test]
+    fn groups_are_given_out_by_what_their_rows_take() {
+        let texts = [3_000, 1, 1, 1, 3_000, 1].map(|length| vec![Value::Text("x".repeat(length))]);
+        let buffer = buffer_of(&"t: text".parse().unwrap(), &texts);
+        let columns = buffer.columns();
+        let mut given = Vec::new();
+        let mut runs = Runs::new(buffer.with_columns(&columns), &[1, 0, 2, 0, 3, 2], 4);
+        while given.iter().sum::<usize>() < 4 {
+            let count = runs.groups_within(usize::MAX, 3_100);
+            let arranged = runs.next(count).unwrap();
+            let lengths = values_of(&arranged.arranged().rows);
+            assert_eq!(lengths.len(), arranged.arranged().groups().len());
+            given.push(count);
+        }
+        assert_eq!(given, [2, 1, 1]);
+    }
 
     #[test]
     fn rows_keep_their_order_within_a_group() {
