@@ -1,7 +1,8 @@
 //! The input log: rows of sources that cannot be read again, kept until no batch needs them.
 //!
-//! It is a row of segments, files that grow at their end. A segment's beginning says how many frames of the segment before
-//! count: what a fenced-off host still adds there counts for nobody. A frame is
+//! It is a row of segments, files that grow at their end. A segment's beginning says its host's generation, and how many
+//! frames of the segment before count: what a fenced-off host still adds there, or begins after a later host's segment,
+//! counts for nobody. A frame is
 //!
 //! | bytes | what |
 //! |--|--|
@@ -32,6 +33,8 @@ use segment::{SegmentHeader, Tail};
 
 /// How long a segment gets before the next one is begun.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
+/// How often another host may be faster in beginning a segment.
+const TRIES_MAX: usize = 16;
 /// The longest name of a stream in a frame.
 const STREAM_BYTES_MAX: usize = HEADER_BYTES_MAX / 2;
 
@@ -70,23 +73,35 @@ impl InputLog {
         needed: Option<InputPosition>,
         segment_bytes: u64,
     ) -> Result<(InputLog, Option<Cut>), CheckpointError> {
-        let newest = numbered(&*storage, "input")?.last().map_or(0, |(segment, _)| *segment);
-        let mut tail = Tail { frames: 0, bytes: 0, cut: None };
-        if newest > 0 {
-            let name = segment_name(newest);
-            // Frames that a host which was killed left in the system's memory count, so they must become durable.
-            storage.appender(&name)?.sync()?;
-            tail = segment::tail(&*storage, fence.pipeline(), newest)?;
+        for _ in 0..TRIES_MAX {
+            let segments: Vec<u64> = numbered(&*storage, "input")?.into_iter().map(|(segment, _)| segment).collect();
+            let newest = segment::newest(&*storage, fence.pipeline(), &segments)?;
+            let mut tail = Tail { frames: 0, bytes: 0, cut: None };
+            if newest > 0 {
+                // Frames that a host which was killed left in the system's memory count, so they must become durable.
+                storage.appender(&segment_name(newest))?.sync()?;
+                tail = segment::tail(&*storage, fence.pipeline(), newest)?;
+            }
+            if let Some(needed) = needed {
+                check_needed(&*storage, needed, newest, &tail)?;
+            }
+            let mut log = InputLog {
+                storage: storage.clone(),
+                fence: fence.clone(),
+                segment_bytes,
+                end: InputPosition { segment: newest, frames: tail.frames },
+                bytes: 0,
+                synced_bytes: 0,
+                appender: None,
+            };
+            let at = log.end;
+            // A host that this one has fenced off may be faster; then look again, because its segment counts.
+            if log.begin(segments.last().unwrap_or(&0) + 1, tail.frames)? {
+                fence.check()?;
+                return Ok((log, tail.cut.map(|(bytes, what)| Cut { at, bytes, what })));
+            }
         }
-        if let Some(needed) = needed {
-            check_needed(&*storage, needed, newest, &tail)?;
-        }
-        let end = InputPosition { segment: newest + 1, frames: 0 };
-        let mut log =
-            InputLog { storage, fence: fence.clone(), segment_bytes, end, bytes: 0, synced_bytes: 0, appender: None };
-        log.begin(newest + 1, tail.frames)?;
-        let at = InputPosition { segment: newest, frames: tail.frames };
-        Ok((log, tail.cut.map(|(bytes, what)| Cut { at, bytes, what })))
+        Err(CheckpointError::Contended { place: storage.place() })
     }
 
     /// Adds a chunk of a stream, and gives the place behind it. It is durable, and may be acknowledged, after the next
@@ -102,7 +117,7 @@ impl InputLog {
         }
         if self.end.frames > 0 && self.bytes >= self.segment_bytes {
             self.sync()?;
-            self.begin(self.end.segment + 1, self.end.frames)?;
+            self.roll()?;
         }
         let at = segment::Place { segment: self.end.segment, at: self.bytes, synced: self.synced_bytes };
         let frame = segment::frame(at, stream, partition, rows)
@@ -149,17 +164,31 @@ impl InputLog {
         Ok(removed)
     }
 
-    /// Begins a segment. `previous_frames` is how many frames of the one before count.
-    fn begin(&mut self, segment: u64, previous_frames: u64) -> Result<(), CheckpointError> {
+    /// Goes on in a new segment. A number that is taken has the segment of a host that this one has fenced off, begun
+    /// after this one's: it does not count.
+    fn roll(&mut self) -> Result<(), CheckpointError> {
+        let last = self.end;
+        for segment in (last.segment + 1..).take(TRIES_MAX) {
+            if self.begin(segment, last.frames)? {
+                return Ok(());
+            }
+        }
+        Err(CheckpointError::Contended { place: self.storage.place() })
+    }
+
+    /// Begins a segment, unless its number is taken. `previous_frames` is how many frames of the one before count.
+    fn begin(&mut self, segment: u64, previous_frames: u64) -> Result<bool, CheckpointError> {
         self.appender = None;
         let name = segment_name(segment);
-        let header = SegmentHeader { pipeline: self.fence.pipeline().to_owned(), segment, previous_frames };
+        let pipeline = self.fence.pipeline().to_owned();
+        let generation = self.fence.generation();
+        let header = SegmentHeader { pipeline, segment, generation, previous_frames };
         let beginning = segment::beginning(&header).map_err(|source| file_error(&*self.storage, &name, source))?;
         match self.storage.create(&name, &beginning) {
             Ok(()) => {}
             Err(StorageError::Exists { .. }) => {
                 self.fence.check()?;
-                return Err(CheckpointError::InputFailed { place: self.storage.place() });
+                return Ok(false);
             }
             Err(error) => return Err(error.into()),
         }
@@ -167,7 +196,7 @@ impl InputLog {
         self.end = InputPosition { segment, frames: 0 };
         self.bytes = beginning.len() as u64;
         self.synced_bytes = self.bytes;
-        Ok(())
+        Ok(true)
     }
 
     /// After a failure the end of the file is not known, so nothing is added to it any more.

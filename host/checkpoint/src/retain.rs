@@ -5,6 +5,10 @@ use crate::{
     recover::{Scanned, recover},
 };
 
+/// How many of the claims that no recovery needs stay all the same. The number that a fenced-off host would write next is
+/// that of the claim after it: were it free, that host would wake up after any time and go on as if it were alone.
+const CLAIMS_KEPT: usize = 1024;
+
 /// What is kept beyond what a recovery needs, so that past batches can be run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
@@ -37,12 +41,19 @@ pub struct Removable {
 pub fn removable(records: &[Scanned], snapshots: &[SnapshotFile], keep: Keep) -> Removable {
     let Some(needed) = oldest_needed(records, snapshots) else { return Removable::default() };
     let floor = needed.min(oldest_wanted(records, snapshots, keep));
-    let old_records = records.iter().map(|record| record.number).filter(|&number| number < floor);
+    let old = records.iter().filter(|record| record.number < floor);
+    let claims: Vec<Number> = old.clone().filter(|record| may_be_claim(record)).map(|record| record.number).collect();
+    let kept = &claims[claims.len().saturating_sub(CLAIMS_KEPT)..];
+    let old_records = old.map(|record| record.number).filter(|number| !kept.contains(number));
     let old_snapshots = snapshots.iter().map(|snapshot| snapshot.commit).filter(|&commit| commit < floor);
     Removable {
         names: old_snapshots.map(snapshot_name).chain(old_records.map(record_name)).collect(),
         input_before: first_input(records.iter().filter(|record| record.number >= floor)),
     }
+}
+
+fn may_be_claim(record: &Scanned) -> bool {
+    record.found.as_ref().map_or(true, |header| matches!(header.record, Record::Claim { .. }))
 }
 
 /// The oldest record that a recovery looks at, in the worst of the cases that it must survive.

@@ -6,13 +6,13 @@ use arrow_array::RecordBatch;
 
 use super::{
     lost,
-    segment::{RawFrame, SegmentReader},
+    segment::{RawFrame, SegmentHeader, SegmentReader},
 };
 use crate::{
     error::CheckpointError,
     format::FormatError,
     log::file_error,
-    record::{LoggedRange, segment_name},
+    record::{InputPosition, LoggedRange, segment_name},
     storage::{Storage, StorageError},
 };
 
@@ -43,6 +43,8 @@ struct Open {
     read: u64,
     /// Frames that count.
     frames: u64,
+    /// The segment that follows.
+    next: u64,
 }
 
 impl Frames {
@@ -81,31 +83,41 @@ impl Frames {
                 return Ok(Some(frame));
             }
         }
-        self.range.first.segment += 1;
-        self.range.first.frames = 0;
+        self.range.first = InputPosition { segment: open.next, frames: 0 };
         Ok(None)
     }
 
     fn open(&self) -> Result<Open, CheckpointError> {
         let segment = self.range.first.segment;
-        let frames =
-            if segment == self.range.end.segment { self.range.end.frames } else { self.segment(segment + 1)?.0 };
-        let (_, reader) = self.segment(segment)?;
+        let (header, reader) = self.segment(segment)?;
+        let (frames, next) = match segment == self.range.end.segment {
+            true => (self.range.end.frames, segment + 1),
+            false => self.following(segment, header.generation)?,
+        };
         if self.range.first.frames > frames {
             let what = FormatError::damaged(format!("{frames} chunks are there"), 0);
             return Err(lost(&*self.storage, segment, &what));
         }
-        Ok(Open { reader, read: 0, frames })
+        Ok(Open { reader, read: 0, frames, next })
     }
 
-    /// A segment, and how many frames of the one before it count.
-    fn segment(&self, segment: u64) -> Result<(u64, SegmentReader), CheckpointError> {
+    /// How many frames of a segment count, and the segment that follows it: the next one that no fenced-off host began.
+    fn following(&self, segment: u64, generation: u64) -> Result<(u64, u64), CheckpointError> {
+        for next in segment + 1..=self.range.end.segment {
+            let (header, _) = self.segment(next)?;
+            if header.generation >= generation {
+                return Ok((header.previous_frames, next));
+            }
+        }
+        Err(lost(&*self.storage, segment, &FormatError::damaged("no segment follows it", 0)))
+    }
+
+    fn segment(&self, segment: u64) -> Result<(SegmentHeader, SegmentReader), CheckpointError> {
         match SegmentReader::open(&*self.storage, &self.pipeline, segment) {
-            Ok((header, reader)) => Ok((header.previous_frames, reader)),
             Err(CheckpointError::Storage(StorageError::NotFound { .. })) => {
                 Err(lost(&*self.storage, segment, &FormatError::damaged("it is not there", 0)))
             }
-            Err(error) => Err(error),
+            opened => opened,
         }
     }
 }

@@ -30,7 +30,9 @@ const RESERVED_BYTES_MAX: u64 = 1 << 20;
 pub(super) struct SegmentHeader {
     pub pipeline: String,
     pub segment: u64,
-    /// How many frames of the segment before this one count.
+    /// Of the host that made it.
+    pub generation: u64,
+    /// How many frames count of the segment that it follows.
     pub previous_frames: u64,
 }
 
@@ -108,6 +110,24 @@ pub(super) fn frame(
 /// A frame is right at its place only.
 fn seed(segment: u64, at: u64) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&segment.to_le_bytes()), &at.to_le_bytes())
+}
+
+/// The newest segment that counts, 0 if there is none, given all of them by ascending number. One with a lower generation
+/// than one before it was made by a host that had been fenced off, and does not count.
+pub(super) fn newest(storage: &dyn Storage, pipeline: &str, segments: &[u64]) -> Result<u64, CheckpointError> {
+    let (mut newest, mut generation) = (0, 0);
+    for (at, &segment) in segments.iter().enumerate() {
+        let header = match SegmentReader::open(storage, pipeline, segment) {
+            Ok((header, _)) => header,
+            // An older one may not be needed any more; whoever reads it is told.
+            Err(CheckpointError::File { source, .. }) if source.is_damage() && at + 1 < segments.len() => continue,
+            Err(error) => return Err(error),
+        };
+        if header.generation >= generation {
+            (newest, generation) = (segment, header.generation);
+        }
+    }
+    Ok(newest)
 }
 
 /// How many frames of the newest segment are whole. Damage before what is known to have been durable is an error.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tidemill_model::time::Timestamp;
 
-use super::{Archive, Fence, Log, scan::Scan};
+use super::{
+    Archive, Fence, Log,
+    scan::{Scan, numbered},
+};
 use crate::{
     error::CheckpointError,
     format::{FileKind, whole_file},
@@ -55,8 +58,13 @@ impl Log {
             storage.sync(folder)?;
         }
         for _ in 0..CLAIMS_MAX {
-            let mut scan = Scan::of(&*storage, pipeline)?;
-            let recovery = scan.decide(&*storage, pipeline)?;
+            let before = numbered(&*storage, "log")?;
+            let recovery = match look(&*storage, pipeline) {
+                Ok(recovery) => recovery,
+                // A host that still runs has added or cleaned in the meantime, and what was seen does not fit together.
+                Err(_) if numbered(&*storage, "log")? != before => continue,
+                Err(error) => return Err(error),
+            };
             let claim = RecordHeader {
                 pipeline: pipeline.to_owned(),
                 number: recovery.newest + 1,
@@ -70,6 +78,10 @@ impl Log {
         }
         Err(CheckpointError::Contended { place: storage.place() })
     }
+}
+
+fn look(storage: &dyn Storage, pipeline: &str) -> Result<Recovery, CheckpointError> {
+    Scan::of(storage, pipeline)?.decide(storage, pipeline)
 }
 
 /// The claim's length; `None` if another host was faster.
@@ -101,10 +113,12 @@ fn opened(
 ) -> Result<(Log, Recovered), CheckpointError> {
     storage.remove_leftovers()?;
     let pipeline = claim.pipeline.clone();
-    let mut scan = Scan::of(&*storage, &pipeline)?;
-    let recovery = scan.decide(&*storage, &pipeline)?;
     let archive = Archive::new(storage.clone(), &pipeline, claim.generation);
     let fence = Fence::new(storage.clone(), &pipeline, claim.generation, claim.number + 1);
+    let looked = Scan::of(&*storage, &pipeline)
+        .and_then(|mut scan| scan.decide(&*storage, &pipeline).map(|recovery| (scan, recovery)));
+    // What does not fit together may be the work of a later host.
+    let (scan, recovery) = looked.or_else(|error| fence.check().and(Err(error)))?;
     if recovery.newest != claim.number || recovery.head != claim.number {
         fence.check()?;
         let source = crate::format::FormatError::damaged(format!("the claim of {bytes} bytes just written"), 0);

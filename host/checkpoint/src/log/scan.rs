@@ -23,6 +23,9 @@ pub(super) struct Scan {
 
 impl Scan {
     pub fn of(storage: &dyn Storage, pipeline: &str) -> Result<Scan, CheckpointError> {
+        // The log last: a host that has just begun has a log before it has anything else.
+        let snapshots: Vec<Number> = snapshot_files(storage)?.iter().map(|snapshot| snapshot.commit).collect();
+        let has_input = !storage.list("input")?.is_empty();
         let mut records = Vec::new();
         for (number, entry) in numbered(storage, "log")? {
             let found = match read_header(storage, pipeline, number) {
@@ -35,12 +38,11 @@ impl Scan {
             };
             records.push(Scanned { number, bytes: entry.bytes, found });
         }
-        let snapshots: Vec<Number> = snapshot_files(storage)?.iter().map(|snapshot| snapshot.commit).collect();
         let without_log = |folder| CheckpointError::WithoutLog { place: storage.place(), folder };
         if records.is_empty() && !snapshots.is_empty() {
             return Err(without_log("state"));
         }
-        if records.is_empty() && !storage.list("input")?.is_empty() {
+        if records.is_empty() && has_input {
             return Err(without_log("input"));
         }
         Ok(Scan { records, snapshots, damaged_snapshots: Vec::new() })

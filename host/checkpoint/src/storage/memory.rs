@@ -51,7 +51,8 @@ impl MemoryStorage {
         MemoryStorage::default()
     }
 
-    /// From now on `plan` decides what happens to each call. Their numbers go on from where they are.
+    /// From now on `plan` decides what happens to each call. Their numbers go on from where they are. The plan may use
+    /// the storage itself, as another host; no faults befall what it does.
     pub fn set_faults(&self, plan: impl FnMut(&Call) -> Fault + Send + 'static) {
         self.lock().plan = Some(Box::new(plan));
     }
@@ -109,20 +110,29 @@ impl MemoryStorage {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What happens to this call. The plan is asked without the lock, so that it can use the storage itself.
+    fn fault(&self, operation: Operation, name: &str) -> (Fault, MutexGuard<'_, Shared>) {
+        let mut shared = self.lock();
+        let call = Call { number: shared.calls, operation, name: name.to_owned() };
+        shared.calls += 1;
+        if shared.is_down {
+            return (Fault::CrashBefore, shared);
+        }
+        let Some(mut plan) = shared.plan.take() else { return (Fault::None, shared) };
+        drop(shared);
+        let fault = plan(&call);
+        let mut shared = self.lock();
+        shared.plan.get_or_insert(plan);
+        (fault, shared)
+    }
+
     fn call<T>(
         &self,
         operation: Operation,
         name: &str,
         effect: impl FnOnce(&mut Shared) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let mut shared = self.lock();
-        let call = Call { number: shared.calls, operation, name: name.to_owned() };
-        shared.calls += 1;
-        let fault = match (shared.is_down, &mut shared.plan) {
-            (true, _) => Fault::CrashBefore,
-            (false, Some(plan)) => plan(&call),
-            (false, None) => Fault::None,
-        };
+        let (fault, mut shared) = self.fault(operation, name);
         shared.is_down |= matches!(fault, Fault::CrashBefore | Fault::CrashAfter);
         let failed = || StorageError::system("use", name, io::Error::other(format!("injected: {fault:?}")));
         match fault {
