@@ -15,7 +15,10 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("tidemill-state", &["tidemill-model"]),
     ("tidemill-checkpoint", &["tidemill-model"]),
     ("tidemill-connect", &["tidemill-model"]),
-    ("tidemill-engine", &["tidemill-model", "tidemill-plan", "tidemill-guest", "tidemill-state"]),
+    (
+        "tidemill-engine",
+        &["tidemill-model", "tidemill-plan", "tidemill-guest", "tidemill-state", "tidemill-checkpoint"],
+    ),
 ];
 /// Crates that are fenced in, and the one that may use them.
 const FENCED: [(&str, &str); 4] = [

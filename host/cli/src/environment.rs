@@ -21,6 +21,11 @@ pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
+/// A name for this run that no other has: who claims a checkpoint.
+pub fn run_name() -> String {
+    format!("process {} ({:016x})", std::process::id(), secret_seed())
+}
+
 /// A number that nobody outside can know.
 pub fn secret_seed() -> u64 {
     #[allow(clippy::disallowed_types, reason = "it differs from run to run, which is what a secret is for")]

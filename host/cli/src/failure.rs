@@ -157,10 +157,12 @@ impl From<RunError> for Failure {
             RunError::Sink { error, .. } if is_reader_gone(&error) => {
                 Failure { kind: FailureKind::ReaderGone, ..failure }
             }
-            RunError::Operator { cause: Cause::Guest { plugin, verdict, .. }, .. } => match hint_for(&plugin, &verdict)
-            {
-                Some(hint) => failure.hint(hint),
-                None => failure,
+            RunError::Operator { cause, .. } => match *cause {
+                Cause::Guest { plugin, verdict, .. } => match hint_for(&plugin, &verdict) {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                },
+                _ => failure,
             },
             _ => failure,
         }

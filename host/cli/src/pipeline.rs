@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tidemill_checkpoint::PluginDigest;
 use tidemill_guest::{Plugin, Runtime, RuntimeSettings};
 use tidemill_plan::{Manifest, diagnostics::Diagnostics, graph::Plan, stages::Stages};
 
@@ -29,8 +30,10 @@ pub struct Ready {
     pub plugins: HashMap<String, Plugin>,
     /// What relative paths begin in: the pipeline file's folder.
     pub folder: PathBuf,
-    /// Whether the pipeline asks for state that survives.
-    pub has_checkpoint: bool,
+    /// Where the pipeline keeps what survives a run.
+    pub checkpoint: Option<PathBuf>,
+    /// What the plugins are.
+    pub digests: Vec<PluginDigest>,
 }
 
 /// Reads the pipeline, loads its plugins and resolves it. All that is wrong has been written to standard error then.
@@ -45,8 +48,10 @@ pub fn prepare(arguments: &arguments::Pipeline) -> Result<Ready, Failure> {
     let plan = plan.ok_or_else(|| mistakes(path, &diagnostics))?;
     // A plan has no more of them than fit into the number.
     let instances = Stages::of(&plan).instances(&plan).try_into().unwrap_or(u32::MAX);
+    let digests = loaded.digests();
     let plugins = loaded.with_room_for(instances)?;
-    Ok(Ready { plan, plugins, folder, has_checkpoint: manifest.checkpoint().is_some() })
+    let checkpoint = manifest.checkpoint().map(|place| folder.join(place));
+    Ok(Ready { plan, plugins, folder, checkpoint, digests })
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

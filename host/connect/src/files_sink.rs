@@ -127,6 +127,20 @@ impl Sink for FileSink {
         self.staged.remove(&time);
         Ok(())
     }
+
+    fn newest(&self) -> Result<Option<Timestamp>, PortError> {
+        let entries = fs::read_dir(&self.folder).map_err(|error| self.error("cannot be listed", error))?;
+        let names = entries.map(|entry| entry.map(|entry| entry.file_name()));
+        let mut times = names.map(|name| name.map(|name| name.to_str().and_then(batch_time)));
+        let newest = times.try_fold(None, |newest: Option<Timestamp>, time| time.map(|time| newest.max(time)));
+        newest.map_err(|error| self.error("cannot be listed", error))
+    }
+}
+
+/// The time in the name of a delivered batch's folder.
+fn batch_time(name: &str) -> Option<Timestamp> {
+    let millis: i64 = name.strip_prefix("batch-")?.parse().ok()?;
+    millis.checked_mul(1_000).map(Timestamp)
 }
 
 /// Removes a folder that may be there.

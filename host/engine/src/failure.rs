@@ -1,8 +1,11 @@
 //! Why a batch failed.
 
+use tidemill_checkpoint::CheckpointError;
 use tidemill_guest::Verdict;
 use tidemill_model::{columns::ColumnFull, key::DecodeError, ports::PortError, time::Timestamp};
 use tidemill_state::table::StateError;
+
+use crate::checkpoint::{RestoreError, Step};
 
 /// A batch, or the whole run, cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +22,7 @@ pub enum RunError {
         /// The batch.
         batch: Timestamp,
         /// What happened.
-        cause: Cause,
+        cause: Box<Cause>,
     },
     /// A source failed.
     #[error("{}{error}", place("stream", .stream, .error))]
@@ -41,6 +44,48 @@ pub enum RunError {
         #[source]
         error: PortError,
     },
+    /// The checkpoint failed.
+    #[error("checkpoint: {0}")]
+    Checkpoint(#[source] Box<CheckpointError>),
+    /// What the checkpoint holds cannot be taken over.
+    #[error(transparent)]
+    Restore(Box<RestoreError>),
+    /// A sink that knows its batches has one that the checkpoint knows nothing of.
+    #[error(
+        "output `{output}` has the batch {newest} already, and the checkpoint ends {}: it is another run's, or was \
+         damaged and fell back. Bring the right checkpoint back from a copy, take the output's later batches away, or \
+         choose another place for it",
+        last.map_or_else(|| "before any batch".to_owned(), |last| format!("with the batch {last}"))
+    )]
+    SinkAhead {
+        /// The output.
+        output: String,
+        /// The newest batch that it has.
+        newest: Timestamp,
+        /// The newest batch of the checkpoint.
+        last: Option<Timestamp>,
+    },
+    /// A batch that counts has rows for an output that cannot be given to it.
+    #[error(
+        "output `{output}` has not got its rows of the batch {batch} yet, and {why}; run the pipeline as it was until \
+         that batch is delivered, then change it"
+    )]
+    Undeliverable {
+        /// The output.
+        output: String,
+        /// The batch.
+        batch: Timestamp,
+        /// Why not.
+        why: &'static str,
+    },
+    /// A test stopped the run.
+    #[error("stopped by a failpoint at the step {step:?} of the batch {batch}")]
+    Failpoint {
+        /// The step.
+        step: Step,
+        /// The batch.
+        batch: Timestamp,
+    },
     /// The pipeline names a plugin that was not given to the engine.
     #[error("plugin `{0}` was not loaded")]
     NoPlugin(String),
@@ -50,6 +95,24 @@ pub enum RunError {
 fn place(what: &str, name: &str, error: &PortError) -> String {
     let place = format!("{what} `{name}`");
     if error.message.contains(&place) { String::new() } else { place + ": " }
+}
+
+impl From<CheckpointError> for RunError {
+    fn from(error: CheckpointError) -> RunError {
+        RunError::Checkpoint(Box::new(error))
+    }
+}
+
+impl From<RestoreError> for RunError {
+    fn from(error: RestoreError) -> RunError {
+        RunError::Restore(Box::new(error))
+    }
+}
+
+impl From<StateError> for RunError {
+    fn from(error: StateError) -> RunError {
+        RestoreError::from(error).into()
+    }
 }
 
 /// What went wrong in an operator.

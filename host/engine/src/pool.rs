@@ -51,7 +51,7 @@ impl Job {
         self.failure = match done {
             Ok(result) => result.err(),
             Err(_) => {
-                let cause = Cause::Defect("a worker thread panicked".to_owned());
+                let cause = Box::new(Cause::Defect("a worker thread panicked".to_owned()));
                 Some(TaskFailure { stream: self.task.name().to_owned(), cause })
             }
         };

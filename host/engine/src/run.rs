@@ -1,5 +1,6 @@
 //! The batch loop: ticks, head starts, batches, outputs.
 
+mod commit;
 mod exchanges;
 mod outputs;
 mod sources;
@@ -8,6 +9,7 @@ mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 
+use tidemill_checkpoint::Recovered;
 use tidemill_guest::Plugin;
 use tidemill_model::{
     ports::{Clock, Sink, Source, Spawn, Wake},
@@ -20,6 +22,8 @@ use tidemill_plan::{
 
 use crate::{
     build::Builder,
+    checkpoint::{Checkpoint, Keeper},
+    counters::Counters,
     failure::RunError,
     operators::{Guests, Rejections},
     pool::{Job, Pool},
@@ -55,6 +59,8 @@ pub struct Parts<'a> {
     pub wake: Wake,
     /// Starts the worker threads.
     pub spawn: &'a dyn Spawn,
+    /// Where to keep what must survive the run; `None`: nowhere.
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// How a run goes.
@@ -96,7 +102,10 @@ pub struct Run {
     until: Until,
     held_bytes_max: usize,
     reporter: Reporter,
-    counters: crate::counters::Counters,
+    counters: Counters,
+    keeper: Option<Keeper>,
+    /// What the checkpoint says, until the run begins.
+    recovered: Option<Recovered>,
 }
 
 impl Run {
@@ -127,6 +136,12 @@ impl Run {
             rows_max: &rows_max,
         };
         let tasks = builder.tasks()?;
+        let open = |checkpoint| {
+            let (plan, now) = (&parts.plan, parts.clock.now());
+            let states = commit::state_schemas(plan);
+            Keeper::open(checkpoint, &plan.name, states, plan.partitions, now, parts.spawn)
+        };
+        let (keeper, recovered) = parts.checkpoint.map(open).transpose()?.unzip();
         Ok(Run {
             tasks,
             sources: Sources::new(&parts.plan, &stages, parts.sources),
@@ -140,6 +155,8 @@ impl Run {
             held_bytes_max: HELD_BYTES_MAX,
             reporter: Reporter::new(parts.plan.interval),
             counters: guests.counters().clone(),
+            keeper,
+            recovered,
             plan: parts.plan,
         })
     }
@@ -160,20 +177,24 @@ impl Run {
     }
 
     fn run_batches(&mut self) -> Result<(), RunError> {
-        let mut tick = self.plan.interval.tick_after(self.clock.now());
+        let last = self.recover()?;
+        let now = self.clock.now();
+        let mut tick = self.plan.interval.tick_after(last.map_or(now, |last| last.max(now)));
         let mut stop_at = None;
-        loop {
+        // A batch that was run again may have been all.
+        while self.reporter.batches() == 0 || !self.is_done() {
             self.head_start(tick)?;
             if stop_at.is_none() && self.stopper.is_stopped() {
                 stop_at = Some(self.clock.now());
             }
             self.batch(tick)?;
             // If ticks are late, what was received before the stop can belong to a batch after this one.
-            if self.is_done() || stop_at.is_some_and(|at| at <= tick) {
-                return Ok(());
+            if stop_at.is_some_and(|at| at <= tick) {
+                break;
             }
             tick = self.plan.interval.next(tick);
         }
+        self.keeper.as_mut().map_or(Ok(()), Keeper::finish)
     }
 
     fn is_done(&self) -> bool {
@@ -226,10 +247,13 @@ impl Run {
                 }
             }
         }
-        self.outputs.deliver(tick, &absent)?;
+        self.commit(tick, &absent)?;
         for task in self.tasks.iter_mut().flatten().flatten() {
             rejections.merge(&task.batch.rejections);
             task.commit();
+        }
+        if let Some(keeper) = &mut self.keeper {
+            keeper.tidy(tick, self.sources.input())?;
         }
         let irregularities = self.sources.irregularities();
         let now = self.clock.now();

@@ -37,7 +37,7 @@ struct Step {
 #[derive(Debug)]
 pub(crate) struct TaskFailure {
     pub(crate) stream: String,
-    pub(crate) cause: Cause,
+    pub(crate) cause: Box<Cause>,
 }
 
 /// Rows that a task leaves.
@@ -153,7 +153,7 @@ impl Task {
     fn named(&self, result: Result<(), Cause>, failed: Option<usize>) -> Result<(), TaskFailure> {
         result.map_err(|cause| {
             let step = failed.and_then(|failed| self.steps.get(failed));
-            TaskFailure { stream: step.map_or_else(String::new, |step| step.name.clone()), cause }
+            TaskFailure { stream: step.map_or_else(String::new, |step| step.name.clone()), cause: Box::new(cause) }
         })
     }
 }

@@ -133,6 +133,11 @@ pub trait Sink: Send {
     /// Makes the staged batch visible.
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError>;
 
+    /// The newest batch that is visible, of a sink that can tell: it must not be ahead of a checkpoint.
+    fn newest(&self) -> Result<Option<Timestamp>, PortError> {
+        Ok(None)
+    }
+
     /// How many rows of a batch the sink looks at, from the first partition's first row on; `None`: all.
     fn rows_max(&self) -> Option<usize> {
         None

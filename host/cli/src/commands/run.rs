@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use tidemill_checkpoint::LocalFolder;
 use tidemill_connect::{
     ConnectorSettings, Connectors,
     system::{ManualClock, SystemClock, Threads},
 };
-use tidemill_engine::{Parts, Run, Settings, Summary, Until};
+use tidemill_engine::{Parts, Run, Settings, Summary, Until, checkpoint::Checkpoint};
 use tidemill_model::{
     connector::{GenerateSource, SinkSpec, SourceSpec},
     ports::{Clock, Wake},
@@ -31,14 +32,14 @@ pub fn run(arguments: &arguments::Run) -> Result<(), Failure> {
     if ready.plan.outputs.iter().any(|output| matches!(output.sink, SinkSpec::Print(_))) {
         stdout::check()?;
     }
-    tell_about_checkpoint(&ready);
+    let checkpoint = checkpoint(&ready)?;
     let clock = clock(arguments.clock);
     let mut settings =
         ConnectorSettings::new(Arc::clone(&clock), Arc::new(Threads), ready.folder.clone(), stdout::shared());
     settings.time_zone = TimeZone::system();
     settings.until_done = arguments.until_done;
     let connectors = Connectors::try_new(settings)?;
-    let mut run = Run::try_new(parts(ready, clock, &connectors)?, &run_settings(arguments))?;
+    let mut run = Run::try_new(parts(ready, clock, &connectors, checkpoint)?, &run_settings(arguments))?;
     signals::stop_on_signals(run.stopper())
         .map_err(|error| Failure::run(format!("cannot wait for signals: {error}")))?;
     tracing::info!("running; Ctrl-C stops after a batch");
@@ -68,7 +69,12 @@ fn run_settings(arguments: &arguments::Run) -> Settings {
 }
 
 /// Opens the pipeline's sources and sinks.
-fn parts<'a>(ready: Ready, clock: Arc<dyn Clock>, connectors: &Connectors) -> Result<Parts<'a>, Failure> {
+fn parts<'a>(
+    ready: Ready,
+    clock: Arc<dyn Clock>,
+    connectors: &Connectors,
+    checkpoint: Option<Checkpoint>,
+) -> Result<Parts<'a>, Failure> {
     let wake = Wake::default();
     let mut sources = Vec::new();
     for (index, node) in ready.plan.nodes.iter().enumerate() {
@@ -78,7 +84,7 @@ fn parts<'a>(ready: Ready, clock: Arc<dyn Clock>, connectors: &Connectors) -> Re
     }
     let outputs = ready.plan.outputs.iter();
     let sinks = outputs.map(|output| connectors.open_sink(&output.name, &output.sink)).collect::<Result<_, _>>()?;
-    Ok(Parts { plan: ready.plan, plugins: ready.plugins, sources, sinks, clock, wake, spawn: &Threads })
+    Ok(Parts { plan: ready.plan, plugins: ready.plugins, sources, sinks, clock, wake, spawn: &Threads, checkpoint })
 }
 
 /// A run until everything is done needs sources that have an end.
@@ -95,12 +101,14 @@ fn check_has_end(plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-fn tell_about_checkpoint(ready: &Ready) {
-    if ready.has_checkpoint {
-        tracing::warn!("this version keeps state in memory alone and writes no checkpoint: a restart begins anew");
-    } else {
+/// The checkpoint that the pipeline asks for; says so if it asks for none.
+fn checkpoint(ready: &Ready) -> Result<Option<Checkpoint>, Failure> {
+    let Some(folder) = &ready.checkpoint else {
         tracing::info!("no checkpoint: a restart begins anew, and what was received but not delivered is lost");
-    }
+        return Ok(None);
+    };
+    let storage = LocalFolder::open(folder).map_err(|error| Failure::run(error.to_string()))?;
+    Ok(Some(Checkpoint::new(Arc::new(storage), environment::run_name(), ready.digests.clone())))
 }
 
 fn tell(summary: &Summary) {

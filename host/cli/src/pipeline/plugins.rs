@@ -8,6 +8,7 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
+use tidemill_checkpoint::PluginDigest;
 use tidemill_guest::{LoadError, Plugin};
 use tidemill_model::function::{Binding, Description, Signature};
 use tidemill_plan::{Functions, PluginEntry};
@@ -62,6 +63,15 @@ impl LoadedPlugins {
             self.plugins.insert(entry.name.clone(), plugin);
         }
         Ok(())
+    }
+
+    /// What was loaded, for a checkpoint.
+    pub fn digests(&self) -> Vec<PluginDigest> {
+        let digest = |file: &File| PluginDigest {
+            name: file.entry.name.clone(),
+            sha256: Sha256::digest(&file.component).into(),
+        };
+        self.files.iter().map(digest).collect()
     }
 
     /// The plugins, with room for so many instances of all of them.

@@ -1,6 +1,7 @@
 //! The outputs of a run: rows by output and partition, staged and then delivered in the order of the pipeline.
 
 use arrow_array::RecordBatch;
+use tidemill_checkpoint::{Section, SectionKind};
 use tidemill_model::{
     columns::RowsBuffer,
     ports::{PortError, Sink, SinkBatch},
@@ -23,6 +24,8 @@ struct OutputFeed {
     arrow: arrow_schema::SchemaRef,
     sink: Box<dyn Sink>,
     partitions: Vec<Vec<RecordBatch>>,
+    /// How many partitions the plan has; a batch of an earlier run may have more.
+    count: usize,
     presence: Presence,
 }
 
@@ -38,6 +41,7 @@ impl Outputs {
                 arrow: output.schema.to_arrow(),
                 sink,
                 partitions: vec![Vec::new(); partitions],
+                count: partitions,
                 presence: presence[output.from.0].clone(),
             }
         });
@@ -61,18 +65,99 @@ impl Outputs {
         Ok(())
     }
 
-    /// Stages and delivers the batch of every output, in order. An output whose sources all have no batch at this tick
-    /// has none either.
+    /// What a checkpoint keeps of the batch: the rows of every output that has a batch at this tick, each partition's.
+    pub(super) fn sections(&self, absent: &[NodeId]) -> Vec<Section> {
+        let present = self.outputs.iter().filter(|output| output.presence.is_present(absent));
+        let sections = present.flat_map(|output| {
+            (0u32..).zip(&output.partitions).map(|(partition, batches)| Section {
+                kind: SectionKind::Output,
+                stream: output.name.clone(),
+                table: String::new(),
+                partition,
+                version: 0,
+                batches: batches.clone(),
+            })
+        });
+        sections.collect()
+    }
+
+    /// The newest batch that a sink has made visible, of the first that has one after `last`, with the output's name.
+    pub(super) fn ahead_of(&mut self, last: Option<Timestamp>) -> Result<Option<(String, Timestamp)>, RunError> {
+        for output in &mut self.outputs {
+            let newest = output.sink.newest();
+            let newest = newest.map_err(|error| failed(&output.name, last.unwrap_or(Timestamp(0)), error))?;
+            if let Some(newest) = newest.filter(|&newest| Some(newest) > last) {
+                return Ok(Some((output.name.clone(), newest)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes the rows of a batch back from a checkpoint, and gives the names of the outputs that have a batch.
+    pub(super) fn restore(&mut self, time: Timestamp, sections: Vec<Section>) -> Result<Vec<String>, RunError> {
+        let mut present = Vec::new();
+        for section in sections.into_iter().filter(|section| section.kind == SectionKind::Output) {
+            let undeliverable = |why| RunError::Undeliverable { output: section.stream.clone(), batch: time, why };
+            let output = self.outputs.iter_mut().find(|output| output.name == section.stream);
+            let output = output.ok_or_else(|| undeliverable("the pipeline no longer has it"))?;
+            if section.batches.iter().any(|batch| batch.schema().fields() != output.arrow.fields()) {
+                return Err(undeliverable("its rows now have other fields"));
+            }
+            if !present.contains(&section.stream) {
+                output.partitions.clear();
+                present.push(section.stream.clone());
+            }
+            output.partitions.resize(section.partition as usize, Vec::new());
+            output.partitions.push(section.batches);
+        }
+        Ok(present)
+    }
+
+    /// Stages the batch of every output, in order. An output whose sources all have no batch at this tick has none either.
+    pub(super) fn stage(&mut self, time: Timestamp, absent: &[NodeId]) -> Result<(), RunError> {
+        self.each(time, |output| output.presence.is_present(absent), OutputFeed::stage)
+    }
+
+    /// Makes the staged batch of every output visible, in order.
     pub(super) fn deliver(&mut self, time: Timestamp, absent: &[NodeId]) -> Result<(), RunError> {
-        for output in self.outputs.iter_mut().filter(|output| output.presence.is_present(absent)) {
-            let batch = SinkBatch { time, schema: &output.schema, partitions: &output.partitions };
-            output.sink.stage(&batch).map_err(|error| failed(&output.name, time, error))?;
-        }
-        for output in self.outputs.iter_mut().filter(|output| output.presence.is_present(absent)) {
-            output.sink.deliver(time).map_err(|error| failed(&output.name, time, error))?;
-        }
-        self.outputs.iter_mut().for_each(|output| output.partitions.iter_mut().for_each(Vec::clear));
+        self.each(time, |output| output.presence.is_present(absent), OutputFeed::deliver)?;
+        self.clear();
         Ok(())
+    }
+
+    /// Stages and delivers what was [restored](Outputs::restore) for the outputs with these names.
+    pub(super) fn deliver_again(&mut self, time: Timestamp, present: &[String]) -> Result<(), RunError> {
+        self.each(time, |output| present.contains(&output.name), OutputFeed::stage)?;
+        self.each(time, |output| present.contains(&output.name), OutputFeed::deliver)?;
+        self.clear();
+        Ok(())
+    }
+
+    fn each(
+        &mut self,
+        time: Timestamp,
+        is_present: impl Fn(&OutputFeed) -> bool,
+        action: impl Fn(&mut OutputFeed, Timestamp) -> Result<(), PortError>,
+    ) -> Result<(), RunError> {
+        let mut outputs = self.outputs.iter_mut().filter(|output| is_present(output));
+        outputs.try_for_each(|output| action(output, time).map_err(|error| failed(&output.name, time, error)))
+    }
+
+    fn clear(&mut self) {
+        self.outputs.iter_mut().for_each(|output| {
+            output.partitions.iter_mut().for_each(Vec::clear);
+            output.partitions.resize(output.count, Vec::new());
+        });
+    }
+}
+
+impl OutputFeed {
+    fn stage(&mut self, time: Timestamp) -> Result<(), PortError> {
+        self.sink.stage(&SinkBatch { time, schema: &self.schema, partitions: &self.partitions })
+    }
+
+    fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
+        self.sink.deliver(time)
     }
 }
 

@@ -1,7 +1,10 @@
 //! The sources of a run: which stage each one feeds, and which partition gets which chunk.
 
+mod feed;
+
 use std::collections::BTreeMap;
 
+use tidemill_checkpoint::{LoggedRange, Plan as BatchPlan, SourcePin};
 use tidemill_model::{
     ports::{Chunk, Irregularity, Source},
     time::Timestamp,
@@ -11,21 +14,16 @@ use tidemill_plan::{
     stages::{Input, Stages},
 };
 
-use crate::failure::RunError;
+use crate::{
+    checkpoint::{InputKeeper, Pending},
+    failure::RunError,
+};
+use feed::SourceFeed;
 
 pub(super) struct Sources {
     feeds: Vec<SourceFeed>,
-}
-
-struct SourceFeed {
-    stream: String,
-    node: NodeId,
-    stage: usize,
-    partitions: usize,
-    source: Box<dyn Source>,
-    /// The partition whose turn it is: chunks go round, beginning with partition 0 in every batch.
-    next: usize,
-    last: bool,
+    /// Where the chunks of those are logged that cannot be read again.
+    input: Option<InputKeeper>,
 }
 
 /// Chunks that were taken ahead of a tick, by stage and partition.
@@ -52,17 +50,10 @@ impl Sources {
     pub(super) fn new(plan: &Plan, stages: &Stages, sources: Vec<(NodeId, Box<dyn Source>)>) -> Sources {
         let feeds = sources.into_iter().filter_map(|(node, source)| {
             let stage = stages.stages.iter().position(|stage| stage.input == Input::Source(node))?;
-            Some(SourceFeed {
-                stream: plan.nodes[node.0].name.clone(),
-                node,
-                stage,
-                partitions: stages.stages[stage].partitions as usize,
-                source,
-                next: 0,
-                last: false,
-            })
+            let partitions = stages.stages[stage].partitions;
+            Some(SourceFeed::new(&plan.nodes[node.0].name, node, stage, partitions, source))
         });
-        Sources { feeds: feeds.collect() }
+        Sources { feeds: feeds.collect(), input: None }
     }
 
     /// Whether no source will have rows any more.
@@ -74,7 +65,7 @@ impl Sources {
     pub(super) fn take_open(&mut self, bytes_max: usize) -> Result<Round, RunError> {
         let mut by_stage = BTreeMap::new();
         for feed in &mut self.feeds {
-            let (chunks, _) = feed.take(bytes_max)?;
+            let (chunks, _) = feed.take(bytes_max, self.input.as_mut())?;
             if chunks.iter().any(|chunks| !chunks.is_empty()) {
                 by_stage.insert(feed.stage, chunks);
             }
@@ -86,7 +77,7 @@ impl Sources {
     pub(super) fn seal(&mut self, tick: Timestamp) -> Result<Vec<NodeId>, RunError> {
         let mut absent = Vec::new();
         for feed in &mut self.feeds {
-            let sealed = feed.source.seal(tick).map_err(|error| feed.failed(error))?;
+            let sealed = feed.seal(tick)?;
             feed.last = sealed.last;
             if !sealed.present {
                 absent.push(feed.node);
@@ -98,9 +89,55 @@ impl Sources {
     /// More of the sealed batch of the source that feeds `stage`, and whether that was all.
     pub(super) fn take_sealed(&mut self, stage: usize, bytes_max: usize) -> Result<(Vec<Vec<Chunk>>, bool), RunError> {
         match self.feeds.iter_mut().find(|feed| feed.stage == stage) {
-            Some(feed) => feed.take(bytes_max),
+            Some(feed) => feed.take(bytes_max, self.input.as_mut()),
             None => Ok((Vec::new(), true)),
         }
+    }
+
+    /// Goes on from what a checkpoint says: behind the `last` batch, or with the one that was `planned` after it.
+    pub(super) fn resume(
+        &mut self,
+        last: Option<&BatchPlan>,
+        planned: Option<&BatchPlan>,
+        mut pending: Pending,
+    ) -> Result<(), RunError> {
+        let pin = |plan: Option<&BatchPlan>, stream: &str| {
+            let source = plan.and_then(|plan| plan.sources.iter().find(|source| source.stream == stream));
+            source.map(|source| source.pin.clone())
+        };
+        for feed in &mut self.feeds {
+            if feed.is_logged() {
+                feed.resume_logged(&mut pending, planned.is_some());
+            } else if let Some(pin) = pin(planned, &feed.stream) {
+                feed.repeat(&pin)?;
+            } else if let Some(pin) = pin(last, &feed.stream) {
+                feed.resume_after(&pin)?;
+            }
+        }
+        for stream in pending.planned.keys().chain(pending.open.keys()) {
+            tracing::warn!(stream, "rows were logged for a stream that is no socket now; they are dropped");
+        }
+        Ok(())
+    }
+
+    /// Logs chunks of sources that cannot be read again, from now on.
+    pub(super) fn log_to(&mut self, input: InputKeeper) {
+        self.input = Some(input);
+    }
+
+    /// Whether there is a source that cannot be read again.
+    pub(super) fn need_log(&mut self) -> bool {
+        self.feeds.iter_mut().any(SourceFeed::is_logged)
+    }
+
+    /// The log of chunks, if there is one.
+    pub(super) fn input(&mut self) -> Option<&mut InputKeeper> {
+        self.input.as_mut()
+    }
+
+    /// What a checkpoint keeps of the sealed batch, when all of it was taken. `logged`: where its input lies in the log.
+    pub(super) fn pins(&mut self, logged: Option<LoggedRange>) -> Result<Vec<SourcePin>, RunError> {
+        self.feeds.iter_mut().map(|feed| feed.pin(logged)).collect()
     }
 
     /// Input that was not taken as it was, with the stream's name.
@@ -114,31 +151,5 @@ impl Sources {
 
     pub(super) fn stop(&mut self) {
         self.feeds.iter_mut().for_each(|feed| feed.source.stop());
-    }
-}
-
-impl SourceFeed {
-    fn failed(&self, error: tidemill_model::ports::PortError) -> RunError {
-        RunError::Source { stream: self.stream.clone(), error }
-    }
-
-    fn take(&mut self, bytes_max: usize) -> Result<(Vec<Vec<Chunk>>, bool), RunError> {
-        let taken = self.source.take(bytes_max).map_err(|error| self.failed(error))?;
-        let mut by_partition = vec![Vec::new(); self.partitions];
-        for chunk in taken.chunks {
-            let partition = match chunk.partition {
-                Some(partition) => partition as usize % self.partitions,
-                None => {
-                    let turn = self.next;
-                    self.next = (turn + 1) % self.partitions;
-                    turn
-                }
-            };
-            by_partition[partition].push(chunk);
-        }
-        if taken.end {
-            self.next = 0;
-        }
-        Ok((by_partition, taken.end))
     }
 }

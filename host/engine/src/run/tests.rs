@@ -112,6 +112,7 @@ fn a_batch_that_is_full_takes_no_more_before_its_tick() {
         clock: Arc::new(Patient::default()),
         wake: Wake::default(),
         spawn: &NoThreads,
+        checkpoint: None,
     };
     let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Batches(3) };
     let mut run = Run::try_new(parts, &settings).unwrap();

@@ -11,6 +11,7 @@ mod harness;
 mod live;
 mod mode;
 mod oracle;
+mod recovery;
 mod runs;
 mod show;
 mod sink;

@@ -78,6 +78,7 @@ impl Bench {
                 clock,
                 wake: self.wake.clone(),
                 spawn: &Threads,
+                checkpoint: None,
             },
             &settings,
         );
@@ -288,6 +289,9 @@ fn a_plugin_that_was_not_loaded_is_named() {
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
     let (plugins, sources) = (Default::default(), harness::sources(&plan, &wake, |_, source| source));
     let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Done };
-    let run = Run::try_new(Parts { plan, plugins, sources, sinks, clock, wake, spawn: &Threads }, &settings);
+    let run = Run::try_new(
+        Parts { plan, plugins, sources, sinks, clock, wake, spawn: &Threads, checkpoint: None },
+        &settings,
+    );
     assert_eq!(run.err().unwrap().to_string(), "plugin `hostile` was not loaded");
 }

@@ -1,0 +1,60 @@
+//! What of a run survives it: a shell around the checkpoint's log, and the way from a checkpoint back to a run.
+//!
+//! The order in which things become durable stands in [`steps`].
+
+mod input;
+mod keeper;
+mod restore;
+mod snapshots;
+mod steps;
+
+use std::{fmt, sync::Arc};
+
+use tidemill_checkpoint::{Keep, PluginDigest, Storage};
+
+pub(crate) use input::{InputKeeper, Pending};
+pub(crate) use keeper::Keeper;
+pub use restore::RestoreError;
+pub(crate) use restore::States;
+pub use snapshots::SnapshotAfter;
+pub use steps::{Failpoints, NoFailpoints, Step};
+
+/// Batches that are kept for a look back, unless the pipeline says otherwise.
+const BATCHES_KEPT: usize = 100;
+
+/// Bytes that are kept for a look back.
+const BYTES_KEPT: u64 = 1 << 30;
+
+/// Where a run keeps its checkpoint, and how.
+pub struct Checkpoint {
+    /// Where it lies.
+    pub storage: Arc<dyn Storage>,
+    /// Who runs: no two runs have the same.
+    pub host: String,
+    /// The components that run.
+    pub plugins: Vec<PluginDigest>,
+    /// What is kept beyond what a recovery needs.
+    pub keep: Keep,
+    /// When a snapshot is made.
+    pub snapshot_after: SnapshotAfter,
+    /// Where tests stop the run.
+    pub failpoints: Box<dyn Failpoints>,
+}
+
+impl Checkpoint {
+    /// With the usual limits.
+    pub fn new(storage: Arc<dyn Storage>, host: String, plugins: Vec<PluginDigest>) -> Checkpoint {
+        let keep = Keep { batches: BATCHES_KEPT, bytes: BYTES_KEPT };
+        let snapshot_after = SnapshotAfter::default();
+        Checkpoint { storage, host, plugins, keep, snapshot_after, failpoints: Box::new(NoFailpoints) }
+    }
+}
+
+impl fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checkpoint")
+            .field("place", &self.storage.place())
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
+}

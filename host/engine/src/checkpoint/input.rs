@@ -1,0 +1,91 @@
+//! Input that cannot be read again, logged before it is run.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tidemill_checkpoint::{CheckpointError, Fence, InputLog, InputPosition, LoggedRange, Plan, SEGMENT_BYTES, Storage};
+use tidemill_model::ports::Chunk;
+
+/// The input log, and where the open batch begins in it.
+pub(crate) struct InputKeeper {
+    log: InputLog,
+    /// Behind the last batch that was planned.
+    first: InputPosition,
+}
+
+/// Logged chunks by stream, in order.
+pub(crate) type LoggedChunks = BTreeMap<String, Vec<Chunk>>;
+
+/// What was logged before a restart and belongs to no batch that counts.
+#[derive(Default)]
+pub(crate) struct Pending {
+    /// Of the batch that was planned, which is run again.
+    pub(crate) planned: LoggedChunks,
+    /// Behind it.
+    pub(crate) open: LoggedChunks,
+}
+
+impl InputKeeper {
+    /// Opens the log behind a claim. `committed` and `planned` are the plans that a recovery goes by.
+    pub(crate) fn open(
+        storage: Arc<dyn Storage>,
+        fence: &Fence,
+        committed: Option<&Plan>,
+        planned: Option<&Plan>,
+    ) -> Result<(InputKeeper, Pending), CheckpointError> {
+        let ends = |plan: Option<&Plan>| plan.and_then(|plan| logged(plan).map(|range| range.end).max());
+        let (committed, planned_end) = (ends(committed), ends(planned));
+        let (log, cut) = InputLog::open(storage, fence, planned_end.max(committed), SEGMENT_BYTES)?;
+        if let Some(cut) = cut {
+            tracing::warn!(bytes = cut.bytes, "the end of the input log was not whole and is cut off: {}", cut.what);
+        }
+        let begin = committed.unwrap_or(InputPosition::START);
+        let middle = planned_end.unwrap_or(begin);
+        let end = log.position();
+        let pending = Pending {
+            planned: read(&log, LoggedRange { first: begin, end: middle })?,
+            open: read(&log, LoggedRange { first: middle, end })?,
+        };
+        Ok((InputKeeper { log, first: middle }, pending))
+    }
+
+    /// Logs what a source gave. It is durable after the next [`InputKeeper::sync`].
+    pub(crate) fn append(&mut self, stream: &str, chunks: &[Chunk]) -> Result<(), CheckpointError> {
+        chunks.iter().try_for_each(|chunk| self.log.append(stream, chunk.partition, &chunk.rows).map(drop))
+    }
+
+    /// Makes durable what was logged.
+    pub(crate) fn sync(&mut self) -> Result<(), CheckpointError> {
+        self.log.sync().map(drop)
+    }
+
+    /// Where the input of the batch that ends now lies.
+    pub(crate) fn batch(&self) -> LoggedRange {
+        LoggedRange { first: self.first, end: self.log.position() }
+    }
+
+    /// The batch with this input was planned.
+    pub(crate) fn planned(&mut self, batch: LoggedRange) {
+        self.first = batch.end;
+    }
+
+    /// Forgets segments that lie before a place altogether.
+    pub(crate) fn remove_before(&mut self, position: InputPosition) -> Result<(), CheckpointError> {
+        self.log.remove_before(position).map(drop)
+    }
+}
+
+fn logged(plan: &Plan) -> impl Iterator<Item = LoggedRange> + '_ {
+    plan.sources.iter().filter_map(|source| source.logged)
+}
+
+fn read(log: &InputLog, range: LoggedRange) -> Result<LoggedChunks, CheckpointError> {
+    let mut chunks = LoggedChunks::new();
+    if range.first < range.end {
+        for frame in log.read(range) {
+            let frame = frame?;
+            let chunk = Chunk { partition: frame.partition, rows: frame.rows };
+            chunks.entry(frame.stream).or_default().push(chunk);
+        }
+    }
+    Ok(chunks)
+}

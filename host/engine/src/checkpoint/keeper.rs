@@ -1,0 +1,158 @@
+//! The log of a run: plans, commits, deliveries, each an append to the checkpoint's log between two failpoints.
+
+use std::sync::Arc;
+
+use tidemill_checkpoint::{
+    Archive, CheckpointError, Commit, Fence, Keep, Log, LoggedRange, Number, Plan, PluginDigest, Record, Recovered,
+    Section, SourcePin, StateSchema, Storage,
+};
+use tidemill_model::{ports::Spawn, time::Timestamp};
+
+use super::{Checkpoint, Failpoints, InputKeeper, Step, snapshots::Snapshots};
+use crate::failure::RunError;
+
+/// What a run does to its checkpoint.
+pub(crate) struct Keeper {
+    log: Log,
+    storage: Arc<dyn Storage>,
+    plugins: Vec<PluginDigest>,
+    /// What the pipeline keeps.
+    states: Vec<StateSchema>,
+    keep: Keep,
+    failpoints: Box<dyn Failpoints>,
+    /// The last batch that all sinks have.
+    delivered: Option<Timestamp>,
+    /// The last batch of which the log says so.
+    noted: Option<Timestamp>,
+    /// The plan of the batch that is run again.
+    again: Option<Number>,
+    snapshots: Snapshots,
+}
+
+impl Keeper {
+    /// Takes the checkpoint over.
+    pub(crate) fn open(
+        checkpoint: Checkpoint,
+        pipeline: &str,
+        states: Vec<StateSchema>,
+        partitions: u32,
+        now: Timestamp,
+        spawn: &dyn Spawn,
+    ) -> Result<(Keeper, Recovered), CheckpointError> {
+        let Checkpoint { storage, host, plugins, keep, snapshot_after, failpoints } = checkpoint;
+        let (log, recovered) = Log::open(storage.clone(), pipeline, &host, now)?;
+        let snapshots = Snapshots::new(&log, &recovered, &states, partitions, snapshot_after, spawn);
+        let (delivered, again) = (recovered.delivered, recovered.planned.as_ref().map(|planned| planned.number));
+        let noted = delivered;
+        let keeper = Keeper { log, storage, plugins, states, keep, failpoints, delivered, noted, again, snapshots };
+        Ok((keeper, recovered))
+    }
+
+    pub(crate) fn archive(&self) -> &Archive {
+        self.log.archive()
+    }
+
+    pub(crate) fn fence(&self) -> &Fence {
+        self.log.fence()
+    }
+
+    pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
+    /// What the states of a commit were.
+    pub(crate) fn states_of(&self, commit: Number) -> &[StateSchema] {
+        super::restore::states_of(&self.log, commit).unwrap_or(&self.states)
+    }
+
+    /// Does a step between its two failpoints.
+    pub(crate) fn step<T>(
+        &mut self,
+        step: Step,
+        batch: Timestamp,
+        action: impl FnOnce(&mut Keeper) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        if self.failpoints.stops(step, false, batch) {
+            return Err(RunError::Failpoint { step, batch });
+        }
+        let result = action(self)?;
+        if self.failpoints.stops(step, true, batch) {
+            return Err(RunError::Failpoint { step, batch });
+        }
+        Ok(result)
+    }
+
+    /// Settles the input of a batch. One that is run again has its plan already.
+    pub(crate) fn plan(
+        &mut self,
+        batch: Timestamp,
+        sources: Vec<SourcePin>,
+        input: Option<(&mut InputKeeper, LoggedRange)>,
+    ) -> Result<Number, RunError> {
+        if let Some(number) = self.again.take() {
+            return Ok(number);
+        }
+        let plan = Plan { batch, sources, plugins: self.plugins.clone(), delivered: self.delivered };
+        let number = self.step(Step::Plan, batch, |keeper| Ok(keeper.log.append(Record::Plan(plan), &[])?))?;
+        self.noted = self.delivered;
+        if let Some((input, range)) = input {
+            input.planned(range);
+        }
+        Ok(number)
+    }
+
+    /// Decides that a batch counts.
+    pub(crate) fn commit(
+        &mut self,
+        batch: Timestamp,
+        plan: Number,
+        counters: Vec<(String, u64)>,
+        sections: &[Section],
+    ) -> Result<(), RunError> {
+        let commit = Commit { batch, plan, counters, states: self.states.clone() };
+        let number =
+            self.step(Step::Commit, batch, |keeper| Ok(keeper.log.append(Record::Commit(commit), sections)?))?;
+        self.snapshots.committed(number, self.log.records().last().map_or(0, |record| record.bytes));
+        Ok(())
+    }
+
+    /// All sinks have the batch. The next plan will say so.
+    pub(crate) fn delivered(&mut self, batch: Timestamp) {
+        self.delivered = Some(batch);
+    }
+
+    /// Has a snapshot made if it is time, and removes what no recovery needs when one was made.
+    pub(crate) fn tidy(&mut self, batch: Timestamp, input: Option<&mut InputKeeper>) -> Result<(), RunError> {
+        if self.snapshots.is_due() {
+            self.step(Step::Snapshot, batch, |keeper| {
+                keeper.snapshots.begin();
+                Ok(())
+            })?;
+        }
+        match self.snapshots.poll() {
+            None => Ok(()),
+            Some(Err(error)) => {
+                tracing::warn!("no snapshot could be made; it is tried again later: {error}");
+                Ok(())
+            }
+            Some(Ok(())) => self.step(Step::Clean, batch, |keeper| {
+                let cleaned = keeper.log.clean(keeper.keep)?;
+                if let (Some(input), Some(position)) = (input, cleaned.input_before) {
+                    input.remove_before(position)?;
+                }
+                Ok(())
+            }),
+        }
+    }
+
+    /// Ends the run: the last batch is noted as delivered.
+    pub(crate) fn finish(&mut self) -> Result<(), RunError> {
+        match self.delivered.filter(|_| self.delivered > self.noted) {
+            Some(batch) => self.step(Step::Finish, batch, |keeper| {
+                keeper.log.append(Record::Delivered { batch }, &[])?;
+                Ok(())
+            }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! From sections of state back to tables, whatever the number of partitions was, and whatever fields the state had.
+
+use std::collections::BTreeMap;
+
+use arrow_array::{RecordBatch, cast::AsArray};
+use tidemill_checkpoint::{CheckpointError, Log, Number, Record, Section, SectionKind, StateSchema};
+use tidemill_model::{key::Slot, schema::Schema};
+use tidemill_state::{
+    evolve::{Evolution, Incompatible, plan_evolution},
+    table::{ApplyError, StateError, StateTable, split},
+};
+
+/// State that cannot be restored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// The checkpoint cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The pipeline has no such stream, or it keeps no state.
+    #[error(
+        "the checkpoint has state of the stream `{stream}`, and the pipeline has no such stream with state; put it \
+         back, or begin a new checkpoint in another folder"
+    )]
+    NoStream {
+        /// The stream.
+        stream: String,
+    },
+    /// The keys of a stream are others.
+    #[error(
+        "the state of stream `{stream}` has keys of `{stored}`, and the pipeline has `{wanted}`; keys cannot change: \
+         put them back, give the stream another name, or begin a new checkpoint in another folder"
+    )]
+    Keys {
+        /// The stream.
+        stream: String,
+        /// As it was stored.
+        stored: String,
+        /// As it is now.
+        wanted: String,
+    },
+    /// The function says that its states mean something else now.
+    #[error(
+        "the state of stream `{stream}` is of version {stored}, and the plugin's function has version {wanted}: put the \
+         plugin back that has version {stored}, or begin a new checkpoint in another folder"
+    )]
+    Version {
+        /// The stream.
+        stream: String,
+        /// As it was stored.
+        stored: u32,
+        /// As it is now.
+        wanted: u32,
+    },
+    /// The fields of the state are others, and cannot be made of those that there are.
+    #[error("the state of stream `{stream}` cannot be taken over: {cause}")]
+    Fields {
+        /// The stream.
+        stream: String,
+        /// Which, with both schemas.
+        cause: Box<Incompatible>,
+    },
+    /// A schema in the checkpoint that is none.
+    #[error("the checkpoint names `{schema}` as a schema of stream `{stream}`, which is none")]
+    Schema {
+        /// The stream.
+        stream: String,
+        /// The text.
+        schema: String,
+    },
+    /// A block that does not fit.
+    #[error("the state of stream `{stream}`: {cause}")]
+    Block {
+        /// The stream.
+        stream: String,
+        /// What is wrong.
+        cause: ApplyError,
+    },
+    /// State that cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The thread that makes snapshots is gone: a defect.
+    #[error("the thread that makes snapshots has ended; this is a defect of tidemill, please report it")]
+    NoThread,
+}
+
+/// What the states of a commit were.
+pub(crate) fn states_of(log: &Log, commit: Number) -> Option<&[StateSchema]> {
+    let records = log.records();
+    let at = records.binary_search_by_key(&commit, |record| record.number).ok()?;
+    match &records[at].found.as_ref().ok()?.record {
+        Record::Commit(commit) => Some(&commit.states),
+        _ => None,
+    }
+}
+
+/// The tables of a pipeline, by stream and partition. `T` is a table, or a mutable reference to one.
+pub(crate) struct States<T> {
+    streams: BTreeMap<String, StreamStates<T>>,
+}
+
+struct StreamStates<T> {
+    wanted: StateSchema,
+    keys: Schema,
+    state: Schema,
+    tables: Vec<T>,
+    /// From an earlier schema, as it is written, to this one.
+    evolution: Option<(String, Evolution)>,
+}
+
+impl States<StateTable> {
+    /// Empty tables for streams with these schemas.
+    pub(super) fn owned(states: &[StateSchema], partitions: u32) -> Result<States<StateTable>, RestoreError> {
+        let mut owned = States::default();
+        for state in states {
+            let schema = schema(&state.stream, &state.state)?;
+            // Nobody chooses keys for a table that takes what another one held.
+            let tables = (0..partitions).map(|_| StateTable::new(&schema, 0)).collect();
+            owned.add(state.clone(), tables)?;
+        }
+        Ok(owned)
+    }
+}
+
+impl<T> Default for States<T> {
+    fn default() -> States<T> {
+        States { streams: BTreeMap::new() }
+    }
+}
+
+impl<T: AsTable> States<T> {
+    /// The tables of a stream, one for each partition.
+    pub(crate) fn add(&mut self, wanted: StateSchema, tables: Vec<T>) -> Result<(), RestoreError> {
+        let (keys, state) = (schema(&wanted.stream, &wanted.keys)?, schema(&wanted.stream, &wanted.state)?);
+        let stream = wanted.stream.clone();
+        self.streams.insert(stream, StreamStates { wanted, keys, state, tables, evolution: None });
+        Ok(())
+    }
+
+    /// Applies a section of a snapshot or commit. `schemas` says what the states were when it was written.
+    pub(crate) fn apply(&mut self, section: &Section, schemas: &[StateSchema]) -> Result<(), RestoreError> {
+        if section.kind != SectionKind::State || section.batches.iter().all(|batch| batch.num_rows() == 0) {
+            return Ok(());
+        }
+        let no_stream = || RestoreError::NoStream { stream: section.stream.clone() };
+        let stream = self.streams.get_mut(&section.stream).ok_or_else(no_stream)?;
+        if let Some(stored) = schemas.iter().find(|schema| schema.stream == section.stream) {
+            stream.settle(stored)?;
+        }
+        stream.reserve(section);
+        section.batches.iter().try_for_each(|block| stream.apply(section.partition, block))
+    }
+
+    /// How many keys have state.
+    pub(crate) fn keys(&mut self) -> usize {
+        self.tables().map(|(_, _, _, table)| table.len()).sum()
+    }
+
+    /// Every table with its stream, its partition and the version of its states.
+    pub(super) fn tables(&mut self) -> impl Iterator<Item = (&str, u32, u32, &mut StateTable)> {
+        self.streams.iter_mut().flat_map(|(stream, states)| {
+            let version = states.wanted.version;
+            let tables = (0u32..).zip(&mut states.tables);
+            tables.map(move |(partition, table)| (stream.as_str(), partition, version, table.as_table()))
+        })
+    }
+}
+
+impl<T: AsTable> StreamStates<T> {
+    /// Finds out how states that were stored like this become those of the pipeline.
+    fn settle(&mut self, stored: &StateSchema) -> Result<(), RestoreError> {
+        let (stream, wanted) = (stored.stream.clone(), &self.wanted);
+        if stored.keys != wanted.keys {
+            return Err(RestoreError::Keys { stream, stored: stored.keys.clone(), wanted: wanted.keys.clone() });
+        }
+        if stored.version != wanted.version {
+            return Err(RestoreError::Version { stream, stored: stored.version, wanted: wanted.version });
+        }
+        if stored.state == wanted.state {
+            self.evolution = None;
+        } else if self.evolution.as_ref().is_none_or(|(from, _)| *from != stored.state) {
+            let old = schema(&stream, &stored.state)?;
+            let evolution = plan_evolution(&old, &self.state)
+                .map_err(|cause| RestoreError::Fields { stream, cause: Box::new(cause) })?;
+            self.evolution = Some((stored.state.clone(), evolution));
+        }
+        Ok(())
+    }
+
+    /// Makes room in an empty table for the section of a snapshot that is most likely its own.
+    fn reserve(&mut self, section: &Section) {
+        let rows = section.batches.iter().map(RecordBatch::num_rows).sum();
+        if let Some(table) = self.tables.get_mut(section.partition as usize).map(AsTable::as_table)
+            && table.is_empty()
+        {
+            table.reserve(rows);
+        }
+    }
+
+    fn apply(&mut self, partition: u32, block: &RecordBatch) -> Result<(), RestoreError> {
+        let failed = |cause| RestoreError::Block { stream: self.wanted.stream.clone(), cause };
+        let evolved = match &self.evolution {
+            Some((_, evolution)) => evolution.apply(block).map_err(failed)?,
+            None => block.clone(),
+        };
+        let partitions = self.tables.len() as u32;
+        if belongs(&evolved, partition, partitions) {
+            let table = self.tables[partition as usize].as_table();
+            return table.apply(&self.keys, &evolved).map_err(failed);
+        }
+        let parts = split(&self.state, &evolved, partitions).map_err(failed)?;
+        for (table, part) in self.tables.iter_mut().zip(parts) {
+            table.as_table().apply(&self.keys, &part).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether all keys of a block belong to this partition of so many.
+fn belongs(block: &RecordBatch, partition: u32, partitions: u32) -> bool {
+    let keys = block.column_by_name("key").and_then(|keys| keys.as_binary_opt::<i32>());
+    let is_there = partition < partitions;
+    is_there
+        && keys.is_some_and(|keys| keys.iter().flatten().all(|key| Slot::of(key).partition(partitions) == partition))
+}
+
+fn schema(stream: &str, text: &str) -> Result<Schema, RestoreError> {
+    text.parse().map_err(|_| RestoreError::Schema { stream: stream.to_owned(), schema: text.to_owned() })
+}
+
+/// A table, or a way to one.
+pub(crate) trait AsTable {
+    /// The table.
+    fn as_table(&mut self) -> &mut StateTable;
+}
+
+impl AsTable for StateTable {
+    fn as_table(&mut self) -> &mut StateTable {
+        self
+    }
+}
+
+impl AsTable for &mut StateTable {
+    fn as_table(&mut self) -> &mut StateTable {
+        self
+    }
+}

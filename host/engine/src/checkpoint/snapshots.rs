@@ -1,0 +1,186 @@
+//! Snapshots: made in the background from what the checkpoint holds already, so that the tables at work are not touched.
+//!
+//! A snapshot is the one before with the changes of the commits since. For as long as one is made, its state is in memory
+//! a second time.
+
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+
+use tidemill_checkpoint::{Archive, CheckpointError, Log, Number, Recovered, Section, SectionKind, StateSchema};
+use tidemill_model::ports::Spawn;
+use tidemill_state::table::BlockLimits;
+
+use super::restore::{RestoreError, States};
+
+/// When a snapshot is made: the changes since the last one are as large as it was and at least `bytes_min`, or there are
+/// so many commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotAfter {
+    /// Bytes of commits.
+    pub bytes_min: u64,
+    /// Commits.
+    pub commits_max: usize,
+}
+
+impl Default for SnapshotAfter {
+    fn default() -> SnapshotAfter {
+        SnapshotAfter { bytes_min: 64 << 20, commits_max: 1_000 }
+    }
+}
+
+impl SnapshotAfter {
+    /// Whether it is time, after so many commits of so many bytes since a snapshot of `snapshot_bytes`.
+    fn is_due(&self, commits: usize, bytes: u64, snapshot_bytes: u64) -> bool {
+        commits > 0 && (commits >= self.commits_max || bytes >= self.bytes_min.max(snapshot_bytes))
+    }
+}
+
+/// What a snapshot is made of.
+struct Request {
+    base: Option<Number>,
+    /// By their numbers, with what the states were then.
+    deltas: Vec<(Number, Vec<StateSchema>)>,
+    base_states: Vec<StateSchema>,
+}
+
+/// Makes snapshots on a thread of its own.
+pub(super) struct Snapshots {
+    after: SnapshotAfter,
+    states: Vec<StateSchema>,
+    base: Option<Number>,
+    base_bytes: u64,
+    base_states: Vec<StateSchema>,
+    /// The commits since the base, and their bytes.
+    deltas: Vec<(Number, Vec<StateSchema>)>,
+    bytes: u64,
+    requests: Sender<Request>,
+    results: Receiver<Result<u64, RestoreError>>,
+    /// The commit of the one that is being made.
+    running: Option<Number>,
+}
+
+impl Snapshots {
+    pub(super) fn new(
+        log: &Log,
+        recovered: &Recovered,
+        states: &[StateSchema],
+        partitions: u32,
+        after: SnapshotAfter,
+        spawn: &dyn Spawn,
+    ) -> Snapshots {
+        let (requests, to_do) = channel();
+        let (done, results) = channel();
+        let maker = Maker { archive: log.archive().clone(), states: states.to_vec(), partitions };
+        spawn.spawn("snapshots".to_owned(), Box::new(move || maker.serve(&to_do, &done)));
+        let found = |number: Number| log.records().iter().find(|record| record.number == number);
+        let bytes = recovered.deltas.iter().filter_map(|&number| found(number)).map(|record| record.bytes).sum();
+        let states_of = |number: Number| super::restore::states_of(log, number).unwrap_or(states).to_vec();
+        Snapshots {
+            after,
+            states: states.to_vec(),
+            base: recovered.snapshot,
+            base_bytes: 0,
+            base_states: recovered.snapshot.map(states_of).unwrap_or_default(),
+            deltas: recovered.deltas.iter().map(|&number| (number, states_of(number))).collect(),
+            bytes,
+            requests,
+            results,
+            running: None,
+        }
+    }
+
+    /// A batch was committed.
+    pub(super) fn committed(&mut self, number: Number, bytes: u64) {
+        self.deltas.push((number, self.states.clone()));
+        self.bytes += bytes;
+    }
+
+    /// Whether a snapshot should be begun: a pipeline without state needs them too, or its log would only grow.
+    pub(super) fn is_due(&self) -> bool {
+        self.running.is_none() && self.after.is_due(self.deltas.len(), self.bytes, self.base_bytes)
+    }
+
+    /// Begins one, after the last commit.
+    pub(super) fn begin(&mut self) {
+        let Some(&(last, _)) = self.deltas.last() else { return };
+        let request = Request { base: self.base, deltas: self.deltas.clone(), base_states: self.base_states.clone() };
+        // The thread ends with this value, not before.
+        if self.requests.send(request).is_ok() {
+            self.running = Some(last);
+        }
+    }
+
+    /// What came of the one that was begun, once.
+    pub(super) fn poll(&mut self) -> Option<Result<(), RestoreError>> {
+        let running = self.running?;
+        let result = match self.results.try_recv() {
+            Ok(result) => result,
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) => Err(RestoreError::NoThread),
+        };
+        self.running = None;
+        Some(result.map(|bytes| {
+            self.deltas.retain(|&(number, _)| number > running);
+            // Commits that came meanwhile are counted as nothing: there are few.
+            (self.base, self.base_bytes, self.bytes) = (Some(running), bytes, 0);
+            self.base_states = self.states.clone();
+        }))
+    }
+}
+
+/// The thread's side.
+struct Maker {
+    archive: Archive,
+    states: Vec<StateSchema>,
+    partitions: u32,
+}
+
+impl Maker {
+    fn serve(&self, requests: &Receiver<Request>, results: &Sender<Result<u64, RestoreError>>) {
+        while let Ok(request) = requests.recv() {
+            if results.send(self.make(&request)).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Writes the snapshot, and gives about how many bytes it has.
+    fn make(&self, request: &Request) -> Result<u64, RestoreError> {
+        let mut states = States::owned(&self.states, self.partitions)?;
+        if let Some(base) = request.base {
+            for section in self.archive.read_snapshot(base)? {
+                states.apply(&section?, &request.base_states)?;
+            }
+        }
+        for (number, schemas) in &request.deltas {
+            for section in self.archive.sections(*number)? {
+                states.apply(&section?, schemas)?;
+            }
+        }
+        let Some((last, _)) = request.deltas.last() else { return Ok(0) };
+        let mut bytes = 0;
+        let sections = states.tables().map(|(stream, partition, version, table)| {
+            let blocks: Result<Vec<_>, _> = table.snapshot(BlockLimits::default()).collect();
+            let batches = blocks.map_err(|error| CheckpointError::OutOfOrder { what: error.to_string() })?;
+            bytes += batches.iter().map(|batch| batch.get_array_memory_size() as u64).sum::<u64>();
+            let (stream, table) = (stream.to_owned(), String::new());
+            Ok(Section { kind: SectionKind::State, stream, table, partition, version, batches })
+        });
+        self.archive.write_snapshot(*last, sections)?;
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_costs_no_more_than_the_changes_since_the_last() {
+        let after = SnapshotAfter { bytes_min: 10, commits_max: 5 };
+        let due = |commits, bytes, snapshot| after.is_due(commits, bytes, snapshot);
+        assert!(!due(0, 0, 0) && !due(0, 100, 0));
+        assert!(!due(1, 9, 0) && due(1, 10, 0));
+        assert!(!due(4, 99, 100) && due(4, 100, 100));
+        assert!(due(5, 0, 100));
+    }
+}

@@ -1,0 +1,61 @@
+//! The steps of a batch that change what would be left behind by a crash, each with a name.
+//!
+//! The order stands here and in [`Run`](crate::Run)'s batch, nowhere else:
+//!
+//! 1. The batch is run. Input that cannot be read again is written to the input log before it is run. Nothing of the batch
+//!    can be seen outside.
+//! 2. [`Step::Log`]: what was written to the input log is durable.
+//! 3. [`Step::Plan`]: what the batch is made of is durable. If it does not come to count, it is run again with the same
+//!    input.
+//! 4. [`Step::Commit`]: the changed state, the rows for every sink and the counters are durable, in one record. This
+//!    decides: before it the batch has not happened, after it it has.
+//! 5. [`Step::Stage`], [`Step::Deliver`]: the sinks stage their rows, then make them visible. Done again after a crash.
+//! 6. [`Step::Snapshot`] and [`Step::Clean`], now and then: a snapshot in the background, and what no recovery needs is
+//!    removed.
+//! 7. [`Step::Finish`], when the run ends: it is noted that the last batch was delivered. In a run that goes on, the next
+//!    plan says it.
+
+use tidemill_model::time::Timestamp;
+
+/// A step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Logged input is made durable.
+    Log,
+    /// The batch's input is settled.
+    Plan,
+    /// The batch is committed.
+    Commit,
+    /// The sinks stage it.
+    Stage,
+    /// The sinks make it visible.
+    Deliver,
+    /// A snapshot is begun.
+    Snapshot,
+    /// Files that no recovery needs are removed.
+    Clean,
+    /// The last batch is noted as delivered.
+    Finish,
+}
+
+impl Step {
+    /// All of them.
+    pub const ALL: [Step; 8] =
+        [Step::Log, Step::Plan, Step::Commit, Step::Stage, Step::Deliver, Step::Snapshot, Step::Clean, Step::Finish];
+}
+
+/// Where a run can be stopped as if the machine had lost its power: for tests of recovery.
+pub trait Failpoints: Send {
+    /// Whether everything stops here: right before the step of this batch or, `after`, right behind it.
+    fn stops(&mut self, step: Step, after: bool, batch: Timestamp) -> bool;
+}
+
+/// A run that is never stopped like that.
+#[derive(Debug)]
+pub struct NoFailpoints;
+
+impl Failpoints for NoFailpoints {
+    fn stops(&mut self, _step: Step, _after: bool, _batch: Timestamp) -> bool {
+        false
+    }
+}

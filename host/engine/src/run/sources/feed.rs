@@ -1,0 +1,157 @@
+//! One source of a run: its chunks in order, those first that were logged before a restart.
+
+use std::collections::VecDeque;
+
+use tidemill_checkpoint::{LoggedRange, SourcePin};
+use tidemill_model::{
+    ports::{Chunk, PortError, Sealed, Source, Taken},
+    time::Timestamp,
+};
+use tidemill_plan::graph::NodeId;
+
+use crate::{
+    checkpoint::{InputKeeper, Pending},
+    failure::RunError,
+};
+
+pub(super) struct SourceFeed {
+    pub(super) stream: String,
+    pub(super) node: NodeId,
+    pub(super) stage: usize,
+    partitions: usize,
+    pub(super) source: Box<dyn Source>,
+    /// The partition whose turn it is: chunks go round, beginning with partition 0 in every batch.
+    next: usize,
+    pub(super) last: bool,
+    /// Chunks that were logged and belong to no committed batch, before what the source gives.
+    logged: VecDeque<Chunk>,
+    /// How many of `logged` are the batch that is run again; it has nothing else.
+    again: Option<usize>,
+    sealed: bool,
+}
+
+impl SourceFeed {
+    pub(super) fn new(
+        stream: &str,
+        node: NodeId,
+        stage: usize,
+        partitions: u32,
+        source: Box<dyn Source>,
+    ) -> SourceFeed {
+        SourceFeed {
+            stream: stream.to_owned(),
+            node,
+            stage,
+            partitions: partitions as usize,
+            source,
+            next: 0,
+            last: false,
+            logged: VecDeque::new(),
+            again: None,
+            sealed: false,
+        }
+    }
+
+    /// Whether its chunks are logged before they are run, if anything is.
+    pub(super) fn is_logged(&mut self) -> bool {
+        self.source.repeatable().is_none()
+    }
+
+    /// Gives what was logged for its stream before what the source gives. `again`: what was planned of it is a batch of
+    /// its own, the next one.
+    pub(super) fn resume_logged(&mut self, pending: &mut Pending, again: bool) {
+        let planned = pending.planned.remove(&self.stream).unwrap_or_default();
+        self.again = again.then_some(planned.len());
+        self.logged = planned.into();
+        self.logged.extend(pending.open.remove(&self.stream).unwrap_or_default());
+    }
+
+    /// Goes on behind the batch of a pin.
+    pub(super) fn resume_after(&mut self, pin: &str) -> Result<(), RunError> {
+        let resumed = self.source.repeatable().map_or(Ok(()), |source| source.resume_after(pin));
+        resumed.map_err(|error| self.failed(error))
+    }
+
+    /// Gives the batch of a pin again.
+    pub(super) fn repeat(&mut self, pin: &str) -> Result<(), RunError> {
+        let repeated = self.source.repeatable().map_or(Ok(()), |source| source.repeat(pin));
+        repeated.map_err(|error| self.failed(error))
+    }
+
+    pub(super) fn failed(&self, error: PortError) -> RunError {
+        RunError::Source { stream: self.stream.clone(), error }
+    }
+
+    pub(super) fn seal(&mut self, tick: Timestamp) -> Result<Sealed, RunError> {
+        self.sealed = true;
+        if self.again.is_some() {
+            return Ok(Sealed { present: true, last: false });
+        }
+        self.source.seal(tick).map_err(|error| self.failed(error))
+    }
+
+    /// What is there of the open or sealed batch, by partition, and whether the sealed one ends with it.
+    pub(super) fn take(
+        &mut self,
+        bytes_max: usize,
+        input: Option<&mut InputKeeper>,
+    ) -> Result<(Vec<Vec<Chunk>>, bool), RunError> {
+        let taken = match (&mut self.again, self.logged.is_empty()) {
+            (Some(_), _) => self.take_again(bytes_max),
+            (None, false) => Taken { chunks: self.take_logged(bytes_max, usize::MAX), ..Taken::default() },
+            (None, true) => {
+                let taken = self.source.take(bytes_max).map_err(|error| self.failed(error))?;
+                if let (Some(input), true) = (input, self.is_logged()) {
+                    input.append(&self.stream, &taken.chunks)?;
+                }
+                taken
+            }
+        };
+        let mut by_partition = vec![Vec::new(); self.partitions];
+        for chunk in taken.chunks {
+            let partition = match chunk.partition {
+                Some(partition) => partition as usize % self.partitions,
+                None => {
+                    let turn = self.next;
+                    self.next = (turn + 1) % self.partitions;
+                    turn
+                }
+            };
+            by_partition[partition].push(chunk);
+        }
+        if taken.end {
+            (self.next, self.sealed) = (0, false);
+        }
+        Ok((by_partition, taken.end))
+    }
+
+    /// Of a batch that is run again.
+    fn take_again(&mut self, bytes_max: usize) -> Taken {
+        let left = self.again.unwrap_or(0);
+        let chunks = self.take_logged(bytes_max, left);
+        let left = left - chunks.len();
+        let end = left == 0 && self.sealed;
+        self.again = (!end).then_some(left);
+        Taken { chunks, bytes: 0, end }
+    }
+
+    fn take_logged(&mut self, bytes_max: usize, chunks_max: usize) -> Vec<Chunk> {
+        let (mut chunks, mut bytes) = (Vec::new(), 0);
+        while chunks.len() < chunks_max && bytes < bytes_max {
+            let Some(chunk) = self.logged.pop_front() else { break };
+            bytes += chunk.rows.get_array_memory_size();
+            chunks.push(chunk);
+        }
+        chunks
+    }
+
+    /// What a checkpoint keeps of the sealed batch. `logged`: where its input lies in the log.
+    pub(super) fn pin(&mut self, logged: Option<LoggedRange>) -> Result<SourcePin, RunError> {
+        let stream = self.stream.clone();
+        match self.source.repeatable().map(|source| source.pin()) {
+            None => Ok(SourcePin { stream, pin: String::new(), logged }),
+            Some(Ok(pin)) => Ok(SourcePin { stream, pin, logged: None }),
+            Some(Err(error)) => Err(self.failed(error)),
+        }
+    }
+}

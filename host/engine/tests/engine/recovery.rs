@@ -1,0 +1,212 @@
+//! Runs that are stopped at every step and go on from their checkpoint: what came of them is what comes of a run that
+//! nobody stopped.
+
+mod world;
+
+use tidemill_checkpoint::Keep;
+use tidemill_engine::{
+    RunError,
+    checkpoint::{SnapshotAfter, Step},
+};
+use tidemill_model::time::Timestamp;
+
+use world::{Ended, Stop, World};
+
+/// Two sources, one that can be read again and one that cannot; state that changes, ends and wakes; all kinds of outputs.
+const PIPELINE: &str = r#"
+[streams.in]
+queue = { schema = "word: text, count: integer", batches = [
+    [{ word = "a", count = 1 }, { word = "b", count = 2 }],
+    [],
+    [{ word = "b", count = 3 }, { word = "c", count = 4 }, { word = "a", count = 5 }],
+    [{ word = "d", count = 6 }],
+    [{ word = "a", count = 7 }, { word = "e", count = 8 }],
+    [{ word = "f", count = 9 }],
+] }
+
+[streams.live]
+queue = { schema = "word: text, count: integer", batches = [] }
+
+[streams.both]
+from = ["in", "live"]
+union = true
+
+[streams.sums]
+from = "both"
+by = "word"
+reduce = "wordcount/sum"
+
+[streams.totals]
+from = "both"
+by = "word"
+update-state = "wordcount/running-total"
+
+[streams.all]
+from = "both"
+by = "word"
+update-state = "wordcount/running-total"
+emit = "all"
+
+[outputs.sums]
+from = "sums"
+print = true
+
+[outputs.totals]
+from = "totals"
+print = true
+
+[outputs.all]
+from = "all"
+print = true
+"#;
+
+/// Batches of the pipeline.
+const BATCHES: i64 = 6;
+
+fn world() -> World {
+    World::new(PIPELINE, "live", &[(1, &["b", "x"]), (2, &["y"]), (3, &[]), (4, &["x", "a"]), (5, &["z"]), (6, &["x"])])
+}
+
+fn at(batch: i64) -> Timestamp {
+    Timestamp(batch * 1_000_000)
+}
+
+/// Runs to the end, whatever it takes; gives how often it was stopped.
+fn run_to_the_end(world: &World, stop: Option<Stop>) -> usize {
+    match world.run(stop) {
+        Ended::Done => 0,
+        Ended::Stopped => {
+            assert_eq!(world.run(None), Ended::Done);
+            1
+        }
+    }
+}
+
+fn check_like(world: &World, expect: &World, what: &str) {
+    let last = at(BATCHES);
+    assert_eq!(world.delivered_until(last), expect.delivered_until(last), "{what}");
+}
+
+#[test]
+fn a_checkpoint_changes_nothing() {
+    let (without, with) = (world(), world());
+    assert_eq!(without.run_without_checkpoint(), Ended::Done);
+    assert_eq!(with.run(None), Ended::Done);
+    check_like(&with, &without, "with a checkpoint");
+    assert_eq!(with.deliveries(), without.deliveries(), "nothing is delivered twice");
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
+fn every_step_of_every_batch_can_be_the_last() {
+    let expect = world();
+    assert_eq!(expect.run(None), Ended::Done);
+    let mut stops = 0;
+    for step in Step::ALL {
+        for after in [false, true] {
+            for batch in 1..=BATCHES {
+                let world = world();
+                stops += run_to_the_end(&world, Some(Stop { step, after, batch: at(batch) }));
+                check_like(&world, &expect, &format!("{step:?}, after {after}, batch {batch}"));
+            }
+        }
+    }
+    println!("{stops} stops, lost 0, duplicated 0");
+    assert!(stops >= 5 * 2 * BATCHES as usize, "{stops}");
+}
+
+#[test]
+fn a_run_can_be_stopped_again_and_again() {
+    let expect = world();
+    assert_eq!(expect.run(None), Ended::Done);
+    for step in [Step::Log, Step::Plan, Step::Commit, Step::Stage, Step::Deliver] {
+        for after in [false, true] {
+            let world = world();
+            let stops = (1..=BATCHES).map(|batch| world.run(Some(Stop { step, after, batch: at(batch) })));
+            assert!(stops.map(|ended| usize::from(ended == Ended::Stopped)).sum::<usize>() >= BATCHES as usize - 1);
+            assert_eq!(world.run(None), Ended::Done);
+            check_like(&world, &expect, &format!("{step:?}, after {after}"));
+        }
+    }
+}
+
+#[test]
+fn what_was_not_synced_may_be_lost_but_nothing_that_was_planned() {
+    let expect = world();
+    assert_eq!(expect.run(None), Ended::Done);
+    for after in [false, true] {
+        let world = world();
+        assert_eq!(world.run(Some(Stop { step: Step::Plan, after, batch: at(4) })), Ended::Stopped);
+        world.lose_power();
+        assert_eq!(world.run(None), Ended::Done);
+        check_like(&world, &expect, &format!("after {after}"));
+    }
+}
+
+#[test]
+fn partitions_may_change_between_runs() {
+    let expect = world();
+    assert_eq!(expect.run(None), Ended::Done);
+    for (before, behind) in [(1, 4), (4, 1), (3, 7)] {
+        let world = World { partitions: before, ..world() };
+        assert_eq!(world.run(Some(Stop { step: Step::Deliver, after: true, batch: at(3) })), Ended::Stopped);
+        let world = World { partitions: behind, ..world };
+        assert_eq!(world.run(None), Ended::Done);
+        assert_eq!(world.rows_until(at(BATCHES)), expect.rows_until(at(BATCHES)), "{before} to {behind}");
+    }
+}
+
+#[test]
+fn old_files_go_and_a_recovery_does_not_need_them() {
+    let expect = world();
+    assert_eq!(expect.run(None), Ended::Done);
+    let keep = Keep { batches: 0, bytes: 0 };
+    let world = World { keep, snapshot_after: SnapshotAfter { bytes_min: 0, commits_max: 1 }, ..world() };
+    let mut files = Vec::new();
+    for batch in 1..=BATCHES {
+        world.run(Some(Stop { step: Step::Deliver, after: true, batch: at(batch) }));
+        files.push(world.storage.files().len());
+    }
+    assert_eq!(world.run(None), Ended::Done);
+    check_like(&world, &expect, "with few files");
+    assert!(files.iter().all(|&count| count < 40), "{files:?}");
+}
+
+#[test]
+fn of_two_hosts_the_later_one_wins() {
+    let world = world();
+    let mut first = world.open().unwrap();
+    let second = world.open().unwrap();
+    let error = first.run().unwrap_err();
+    assert!(matches!(error, RunError::Checkpoint(_)), "{error}");
+    assert!(error.to_string().contains("has taken this checkpoint over"), "{error}");
+    drop(second);
+}
+
+#[test]
+fn a_sink_that_is_ahead_is_said() {
+    let world = world();
+    assert_eq!(world.run(None), Ended::Done);
+    let fresh = World { storage: Default::default(), ..world };
+    let error = fresh.open().and_then(|mut run| run.run()).unwrap_err();
+    assert!(matches!(error, RunError::SinkAhead { last: None, .. }), "{error}");
+}
+
+#[test]
+fn rows_that_an_output_has_not_got_yet_are_not_forgotten() {
+    let world = world();
+    assert_eq!(world.run(Some(Stop { step: Step::Stage, after: false, batch: at(3) })), Ended::Stopped);
+    let text = PIPELINE.replace("[outputs.sums]\nfrom = \"sums\"\nprint = true\n", "");
+    let changed = World { text, ..world };
+    let error = changed.open().and_then(|mut run| run.run()).unwrap_err();
+    assert!(error.to_string().contains("output `sums` has not got its rows"), "{error}");
+}
+
+#[test]
+fn state_without_its_stream_is_not_dropped() {
+    let world = world();
+    assert_eq!(world.run(Some(Stop { step: Step::Deliver, after: true, batch: at(3) })), Ended::Stopped);
+    let changed = World { text: PIPELINE.replace("totals", "sums-so-far"), ..world };
+    let error = changed.open().and_then(|mut run| run.run()).unwrap_err();
+    assert!(error.to_string().contains("the checkpoint has state of the stream `totals`"), "{error}");
+}

@@ -1,0 +1,239 @@
+//! What is there besides a run, and outlives it: storage, feeds, sinks.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use tidemill_checkpoint::{Keep, MemoryStorage};
+use tidemill_connect::system::{ManualClock, Threads};
+use tidemill_engine::{
+    Parts, Run, RunError, Settings, Until,
+    checkpoint::{Checkpoint, Failpoints, SnapshotAfter, Step},
+};
+use tidemill_model::{
+    ports::{Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Taken, Wake},
+    schema::Schema,
+    testing::Value,
+    time::Timestamp,
+};
+
+use crate::{guests::guests, harness, show, source::chunk_of};
+
+/// A step at which a run is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop {
+    pub step: Step,
+    pub after: bool,
+    pub batch: Timestamp,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Done,
+    Stopped,
+}
+
+/// Rows of an output's batch by partition, as text.
+type Rows = Vec<Vec<String>>;
+
+/// Words that come at a time. What a run takes is gone.
+pub type Feed = Arc<Mutex<VecDeque<(Timestamp, Vec<String>)>>>;
+
+/// What sinks have got: by output and time, and how often something was delivered.
+#[derive(Default)]
+pub struct Delivered {
+    batches: BTreeMap<(String, Timestamp), Rows>,
+    count: usize,
+}
+
+/// See the module.
+pub struct World {
+    pub text: String,
+    pub partitions: u32,
+    pub storage: Arc<MemoryStorage>,
+    pub keep: Keep,
+    pub snapshot_after: SnapshotAfter,
+    pub live: String,
+    pub feed: Feed,
+    pub delivered: Arc<Mutex<Delivered>>,
+    pub runs: Arc<Mutex<u64>>,
+}
+
+impl World {
+    /// A pipeline whose stream `live` gets these words at these seconds.
+    pub fn new(text: &str, live: &str, words: &[(i64, &[&str])]) -> World {
+        let feed = words.iter().map(|(second, words)| {
+            (Timestamp(second * 1_000_000), words.iter().map(|&word| word.to_owned()).collect())
+        });
+        World {
+            text: text.to_owned(),
+            partitions: 4,
+            storage: Arc::default(),
+            keep: Keep { batches: 2, bytes: 1 << 20 },
+            snapshot_after: SnapshotAfter { bytes_min: 1 << 30, commits_max: 2 },
+            live: live.to_owned(),
+            feed: Arc::new(Mutex::new(feed.collect())),
+            delivered: Arc::default(),
+            runs: Arc::default(),
+        }
+    }
+
+    /// A run that takes the checkpoint over.
+    pub fn open(&self) -> Result<Run, RunError> {
+        self.open_with(Some(self.checkpoint(None)))
+    }
+
+    /// Runs until the sources are used up, or to a step.
+    pub fn run(&self, stop: Option<Stop>) -> Ended {
+        ended(self.open_with(Some(self.checkpoint(stop))).and_then(|mut run| run.run().map(drop)))
+    }
+
+    pub fn run_without_checkpoint(&self) -> Ended {
+        ended(self.open_with(None).and_then(|mut run| run.run().map(drop)))
+    }
+
+    /// What was not synced is lost.
+    pub fn lose_power(&self) {
+        self.storage.restart(|_, _| 0);
+    }
+
+    fn checkpoint(&self, stop: Option<Stop>) -> Checkpoint {
+        let mut runs = self.runs.lock().unwrap();
+        *runs += 1;
+        let checkpoint = Checkpoint::new(self.storage.clone(), format!("run {runs}"), Vec::new());
+        let (keep, snapshot_after) = (self.keep, self.snapshot_after);
+        Checkpoint { keep, snapshot_after, failpoints: Box::new(StopAt(stop)), ..checkpoint }
+    }
+
+    fn open_with(&self, checkpoint: Option<Checkpoint>) -> Result<Run, RunError> {
+        let plan = harness::plan(&self.text, self.partitions);
+        let wake = Wake::default();
+        let sources = harness::sources(&plan, &wake, |stream, source| {
+            if stream != self.live {
+                return source;
+            }
+            let schema = source.schema().clone();
+            Box::new(Live { schema, feed: self.feed.clone(), sealed: None })
+        });
+        let sink = |output: &str| -> Box<dyn Sink> {
+            Box::new(Exactly { output: output.to_owned(), staged: None, delivered: self.delivered.clone() })
+        };
+        let sinks = plan.outputs.iter().map(|output| sink(&output.name)).collect();
+        let clock = Arc::new(ManualClock::new(Timestamp(0)));
+        let plugins = guests().plugins();
+        let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn: &Threads, checkpoint };
+        let settings = Settings { workers: 2, seed: 7, fresh_instances: false, until: Until::Done };
+        Run::try_new(parts, &settings)
+    }
+
+    /// What sinks have of the batches up to a time. An output without rows has nothing.
+    pub fn delivered_until(&self, last: Timestamp) -> BTreeMap<(String, Timestamp), Rows> {
+        let delivered = self.delivered.lock().unwrap();
+        let batches = delivered
+            .batches
+            .iter()
+            .filter(|((_, time), rows)| *time <= last && rows.iter().any(|rows| !rows.is_empty()));
+        batches.map(|(place, rows)| (place.clone(), rows.clone())).collect()
+    }
+
+    /// The same, whatever the partitions.
+    pub fn rows_until(&self, last: Timestamp) -> BTreeMap<(String, Timestamp), Vec<String>> {
+        let sorted = |rows: Rows| {
+            let mut rows = rows.concat();
+            rows.sort();
+            rows
+        };
+        self.delivered_until(last).into_iter().map(|(place, rows)| (place, sorted(rows))).collect()
+    }
+
+    /// How often a sink was given a batch.
+    pub fn deliveries(&self) -> usize {
+        self.delivered.lock().unwrap().count
+    }
+}
+
+fn ended(result: Result<(), RunError>) -> Ended {
+    match result {
+        Ok(()) => Ended::Done,
+        Err(RunError::Failpoint { .. }) => Ended::Stopped,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Stops at a step, once.
+struct StopAt(Option<Stop>);
+
+impl Failpoints for StopAt {
+    fn stops(&mut self, step: Step, after: bool, batch: Timestamp) -> bool {
+        self.0.take_if(|stop| *stop == Stop { step, after, batch }).is_some()
+    }
+}
+
+/// A source that nobody can read again: words that came up to a tick, each with the count 1.
+struct Live {
+    schema: Schema,
+    feed: Feed,
+    sealed: Option<Timestamp>,
+}
+
+impl Source for Live {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn take(&mut self, _bytes_max: usize) -> Result<Taken, PortError> {
+        let Some(until) = self.sealed else { return Ok(Taken::default()) };
+        let mut feed = self.feed.lock().unwrap();
+        let Some((_, words)) = feed.pop_front_if(|(time, _)| *time <= until) else {
+            self.sealed = None;
+            return Ok(Taken { end: true, ..Taken::default() });
+        };
+        let rows: Vec<Vec<Value>> = words.iter().map(|word| vec![Value::text(word), Value::Integer(1)]).collect();
+        let chunks = if rows.is_empty() { Vec::new() } else { vec![chunk_of(&self.schema, &rows)] };
+        Ok(Taken { chunks, bytes: 1, end: false })
+    }
+
+    fn seal(&mut self, at: Timestamp) -> Result<Sealed, PortError> {
+        self.sealed = Some(at);
+        let left = self.feed.lock().unwrap().iter().any(|(time, _)| *time > at);
+        Ok(Sealed { present: true, last: !left })
+    }
+
+    fn irregularities(&mut self) -> Vec<Irregularity> {
+        Vec::new()
+    }
+
+    fn stop(&mut self) {}
+}
+
+/// A sink that knows its batches. A batch that comes again must be the same.
+struct Exactly {
+    output: String,
+    staged: Option<Rows>,
+    delivered: Arc<Mutex<Delivered>>,
+}
+
+impl Sink for Exactly {
+    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
+        let values = |rows: &Vec<_>| rows.iter().flat_map(|rows| show::values(batch.schema, rows)).collect::<Vec<_>>();
+        let of_partition = |rows: &Vec<_>| values(rows).iter().map(|row| show::row(row)).collect();
+        self.staged = Some(batch.partitions.iter().map(of_partition).collect());
+        Ok(())
+    }
+
+    fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
+        let staged = self.staged.take().expect("a batch is staged before it is delivered");
+        let mut delivered = self.delivered.lock().unwrap();
+        delivered.count += 1;
+        let before = delivered.batches.insert((self.output.clone(), time), staged.clone());
+        assert!(before.is_none_or(|before| before == staged), "a batch comes again with other rows");
+        Ok(())
+    }
+
+    fn newest(&self) -> Result<Option<Timestamp>, PortError> {
+        let delivered = self.delivered.lock().unwrap();
+        Ok(delivered.batches.keys().filter(|(output, _)| *output == self.output).map(|(_, time)| *time).max())
+    }
+}
