@@ -5,6 +5,7 @@
 mod check;
 mod feeds;
 mod inspect;
+mod kills;
 mod logs;
 mod plugins;
 mod project;
