@@ -1,7 +1,7 @@
 # Every target works on a machine that has rustup's stable Rust, a C compiler and make, and installs what is missing.
 # What they do stands in .make, a script each.
 
-.PHONY: help demo build test quick check bench
+.PHONY: help demo build test quick check bench soak
 
 help:
 	@echo 'make demo    running word counts out of a Wasm plugin, fed by a live socket; ends by itself'
@@ -9,6 +9,7 @@ help:
 	@echo 'make test    all tests'
 	@echo 'make quick   the tests that take seconds'
 	@echo 'make check   formatting, lints, house rules, dependencies'
+	@echo 'make soak    kills the program 1,000 times (KILLS=n); takes long'
 	@echo 'make bench   measures, and writes target/bench.json'
 
 demo:
@@ -28,3 +29,6 @@ check:
 
 bench:
 	@.make/bench
+
+soak:
+	@.make/soak
