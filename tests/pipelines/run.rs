@@ -89,7 +89,8 @@ pub fn printed(pipeline: &Pipeline, mode: Mode) -> String {
     settings.until_done = true;
     let connectors = Connectors::try_new(settings).unwrap();
     let (sources, sinks) = (sources(&plan, &connectors, &wake), sinks(&plan, &connectors));
-    let parts = Parts { plan, plugins: plugins.0, sources, sinks, clock, wake, spawn: &Threads, checkpoint: None };
+    let parts =
+        Parts { plan, plugins: plugins.0, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint: None };
     let Mode { workers, fresh_instances, seed, .. } = mode;
     let settings = Settings { workers, seed, fresh_instances, until: Until::Done };
     Run::try_new(parts, &settings).unwrap().run().unwrap();

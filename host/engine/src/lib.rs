@@ -61,7 +61,7 @@
 //! let sources = vec![(NodeId(0), connectors.open_source("words", spec, &wake)?)];
 //! let sinks = vec![connectors.open_sink("counts", &plan.outputs[0].sink)?];
 //!
-//! let parts = Parts { plan, plugins: HashMap::new(), sources, sinks, clock, wake, spawn: &Threads, checkpoint: None };
+//! let parts = Parts { plan, plugins: HashMap::new(), sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint: None };
 //! let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Done };
 //! let summary = Run::try_new(parts, &settings)?.run()?;
 //! assert_eq!((summary.batches, summary.rows), (2, 4));

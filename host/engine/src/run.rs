@@ -44,7 +44,7 @@ const ROUND_BYTES: usize = 8 << 20;
 const HELD_BYTES_MAX: usize = 1 << 30;
 
 /// Everything that a run is made of.
-pub struct Parts<'a> {
+pub struct Parts {
     /// What to run.
     pub plan: Plan,
     /// The plugins that the plan names.
@@ -57,8 +57,8 @@ pub struct Parts<'a> {
     pub clock: Arc<dyn Clock>,
     /// What the sources ring when rows have come.
     pub wake: Wake,
-    /// Starts the worker threads.
-    pub spawn: &'a dyn Spawn,
+    /// Starts the worker threads, and one for each snapshot.
+    pub spawn: Arc<dyn Spawn>,
     /// Where to keep what must survive the run; `None`: nowhere.
     pub checkpoint: Option<Checkpoint>,
 }
@@ -116,7 +116,7 @@ impl Run {
     ///
     /// # Panics
     /// A source or sink of the plan is not there: that is a mistake of the caller, whatever the pipeline says.
-    pub fn try_new(parts: Parts<'_>, settings: &Settings) -> Result<Run, RunError> {
+    pub fn try_new(parts: Parts, settings: &Settings) -> Result<Run, RunError> {
         assert_eq!(parts.sinks.len(), parts.plan.outputs.len(), "every output has a sink");
         for (index, node) in parts.plan.nodes.iter().enumerate() {
             let is_source = matches!(node.operator, Operator::Source(_));
@@ -139,7 +139,7 @@ impl Run {
         let open = |checkpoint| {
             let (plan, now) = (&parts.plan, parts.clock.now());
             let states = commit::state_schemas(plan);
-            Keeper::open(checkpoint, &plan.name, states, plan.partitions, now, parts.spawn)
+            Keeper::open(checkpoint, &plan.name, states, plan.partitions, now, parts.spawn.clone())
         };
         let (keeper, recovered) = parts.checkpoint.map(open).transpose()?.unzip();
         Ok(Run {
@@ -148,7 +148,7 @@ impl Run {
             outputs: Outputs::new(&parts.plan, &stages, &presence, parts.sinks),
             stages,
             clock: parts.clock,
-            pool: Pool::new(settings.workers, parts.spawn),
+            pool: Pool::new(settings.workers, &*parts.spawn),
             stopper: Stopper::new(parts.wake.clone()),
             wake: parts.wake,
             until: settings.until,

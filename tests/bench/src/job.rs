@@ -118,7 +118,10 @@ fn parts(
     settings: &Settings,
 ) -> anyhow::Result<Run> {
     let (plugins, sources) = (plugins.loaded.clone(), vec![(NodeId(0), source)]);
-    Ok(Run::try_new(Parts { plan, plugins, sources, sinks, clock, wake, spawn: &Threads, checkpoint: None }, settings)?)
+    Ok(Run::try_new(
+        Parts { plan, plugins, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint: None },
+        settings,
+    )?)
 }
 
 /// Two workers, until something happens.

@@ -69,12 +69,12 @@ fn run_settings(arguments: &arguments::Run) -> Settings {
 }
 
 /// Opens the pipeline's sources and sinks.
-fn parts<'a>(
+fn parts(
     ready: Ready,
     clock: Arc<dyn Clock>,
     connectors: &Connectors,
     checkpoint: Option<Checkpoint>,
-) -> Result<Parts<'a>, Failure> {
+) -> Result<Parts, Failure> {
     let wake = Wake::default();
     let mut sources = Vec::new();
     for (index, node) in ready.plan.nodes.iter().enumerate() {
@@ -84,7 +84,16 @@ fn parts<'a>(
     }
     let outputs = ready.plan.outputs.iter();
     let sinks = outputs.map(|output| connectors.open_sink(&output.name, &output.sink)).collect::<Result<_, _>>()?;
-    Ok(Parts { plan: ready.plan, plugins: ready.plugins, sources, sinks, clock, wake, spawn: &Threads, checkpoint })
+    Ok(Parts {
+        plan: ready.plan,
+        plugins: ready.plugins,
+        sources,
+        sinks,
+        clock,
+        wake,
+        spawn: Arc::new(Threads),
+        checkpoint,
+    })
 }
 
 /// A run until everything is done needs sources that have an end.

@@ -37,7 +37,7 @@ impl Keeper {
         states: Vec<StateSchema>,
         partitions: u32,
         now: Timestamp,
-        spawn: &dyn Spawn,
+        spawn: Arc<dyn Spawn>,
     ) -> Result<(Keeper, Recovered), CheckpointError> {
         let Checkpoint { storage, host, plugins, keep, snapshot_after, failpoints } = checkpoint;
         let (log, recovered) = Log::open(storage.clone(), pipeline, &host, now)?;

@@ -3,7 +3,10 @@
 //! A snapshot is the one before with the changes of the commits since. For as long as one is made, its state is in memory
 //! a second time.
 
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{
+    Arc,
+    mpsc::{Receiver, TryRecvError, channel},
+};
 
 use tidemill_checkpoint::{Archive, CheckpointError, Log, Number, Recovered, Section, SectionKind, StateSchema};
 use tidemill_model::ports::Spawn;
@@ -42,7 +45,7 @@ struct Request {
     base_states: Vec<StateSchema>,
 }
 
-/// Makes snapshots on a thread of its own.
+/// Has snapshots made, each on a thread of its own, one at a time.
 pub(super) struct Snapshots {
     after: SnapshotAfter,
     states: Vec<StateSchema>,
@@ -52,10 +55,10 @@ pub(super) struct Snapshots {
     /// The commits since the base, and their bytes.
     deltas: Vec<(Number, Vec<StateSchema>)>,
     bytes: u64,
-    requests: Sender<Request>,
-    results: Receiver<Result<u64, RestoreError>>,
-    /// The commit of the one that is being made.
-    running: Option<Number>,
+    maker: Arc<Maker>,
+    spawn: Arc<dyn Spawn>,
+    /// The commit of the one that is being made, and where its maker says what came of it.
+    running: Option<(Number, Receiver<Result<u64, RestoreError>>)>,
 }
 
 impl Snapshots {
@@ -65,12 +68,9 @@ impl Snapshots {
         states: &[StateSchema],
         partitions: u32,
         after: SnapshotAfter,
-        spawn: &dyn Spawn,
+        spawn: Arc<dyn Spawn>,
     ) -> Snapshots {
-        let (requests, to_do) = channel();
-        let (done, results) = channel();
         let maker = Maker { archive: log.archive().clone(), states: states.to_vec(), partitions };
-        spawn.spawn("snapshots".to_owned(), Box::new(move || maker.serve(&to_do, &done)));
         let found = |number: Number| log.records().iter().find(|record| record.number == number);
         let bytes = recovered.deltas.iter().filter_map(|&number| found(number)).map(|record| record.bytes).sum();
         let states_of = |number: Number| super::restore::states_of(log, number).unwrap_or(states).to_vec();
@@ -82,8 +82,8 @@ impl Snapshots {
             base_states: recovered.snapshot.map(states_of).unwrap_or_default(),
             deltas: recovered.deltas.iter().map(|&number| (number, states_of(number))).collect(),
             bytes,
-            requests,
-            results,
+            maker: Arc::new(maker),
+            spawn,
             running: None,
         }
     }
@@ -103,31 +103,36 @@ impl Snapshots {
     pub(super) fn begin(&mut self) {
         let Some(&(last, _)) = self.deltas.last() else { return };
         let request = Request { base: self.base, deltas: self.deltas.clone(), base_states: self.base_states.clone() };
-        // The thread ends with this value, not before.
-        if self.requests.send(request).is_ok() {
-            self.running = Some(last);
-        }
+        let (done, result) = channel();
+        let maker = self.maker.clone();
+        let make = move || {
+            // Nobody listens any more if the run has ended.
+            let _ = done.send(maker.make(&request));
+        };
+        self.spawn.spawn("snapshot".to_owned(), Box::new(make));
+        self.running = Some((last, result));
     }
 
     /// What came of the one that was begun, once.
     pub(super) fn poll(&mut self) -> Option<Result<(), RestoreError>> {
-        let running = self.running?;
-        let result = match self.results.try_recv() {
+        let (commit, result) = self.running.as_ref()?;
+        let commit = *commit;
+        let result = match result.try_recv() {
             Ok(result) => result,
             Err(TryRecvError::Empty) => return None,
             Err(TryRecvError::Disconnected) => Err(RestoreError::NoThread),
         };
         self.running = None;
         Some(result.map(|bytes| {
-            self.deltas.retain(|&(number, _)| number > running);
+            self.deltas.retain(|&(number, _)| number > commit);
             // Commits that came meanwhile are counted as nothing: there are few.
-            (self.base, self.base_bytes, self.bytes) = (Some(running), bytes, 0);
+            (self.base, self.base_bytes, self.bytes) = (Some(commit), bytes, 0);
             self.base_states = self.states.clone();
         }))
     }
 }
 
-/// The thread's side.
+/// The threads' side.
 struct Maker {
     archive: Archive,
     states: Vec<StateSchema>,
@@ -135,14 +140,6 @@ struct Maker {
 }
 
 impl Maker {
-    fn serve(&self, requests: &Receiver<Request>, results: &Sender<Result<u64, RestoreError>>) {
-        while let Ok(request) = requests.recv() {
-            if results.send(self.make(&request)).is_err() {
-                return;
-            }
-        }
-    }
-
     /// Writes the snapshot, and gives about how many bytes it has.
     fn make(&self, request: &Request) -> Result<u64, RestoreError> {
         let mut states = States::owned(&self.states, self.partitions)?;

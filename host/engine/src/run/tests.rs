@@ -111,7 +111,7 @@ fn a_batch_that_is_full_takes_no_more_before_its_tick() {
         sinks: vec![Box::new(Nowhere)],
         clock: Arc::new(Patient::default()),
         wake: Wake::default(),
-        spawn: &NoThreads,
+        spawn: Arc::new(NoThreads),
         checkpoint: None,
     };
     let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Batches(3) };

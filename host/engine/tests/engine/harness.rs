@@ -68,8 +68,16 @@ pub fn run_with(plan: Plan, sources: Vec<(NodeId, Box<dyn Source>)>, mode: Mode,
     let sinks: Vec<Box<dyn Sink>> =
         plan.outputs.iter().map(|output| -> Box<dyn Sink> { Box::new(Collect::new(&output.name, &log)) }).collect();
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
-    let parts =
-        Parts { plan, plugins: guests().plugins(), sources, sinks, clock, wake, spawn: &Threads, checkpoint: None };
+    let parts = Parts {
+        plan,
+        plugins: guests().plugins(),
+        sources,
+        sinks,
+        clock,
+        wake,
+        spawn: Arc::new(Threads),
+        checkpoint: None,
+    };
     let settings = Settings { workers: mode.workers, seed: mode.seed, fresh_instances: mode.fresh, until: Until::Done };
     let result = Run::try_new(parts, &settings).and_then(|mut run| run.run());
     let delivered = log.lock().unwrap().clone();

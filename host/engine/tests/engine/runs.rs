@@ -77,7 +77,7 @@ impl Bench {
                 sinks,
                 clock,
                 wake: self.wake.clone(),
-                spawn: &Threads,
+                spawn: Arc::new(Threads),
                 checkpoint: None,
             },
             &settings,
@@ -290,7 +290,7 @@ fn a_plugin_that_was_not_loaded_is_named() {
     let (plugins, sources) = (Default::default(), harness::sources(&plan, &wake, |_, source| source));
     let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Done };
     let run = Run::try_new(
-        Parts { plan, plugins, sources, sinks, clock, wake, spawn: &Threads, checkpoint: None },
+        Parts { plan, plugins, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint: None },
         &settings,
     );
     assert_eq!(run.err().unwrap().to_string(), "plugin `hostile` was not loaded");

@@ -123,7 +123,7 @@ impl World {
         let sinks = plan.outputs.iter().map(|output| sink(&output.name)).collect();
         let clock = Arc::new(ManualClock::new(Timestamp(0)));
         let plugins = guests().plugins();
-        let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn: &Threads, checkpoint };
+        let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint };
         let settings = Settings { workers: 2, seed: 7, fresh_instances: false, until: Until::Done };
         Run::try_new(parts, &settings)
     }
