@@ -1,5 +1,7 @@
 //! A pipeline that has been checked: streams as nodes, every reference resolved, every type settled.
 
+use std::time::Duration;
+
 use tidemill_model::{
     connector::{SinkSpec, SourceSpec},
     function::{Binding, Signature},
@@ -18,7 +20,7 @@ pub struct Plan {
     pub partitions: u32,
     /// The streams; a node's inputs stand before it. A stream that no output needs is here too.
     pub nodes: Vec<Node>,
-    /// In the order of the pipeline: they are delivered in it. At least one.
+    /// In the order of the pipeline: they are delivered in it. At least one. Those for dead letters come last.
     pub outputs: Vec<Output>,
 }
 
@@ -75,7 +77,35 @@ pub struct FunctionUse {
     pub binding: Binding,
     /// For each input field of the signature the field of the stream.
     pub fields: Vec<usize>,
+    /// What happens when a call fails.
+    pub on_error: OnError,
 }
+
+/// What happens when a call of a function fails: it traps, breaks a limit or the rules, or says itself that it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnError {
+    /// How often it is called again first, with the same rows and a new instance.
+    pub retries: u32,
+    /// The wait before the first of these calls. It doubles from one to the next, up to [`RETRY_DELAY_MAX`].
+    pub delay: Duration,
+    /// What happens when none of them succeeds.
+    pub then: Then,
+}
+
+/// What becomes of a batch in which a function fails for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The run ends. With a checkpoint the next run begins with this batch.
+    Stop,
+    /// The batch changes no state and nothing, and has no outputs; later batches are run.
+    SkipBatch,
+    /// The rows that make the function fail are found and set aside, and the batch goes on without them. So are the rows
+    /// that the function rejects.
+    DeadLetter,
+}
+
+/// No wait before a retry is longer.
+pub const RETRY_DELAY_MAX: Duration = Duration::from_secs(10);
 
 /// A guest's map.
 #[derive(Clone, Debug)]
@@ -174,4 +204,41 @@ pub struct Output {
     pub schema: Schema,
     /// The sink.
     pub sink: SinkSpec,
+    /// The function whose dead letters it gets, instead of the stream's rows.
+    pub dead_letters: Option<Caller>,
+}
+
+/// Who calls a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A stream.
+    Stream(NodeId),
+    /// An output, by its place.
+    Output(usize),
+}
+
+impl Default for OnError {
+    fn default() -> OnError {
+        OnError { retries: 0, delay: Duration::ZERO, then: Then::Stop }
+    }
+}
+
+impl Operator {
+    /// The function of a plugin that it calls.
+    pub fn function(&self) -> Option<&FunctionUse> {
+        match self {
+            Operator::Map(map) => Some(&map.function),
+            Operator::Filter(Condition::Function(function)) => Some(function),
+            Operator::Reduce(Reduce { reducer: Reducer::Guest(function), .. }) => Some(function),
+            Operator::UpdateState(update) => Some(&update.function),
+            _ => None,
+        }
+    }
+}
+
+impl Plan {
+    /// The output that gets the dead letters of a function.
+    pub fn dead_letters_of(&self, caller: Caller) -> Option<usize> {
+        self.outputs.iter().position(|output| output.dead_letters == Some(caller))
+    }
 }

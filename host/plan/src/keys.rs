@@ -4,7 +4,10 @@
 pub(crate) const SECTIONS: &[&str] = &["pipeline", "plugins", "streams", "outputs"];
 
 /// Keys of `[pipeline]`.
-pub(crate) const PIPELINE: &[&str] = &["name", "interval", "partitions", "checkpoint"];
+pub(crate) const PIPELINE: &[&str] = &["name", "interval", "partitions", "checkpoint", "on-error", "dead-letters"];
+
+/// Keys of what happens when a function fails.
+pub(crate) const ON_ERROR: &[&str] = &["retry", "delay", "then"];
 
 /// Keys of a plugin.
 pub(crate) const PLUGIN: &[&str] = &["path", "sha256", "limits"];
@@ -44,7 +47,7 @@ pub(crate) const PRINT: &[&str] = &["rows", "style"];
 pub(crate) const WRITTEN_FILES: &[&str] = &["folder", "format"];
 
 /// Keys of an output.
-pub(crate) const OUTPUT: &[&str] = &["from", "print", "files", "output", "fields", "parameters"];
+pub(crate) const OUTPUT: &[&str] = &["from", "print", "files", "output", "fields", "parameters", "on-error"];
 
 /// The sinks of an output.
 pub(crate) const SINKS: &[&str] = &["print", "files"];
@@ -65,10 +68,10 @@ pub(crate) const KINDS: &[Kind] = &[
     source("files"),
     source("queue"),
     source("generate"),
-    operator("map", &["from", "fields", "keep", "parameters", "as"]),
-    operator("filter", &["from", "fields", "parameters"]),
-    operator("reduce", &["from", "by", "fields", "parameters", "as"]),
-    operator("update-state", &["from", "by", "fields", "parameters", "run", "emit", "as"]),
+    operator("map", &["from", "fields", "keep", "parameters", "as", "on-error"]),
+    operator("filter", &["from", "fields", "parameters", "on-error"]),
+    operator("reduce", &["from", "by", "fields", "parameters", "as", "on-error"]),
+    operator("update-state", &["from", "by", "fields", "parameters", "run", "emit", "as", "on-error"]),
     operator("count", &["from"]),
     operator("union", &["from"]),
     operator("sort", &["from"]),
@@ -78,7 +81,7 @@ pub(crate) const KINDS: &[Kind] = &[
 
 /// What is planned: known by name, so that it is not called a mistake of spelling.
 pub(crate) const LATER: &[(&str, &[&str])] = &[
-    ("pipeline", &["on-error", "watermark", "max-delay", "shared"]),
+    ("pipeline", &["watermark", "max-delay", "shared"]),
     (
         "streams",
         &[
@@ -91,7 +94,6 @@ pub(crate) const LATER: &[(&str, &[&str])] = &[
             "initial",
             "join",
             "kafka",
-            "on-error",
             "prefix",
             "repartition",
             "sample",
@@ -103,7 +105,7 @@ pub(crate) const LATER: &[(&str, &[&str])] = &[
             "window",
         ],
     ),
-    ("outputs", &["database", "http", "kafka", "on-error", "postgres", "shared", "socket"]),
+    ("outputs", &["database", "http", "kafka", "postgres", "shared", "socket"]),
     ("formats", &["csv", "parquet"]),
 ];
 
@@ -151,7 +153,7 @@ mod tests {
     #[test]
     fn the_page_names_every_key() {
         let kinds = KINDS.iter().flat_map(|kind| [kind.key].into_iter().chain(kind.beside.iter().copied()));
-        for key in [PIPELINE, PLUGIN, LIMITS, SOCKET, FILES, GENERATE, QUEUE, OUTPUT, PRINT, WRITTEN_FILES]
+        for key in [PIPELINE, ON_ERROR, PLUGIN, LIMITS, SOCKET, FILES, GENERATE, QUEUE, OUTPUT, PRINT, WRITTEN_FILES]
             .concat()
             .into_iter()
             .chain(kinds)

@@ -1,5 +1,6 @@
 //! A pipeline as it is written: every value read and checked by itself, nothing yet that needs a plugin.
 
+mod on_error;
 mod operators;
 mod outputs;
 mod pipeline;
@@ -11,6 +12,7 @@ mod streams;
 use tidemill_model::{connector::SinkSpec, time::Interval};
 
 pub(crate) use operators::{Call, Native, NativeCall, OperatorEntry};
+pub(crate) use pipeline::Pipeline;
 pub use plugins::PluginEntry;
 pub(crate) use streams::{Body, StreamEntry};
 

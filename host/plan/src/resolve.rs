@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod calls;
+mod dead_letters;
 mod fields;
 mod operators;
 mod order;
@@ -148,6 +149,7 @@ impl<'a> Resolver<'a> {
             outputs.extend(outputs::resolve(entry, stream, &self.plugins, self.diagnostics));
         }
         outputs::check_folders(&self.manifest.outputs, self.diagnostics);
+        dead_letters::add(&self.manifest.pipeline, &self.done, &mut outputs, self.diagnostics);
         outputs
     }
 

@@ -210,6 +210,9 @@ impl Builder<'_> {
     }
 
     fn output(&mut self, index: usize) {
+        if self.plan.outputs[index].dead_letters.is_some() {
+            return; // They do not come out of a stream.
+        }
         let mut place = self.places[self.plan.outputs[index].from.0].clone();
         if self.plan.outputs[index].function.is_some() {
             place = self.step(&place, StepKind::OutputFunction(index), None);

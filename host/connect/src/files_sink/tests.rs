@@ -98,5 +98,5 @@ fn a_folder_that_cannot_be_is_known_at_once() {
     let spec = FilesSink { folder: path.clone(), format: FileFormat::Text };
     let error = FileSink::open("out", &spec, &path).unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Environment);
-    assert!(error.to_string().contains("cannot be written to"), "{error}");
+    assert!(error.to_string().contains("is a file, or in one: choose a folder"), "{error}");
 }

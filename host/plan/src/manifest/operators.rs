@@ -1,10 +1,10 @@
 //! Operators of streams, as they are written.
 
-use super::{reader::Reader, values};
+use super::{on_error, reader::Reader, values};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Span},
     document::{Name, Value, ValueKind},
-    graph::KeySet,
+    graph::{KeySet, OnError},
     suggest,
 };
 
@@ -37,7 +37,12 @@ pub(crate) struct Call {
     pub(crate) parameters: Vec<(String, String)>,
     /// What the function's single field is called in the stream.
     pub(crate) rename: Option<Name>,
+    /// What happens when it fails; `None`: what holds for the pipeline.
+    pub(crate) on_error: Option<OnError>,
 }
+
+/// Keys that belong to the call of a plugin's function.
+pub(super) const OF_CALLS: &[&str] = &["fields", "parameters", "on-error"];
 
 /// One of the host's own reducers.
 #[derive(Clone, Debug)]
@@ -99,7 +104,7 @@ fn filter(value: &Value, reader: &mut Reader<'_, '_>) -> Option<OperatorEntry> {
     if text.text.contains('/') {
         return Some(OperatorEntry::FilterFunction(call(value, reader)?));
     }
-    for (key, _) in reader.entries().filter(|(key, _)| ["fields", "parameters"].contains(&key.text.as_str())) {
+    for (key, _) in reader.entries().filter(|(key, _)| OF_CALLS.contains(&key.text.as_str())) {
         let message = format!("`{}` belongs to a filter by a plugin's function", key.text);
         reader.diagnostics.push(Diagnostic::error(key.span, message));
     }
@@ -119,9 +124,9 @@ fn reduce(value: &Value, reader: &mut Reader<'_, '_>) -> Option<OperatorEntry> {
         reader.diagnostics.push(error.help(format!("{help}; a plugin's function is written plugin/function")));
         return None;
     };
-    if let Some((key, _)) = reader.entries().find(|(key, _)| key.text == "parameters") {
-        let error = Diagnostic::error(key.span, format!("`{}` takes no parameters", text.text));
-        reader.diagnostics.push(error.help("they belong to a plugin's function"));
+    for (key, _) in reader.entries().filter(|(key, _)| ["parameters", "on-error"].contains(&key.text.as_str())) {
+        let error = Diagnostic::error(key.span, format!("`{}` takes no `{}`", text.text, key.text));
+        reader.diagnostics.push(error.help("that belongs to a plugin's function"));
     }
     let fields = reader.read("fields", fields).unwrap_or_default();
     let native = NativeCall { native: *native, name: text, fields, rename: rename(reader) };
@@ -180,11 +185,13 @@ pub(super) fn call(value: &Value, reader: &mut Reader<'_, '_>) -> Option<Call> {
     let fields = reader.read("fields", fields).unwrap_or_default();
     let parameters = reader.read("parameters", parameters).unwrap_or_default();
     let rename = rename(reader);
+    let on_error = reader.read("on-error", on_error::read);
     let name = name?;
     match name.text.split_once('/') {
         Some((plugin, function)) if !plugin.is_empty() && !function.is_empty() && !function.contains('/') => {
             let part = |text: &str| Name { text: text.to_owned(), span: name.span };
-            Some(Call { plugin: part(plugin), function: part(function), span: name.span, fields, parameters, rename })
+            let (plugin, function) = (part(plugin), part(function));
+            Some(Call { plugin, function, span: name.span, fields, parameters, rename, on_error })
         }
         _ => {
             let error = Diagnostic::error(name.span, format!("`{}` is no function", name.text));

@@ -44,7 +44,7 @@ fn output(name: &Name, value: &Value, diagnostics: &mut Diagnostics) -> OutputEn
     match reader.get("output") {
         Some(value) => entry.function = operators::call(value, &mut reader),
         None => {
-            for (key, _) in reader.entries().filter(|(key, _)| ["fields", "parameters"].contains(&key.text.as_str())) {
+            for (key, _) in reader.entries().filter(|(key, _)| operators::OF_CALLS.contains(&key.text.as_str())) {
                 let error = Diagnostic::error(key.span, format!("`{}` belongs to an output's function", key.text));
                 reader.diagnostics.push(error.help("name one: output = \"plugin/function\""));
             }

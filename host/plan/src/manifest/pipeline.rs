@@ -2,10 +2,11 @@
 
 use tidemill_model::time::Interval;
 
-use super::{reader::Reader, values};
+use super::{on_error, reader::Reader, values};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::Value,
+    graph::OnError,
     keys,
     reader::quantity,
 };
@@ -23,11 +24,22 @@ pub(crate) struct Pipeline {
     pub(crate) interval: Option<Interval>,
     pub(crate) partitions: u32,
     pub(crate) checkpoint: Option<String>,
+    /// For functions whose own stream or output does not say it.
+    pub(crate) on_error: OnError,
+    /// The folder of the folders for dead letters.
+    pub(crate) dead_letters: Option<String>,
 }
 
 impl Default for Pipeline {
     fn default() -> Pipeline {
-        Pipeline { name: None, interval: None, partitions: PARTITIONS_DEFAULT, checkpoint: None }
+        Pipeline {
+            name: None,
+            interval: None,
+            partitions: PARTITIONS_DEFAULT,
+            checkpoint: None,
+            on_error: OnError::default(),
+            dead_letters: None,
+        }
     }
 }
 
@@ -49,6 +61,10 @@ pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Pipeline {
     }
     pipeline.checkpoint = reader
         .read("checkpoint", |value, diagnostics| values::filled_text(value, "`checkpoint`", diagnostics))
+        .map(|folder| folder.text);
+    pipeline.on_error = reader.read("on-error", on_error::read).unwrap_or_default();
+    pipeline.dead_letters = reader
+        .read("dead-letters", |value, diagnostics| values::filled_text(value, "`dead-letters`", diagnostics))
         .map(|folder| folder.text);
     pipeline
 }

@@ -49,7 +49,8 @@ pub(super) fn resolve(
         parameters: call.parameters.clone(),
     };
     let signature = open(call, described, &binding, plugins, diagnostics)?;
-    Some(FunctionUse { plugin: call.plugin.text.clone(), signature, binding, fields: bound })
+    let on_error = call.on_error.unwrap_or(plugins.on_error);
+    Some(FunctionUse { plugin: call.plugin.text.clone(), signature, binding, fields: bound, on_error })
 }
 
 /// The settled signature. That the plugin refuses, or settles what cannot be, is reported.

@@ -32,7 +32,8 @@ pub(super) fn resolve(
         diagnostics.push(Diagnostic::error(entry.name.span, format!("output `{}` has no fields", entry.name.text)));
         return None;
     }
-    Some(Output { name: entry.name.text.clone(), from, function, schema, sink: entry.sink.clone()? })
+    let (name, sink) = (entry.name.text.clone(), entry.sink.clone()?);
+    Some(Output { name, from, function, schema, sink, dead_letters: None })
 }
 
 /// Two outputs in one folder would write over each other's files.

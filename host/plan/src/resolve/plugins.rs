@@ -7,12 +7,15 @@ use tidemill_model::function::{Description, FunctionKind, Signature};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     functions::Functions,
+    graph::OnError,
     manifest::{Body, Call, Manifest, OperatorEntry},
     suggest,
 };
 
 pub(super) struct Plugins<'a> {
     pub(super) functions: &'a dyn Functions,
+    /// What happens when one fails whose use does not say it.
+    pub(super) on_error: OnError,
     /// In the order of the file.
     names: Vec<&'a str>,
     /// `None`: it could not be read or loaded, which has been reported.
@@ -39,7 +42,7 @@ impl<'a> Plugins<'a> {
                 }
             }
         }
-        Plugins { functions, names, descriptions }
+        Plugins { functions, on_error: manifest.pipeline.on_error, names, descriptions }
     }
 
     /// The function that `call` names and its place in the plugin, if it is of the kind that is needed.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use tidemill_plan::graph::{Condition, FunctionUse, NodeId, Operator, Output, Plan, Reducer};
+use tidemill_plan::graph::{Condition, FunctionUse, NodeId, OnError, Operator, Output, Plan, Reducer};
 
 pub fn plan(plan: &Plan) -> String {
     let mut text = format!("{}: every {} us, {} partitions\n", plan.name, plan.interval.micros(), plan.partitions);
@@ -43,7 +43,8 @@ fn function(call: &FunctionUse) -> String {
         call.binding.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let (plugin, name, binding) = (&call.plugin, &call.signature.name, &call.binding);
     let keys = if binding.keys.is_empty() { String::new() } else { format!("{}; ", binding.keys) };
-    format!("{plugin}/{name}[{keys}{} @ {:?}]({})", binding.input, call.fields, parameters.join(", "))
+    let on_error = if call.on_error == OnError::default() { String::new() } else { format!(" {:?}", call.on_error) };
+    format!("{plugin}/{name}[{keys}{} @ {:?}]({}){on_error}", binding.input, call.fields, parameters.join(", "))
 }
 
 fn show_output(plan: &Plan, output: &Output) -> String {

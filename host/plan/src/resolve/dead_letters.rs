@@ -1,0 +1,91 @@
+//! Outputs for the rows that functions could not take, one for each function whose pipeline wants them.
+
+use std::path::{Path, PathBuf};
+
+use tidemill_model::{
+    connector::{FileFormat, FilesSink, SinkSpec},
+    schema::{Field, Kind, Schema, Type},
+};
+
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    graph::{Caller, FunctionUse, Node, NodeId, Operator, Output, Then},
+    manifest::Pipeline,
+};
+
+/// Where they go if the pipeline does not say it: a folder of the pipeline's name in this one.
+const FOLDER_DEFAULT: &str = "dead-letters";
+
+/// Adds the outputs behind the others.
+pub(super) fn add(pipeline: &Pipeline, nodes: &[Node], outputs: &mut Vec<Output>, diagnostics: &mut Diagnostics) {
+    let folder = match (&pipeline.dead_letters, &pipeline.name) {
+        (Some(folder), _) => PathBuf::from(folder),
+        (None, Some(name)) => Path::new(FOLDER_DEFAULT).join(name),
+        (None, None) => return, // That has been reported.
+    };
+    let of_streams = nodes.iter().enumerate().filter_map(|(index, node)| {
+        let function = node.operator.function().filter(|function| has_letters(function))?;
+        let rows = &nodes[node.inputs.first()?.0].schema;
+        let schema = match &node.operator {
+            Operator::Reduce(reduce) => schema(Some(&rows.project(&reduce.by)), rows),
+            Operator::UpdateState(_) => schema(Some(&function.binding.keys), &function.binding.input),
+            _ => schema(None, rows),
+        };
+        Some((node.name.clone(), NodeId(index), Caller::Stream(NodeId(index)), schema))
+    });
+    let of_outputs = outputs.iter().enumerate().filter_map(|(index, output)| {
+        output.function.as_ref().filter(|function| has_letters(function))?;
+        // No stream's name has a dot.
+        let name = format!("{}.output", output.name);
+        Some((name, output.from, Caller::Output(index), schema(None, &nodes[output.from.0].schema)))
+    });
+    let added: Vec<Output> = of_streams
+        .chain(of_outputs)
+        .map(|(name, from, caller, schema)| Output {
+            sink: SinkSpec::Files(FilesSink { folder: folder.join(&name), format: FileFormat::Jsonl }),
+            // No output's name has a space.
+            name: format!("dead letters of {name}"),
+            from,
+            function: None,
+            schema,
+            dead_letters: Some(caller),
+        })
+        .collect();
+    for other in outputs.iter().filter(|output| writes_below(output, &folder)) {
+        if !added.is_empty() {
+            let message =
+                format!("output `{}` writes below the folder of the dead letters, `{}`", other.name, folder.display());
+            diagnostics.push(
+                Diagnostic::whole(message)
+                    .help("give each its own folder; that of the dead letters: `dead-letters` in [pipeline]"),
+            );
+        }
+    }
+    outputs.extend(added);
+}
+
+fn has_letters(function: &FunctionUse) -> bool {
+    function.on_error.then == Then::DeadLetter
+}
+
+fn writes_below(output: &Output, folder: &Path) -> bool {
+    matches!(&output.sink, SinkSpec::Files(files) if files.folder.starts_with(folder))
+}
+
+/// A dead letter: where it comes from, why, and what it was. `key`: the fields of the key, of an operator that has one.
+/// `values`: a row of the operator's input; missing where a key has failed as a whole.
+fn schema(key: Option<&Schema>, values: &Schema) -> Schema {
+    let required = |name: &str, kind| Field::new(name, Type::required(kind));
+    let record = |name: &str, schema: &Schema| Field::new(name, Type::optional(Kind::Record(schema.clone())));
+    let mut fields = vec![
+        required("batch", Kind::Timestamp),
+        required("stream", Kind::Text),
+        required("function", Kind::Text),
+        required("partition", Kind::Integer),
+        Field::new("row", Type::optional(Kind::Integer)),
+        required("reason", Kind::Text),
+    ];
+    fields.extend(key.filter(|key| !key.is_empty()).map(|key| record("key", key)));
+    fields.push(record("values", values));
+    Schema::try_new(fields).expect("the names are different")
+}
