@@ -22,9 +22,22 @@ pub(crate) fn integers(values: &[i64]) -> Column {
     Column { validity: None, offsets: Vec::new(), values: values.iter().flat_map(|v| v.to_le_bytes()).collect() }
 }
 
+/// A boolean column.
+pub(crate) fn booleans(values: &[bool]) -> Column {
+    let bits = |values: &[bool]| values.iter().rev().fold(0, |bits, &value| bits << 1 | u8::from(value));
+    Column { validity: None, offsets: Vec::new(), values: values.chunks(8).map(bits).collect() }
+}
+
 /// A batch.
 pub(crate) fn batch(rows: u32, columns: Vec<Column>) -> Batch {
     Batch { rows, columns }
+}
+
+/// The values of a text column.
+pub(crate) fn read_texts(column: &Column) -> Vec<&str> {
+    let ends = read_numbers(&column.offsets);
+    let slices = ends.windows(2).map(|pair| &column.values[pair[0] as usize..pair[1] as usize]);
+    slices.map(|bytes| std::str::from_utf8(bytes).unwrap_or_default()).collect()
 }
 
 /// The values of an integer column.

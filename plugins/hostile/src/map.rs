@@ -7,7 +7,7 @@ use crate::{
         host::{Level, count, log},
         operators::{Batch, CallContext, Failure, Mapped, Origins},
     },
-    columns::{batch, cut, integers, numbers, read_numbers, text},
+    columns::{batch, booleans, cut, integers, numbers, read_numbers, read_texts, text},
     table::opened,
     trouble,
 };
@@ -18,6 +18,7 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
         "identity" | "lines" | "anything" => same(rows),
         "length" => lengths(rows),
         "odd-rows" => odd_rows(&rows),
+        "is-yes" => is_yes(&rows),
         "misaligned" => {
             allocator::set(Mode::Misaligned);
             let copy = Column { offsets: rows.columns[0].offsets.to_vec(), ..rows.columns[0].clone() };
@@ -81,6 +82,26 @@ fn odd_rows(rows: &Batch) -> Mapped {
     let even = (0..rows.rows).filter(|row| row % 2 == 0);
     let rejected = even.map(|row| Rejection { row, reason: format!("row {row} is even") }).collect();
     Mapped { rows: batch(odd.len() as u32, vec![text(&lines)]), origins: Origins::Rows(numbers(&odd)), rejected }
+}
+
+/// An answer to the lines `yes` and `no`, a rejection of `bad`; `both` gets both of them, `twice` two answers, any other
+/// line nothing at all.
+fn is_yes(rows: &Batch) -> Mapped {
+    let (mut origins, mut answers, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+    for (row, line) in (0..).zip(read_texts(&rows.columns[0])) {
+        let count = match line {
+            "yes" | "no" | "both" => 1,
+            "twice" => 2,
+            _ => 0,
+        };
+        origins.extend(vec![row; count]);
+        answers.extend(vec![line == "yes"; count]);
+        if matches!(line, "bad" | "both") {
+            rejected.push(Rejection { row, reason: "bad".to_owned() });
+        }
+    }
+    let answered = batch(origins.len() as u32, vec![booleans(&answers)]);
+    Mapped { rows: answered, origins: Origins::Rows(numbers(&origins)), rejected }
 }
 
 fn no_return(name: &str) -> Option<Mapped> {

@@ -51,6 +51,7 @@ pub(crate) const TABLE: &[Entry] = &[
     },
     Entry { name: "lines", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[] },
     map("odd-rows"),
+    Entry { name: "is-yes", kind: Kind::MapRows, input: LINE, output: &[("ok", "boolean")], state: &[] },
     map("misaligned"),
     map("counts"),
     map("context"),

@@ -1,6 +1,6 @@
 //! The rows whose condition is true.
 
-use tidemill_guest::Mapped;
+use tidemill_guest::{Mapped, Origins, Rejection};
 use tidemill_model::columns::{Column, Rows, RowsBuffer};
 
 use super::{Batch, GuestSlot, Operator, Out, for_guest};
@@ -18,7 +18,7 @@ pub(crate) struct Filter {
 pub(crate) enum FilterCondition {
     /// A boolean field.
     Field(usize),
-    /// A map that returns one boolean a row.
+    /// A map that answers each row with one boolean, or rejects it.
     Function(Box<GuestSlot>),
 }
 
@@ -80,7 +80,8 @@ fn choose(condition: &Column<'_>, len: usize, chosen: &mut Vec<u32>) {
     chosen.extend((0..len).filter(|&row| condition.is_valid(row) && condition.boolean(row)).map(|row| row as u32));
 }
 
-/// One boolean a row is wanted; rows that the function rejected are counted and go.
+/// Every row must be answered once, in order, or rejected: a row of which nothing is said would be lost unseen. Rejected
+/// rows are counted and go.
 fn judge(
     stream: &str,
     rows: usize,
@@ -88,24 +89,27 @@ fn judge(
     batch: &mut Batch,
     chosen: &mut Vec<u32>,
 ) -> Result<(), Cause> {
-    if let Some(first) = mapped.rejected.first() {
-        batch.rejections.add(stream, mapped.rejected.len() as u64, &first.reason);
+    let (condition, rejected) = (&mapped.rows.columns[0], mapped.rejected);
+    if let Some(first) = rejected.first() {
+        batch.rejections.add(stream, rejected.len() as u64, &first.reason);
     }
-    let condition = &mapped.rows.columns[0];
     match mapped.origins {
-        tidemill_guest::Origins::Same if mapped.rows.len == rows => choose(condition, rows, chosen),
-        tidemill_guest::Origins::Rows(origins) => {
-            for (row, &origin) in origins.iter().enumerate() {
-                let new = chosen.last().is_none_or(|&last| last < origin);
-                if !new {
-                    return Err(Cause::Rows("a filter's function must give one answer a row, in order".to_owned()));
-                }
-                if condition.is_valid(row) && condition.boolean(row) {
-                    chosen.push(origin);
-                }
-            }
+        Origins::Same if rejected.is_empty() => choose(condition, rows, chosen),
+        Origins::Rows(origins) if is_each_once(origins, rejected, rows) => {
+            choose(condition, origins.len(), chosen);
+            chosen.iter_mut().for_each(|answer| *answer = origins[*answer as usize]);
         }
-        _ => return Err(Cause::Rows("a filter's function must give one answer a row, in order".to_owned())),
+        _ => {
+            let what = "a filter's function must answer each row once, in order, or reject it";
+            return Err(Cause::Rows(what.to_owned()));
+        }
     }
     Ok(())
+}
+
+/// Whether each of `rows` rows is either answered, in order, or rejected; no row is rejected twice.
+fn is_each_once(answered: &[u32], rejected: &[Rejection], rows: usize) -> bool {
+    answered.len() + rejected.len() == rows
+        && answered.is_sorted_by(|one, next| one < next)
+        && rejected.iter().all(|rejection| answered.binary_search(&rejection.row).is_err())
 }

@@ -101,6 +101,14 @@ fn filter_function(
         diagnostics.push(Diagnostic::error(call.span, message));
         return None;
     }
+    if function.signature.whole_partition {
+        let message = format!(
+            "a filter takes a map that answers row by row, and `{}` answers for a whole partition",
+            function.signature.name
+        );
+        diagnostics.push(Diagnostic::error(call.span, message));
+        return None;
+    }
     let schema = stream?.schema.clone();
     Some((Operator::Filter(Condition::Function(function)), schema))
 }

@@ -34,8 +34,10 @@ impl Fake {
             function("changes-input", FunctionKind::Map, "line: text", "line: text", ""),
             function("adds-input", FunctionKind::Map, "line: text", "line: text", ""),
             function("joins", FunctionKind::Map, "line: text", "line: text", ""),
+            function("is-whole", FunctionKind::Map, "line: text", "value: boolean", ""),
         ];
         odd[5].shared = vec![("limits".to_owned(), schema("limit: integer"))];
+        odd[6].whole_partition = true;
         let broken = Err("words.wasm is not a component:\n  it begins with `#!/bin/sh`".to_owned());
         Fake(BTreeMap::from([("words", plugin(&words)), ("odd", plugin(&odd)), ("broken", broken)]))
     }
