@@ -38,15 +38,15 @@ impl Guest for Hostile {
     }
 
     fn update_states(
-        _: CallContext,
+        context: CallContext,
         keys: Batch,
         rows: Batch,
         ends: Vec<u8>,
         states: Batch,
         present: Vec<u8>,
-        _: Vec<u8>,
+        causes: Vec<u8>,
     ) -> Result<Changes, Failure> {
-        crate::update::call(&keys, &rows, &ends, &states, &present)
+        crate::update::call(&crate::update::Call { context, keys, rows, ends, states, present, causes })
     }
 
     fn migrate_states(_: u32, _: Vec<Field>, states: Batch) -> Result<Batch, Failure> {

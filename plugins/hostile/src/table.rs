@@ -61,6 +61,7 @@ pub(crate) const TABLE: &[Entry] = &[
     update("total-until-zero"),
     update("total-while-busy"),
     update("age"),
+    emitting("alarm"),
     // Not coming back.
     map("loop-forever"),
     map("memory-bomb"),

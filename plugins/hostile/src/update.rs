@@ -3,22 +3,28 @@
 use crate::{
     bindings::{
         data::Rejection,
-        operators::{Batch, Changes, Failure},
+        operators::{Batch, CallContext, Changes, Failure},
     },
     columns::{batch, integers, numbers, read_integers, read_numbers},
     table::opened,
     trouble,
 };
 
-pub(crate) fn call(
-    keys: &Batch,
-    rows: &Batch,
-    ends: &[u8],
-    states: &Batch,
-    present: &[u8],
-) -> Result<Changes, Failure> {
+/// What update-states is called with.
+pub(crate) struct Call {
+    pub(crate) context: CallContext,
+    pub(crate) keys: Batch,
+    pub(crate) rows: Batch,
+    pub(crate) ends: Vec<u8>,
+    pub(crate) states: Batch,
+    pub(crate) present: Vec<u8>,
+    pub(crate) causes: Vec<u8>,
+}
+
+pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
+    let Call { rows, ends, states, present, .. } = call;
     let totals = add(rows, &read_numbers(ends), states, present);
-    let groups = keys.rows;
+    let groups = call.keys.rows;
     let mut changes = Changes {
         actions: vec![1; totals.len()],
         states: batch(groups, vec![integers(&totals)]),
@@ -37,6 +43,7 @@ pub(crate) fn call(
             let ages: Vec<i64> = ages.map(|(age, &present)| if present == 1 { age + 1 } else { 0 }).collect();
             changes.states = batch(groups, vec![integers(&ages)]);
         }
+        "alarm" => alarm(call, &mut changes),
         "action-three" => changes.actions[0] = 3,
         "few-actions" => changes.actions.truncate(totals.len() - 1),
         "few-states" => changes.states = batch(groups - 1, vec![integers(&totals[1..])]),
@@ -49,6 +56,32 @@ pub(crate) fn call(
         name => trouble::panic_aloud(&format!("no update is called {name}")),
     }
     Ok(changes)
+}
+
+/// The last new value v of a key says what happens: v > 0 puts it, and wakes the key v seconds later; 0 keeps the state;
+/// -1 rejects the key's rows; -2 puts 0. Says 100 plus the state of a key that is woken, unless its rows are rejected.
+fn alarm(call: &Call, changes: &mut Changes) {
+    let old = read_integers(&call.states.columns[0]);
+    let ends = read_numbers(&call.ends);
+    let (mut states, mut wake_at, mut emitted, mut groups) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (group, new) in news(&call.rows, &call.ends).iter().enumerate() {
+        let last = new.last().copied().unwrap_or(0);
+        changes.actions[group] = u8::from(!(last == 0 || last == -1));
+        states.push(last.max(0));
+        wake_at.push(if last > 0 { call.context.batch_time + last * 1_000_000 } else { i64::MIN });
+        if last == -1 {
+            let rejected = ends[group] - new.len() as u32..ends[group];
+            changes.rejected.extend(rejected.map(|row| Rejection { row, reason: "minus one".to_owned() }));
+        } else if call.causes[group] & 2 != 0 {
+            emitted.push(100 + old[group]);
+            groups.push(group as u32);
+        }
+    }
+    changes.states = batch(states.len() as u32, vec![integers(&states)]);
+    changes.emitted = batch(emitted.len() as u32, vec![integers(&emitted)]);
+    changes.emitted_groups = Some(numbers(&groups));
+    let told = wake_at.iter().any(|&at| at != i64::MIN);
+    changes.wake_at = told.then(|| wake_at.iter().flat_map(|at| at.to_le_bytes()).collect());
 }
 
 /// Each key's new values.

@@ -38,12 +38,13 @@ pub enum StateChange<S> {
 }
 
 impl<S, E> Update<S, E> {
-    /// The key's state stays as it was.
+    /// The key's state stays as it was, and so does the time at which it is to be called again, if that is still to come.
     pub fn keep() -> Update<S, E> {
         Update::new(StateChange::Keep)
     }
 
-    /// The key's state is `state` from now on.
+    /// The key's state is `state` from now on. It is called again only for new rows, unless [`Update::wake_at`] says
+    /// more.
     #[inline]
     pub fn put(state: S) -> Update<S, E> {
         Update::new(StateChange::Put(state))
@@ -74,7 +75,8 @@ impl<S, E> Update<S, E> {
         rows.into_iter().fold(self, Update::emit)
     }
 
-    /// The key is called again once `time` has come, even without new rows.
+    /// The key is called again once `time` has come, even without new rows. This takes the place of an earlier time. A key
+    /// that has no state is not called again.
     pub fn wake_at(mut self, time: Timestamp) -> Update<S, E> {
         self.wake_at = Some(time);
         self

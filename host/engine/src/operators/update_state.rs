@@ -127,7 +127,7 @@ impl UpdateState {
                 if let Some(first) = changes.rejected.first() {
                     batch.rejections.add(stream, changes.rejected.len() as u64, &first.reason);
                 }
-                write(table, rows, &changes);
+                write(table, rows, call.ends, &changes, due);
                 if emits {
                     downstream = emit(schema, &call.keys, &changes, batch, out);
                 }
@@ -173,8 +173,8 @@ impl UpdateState {
     }
 }
 
-/// Does to the table what the function said.
-fn write(table: &mut StateTable, rows: &[u32], changes: &Changes<'_>) {
+/// Does to the table what the function said of a call.
+fn write(table: &mut StateTable, rows: &[u32], ends: &[u32], changes: &Changes<'_>, due: &HashSet<u32>) {
     let actions: Vec<Action> = changes
         .actions
         .iter()
@@ -185,9 +185,31 @@ fn write(table: &mut StateTable, rows: &[u32], changes: &Changes<'_>) {
         })
         .collect();
     table.write(rows, &actions, &changes.states);
+    // A key that is kept keeps its wake-at too. One that has come is used up by the call, unless the function took none
+    // of the key's new rows: then it is as if it had not been called.
+    let rejected = Rejected::of(changes);
     for (group, &row) in rows.iter().enumerate() {
         let at = changes.wake_at.map(|times| times[group]).filter(|&at| at != i64::MIN);
+        let stays = at.is_none() && actions[group] == Action::Keep;
+        if stays && (!due.contains(&row) || rejected.has_all(ends, group)) {
+            continue;
+        }
         table.set_wake(row, at.map(Timestamp));
+    }
+}
+
+/// The rows of a call that the function did not take.
+struct Rejected(HashSet<u32>);
+
+impl Rejected {
+    fn of(changes: &Changes<'_>) -> Rejected {
+        Rejected(changes.rejected.iter().map(|rejection| rejection.row).collect())
+    }
+
+    /// Whether the group has new rows, and all of them are rejected.
+    fn has_all(&self, ends: &[u32], group: usize) -> bool {
+        let start = group.checked_sub(1).map_or(0, |before| ends[before]);
+        start < ends[group] && (start..ends[group]).all(|row| self.0.contains(&row))
     }
 }
 

@@ -33,7 +33,8 @@ pub trait UpdateFunction: Function + 'static {
     /// The fields of the key that it asks for.
     fn key_fields() -> Fields;
 
-    /// Calls the function for one key. The error is a reason to reject the key's new rows; the state stays.
+    /// Calls the function for one key. The error is a reason to reject the key's new rows; the state stays, and so does
+    /// the time at which it is to be called again.
     fn call<'a>(
         context: &Context,
         key: Self::Key<'a>,

@@ -1,6 +1,6 @@
 //! Keyed states over batches.
 
-use std::{collections::HashMap, fmt, hash::Hash, marker::PhantomData, rc::Rc};
+use std::{collections::HashMap, fmt, hash::Hash, marker::PhantomData, ops::Range, rc::Rc};
 
 use crate::{
     bindings::{exports::tidemill::plugin::operators::Changes, tidemill::plugin::data::Batch},
@@ -170,20 +170,37 @@ impl<F: UpdateFunction, K: Clone + Eq + Hash + Write> Keyed<F, K> {
         }
     }
 
+    /// Does what the host does with an answer.
     fn apply(&mut self, called: &[Called<F::New<'_>>], changes: &Changes) {
         let states = Rc::new(changes.states.clone());
         let wake_at: Option<&[[u8; 8]]> = changes.wake_at.as_ref().map(|times| times.as_chunks().0);
+        let mut start = 0;
         for (group, called) in called.iter().enumerate() {
             let kept = &mut self.kept[called.place];
-            match changes.actions.get(group) {
-                Some(1) => kept.state = Some((states.clone(), group)),
-                Some(2) => kept.state = None,
+            let rows = start..start + called.rows.len() as u32;
+            start = rows.end;
+            let action = changes.actions.get(group).copied().unwrap_or_default();
+            match action {
+                1 => kept.state = Some((states.clone(), group)),
+                2 => kept.state = None,
                 _ => {}
             }
             let time = wake_at.and_then(|times| times.get(group)).map(|time| i64::from_le_bytes(*time));
-            kept.wake_at = time.filter(|time| *time != i64::MIN);
+            let time = time.filter(|time| *time != i64::MIN);
+            let has_come = called.cause & WOKEN != 0 && !all_rejected(rows, changes);
+            if time.is_some() || action != 0 || has_come {
+                kept.wake_at = time;
+            }
+            if kept.state.is_none() {
+                kept.wake_at = None;
+            }
         }
     }
+}
+
+/// Whether there are rows, and the function took none of them.
+fn all_rejected(mut rows: Range<u32>, changes: &Changes) -> bool {
+    !rows.is_empty() && rows.all(|row| changes.rejected.iter().any(|rejection| rejection.row == row))
 }
 
 #[track_caller]

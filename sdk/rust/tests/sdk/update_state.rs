@@ -129,6 +129,39 @@ fn an_error_rejects_the_rows_and_keeps_the_state() {
     assert_eq!(keyed.state(&"bob").unwrap().pages, ["x"]);
 }
 
+/// 1 sets an alarm, 0 changes nothing, -1 is rejected, another number cancels the alarm.
+#[update_state]
+fn alarm(context: &Context, new: Values<i64>, _set: Option<i64>) -> Result<Update<i64, bool>, String> {
+    let update = match new.last() {
+        Some(1) => Update::put(1).wake_at(Timestamp(10)),
+        Some(-1) => return Err("minus one".to_owned()),
+        Some(0) | None => Update::keep(),
+        Some(number) => Update::put(number),
+    };
+    Ok(update.emit(context.cause().woken))
+}
+
+#[test]
+fn a_key_that_is_kept_or_rejected_keeps_its_wake_up() {
+    // At times 1, 10 and 11: whether the key is woken.
+    for (before, at_ten, expect) in [
+        (None, None, [None, Some(true), None]),
+        (Some(0), None, [Some(false), Some(true), None]),
+        (Some(-1), None, [None, Some(true), None]),
+        (Some(2), None, [Some(false), None, None]),
+        (None, Some(0), [None, Some(true), None]),
+        (None, Some(-1), [None, None, Some(true)]),
+    ] {
+        let mut keyed = testing::keyed::<alarm, _>();
+        keyed.at(Timestamp(0)).batch([("a", 1)]).unwrap();
+        let woken = [(1, before), (10, at_ten), (11, None)].map(|(time, row)| {
+            let updated = keyed.at(Timestamp(time)).batch(row.map(|row| ("a", row))).unwrap();
+            updated.emitted().first().map(|(_, woken)| *woken)
+        });
+        assert_eq!(woken, expect, "{before:?} {at_ten:?}");
+    }
+}
+
 #[test]
 fn any_number_of_rows_is_emitted() {
     let mut keyed = testing::keyed::<changes, _>();
