@@ -11,7 +11,7 @@ use tidemill_model::{
     time::Timestamp,
 };
 use tidemill_plan::graph::KeySet;
-use tidemill_state::table::{Action, StateError, StateTable};
+use tidemill_state::table::{Action, StateTable};
 
 use super::{
     Batch, GuestSlot, Operator, Out,
@@ -136,20 +136,11 @@ impl UpdateState {
         downstream.and(called)
     }
 
-    /// The states of the first of `rows`, at least of one: as many as have no more than about `bytes_max`.
-    fn states_within(&self, rows: &[u32], bytes_max: usize) -> Result<RowsBuffer, Cause> {
-        let mut count = rows.len();
-        loop {
-            let mut states = RowsBuffer::new(&self.guest.function.signature.state);
-            match self.table.read(&rows[..count], &mut states) {
-                Ok(()) if count <= 1 || states.with_columns(&states.columns()).bytes() <= bytes_max => {
-                    return Ok(states);
-                }
-                Err(error) if count <= 1 => return Err(error.into()),
-                Ok(()) | Err(StateError::Full(_)) => count /= 2,
-                Err(error) => return Err(error.into()),
-            }
-        }
+    /// The states of the first of `rows`, at least of one: as many as have no more than [`CHUNK_BYTES`].
+    fn states_within(&self, rows: &[u32]) -> Result<RowsBuffer, Cause> {
+        let mut states = RowsBuffer::new(&self.guest.function.signature.state);
+        self.table.read(&rows[..self.table.rows_within(rows, CHUNK_BYTES)], &mut states)?;
+        Ok(states)
     }
 
     /// The stream of an operator whose function emits nothing itself: keys and their states.
@@ -158,16 +149,15 @@ impl UpdateState {
             KeySet::Changed => changed.iter().copied().filter(|&row| self.table.has_state(row)).collect(),
             KeySet::All => self.table.rows().collect(),
         };
-        let (mut first, mut rows_max) = (0, CHUNK_ROWS);
+        let mut first = 0;
         while first < rows.len() {
-            let states = self.states_within(&rows[first..rows.len().min(first + rows_max)], CHUNK_BYTES)?;
+            let states = self.states_within(&rows[first..rows.len().min(first + CHUNK_ROWS)])?;
             let rows = &rows[first..first + states.len()];
             let mut keys = RowsBuffer::new(&self.key_schema);
             key::decode(rows.iter().map(|&row| self.table.key(row)), &mut keys)?;
             let columns: Vec<Column<'_>> = keys.columns().into_iter().chain(states.columns()).collect();
             out.push(batch, &Rows { schema: &self.schema, len: rows.len(), columns: &columns })?;
             first += rows.len();
-            rows_max = CHUNK_ROWS.min(2 * rows.len());
         }
         Ok(())
     }
@@ -263,14 +253,13 @@ impl Operator for UpdateState {
         let groups = std::mem::take(&mut self.groups);
         let columns = news.columns();
         let mut runs = arrange::Runs::new(news.with_columns(&columns), &groups, rows.len());
-        let (mut first, mut keys_max) = (0, CALL_KEYS);
+        let mut first = 0;
         while first < rows.len() {
-            let wanted = runs.groups_within(CHUNK_ROWS, CHUNK_BYTES).min(keys_max);
-            let states = self.states_within(&rows[first..first + wanted], CHUNK_BYTES)?;
+            let wanted = runs.groups_within(CHUNK_ROWS, CHUNK_BYTES).min(CALL_KEYS);
+            let states = self.states_within(&rows[first..first + wanted])?;
             let rows = &rows[first..first + states.len()];
             self.call(batch, rows, &states, &runs.next(rows.len())?.arranged(), &due, out)?;
             first += rows.len();
-            keys_max = CALL_KEYS.min(2 * rows.len());
         }
         drop(runs);
         drop(columns);

@@ -68,6 +68,11 @@ impl StateColumn {
         }
     }
 
+    /// Whether values differ in their bytes.
+    pub(super) fn has_blobs(&self) -> bool {
+        matches!(self.store, Store::Blobs(_))
+    }
+
     /// At least the bytes that a row's value takes as columns, bitmaps aside.
     pub(super) fn bytes_as_columns(&self, row: u32) -> usize {
         match &self.store {

@@ -134,10 +134,42 @@ fn check(table: &StateTable, model: &Model) {
     assert_eq!((table.len(), table.is_empty()), (rows.len(), rows.is_empty()));
     assert!(rows.iter().all(|&row| table.has_state(row)));
     assert_eq!(read(table, &rows), model.with_state().map(|row| row.state.clone().unwrap()).collect::<Vec<_>>());
+    check_within(table, &rows);
     for now in -4..7 {
         let due: Vec<&[u8]> = table.due(Timestamp(now)).map(|row| table.key(row)).collect();
         assert_eq!(due, model.due(now));
     }
+}
+
+/// The rows that are said to have few bytes have no more, unless it is one row.
+fn check_within(table: &StateTable, rows: &[u32]) {
+    for bytes_max in [0, 1, 40, 300, 4_000] {
+        let count = table.rows_within(rows, bytes_max);
+        assert!(count <= rows.len() && (count > 0 || rows.is_empty()), "{count} of {}", rows.len());
+        let mut states = RowsBuffer::new(&table.schema);
+        table.read(&rows[..count], &mut states).unwrap();
+        // Each node may have a bitmap, and an offset more than rows.
+        let beside: usize = states.columns().iter().map(|column| column.validity.map_or(0, <[u8]>::len) + 4).sum();
+        assert!(count <= 1 || states.bytes() <= bytes_max + beside, "{count} rows have {} bytes", states.bytes());
+    }
+}
+
+#[test]
+fn rows_are_counted_by_what_their_states_take() {
+    let mut table = StateTable::new(&"n: integer, t: text".parse().unwrap(), 7);
+    churn(&mut table, 0..10, Action::Put);
+    let rows: Vec<u32> = table.rows().collect();
+    // A number, an offset and a digit.
+    for (bytes_max, expect) in [(0, 1), (13, 1), (25, 1), (26, 2), (129, 9), (130, 10), (usize::MAX, 10)] {
+        assert_eq!(table.rows_within(&rows, bytes_max), expect, "{bytes_max}");
+    }
+    let mut numbers = StateTable::new(&"n: integer, b: boolean".parse().unwrap(), 7);
+    group(&mut numbers, &(0..5).map(key_of).collect::<Vec<_>>());
+    let rows = numbers.touched().to_vec();
+    for (bytes_max, expect) in [(0, 1), (31, 1), (32, 2), (1_000, 5)] {
+        assert_eq!(numbers.rows_within(&rows, bytes_max), expect, "{bytes_max}");
+    }
+    assert_eq!((numbers.rows_within(&[], 9), StateTable::new(&Schema::default(), 1).rows_within(&[], 9)), (0, 0));
 }
 
 /// Compares the rows that the batch touched.
