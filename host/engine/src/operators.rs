@@ -1,6 +1,7 @@
 //! The steps of a stage at work: rows are pushed in, chunk by chunk, and what comes out is pushed to the children.
 
 mod arrange;
+mod beside;
 mod chunks;
 mod combine;
 pub(crate) mod filter;

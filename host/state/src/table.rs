@@ -144,18 +144,15 @@ impl StateTable {
         (0u32..).zip(&self.present).filter_map(|(row, &present)| present.then_some(row))
     }
 
-    /// How many of the first of `rows` have states of at most `bytes_max` bytes as columns, bitmaps aside; one at least,
-    /// if there is one. Lists are counted by what they could be, which can be several times what they are. Nothing is
-    /// read for it.
+    /// How many of the first of `rows` have keys (as canonical bytes) and states (as columns, bitmaps aside) of at most
+    /// `bytes_max` bytes; one at least, if there is one. Lists are counted by what they could be, which can be several
+    /// times what they are. Nothing is read for it.
     pub fn rows_within(&self, rows: &[u32], bytes_max: usize) -> usize {
         let (blobs, words): (Vec<_>, Vec<_>) = self.columns.iter().partition(|column| column.has_blobs());
-        let fixed = 8 * words.len();
-        if blobs.is_empty() {
-            return (bytes_max / fixed.max(1)).max(1).min(rows.len());
-        }
         let mut bytes = 0;
         let within = rows.iter().take_while(|&&row| {
-            bytes += fixed + blobs.iter().map(|column| column.bytes_as_columns(row)).sum::<usize>();
+            let of_blobs = blobs.iter().map(|column| column.bytes_as_columns(row)).sum::<usize>();
+            bytes += self.key(row).len() + 8 * words.len() + of_blobs;
             bytes <= bytes_max
         });
         within.count().max(1).min(rows.len())

@@ -62,6 +62,7 @@ pub(crate) const TABLE: &[Entry] = &[
     update("total-while-busy"),
     update("age"),
     emitting("alarm"),
+    emitting("repeats"),
     // Not coming back.
     map("loop-forever"),
     map("memory-bomb"),

@@ -43,6 +43,10 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
             let ages: Vec<i64> = ages.map(|(age, &present)| if present == 1 { age + 1 } else { 0 }).collect();
             changes.states = batch(groups, vec![integers(&ages)]);
         }
+        "repeats" => {
+            let groups: Vec<u32> = (0..groups).zip(&totals).flat_map(|(group, &n)| vec![group; n as usize]).collect();
+            emit(&mut changes, groups.len() as u32, Some(numbers(&groups)));
+        }
         "alarm" => alarm(call, &mut changes),
         "action-three" => changes.actions[0] = 3,
         "few-actions" => changes.actions.truncate(totals.len() - 1),

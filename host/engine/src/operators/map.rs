@@ -9,6 +9,7 @@ use tidemill_model::{
 
 use super::{
     Batch, GuestSlot, Operator, Out,
+    beside::Beside,
     chunks::{for_guest, push_in_chunks},
 };
 use crate::{failure::Cause, presence::Presence};
@@ -20,9 +21,14 @@ pub(crate) struct Map {
     guest: GuestSlot,
     kind: MapKind,
     presence: Presence,
-    /// Input fields that go past the function.
-    keep: Vec<usize>,
+    keep: Keep,
     chunk: u32,
+}
+
+/// Input fields that go past the function, and what they are.
+struct Keep {
+    fields: Vec<usize>,
+    schema: Schema,
 }
 
 /// Which entry point serves it.
@@ -35,7 +41,8 @@ pub(crate) enum MapKind {
 }
 
 impl Map {
-    /// `presence` is the stream's, or that of the stream that an output reads.
+    /// `schema` is the stream's, or that of the rows for a sink; `presence` is the stream's, or that of the stream that an
+    /// output reads.
     pub(crate) fn new(
         stream: &str,
         schema: &Schema,
@@ -44,39 +51,43 @@ impl Map {
         presence: &Presence,
         keep: &[usize],
     ) -> Map {
-        let (stream, schema, presence, keep) = (stream.to_owned(), schema.clone(), presence.clone(), keep.to_vec());
+        let behind: Vec<usize> = (schema.len() - keep.len()..schema.len()).collect();
+        let keep = Keep { fields: keep.to_vec(), schema: schema.project(&behind) };
+        let (stream, schema, presence) = (stream.to_owned(), schema.clone(), presence.clone());
         Map { stream, schema, guest, kind, presence, keep, chunk: 0 }
     }
 
-    fn call(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
+    fn push_chunk(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
         let context = batch.context(self.chunk, false);
         self.chunk += 1;
         let columns = self.guest.input(rows);
-        let input_schema = self.guest.function.binding.input.clone();
-        let input = Rows { schema: &input_schema, len: rows.len, columns: &columns };
-        let (stream, schema, keep, kind) = (&self.stream, &self.schema, &self.keep, self.kind);
-        let mut downstream = Ok(());
-        let mut consume = |mapped: Mapped<'_>| downstream = hand_on(stream, schema, keep, rows, &mapped, batch, out);
-        let called = self.guest.call(|instance| kind.call(instance, &context, &input, &mut consume));
-        downstream.and(called)
+        let schema = self.guest.function.binding.input.clone();
+        let input = Rows { schema: &schema, len: rows.len, columns: &columns };
+        self.call(&context, &input, rows, batch, out)
     }
 
     /// The last call for a partition: no rows, and nothing of them to be kept.
-    fn call_last(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+    fn push_last(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         let context = batch.context(self.chunk, true);
         let empty = RowsBuffer::new(&self.guest.function.binding.input);
         let columns = empty.columns();
         let input = empty.with_columns(&columns);
-        let (stream, schema, kind, keeps) = (&self.stream, &self.schema, self.kind, !self.keep.is_empty());
+        self.call(&context, &input, &input, batch, out)
+    }
+
+    /// Calls the function with the `input` that it takes of `rows`.
+    fn call(
+        &mut self,
+        context: &CallContext,
+        input: &Rows<'_>,
+        rows: &Rows<'_>,
+        batch: &mut Batch,
+        out: &mut dyn Out,
+    ) -> Result<(), Cause> {
+        let (stream, schema, keep, kind) = (&self.stream, &self.schema, &self.keep, self.kind);
         let mut downstream = Ok(());
-        let mut consume = |mapped: Mapped<'_>| {
-            downstream = if keeps && mapped.rows.len > 0 {
-                Err(no_origins())
-            } else {
-                hand_on(stream, schema, &[], &input, &mapped, batch, out)
-            };
-        };
-        let called = self.guest.call(|instance| kind.call(instance, &context, &input, &mut consume));
+        let mut consume = |mapped: Mapped<'_>| downstream = hand_on(stream, schema, keep, rows, &mapped, batch, out);
+        let called = self.guest.call(|instance| kind.call(instance, context, input, &mut consume));
         downstream.and(called)
     }
 }
@@ -103,25 +114,21 @@ impl Operator for Map {
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
-        for_guest(rows, &mut |chunk, _| self.call(batch, chunk, out))
+        for_guest(rows, &mut |chunk, _| self.push_chunk(batch, chunk, out))
     }
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         // Such a function is told of the end, and of an empty partition too.
         let is_told = self.guest.function.signature.whole_partition && self.presence.is_present(&batch.absent);
-        if is_told { self.call_last(batch, out) } else { Ok(()) }
+        if is_told { self.push_last(batch, out) } else { Ok(()) }
     }
-}
-
-fn no_origins() -> Cause {
-    Cause::Rows("the function does not say where its rows came from, so no field can be kept".to_owned())
 }
 
 /// Counts what was rejected, and pushes what was returned, kept fields behind it.
 fn hand_on(
     stream: &str,
     schema: &Schema,
-    keep: &[usize],
+    keep: &Keep,
     from: &Rows<'_>,
     mapped: &Mapped<'_>,
     batch: &mut Batch,
@@ -133,7 +140,7 @@ fn hand_on(
     if mapped.rows.len == 0 {
         return Ok(());
     }
-    if keep.is_empty() {
+    if keep.fields.is_empty() {
         return push_in_chunks(batch, &Rows { schema, ..mapped.rows }, out);
     }
     let same: Vec<u32>;
@@ -144,11 +151,10 @@ fn hand_on(
             &same[..]
         }
         Origins::Many => {
-            return Err(no_origins());
+            let what = "the function does not say where its rows came from, so no field can be kept";
+            return Err(Cause::Rows(what.to_owned()));
         }
     };
-    let mut kept = RowsBuffer::new(&from.schema.project(keep));
-    kept.take(&Rows { schema: &from.schema.project(keep), len: from.len, columns: &from.project(keep) }, origins)?;
-    let columns: Vec<_> = mapped.rows.columns.iter().copied().chain(kept.columns()).collect();
-    push_in_chunks(batch, &Rows { schema, len: mapped.rows.len, columns: &columns }, out)
+    let kept = Rows { schema: &keep.schema, len: from.len, columns: &from.project(&keep.fields) };
+    Beside { rows: kept, places: origins, is_first: false }.push(schema, &mapped.rows, batch, out)
 }

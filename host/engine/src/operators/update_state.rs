@@ -16,6 +16,7 @@ use tidemill_state::table::{Action, StateTable};
 use super::{
     Batch, GuestSlot, Operator, Out,
     arrange::{self, Arranged},
+    beside::Beside,
     chunks::{CHUNK_BYTES, CHUNK_ROWS},
     combine::key_column,
 };
@@ -223,10 +224,7 @@ fn emit(
             &same
         }
     };
-    let mut of_rows = RowsBuffer::new(keys.schema);
-    of_rows.take(keys, groups)?;
-    let columns: Vec<Column<'_>> = of_rows.columns().into_iter().chain(emitted.columns.iter().copied()).collect();
-    super::chunks::push_in_chunks(batch, &Rows { schema, len: emitted.len, columns: &columns }, out)
+    Beside { rows: *keys, places: groups, is_first: true }.push(schema, emitted, batch, out)
 }
 
 impl Operator for UpdateState {

@@ -48,3 +48,37 @@ fn a_guest_reduces_more_groups_than_fit_into_an_answer() {
         assert!(sums.iter().all(|(key, sum)| *sum == 2 * key + KEYS));
     }
 }
+
+/// What stands beside the rows of one long row would have more bytes together than a column can hold.
+const BESIDE: usize = 2_100;
+
+const LONG_BYTES: usize = 1 << 20;
+
+#[test]
+fn kept_fields_are_taken_for_so_many_rows_at_a_time() {
+    const { assert!(BESIDE * LONG_BYTES > i32::MAX as usize) };
+    let text = "[streams.in]\nqueue = { schema = \"line: text, long: text\", batches = [] }\n\
+                [streams.words]\nfrom = \"in\"\nmap = \"wordcount/split\"\nkeep = \"long\"\n\
+                [streams.out]\nfrom = \"words\"\nby = \"word\"\nreduce = \"count\"";
+    let words = "a b ".repeat(BESIDE / 2);
+    let given =
+        vec![vec![Value::text(&words), Value::Text("x".repeat(LONG_BYTES))], vec![Value::text("b"), Value::text("y")]];
+    let mut came = rows(run(text, given, Mode { partitions: 1, ..PLAIN }));
+    came.sort_by_key(|row| integer(&row[1]));
+    let half = BESIDE as i64 / 2;
+    let expect = [("a", half), ("b", half + 1)].map(|(word, count)| vec![Value::text(word), Value::Integer(count)]);
+    assert_eq!(came, expect);
+}
+
+#[test]
+fn keys_are_put_beside_so_many_emitted_rows_at_a_time() {
+    let text = "[streams.in]\nqueue = { schema = \"key: text, n: integer\", batches = [] }\n\
+                [streams.repeated]\nfrom = \"in\"\nby = \"key\"\nupdate-state = \"hostile/repeats\"\n\
+                [streams.out]\nfrom = \"repeated\"\nby = \"total\"\nreduce = \"count\"";
+    let given = vec![
+        vec![Value::Text("x".repeat(LONG_BYTES)), Value::Integer(BESIDE as i64)],
+        vec![Value::text("y"), Value::Integer(3)],
+    ];
+    let came = rows(run(text, given, Mode { partitions: 1, ..PLAIN }));
+    assert_eq!(came, [[Value::Integer(0), Value::Integer(BESIDE as i64 + 3)]]);
+}

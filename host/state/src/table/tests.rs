@@ -159,14 +159,14 @@ fn rows_are_counted_by_what_their_states_take() {
     let mut table = StateTable::new(&"n: integer, t: text".parse().unwrap(), 7);
     churn(&mut table, 0..10, Action::Put);
     let rows: Vec<u32> = table.rows().collect();
-    // A number, an offset and a digit.
-    for (bytes_max, expect) in [(0, 1), (13, 1), (25, 1), (26, 2), (129, 9), (130, 10), (usize::MAX, 10)] {
+    // A key, a number, an offset and a digit.
+    for (bytes_max, expect) in [(0, 1), (17, 1), (33, 1), (34, 2), (169, 9), (170, 10), (usize::MAX, 10)] {
         assert_eq!(table.rows_within(&rows, bytes_max), expect, "{bytes_max}");
     }
     let mut numbers = StateTable::new(&"n: integer, b: boolean".parse().unwrap(), 7);
     group(&mut numbers, &(0..5).map(key_of).collect::<Vec<_>>());
     let rows = numbers.touched().to_vec();
-    for (bytes_max, expect) in [(0, 1), (31, 1), (32, 2), (1_000, 5)] {
+    for (bytes_max, expect) in [(0, 1), (32, 1), (33, 2), (1_000, 5)] {
         assert_eq!(numbers.rows_within(&rows, bytes_max), expect, "{bytes_max}");
     }
     assert_eq!((numbers.rows_within(&[], 9), StateTable::new(&Schema::default(), 1).rows_within(&[], 9)), (0, 0));
