@@ -5,7 +5,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 pub use parse::ParseError;
 
@@ -50,10 +50,10 @@ pub struct Field {
     pub ty: Type,
 }
 
-/// Ordered fields with different names.
+/// Ordered fields with different names. A clone shares them, so that whoever has rows can have their schema too.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Schema {
-    fields: Vec<Field>,
+    fields: Arc<[Field]>,
 }
 
 /// Two fields of one name.
@@ -134,13 +134,13 @@ impl Schema {
         let mut names = HashSet::with_capacity(fields.len());
         match fields.iter().find(|field| !names.insert(field.name.as_str())) {
             Some(duplicate) => Err(DuplicateField(duplicate.name.clone())),
-            None => Ok(Schema { fields }),
+            None => Ok(Schema { fields: fields.into() }),
         }
     }
 
     /// A schema of one field that is never missing.
     pub fn single(name: &str, kind: Kind) -> Schema {
-        Schema { fields: vec![Field::new(name, Type::required(kind))] }
+        Schema { fields: Arc::new([Field::new(name, Type::required(kind))]) }
     }
 
     /// The fields, in order.
@@ -175,7 +175,7 @@ impl Schema {
 
     /// These fields and then `other`'s.
     pub fn join(&self, other: &Schema) -> Result<Schema, DuplicateField> {
-        Schema::try_new(self.fields.iter().chain(&other.fields).cloned().collect())
+        Schema::try_new(self.fields.iter().chain(other.fields()).cloned().collect())
     }
 
     /// For each field the place of its first node among the columns of a batch.

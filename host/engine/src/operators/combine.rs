@@ -34,6 +34,9 @@ pub(super) const KEPT_BYTES_MAX: usize = 256 << 20;
 /// With so many groups the accumulators are handed on, and the batch goes on with new ones.
 const GROUPS_MAX: usize = 1 << 20;
 
+/// The same with keys of so many bytes.
+const KEY_BYTES_MAX: usize = 64 << 20;
+
 /// What can be added at once of what the host accumulates itself.
 const UNBOUNDED: Room = Room { groups: usize::MAX, bytes: usize::MAX };
 
@@ -50,6 +53,9 @@ pub(crate) struct Combine {
     keys: KeyBuffer,
     groups: Vec<u32>,
     groups_max: usize,
+    /// At least the bytes of the keys that have groups.
+    key_bytes: usize,
+    key_bytes_max: usize,
     left: Vec<RowsBuffer>,
     /// A count, of nothing too: where there is a batch, partition 0 has a group.
     counts_nothing: Option<Presence>,
@@ -81,6 +87,8 @@ impl Combine {
             keys: KeyBuffer::default(),
             groups: Vec::new(),
             groups_max: GROUPS_MAX,
+            key_bytes: 0,
+            key_bytes_max: KEY_BYTES_MAX,
             left: (0..partitions).map(|_| RowsBuffer::new(&schema)).collect(),
             counts_nothing,
             partitions,
@@ -91,9 +99,22 @@ impl Combine {
         self.groups.clear();
         let keys = key_column(rows, &self.by, &mut self.keys)?;
         self.table.group(keys, &mut self.groups);
+        self.key_bytes += keys.values.len();
         let count = self.table.touched().len();
         self.reduce.add(batch, Phase::Combine, rows, &self.groups, count)?;
-        if self.reduce.is_full() || count > self.groups_max { self.flush(batch) } else { Ok(()) }
+        let is_full = self.reduce.is_full() || count > self.groups_max || self.has_many_key_bytes();
+        if is_full { self.flush(batch) } else { Ok(()) }
+    }
+
+    /// Whether the keys that have groups have many bytes. The table's own size would not do: it has the keys of earlier
+    /// batches too, and when accumulators are handed on must depend on this batch alone.
+    fn has_many_key_bytes(&mut self) -> bool {
+        if self.key_bytes <= self.key_bytes_max {
+            return false;
+        }
+        // A key was counted with each of its rows. With half of the bytes left it is not soon counted again.
+        self.key_bytes = self.table.touched().iter().map(|&id| self.table.key(id).len()).sum();
+        self.key_bytes > self.key_bytes_max / 2
     }
 
     /// Hands the accumulators to the partitions of their keys.
@@ -130,6 +151,7 @@ impl Combine {
             self.placement = Vec::new();
         }
         self.table.begin_batch();
+        self.key_bytes = 0;
     }
 }
 
@@ -179,7 +201,7 @@ impl Operator for Combine {
     }
 
     fn held_bytes(&self) -> usize {
-        self.left.iter().map(RowsBuffer::bytes).sum()
+        self.left.iter().map(RowsBuffer::bytes).sum::<usize>() + self.key_bytes + self.reduce.bytes()
     }
 }
 

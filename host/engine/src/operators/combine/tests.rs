@@ -26,20 +26,24 @@ impl Out for Taken {
     }
 }
 
-/// The sums of values by key, of rows in chunks of three.
-fn sums(rows: &[(&str, i64)], groups_max: usize) -> Vec<Vec<Value>> {
-    let schema: Schema = "k: text, n: integer".parse().unwrap();
-    let reduce = || Box::new(NativeReduce::new(Some(Aggregate::Sum(1)), &schema));
-    let mut batch = Batch {
+fn batch() -> Batch {
+    Batch {
         time: Timestamp(0),
         interval: Interval::try_new(1_000).unwrap(),
         partition: 0,
         partitions: 1,
         absent: Arc::new([]),
         rejections: Rejections::default(),
-    };
+    }
+}
+
+/// The sums of values by key, of rows in chunks of three, with so many groups and so many bytes of keys at most.
+fn sums(rows: &[(&str, i64)], groups_max: usize, key_bytes_max: usize) -> Vec<Vec<Value>> {
+    let schema: Schema = "k: text, n: integer".parse().unwrap();
+    let reduce = || Box::new(NativeReduce::new(Some(Aggregate::Sum(1)), &schema));
+    let mut batch = batch();
     let mut combine = Combine::new(vec![0], reduce(), 1, None, 7);
-    combine.groups_max = groups_max;
+    (combine.groups_max, combine.key_bytes_max) = (groups_max, key_bytes_max);
     let mut merge = Merge::new(&schema, 1, reduce(), 8);
     let mut out = Taken(Vec::new());
     combine.begin(&batch);
@@ -48,6 +52,9 @@ fn sums(rows: &[(&str, i64)], groups_max: usize) -> Vec<Vec<Value>> {
         let chunk = buffer_of(&schema, &values);
         combine.push(&mut batch, &chunk.with_columns(&chunk.columns()), &mut out).unwrap();
         assert!(combine.table.touched().len() <= groups_max);
+        let key_bytes: usize = combine.table.touched().iter().map(|&id| combine.table.key(id).len()).sum();
+        assert!(key_bytes <= combine.key_bytes && combine.key_bytes <= key_bytes_max);
+        assert!(combine.held_bytes() >= combine.key_bytes);
     }
     combine.finish(&mut batch, &mut out).unwrap();
     merge.begin(&batch);
@@ -64,6 +71,24 @@ fn many_groups_are_handed_on_in_parts() {
     let expect = [("a", 14), ("b", 9), ("c", 3), ("d", 5), ("e", 6), ("f", 8)];
     let expect = expect.map(|(k, n)| vec![Value::text(k), Value::Integer(n)]);
     for groups_max in [usize::MAX, 5, 2, 0] {
-        assert_eq!(sums(&rows, groups_max), expect, "{groups_max}");
+        assert_eq!(sums(&rows, groups_max, usize::MAX), expect, "{groups_max}");
     }
+    for key_bytes_max in [9, 8, 5, 3, 0] {
+        assert_eq!(sums(&rows, usize::MAX, key_bytes_max), expect, "{key_bytes_max}");
+    }
+}
+
+#[test]
+fn few_keys_of_many_rows_stay() {
+    let schema: Schema = "k: text, n: integer".parse().unwrap();
+    let mut combine = Combine::new(vec![0], Box::new(NativeReduce::new(Some(Aggregate::Sum(1)), &schema)), 1, None, 7);
+    combine.key_bytes_max = 40;
+    let mut batch = batch();
+    combine.begin(&batch);
+    let row = |k: &str| vec![Value::text(k), Value::Integer(1)];
+    for _ in 0..20 {
+        let chunk = buffer_of(&schema, &[row("seven77"), row("seven77"), row("eight888")]);
+        combine.push(&mut batch, &chunk.with_columns(&chunk.columns()), &mut Taken(Vec::new())).unwrap();
+    }
+    assert_eq!((combine.table.touched().len(), combine.left[0].len()), (2, 0), "nothing was handed on");
 }
