@@ -32,7 +32,7 @@ mod tests;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::schema::{Kind, Schema};
+use crate::schema::{Kind, Schema, Type};
 
 pub use check::{InvalidKey, check_key};
 pub use decode::{DecodeError, decode, decode_value};
@@ -69,7 +69,12 @@ impl Slot {
 /// Whether the canonical bytes of keys of this schema are the values of its one column as they lie there.
 pub fn is_plain(schema: &Schema) -> bool {
     match schema.fields() {
-        [field] => !field.ty.optional && matches!(field.ty.kind, Kind::Text | Kind::Bytes),
+        [field] => is_plain_type(&field.ty),
         _ => false,
     }
+}
+
+/// Whether the canonical bytes of keys of one field of this type are its values as they lie in their column.
+pub fn is_plain_type(ty: &Type) -> bool {
+    !ty.optional && matches!(ty.kind, Kind::Text | Kind::Bytes)
 }

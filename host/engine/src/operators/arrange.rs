@@ -130,13 +130,13 @@ mod tests {
 
     #[test]
     fn groups_are_given_out_by_what_their_rows_take() {
-        let texts = [3_000, 1, 1, 1, 3_000, 1].map(|length| vec![Value::Text("x".repeat(length))]);
+        let texts = [3_000, 1, 300, 1, 3_000, 1].map(|length| vec![Value::Text("x".repeat(length))]);
         let buffer = buffer_of(&"t: text".parse().unwrap(), &texts);
         let columns = buffer.columns();
         let mut given = Vec::new();
         let mut runs = Runs::new(buffer.with_columns(&columns), &[1, 0, 2, 0, 3, 2], 4);
         while given.iter().sum::<usize>() < 4 {
-            let count = runs.groups_within(usize::MAX, 3_100);
+            let count = runs.groups_within(usize::MAX, 3_200);
             let arranged = runs.next(count).unwrap();
             let lengths = values_of(&arranged.arranged().rows);
             assert_eq!(lengths.len(), arranged.arranged().groups().len());

@@ -207,9 +207,10 @@ impl Operator for Combine {
 
 /// The canonical bytes of the key fields of every row: the column itself where it is that.
 pub(crate) fn key_column<'a>(rows: &Rows<'a>, by: &[usize], keys: &'a mut KeyBuffer) -> Result<Column<'a>, ColumnFull> {
-    let schema = rows.schema.project(by);
-    if key::is_plain(&schema) {
-        return Ok(rows.field(by[0])[0]);
+    if let [only] = by
+        && key::is_plain_type(&rows.schema.fields()[*only].ty)
+    {
+        return Ok(rows.field(*only)[0]);
     }
     keys.clear();
     rows.try_encode_keys(by, keys)?;
