@@ -14,6 +14,7 @@
 //! | 4 | CRC32C of all of the frame but its other checksum |
 
 mod frames;
+mod look;
 mod segment;
 
 use std::{fmt, sync::Arc};
@@ -21,6 +22,8 @@ use std::{fmt, sync::Arc};
 use arrow_array::RecordBatch;
 
 pub use frames::{Frame, Frames};
+pub use look::{LooseEnd, SegmentFound};
+pub(crate) use look::{check, segments};
 
 use crate::{
     error::CheckpointError,

@@ -36,10 +36,11 @@ mod record;
 mod recover;
 mod retain;
 mod storage;
+mod survey;
 
 pub use error::CheckpointError;
 pub use format::{FormatError, HEADER_BYTES_MAX, SECTION_BYTES_MAX, Section, SectionKind, VERSION};
-pub use input::{Cut, Frame, Frames, InputLog, SEGMENT_BYTES};
+pub use input::{Cut, Frame, Frames, InputLog, LooseEnd, SEGMENT_BYTES, SegmentFound};
 pub use log::{Archive, Cleaned, Fence, Log, Recovered, Sections};
 pub use record::{
     Commit, InputPosition, LoggedRange, Number, Plan, PluginDigest, Record, RecordHeader, SnapshotHeader, SourcePin,
@@ -50,3 +51,4 @@ pub use retain::{Keep, Removable, SnapshotFile, removable};
 pub use storage::{
     Advice, Appender, Call, Draft, Entry, FOLDERS, Fault, LocalFolder, MemoryStorage, Operation, Storage, StorageError,
 };
+pub use survey::{SnapshotFound, Survey};

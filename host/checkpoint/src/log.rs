@@ -21,7 +21,7 @@ use crate::{
 pub use archive::{Archive, Sections};
 pub use fence::Fence;
 pub use open::Recovered;
-pub(crate) use scan::{file_error, numbered, own};
+pub(crate) use scan::{Scan, file_error, numbered, own, verify_record, verify_snapshot};
 
 /// A checkpoint's log, of the host that has claimed it.
 pub struct Log {

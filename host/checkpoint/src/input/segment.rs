@@ -151,7 +151,7 @@ pub(super) fn tail(storage: &dyn Storage, pipeline: &str, segment: u64) -> Resul
 }
 
 /// Whether a frame after the byte `damaged_at` says that this byte was durable.
-fn was_synced_beyond(content: &[u8], segment: u64, damaged_at: u64) -> bool {
+pub(super) fn was_synced_beyond(content: &[u8], segment: u64, damaged_at: u64) -> bool {
     let first = usize::try_from(damaged_at).unwrap_or(usize::MAX).min(content.len());
     let places = content[first..].windows(TAG.len()).enumerate().filter(|(_, bytes)| *bytes == TAG);
     places.map(|(at, _)| first + at).any(|at| {
@@ -207,6 +207,11 @@ impl SegmentReader {
         }
         let at = prefix.bytes;
         Ok((prefix.header, SegmentReader { input: reader.into_input(), segment, at }))
+    }
+
+    /// How many bytes were read.
+    pub fn at(&self) -> u64 {
+        self.at
     }
 
     /// The next frame; `None` at the end of the file.

@@ -26,7 +26,7 @@ pub struct Sections {
 }
 
 impl Archive {
-    pub(super) fn new(storage: Arc<dyn Storage>, pipeline: &str, generation: u64) -> Archive {
+    pub(crate) fn new(storage: Arc<dyn Storage>, pipeline: &str, generation: u64) -> Archive {
         Archive { storage, pipeline: pipeline.to_owned(), generation }
     }
 

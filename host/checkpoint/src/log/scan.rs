@@ -13,7 +13,7 @@ use crate::{
 const FIRST_BYTES: usize = 4 << 10;
 
 /// The log and the snapshots as they were found.
-pub(super) struct Scan {
+pub(crate) struct Scan {
     pub records: Vec<Scanned>,
     /// Commits with a snapshot, ascending.
     pub snapshots: Vec<Number>,
@@ -125,7 +125,7 @@ pub(crate) fn own(storage: &dyn Storage, pipeline: &str, found: &str) -> Result<
 }
 
 /// How a record is damaged, if it is.
-fn verify_record(storage: &dyn Storage, number: Number) -> Result<Option<String>, CheckpointError> {
+pub(crate) fn verify_record(storage: &dyn Storage, number: Number) -> Result<Option<String>, CheckpointError> {
     let name = record_name(number);
     let reader = storage.reader(&name)?;
     let verified =
@@ -134,7 +134,11 @@ fn verify_record(storage: &dyn Storage, number: Number) -> Result<Option<String>
 }
 
 /// How a snapshot is damaged, if it is.
-fn verify_snapshot(storage: &dyn Storage, pipeline: &str, commit: Number) -> Result<Option<String>, CheckpointError> {
+pub(crate) fn verify_snapshot(
+    storage: &dyn Storage,
+    pipeline: &str,
+    commit: Number,
+) -> Result<Option<String>, CheckpointError> {
     let name = snapshot_name(commit);
     let begun = FileReader::begin::<SnapshotHeader>(storage.reader(&name)?, FileKind::Snapshot);
     let verified = match begun {
