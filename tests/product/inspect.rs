@@ -50,7 +50,9 @@ fn what_is_no_component_is_said() {
     let module = [0, b'a', b's', b'm', 1, 0, 0, 0];
     let folder = Folder::new().with("p.toml", "").with("module.wasm", module).with("cut.wasm", &module[..6]);
     folder.fails(&["inspect", "none.wasm"], 2, &["there is no component `none.wasm`"]);
-    folder.fails(&["inspect", "."], 2, &["`.` is a folder", "this one has none to inspect"]);
+    folder.fails(&["inspect", "."], 2, &[". is no checkpoint: it has no `log`", "hint: a pipeline's checkpoint"]);
+    let wasm = plugins::built("wordcount");
+    folder.fails(&["inspect", wasm.to_str().unwrap(), "--keys"], 2, &["is no folder of a checkpoint"]);
     folder.fails(&["inspect", "p.toml"], 2, &["`p.toml` is no Wasm component", "`tidemill check`"]);
     folder.fails(&["inspect", "module.wasm"], 2, &["is no Wasm component"]);
     folder.fails(&["inspect", "cut.wasm"], 2, &["is no Wasm component"]);

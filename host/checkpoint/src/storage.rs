@@ -102,6 +102,12 @@ pub enum StorageError {
         /// One of those things.
         entry: String,
     },
+    /// A folder that was to be looked at has nothing of a checkpoint.
+    #[error("{place} is no checkpoint: it has no `log`")]
+    NoCheckpoint {
+        /// The folder.
+        place: String,
+    },
     /// The system refused.
     #[error("cannot {action} {place}: {advice}")]
     System {

@@ -1,21 +1,31 @@
 //! A checkpoint as it lies there, looked at without claiming or changing anything.
 
-use std::{fmt, sync::Arc};
+mod batches;
+mod contents;
+mod damage;
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
 use crate::{
     error::CheckpointError,
     format::{FileKind, FileReader},
-    input::{self, SegmentFound},
+    input::{self, Frames, SegmentFound},
     log::{Archive, Scan, numbered, verify_record, verify_snapshot},
-    record::{InputPosition, Number, Plan, Record, RecordHeader, SnapshotHeader, record_name, snapshot_name},
+    record::{
+        InputPosition, LoggedRange, Number, Plan, Record, RecordHeader, SnapshotHeader, record_name, snapshot_name,
+    },
     recover::{Recovery, Scanned},
-    storage::Storage,
+    storage::{Storage, StorageError},
 };
 
+pub use batches::BatchFound;
+pub use contents::Contents;
+pub use damage::{Consequence, Damage};
+
 /// How often it is looked again at a checkpoint that a host writes to meanwhile.
-const LOOKS_MAX: usize = 16;
+const LOOKS_MAX: usize = 8;
 
 /// What there is, every byte checked, and what a run would make of it.
 pub struct Survey {
@@ -23,12 +33,17 @@ pub struct Survey {
     pub pipeline: String,
     /// The records by number, each whole or with what is damaged anywhere in its file.
     pub records: Vec<Scanned>,
+    /// What the whole commits hold, by number.
+    pub contents: BTreeMap<Number, Contents>,
     /// The snapshots by the numbers of their commits.
     pub snapshots: Vec<SnapshotFound>,
     /// The segments of the input log by number.
     pub segments: Vec<SegmentFound>,
+    /// Files that are damaged or missing.
+    pub damage: Vec<Damage>,
     /// What a run would go on from, or why it would refuse.
     pub recovery: Result<Recovery, CheckpointError>,
+    storage: Arc<dyn Storage>,
     archive: Archive,
 }
 
@@ -54,11 +69,16 @@ impl Survey {
         loop {
             let before = numbered(&**storage, "log")?;
             let looked = look(storage);
-            let fits_together = match &looked {
-                Ok(survey) => survey.as_ref().is_none_or(|survey| survey.recovery.is_ok()),
-                Err(_) => false,
+            let may_have_moved = match &looked {
+                Ok(None) => false,
+                Ok(Some(survey)) => survey.recovery.is_err() || !survey.damage.is_empty(),
+                Err(CheckpointError::Storage(StorageError::NotFound { .. })) if looks < LOOKS_MAX => {
+                    looks += 1;
+                    continue;
+                }
+                Err(_) => true,
             };
-            if fits_together || looks == LOOKS_MAX || numbered(&**storage, "log")? == before {
+            if !may_have_moved || looks == LOOKS_MAX || numbered(&**storage, "log")? == before {
                 return looked;
             }
             looks += 1;
@@ -68,6 +88,11 @@ impl Survey {
     /// For reading what the records and snapshots hold.
     pub fn archive(&self) -> &Archive {
         &self.archive
+    }
+
+    /// The chunks of a range of the input log, of all streams, in order.
+    pub fn input(&self, range: LoggedRange) -> Frames {
+        Frames::new(self.storage.clone(), &self.pipeline, range)
     }
 }
 
@@ -83,17 +108,20 @@ fn look(storage: &Arc<dyn Storage>) -> Result<Option<Survey>, CheckpointError> {
     if scan.records.is_empty() {
         return Ok(None);
     }
+    let archive = Archive::new(storage.clone(), &pipeline, 0);
     let snapshots = snapshots(&**storage, &pipeline)?;
     let records = records(&**storage, &scan.records)?;
+    let contents = contents::of_commits(&archive, &records)?;
     let segments = input::segments(&**storage, &pipeline, &input_ends(&records))?;
     // As it is decided for a run, which reads less.
     let recovery = scan.decide(&**storage, &pipeline).and_then(|recovery| {
         let plans = [recovery.last.as_ref().map(|last| &last.plan), recovery.planned.as_ref().map(|next| &next.plan)];
         let [committed, planned] = plans.map(|plan| plan.and_then(input_end));
-        input::check(storage, &pipeline, committed, planned).map(|()| recovery)
+        input::check(storage, &pipeline, &segments, committed, planned).map(|()| recovery)
     });
-    let archive = Archive::new(storage.clone(), &pipeline, 0);
-    Ok(Some(Survey { pipeline, records, snapshots, segments, recovery, archive }))
+    let damage = damage::of(&records, &snapshots, &segments, recovery.as_ref().ok());
+    let storage = storage.clone();
+    Ok(Some(Survey { pipeline, records, contents, snapshots, segments, damage, recovery, storage, archive }))
 }
 
 /// The pipeline that the newest file names which can be read.
@@ -138,11 +166,14 @@ fn snapshots(storage: &dyn Storage, pipeline: &str) -> Result<Vec<SnapshotFound>
 
 /// Behind the input of every plan.
 fn input_ends(records: &[Scanned]) -> Vec<InputPosition> {
-    let plans = records.iter().filter_map(|record| match record.found.as_ref().map(|header| &header.record) {
+    plans(records).filter_map(input_end).collect()
+}
+
+fn plans(records: &[Scanned]) -> impl Iterator<Item = &Plan> {
+    records.iter().filter_map(|record| match record.found.as_ref().map(|header| &header.record) {
         Ok(Record::Plan(plan)) => Some(plan),
         _ => None,
-    });
-    plans.filter_map(input_end).collect()
+    })
 }
 
 /// Behind the input of a plan, if any of it is in the input log.

@@ -60,7 +60,7 @@ pub enum Command {
     Check(Check),
     /// Run a pipeline
     Run(Run),
-    /// Show a component's functions, signatures and imports
+    /// Show what is in a component, or in a pipeline's checkpoint
     Inspect(Inspect),
     /// Write made-up lines, the same for the same seed, to standard output or a socket
     Generate(Generate),
@@ -144,11 +144,14 @@ pub enum ClockKind {
 
 #[derive(Args, Debug)]
 pub struct Inspect {
-    /// A component, as `tidemill build` writes it
+    /// A component, as `tidemill build` writes it, or the folder of a checkpoint, which is only read
     pub path: PathBuf,
     /// Write one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Write each key with its state as a JSON object a line, of one stream or of all, in the order of keys
+    #[arg(long, value_name = "STREAM", num_args = 0..=1, conflicts_with = "json")]
+    pub keys: Option<Option<String>>,
     #[command(flatten)]
     pub cache: Cache,
 }

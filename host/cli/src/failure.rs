@@ -2,7 +2,8 @@
 
 use std::{error::Error, fmt::Write, io, path::Path, process::ExitCode};
 
-use tidemill_engine::{Cause, RunError};
+use tidemill_checkpoint::{CheckpointError, StorageError};
+use tidemill_engine::{Cause, RunError, checkpoint::RestoreError};
 use tidemill_guest::{LoadError, Verdict, build::BuildError};
 use tidemill_model::ports::{PortError, PortErrorKind};
 
@@ -147,6 +148,24 @@ impl From<PortError> for Failure {
             _ => FailureKind::Run,
         };
         Failure { kind, ..Failure::run(chain(&error)) }
+    }
+}
+
+impl From<CheckpointError> for Failure {
+    fn from(error: CheckpointError) -> Failure {
+        let message = chain(&error);
+        match error {
+            CheckpointError::Storage(StorageError::NoCheckpoint { .. })
+            | CheckpointError::Storage(StorageError::Foreign { .. }) => Failure::input(message)
+                .hint("a pipeline's checkpoint is the folder that its file names under `checkpoint`"),
+            _ => Failure::run(message),
+        }
+    }
+}
+
+impl From<RestoreError> for Failure {
+    fn from(error: RestoreError) -> Failure {
+        Failure::run(chain(&error))
     }
 }
 

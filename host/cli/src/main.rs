@@ -15,6 +15,7 @@ mod pipeline;
 mod plugin_text;
 mod signals;
 mod stdout;
+mod time;
 
 use std::process::ExitCode;
 

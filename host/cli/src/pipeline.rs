@@ -19,7 +19,7 @@ use crate::{
     failure::Failure,
 };
 use plugins::LoadedPlugins;
-pub use plugins::sha256;
+pub use plugins::{hex, sha256};
 
 /// What is read of a pipeline file: more than a pipeline can have.
 const PIPELINE_BYTES_MAX: u64 = 16 << 20;

@@ -15,9 +15,17 @@ mod read;
 
 use std::io::Write;
 
+use arrow_array::RecordBatch;
+use tidemill_model::schema::Schema;
+
 use crate::value::Value;
 
 pub(crate) use read::{parse, rows};
+
+/// Appends a row of a batch as a JSON object. The batch's columns are what the schema says.
+pub fn write_json(schema: &Schema, rows: &RecordBatch, row: usize, out: &mut Vec<u8>) {
+    write_row(&crate::value::row(schema, rows, row), out);
+}
 
 /// Appends a row, or a record, as an object.
 pub(crate) fn write_row(fields: &[(&str, Value<'_>)], out: &mut Vec<u8>) {

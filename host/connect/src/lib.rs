@@ -46,6 +46,7 @@ mod runtime;
 mod value;
 
 pub use connectors::{ConnectorSettings, Connectors};
+pub use json::write_json;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -7,6 +7,7 @@ mod keeper;
 mod restore;
 mod snapshots;
 mod steps;
+mod stored;
 
 use std::{fmt, sync::Arc};
 
@@ -18,6 +19,7 @@ pub use restore::RestoreError;
 pub(crate) use restore::States;
 pub use snapshots::SnapshotAfter;
 pub use steps::{Failpoints, NoFailpoints, Step};
+pub use stored::{KeyedRows, StoredSize, StoredStates};
 
 /// Batches that are kept for a look back, unless the pipeline says otherwise.
 const BATCHES_KEPT: usize = 100;

@@ -48,7 +48,7 @@ struct Open {
 }
 
 impl Frames {
-    pub(super) fn new(storage: Arc<dyn Storage>, pipeline: &str, range: LoggedRange) -> Frames {
+    pub(crate) fn new(storage: Arc<dyn Storage>, pipeline: &str, range: LoggedRange) -> Frames {
         Frames { storage, pipeline: pipeline.to_owned(), range, open: None }
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Frames, check_needed,
-    segment::{self, SegmentHeader, SegmentReader, Tail, was_synced_beyond},
+    Frames,
+    segment::{SegmentHeader, SegmentReader, was_synced_beyond},
 };
 use crate::{
     error::CheckpointError,
@@ -22,6 +22,8 @@ pub struct SegmentFound {
     pub bytes: u64,
     /// Whole chunks from its beginning.
     pub chunks: u64,
+    /// It was not begun by a host that had been fenced off, as far as can be told.
+    pub counts: bool,
     /// How it is damaged, if it is.
     pub damaged: Option<String>,
     /// Its end, if that is not whole and counts for nothing: its host stopped, or had been fenced off, before it had
@@ -49,7 +51,8 @@ struct Read {
     wrong: Option<String>,
 }
 
-/// All segments, every byte checked. `ends` are places that plans need all input before.
+/// All segments, every byte checked that there was when they were listed: a host may be adding to the last one. `ends`
+/// are places that plans need all input before.
 pub(crate) fn segments(
     storage: &dyn Storage,
     pipeline: &str,
@@ -75,7 +78,7 @@ fn read(storage: &dyn Storage, pipeline: &str, segment: u64, bytes: u64) -> Resu
     let mut reader = match SegmentReader::open(storage, pipeline, segment) {
         Ok((header, reader)) => {
             read.header = Some(header);
-            reader
+            reader.up_to(bytes)
         }
         Err(CheckpointError::File { source, .. }) if source.is_damage() => {
             read.wrong = Some(source.to_string());
@@ -120,7 +123,7 @@ fn judge(
     needed: u64,
 ) -> Result<SegmentFound, CheckpointError> {
     let Read { segment, bytes, chunks, .. } = *read;
-    let mut found = SegmentFound { segment, bytes, chunks, damaged: None, loose: None };
+    let mut found = SegmentFound { segment, bytes, chunks, counts: does_count, damaged: None, loose: None };
     if read.header.is_none() {
         found.damaged = read.wrong.clone();
         return Ok(found);
@@ -129,9 +132,9 @@ fn judge(
         let what = read.wrong.as_deref().unwrap_or("it ends too early");
         found.damaged = Some(format!("{chunks} of {needed} chunks are whole; {what}"));
     } else if let Some(what) = &read.wrong {
-        let was_durable = does_count
-            && is_last
-            && was_synced_beyond(&storage.read(&segment_name(segment))?, segment, read.whole_bytes);
+        let mut content = if does_count && is_last { storage.read(&segment_name(segment))? } else { Vec::new() };
+        content.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
+        let was_durable = was_synced_beyond(&content, segment, read.whole_bytes);
         if was_durable {
             found.damaged = Some(what.clone());
         } else {
@@ -142,22 +145,29 @@ fn judge(
 }
 
 /// Whether a run that goes on behind `committed`, and runs the batch again whose input ends at `planned`, has its input.
+/// `segments` is what was found.
 pub(crate) fn check(
     storage: &Arc<dyn Storage>,
     pipeline: &str,
+    segments: &[SegmentFound],
     committed: Option<InputPosition>,
     planned: Option<InputPosition>,
 ) -> Result<(), CheckpointError> {
-    let segments: Vec<u64> = numbered(&**storage, "input")?.into_iter().map(|(segment, _)| segment).collect();
-    let newest = segment::newest(&**storage, pipeline, &segments)?;
-    let tail = match newest {
-        0 => Tail { frames: 0, bytes: 0, cut: None },
-        _ => segment::tail(&**storage, pipeline, newest)?,
+    let lost = |segment, what: String| CheckpointError::InputLost {
+        name: segment_name(segment),
+        place: storage.place(),
+        what,
     };
-    if let Some(needed) = planned.max(committed) {
-        check_needed(&**storage, needed, newest, &tail)?;
-    }
     let first = committed.unwrap_or(InputPosition::START);
-    let end = InputPosition { segment: newest, frames: tail.frames };
+    let needed = planned.max(committed).filter(|&needed| needed != InputPosition::START);
+    let newest = segments.iter().rev().find(|segment| segment.counts);
+    if let Some(needed) = needed.filter(|needed| newest.is_none_or(|newest| newest.segment < needed.segment)) {
+        return Err(lost(needed.segment, "it is not there".to_owned()));
+    }
+    let Some(newest) = newest else { return Ok(()) };
+    if let Some(what) = &newest.damaged {
+        return Err(lost(newest.segment, what.clone()));
+    }
+    let end = InputPosition { segment: newest.segment, frames: newest.chunks };
     Frames::new(storage.clone(), pipeline, LoggedRange { first, end }).try_for_each(|frame| frame.map(drop))
 }

@@ -209,6 +209,12 @@ impl SegmentReader {
         Ok((prefix.header, SegmentReader { input: reader.into_input(), segment, at }))
     }
 
+    /// Takes the file to end behind so many bytes.
+    pub fn up_to(self, bytes: u64) -> SegmentReader {
+        let left = bytes.saturating_sub(self.at);
+        SegmentReader { input: Box::new(self.input.take(left)), ..self }
+    }
+
     /// How many bytes were read.
     pub fn at(&self) -> u64 {
         self.at

@@ -51,6 +51,9 @@ impl LocalFolder {
     /// A folder that must be there already. Nothing in it is changed: for looking at a checkpoint.
     pub fn existing(root: impl Into<PathBuf>) -> Result<LocalFolder, StorageError> {
         let root = root.into();
+        if !FOLDERS.iter().any(|folder| root.join(folder).is_dir()) {
+            return Err(StorageError::NoCheckpoint { place: shown(&root) });
+        }
         refuse_others(&root)?;
         Ok(LocalFolder { root, drafts: AtomicU64::new(0) })
     }

@@ -10,3 +10,4 @@ mod hosts;
 mod input;
 mod model;
 mod scene;
+mod survey;

@@ -1,4 +1,9 @@
-//! `tidemill inspect`: what is in a component.
+//! `tidemill inspect`: what is in a component, or in a checkpoint.
+
+mod checkpoint;
+mod json;
+mod keys;
+mod text;
 
 use std::{
     fs,
@@ -19,9 +24,10 @@ const WASM_MAGIC: &[u8] = b"\0asm";
 pub fn run(arguments: &arguments::Inspect) -> Result<(), Failure> {
     let path = &arguments.path;
     if path.is_dir() {
-        return Err(Failure::input(format!("`{}` is a folder, and a component is a file", path.display()))
-            .hint("`tidemill build` makes NAME.wasm of a plugin project")
-            .hint("checkpoints come with a later version; this one has none to inspect"));
+        return checkpoint::run(arguments);
+    }
+    if arguments.keys.is_some() {
+        return Err(Failure::input(format!("`{}` is no folder of a checkpoint: only those have keys", path.display())));
     }
     let bytes = read(arguments)?;
     let limits = Limits { component_bytes: Limits::host_max().component_bytes, ..Limits::default() };

@@ -113,7 +113,12 @@ fn read(entry: &PluginEntry, path: &Path) -> Result<Vec<u8>, String> {
 
 /// A component's digest as pipelines write it.
 pub fn sha256(component: &[u8]) -> String {
-    Sha256::digest(component).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(component))
+}
+
+/// A digest as pipelines write it.
+pub fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> String {

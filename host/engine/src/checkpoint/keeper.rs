@@ -62,7 +62,7 @@ impl Keeper {
 
     /// What the states of a commit were.
     pub(crate) fn states_of(&self, commit: Number) -> &[StateSchema] {
-        super::restore::states_of(&self.log, commit).unwrap_or(&self.states)
+        super::restore::states_of(self.log.records(), commit).unwrap_or(&self.states)
     }
 
     /// Does a step between its two failpoints.

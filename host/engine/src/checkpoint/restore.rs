@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow_array::{RecordBatch, cast::AsArray};
-use tidemill_checkpoint::{CheckpointError, Log, Number, Record, Section, SectionKind, StateSchema};
+use tidemill_checkpoint::{Archive, CheckpointError, Number, Record, Scanned, Section, SectionKind, StateSchema};
 use tidemill_model::{key::Slot, schema::Schema};
 use tidemill_state::{
     evolve::{Evolution, Incompatible, plan_evolution},
@@ -85,8 +85,7 @@ pub enum RestoreError {
 }
 
 /// What the states of a commit were.
-pub(crate) fn states_of(log: &Log, commit: Number) -> Option<&[StateSchema]> {
-    let records = log.records();
+pub(crate) fn states_of(records: &[Scanned], commit: Number) -> Option<&[StateSchema]> {
     let at = records.binary_search_by_key(&commit, |record| record.number).ok()?;
     match &records[at].found.as_ref().ok()?.record {
         Record::Commit(commit) => Some(&commit.states),
@@ -149,6 +148,26 @@ impl<T: AsTable> States<T> {
         }
         stream.reserve(section);
         section.batches.iter().try_for_each(|block| stream.apply(section.partition, block))
+    }
+
+    /// Applies a snapshot and the commits behind it, in this order, each with what the states were then.
+    pub(crate) fn load<'a>(
+        &mut self,
+        archive: &Archive,
+        snapshot: Option<(Number, &[StateSchema])>,
+        deltas: impl Iterator<Item = (Number, &'a [StateSchema])>,
+    ) -> Result<(), RestoreError> {
+        if let Some((snapshot, schemas)) = snapshot {
+            for section in archive.read_snapshot(snapshot)? {
+                self.apply(&section?, schemas)?;
+            }
+        }
+        for (number, schemas) in deltas {
+            for section in archive.sections(number)? {
+                self.apply(&section?, schemas)?;
+            }
+        }
+        Ok(())
     }
 
     /// How many keys have state.
@@ -224,7 +243,7 @@ fn belongs(block: &RecordBatch, partition: u32, partitions: u32) -> bool {
         && keys.is_some_and(|keys| keys.iter().flatten().all(|key| Slot::of(key).partition(partitions) == partition))
 }
 
-fn schema(stream: &str, text: &str) -> Result<Schema, RestoreError> {
+pub(super) fn schema(stream: &str, text: &str) -> Result<Schema, RestoreError> {
     text.parse().map_err(|_| RestoreError::Schema { stream: stream.to_owned(), schema: text.to_owned() })
 }
 

@@ -73,7 +73,7 @@ impl Snapshots {
         let maker = Maker { archive: log.archive().clone(), states: states.to_vec(), partitions };
         let found = |number: Number| log.records().iter().find(|record| record.number == number);
         let bytes = recovered.deltas.iter().filter_map(|&number| found(number)).map(|record| record.bytes).sum();
-        let states_of = |number: Number| super::restore::states_of(log, number).unwrap_or(states).to_vec();
+        let states_of = |number: Number| super::restore::states_of(log.records(), number).unwrap_or(states).to_vec();
         Snapshots {
             after,
             states: states.to_vec(),
@@ -143,16 +143,9 @@ impl Maker {
     /// Writes the snapshot, and gives about how many bytes it has.
     fn make(&self, request: &Request) -> Result<u64, RestoreError> {
         let mut states = States::owned(&self.states, self.partitions)?;
-        if let Some(base) = request.base {
-            for section in self.archive.read_snapshot(base)? {
-                states.apply(&section?, &request.base_states)?;
-            }
-        }
-        for (number, schemas) in &request.deltas {
-            for section in self.archive.sections(*number)? {
-                states.apply(&section?, schemas)?;
-            }
-        }
+        let base = request.base.map(|base| (base, &request.base_states[..]));
+        let deltas = request.deltas.iter().map(|(number, schemas)| (*number, &schemas[..]));
+        states.load(&self.archive, base, deltas)?;
         let Some((last, _)) = request.deltas.last() else { return Ok(0) };
         let mut bytes = 0;
         let sections = states.tables().map(|(stream, partition, version, table)| {

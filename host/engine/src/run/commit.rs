@@ -141,16 +141,7 @@ fn restore(
         let schema = schemas.iter().find(|schema| schema.stream == stream);
         states.add(schema.expect("who has a table has a schema").clone(), tables)?;
     }
-    let archive = keeper.archive();
-    if let Some(snapshot) = recovered.snapshot {
-        for section in archive.read_snapshot(snapshot)? {
-            states.apply(&section?, keeper.states_of(snapshot))?;
-        }
-    }
-    for &number in &recovered.deltas {
-        for section in archive.sections(number)? {
-            states.apply(&section?, keeper.states_of(number))?;
-        }
-    }
+    let of = |number| (number, keeper.states_of(number));
+    states.load(keeper.archive(), recovered.snapshot.map(of), recovered.deltas.iter().map(|&number| of(number)))?;
     Ok(states.keys())
 }

@@ -80,6 +80,16 @@ impl StateTable {
         Blocks::new(self, self.rows(), limits)
     }
 
+    /// All keys that have state, in the order of their canonical bytes, in blocks of the same schema.
+    ///
+    /// # Errors
+    /// As for [`StateTable::changes`].
+    pub fn sorted(&self, limits: BlockLimits) -> impl Iterator<Item = Result<RecordBatch, StateError>> + '_ {
+        let mut rows: Vec<u32> = self.rows().collect();
+        rows.sort_unstable_by_key(|&row| self.key(row));
+        Blocks::new(self, rows.into_iter(), limits)
+    }
+
     /// Bytes of a row in a block, bitmaps aside.
     fn block_bytes(&self, row: u32) -> usize {
         // The key's offset, the wake-at, and deleted.

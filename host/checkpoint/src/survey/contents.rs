@@ -1,0 +1,46 @@
+//! What a commit's file holds, counted.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    error::CheckpointError,
+    format::SectionKind,
+    log::Archive,
+    record::{Number, Record},
+    recover::Scanned,
+};
+
+/// What a commit holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// For each output that had a batch its rows.
+    pub outputs: BTreeMap<String, u64>,
+    /// For each stream whose state changed the keys that did.
+    pub states: BTreeMap<String, u64>,
+}
+
+/// Of all whole commits.
+pub(super) fn of_commits(
+    archive: &Archive,
+    records: &[Scanned],
+) -> Result<BTreeMap<Number, Contents>, CheckpointError> {
+    let commits = records
+        .iter()
+        .filter(|record| matches!(record.found.as_ref().map(|header| &header.record), Ok(Record::Commit(_))));
+    commits.map(|record| Ok((record.number, of_commit(archive, record.number)?))).collect()
+}
+
+fn of_commit(archive: &Archive, commit: Number) -> Result<Contents, CheckpointError> {
+    let mut contents = Contents::default();
+    for section in archive.sections(commit)? {
+        let section = section?;
+        let counted = match section.kind {
+            SectionKind::Output => &mut contents.outputs,
+            SectionKind::State => &mut contents.states,
+            SectionKind::Input => continue,
+        };
+        let rows: u64 = section.batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        *counted.entry(section.stream).or_default() += rows;
+    }
+    Ok(contents)
+}

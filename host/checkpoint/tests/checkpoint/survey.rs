@@ -1,0 +1,126 @@
+//! Looking at a checkpoint without claiming it.
+
+use std::sync::Arc;
+
+use tidemill_checkpoint::{
+    CheckpointError, Consequence, InputLog, Log, MemoryStorage, Plan, Storage, StorageError, Survey,
+};
+use tidemill_model::time::Timestamp;
+
+use crate::scene::{PIPELINE, World, end};
+
+fn survey(storage: &MemoryStorage) -> Result<Option<Survey>, CheckpointError> {
+    let storage: Arc<dyn Storage> = Arc::new(storage.clone());
+    Survey::of(&storage)
+}
+
+/// Whether a host can take the checkpoint over.
+fn opens(storage: &MemoryStorage) -> bool {
+    let storage = Arc::new(storage.copy());
+    let Ok((log, recovered)) = Log::open(storage.clone(), PIPELINE, "next", Timestamp(9)) else { return false };
+    let plans = recovered.planned.iter().map(|planned| &planned.plan);
+    let needed = plans.chain(recovered.last.as_ref().map(|last| &last.plan)).map(end).max();
+    InputLog::open(storage, log.fence(), needed, 1 << 20).is_ok()
+}
+
+fn world(last: i64) -> MemoryStorage {
+    let mut world = World::default();
+    world.run(last).unwrap();
+    world.storage
+}
+
+#[test]
+fn what_is_whole_is_shown_and_nothing_is_written() {
+    let storage = world(8);
+    let before = storage.files();
+    let survey = survey(&storage).unwrap().unwrap();
+    assert_eq!(storage.files(), before);
+    assert_eq!((survey.pipeline.as_str(), &survey.damage[..]), (PIPELINE, &[][..]));
+    let recovery = survey.recovery.as_ref().unwrap();
+    let last = recovery.last.as_ref().unwrap();
+    assert_eq!(recovery.delivered, Some(last.commit.batch));
+    let batches = survey.batches();
+    assert!(batches.iter().all(|batch| batch.commit.is_some()), "{batches:#?}");
+    assert_eq!(batches.last().unwrap().time, last.commit.batch);
+    let rows = &survey.contents[&last.number].outputs["sums"];
+    let plan: &Plan = batches.last().unwrap().plan.unwrap().1;
+    assert_eq!(survey.input(plan.sources[0].logged.unwrap()).count() as u64, *rows);
+}
+
+#[test]
+fn every_byte_that_is_damaged_is_said_and_so_is_what_a_run_makes_of_it() {
+    let storage = world(4);
+    let (mut said, mut refused) = (0, 0);
+    let check = |damaged: &MemoryStorage, name: &str, what: &str| match survey(damaged) {
+        Err(_) => {
+            assert!(!opens(damaged), "{name}: {what}");
+            (0, 1)
+        }
+        Ok(survey) => {
+            let survey = survey.expect("files are left");
+            let is_loose = survey.segments.iter().any(|segment| segment.loose.is_some());
+            assert!(is_loose || survey.damage.iter().any(|damage| damage.name == name), "{name}: {what}");
+            assert_eq!(survey.recovery.is_ok(), opens(damaged), "{name}: {what}: {:?}", survey.recovery);
+            (1, 0)
+        }
+    };
+    for (name, bytes) in storage.files() {
+        for at in 0..bytes.len() {
+            let mut content = bytes.clone();
+            content[at] ^= 1 << (at % 8);
+            // Cuts are fewer, to be done in time.
+            let cut = (at % 8 == 0).then(|| bytes[..at].to_vec());
+            for (content, what) in [Some(content), cut].into_iter().flatten().zip(["flipped", "cut"]) {
+                let damaged = storage.copy();
+                damaged.overwrite(&name, content);
+                let (more, most) = check(&damaged, &name, &format!("{what} at {at}"));
+                said += more;
+                refused += most;
+            }
+        }
+    }
+    println!("{said} damages were said, {refused} made it no checkpoint of this version");
+    assert!(said > 5_000 && refused < said / 10);
+}
+
+#[test]
+fn files_that_are_missing_are_said() {
+    let storage = world(8);
+    let whole = survey(&storage).unwrap().unwrap();
+    let middle = &whole.records[whole.records.len() / 2..whole.records.len() - 1];
+    for record in middle {
+        let name = format!("log/{:020}", record.number);
+        let without = storage.copy();
+        without.remove(&name).unwrap();
+        let survey = survey(&without).unwrap().unwrap();
+        let found: Vec<_> = survey.damage.iter().map(|damage| (damage.name.as_str(), damage.what.as_str())).collect();
+        assert_eq!(found, [(name.as_str(), "it is missing")]);
+        let is_refused = survey.damage[0].consequence == Consequence::Refused;
+        assert_eq!((is_refused, survey.recovery.is_err()), (!opens(&without), is_refused), "{name}");
+    }
+    for segment in &whole.segments {
+        let name = format!("input/{:020}", segment.segment);
+        let without = storage.copy();
+        without.remove(&name).unwrap();
+        let survey = survey(&without).unwrap().unwrap();
+        assert_eq!(survey.recovery.is_ok(), opens(&without), "{name}: {:?}", survey.recovery);
+        let is_said = survey.damage.iter().any(|damage| damage.name == name);
+        assert!(is_said || opens(&without), "{name}: {:?}", survey.damage);
+    }
+}
+
+#[test]
+fn what_is_no_checkpoint_is_refused() {
+    assert!(survey(&MemoryStorage::new()).unwrap().is_none());
+    let strange = world(2);
+    strange.overwrite("log/notes", vec![1]);
+    assert!(matches!(survey(&strange), Err(CheckpointError::Foreign { .. })));
+    let without_log = world(4);
+    for name in without_log.files().into_keys().filter(|name| name.starts_with("log/")) {
+        without_log.remove(&name).unwrap();
+    }
+    assert!(matches!(survey(&without_log), Err(CheckpointError::WithoutLog { .. })));
+    let folder = tempfile::tempdir().unwrap();
+    let existing = tidemill_checkpoint::LocalFolder::existing(folder.path());
+    assert!(matches!(existing, Err(StorageError::NoCheckpoint { .. })));
+}

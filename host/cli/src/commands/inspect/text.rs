@@ -1,0 +1,193 @@
+//! A checkpoint as people read it.
+
+use std::fmt::Write;
+
+use tidemill_checkpoint::{
+    BatchFound, Plan, Record, Recovery, Scanned, SegmentFound, SnapshotFound, SourcePin, Survey, VERSION,
+};
+
+use super::checkpoint::Looked;
+use crate::{failure::chain, pipeline::hex, time};
+
+/// Records and batches that are shown; JSON has all.
+const SHOWN_MAX: usize = 20;
+
+/// Characters of a source's position that are shown; JSON has all.
+const PIN_CHARS_MAX: usize = 120;
+
+/// Everything that is known, as sections with a headline each.
+pub fn of(looked: &mut Looked) -> String {
+    let Looked { place, survey, states } = looked;
+    let mut text = format!("checkpoint of the pipeline `{}`, format version {VERSION}\n", survey.pipeline);
+    line(&mut text, &format!("place        {place}"));
+    if let Some(claim) = survey.records.iter().rev().find_map(claim) {
+        line(&mut text, &format!("last claim   {claim}"));
+    }
+    line(&mut text, &format!("last batch   {}", last(&survey.recovery)));
+    line(&mut text, &format!("a run would  {}", next(survey)));
+    let streams = states.iter_mut().flat_map(|states| states.streams());
+    let states: Vec<String> = streams
+        .map(|(schema, size)| {
+            format!(
+                "{}: {} keys, {} bytes; {} keeps ({}) by ({}), version {}",
+                schema.stream, size.keys, size.bytes, schema.function, schema.state, schema.keys, schema.version
+            )
+        })
+        .collect();
+    section(&mut text, "states", &states);
+    let batches = survey.batches();
+    section(&mut text, "batches", &batches.iter().map(|found| batch(survey, found)).collect::<Vec<_>>());
+    if let Some(plan) = batches.iter().rev().find_map(|found| found.plan) {
+        section(&mut text, "plugins of the last batch", &plugins(plan.1));
+    }
+    section(&mut text, "records", &survey.records.iter().map(record).collect::<Vec<_>>());
+    section(&mut text, "snapshots", &survey.snapshots.iter().map(snapshot).collect::<Vec<_>>());
+    section(&mut text, "input", &survey.segments.iter().map(segment).collect::<Vec<_>>());
+    text
+}
+
+/// The name of a kind of record.
+pub fn kind(record: &Record) -> &'static str {
+    match record {
+        Record::Claim { .. } => "claim",
+        Record::Plan(_) => "plan",
+        Record::Commit(_) => "commit",
+        Record::Delivered { .. } => "delivered",
+    }
+}
+
+/// A headline and the last of these lines.
+fn section(text: &mut String, headline: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    let left_out = lines.len().saturating_sub(SHOWN_MAX);
+    let which = if left_out > 0 { format!(", the last {SHOWN_MAX} of {}", lines.len()) } else { String::new() };
+    let _ = writeln!(text, "\n{headline}{which}");
+    lines[left_out..].iter().for_each(|shown| line(text, shown));
+}
+
+fn line(text: &mut String, line: &str) {
+    let _ = writeln!(text, "  {line}");
+}
+
+fn claim(record: &Scanned) -> Option<String> {
+    let header = record.found.as_ref().ok()?;
+    match &header.record {
+        Record::Claim { host, at } => Some(format!("generation {}, {host}, {}", header.generation, time::utc(*at))),
+        _ => None,
+    }
+}
+
+fn last<E>(recovery: &Result<Recovery, E>) -> String {
+    let Ok(recovery) = recovery else { return "not known".to_owned() };
+    match recovery.last.as_ref().map(|last| last.commit.batch) {
+        None => "none".to_owned(),
+        Some(last) if recovery.delivered >= Some(last) => format!("{}, delivered", time::batch(last)),
+        Some(last) => format!("{}, not known to be delivered", time::batch(last)),
+    }
+}
+
+/// What a run that begins now would do.
+fn next(survey: &Survey) -> String {
+    let recovery = match &survey.recovery {
+        Ok(recovery) => recovery,
+        Err(error) => return format!("be refused: {}", chain(error)),
+    };
+    let mut steps = Vec::new();
+    if let Some(fell_back) = &recovery.fell_back {
+        steps.push(format!("pass over the damaged record {}", fell_back.number));
+    }
+    let batches: Vec<String> = recovery.undelivered.iter().map(|batch| batch.batch.to_string()).collect();
+    match &batches[..] {
+        [] => {}
+        [batch] => steps.push(format!("deliver the batch {batch} again")),
+        batches => steps.push(format!("deliver the batches {} again", batches.join(", "))),
+    }
+    if let Some(planned) = &recovery.planned {
+        steps.push(format!("run the batch {} again, with the same input", planned.plan.batch));
+    }
+    let planned = recovery.planned.as_ref().map(|planned| planned.plan.batch);
+    let last = planned.or(recovery.last.as_ref().map(|last| last.commit.batch));
+    steps.push(last.map_or("begin with its first batch".to_owned(), |last| format!("go on after the batch {last}")));
+    steps.join(", then ")
+}
+
+fn batch(survey: &Survey, found: &BatchFound<'_>) -> String {
+    let BatchFound { time, plan, commit, bytes } = found;
+    let number = |number: Option<u64>| number.map_or("none".to_owned(), |number| number.to_string());
+    let (plan_number, commit_number) = (plan.map(|(number, _)| number), commit.map(|(number, _)| number));
+    let mut text = format!(
+        "{}: plan {}, commit {}, {bytes} bytes",
+        time::batch(*time),
+        number(plan_number),
+        number(commit_number)
+    );
+    for source in plan.iter().flat_map(|(_, plan)| &plan.sources) {
+        let _ = write!(text, "\n    from {}: {}", source.stream, position(source));
+    }
+    if let Some(contents) = commit_number.and_then(|number| survey.contents.get(&number)) {
+        for (output, rows) in &contents.outputs {
+            let _ = write!(text, "\n    to {output}: {}", counted(*rows, "row"));
+        }
+        for (stream, keys) in &contents.states {
+            let _ = write!(text, "\n    state of {stream}: {} changed", counted(*keys, "key"));
+        }
+    }
+    text
+}
+
+fn position(source: &SourcePin) -> String {
+    if let Some(range) = source.logged {
+        let place = |at: tidemill_checkpoint::InputPosition| format!("chunk {} of segment {}", at.frames, at.segment);
+        return format!("input from behind {} to {}", place(range.first), place(range.end));
+    }
+    match source.pin.char_indices().nth(PIN_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &source.pin[..end]),
+        None => source.pin.clone(),
+    }
+}
+
+fn plugins(plan: &Plan) -> Vec<String> {
+    plan.plugins.iter().map(|plugin| format!("{}  sha256 {}", plugin.name, hex(&plugin.sha256))).collect()
+}
+
+fn record(record: &Scanned) -> String {
+    let (kind, what) = match &record.found {
+        Err(what) => ("damaged", what.clone()),
+        Ok(header) => {
+            let what = match &header.record {
+                Record::Claim { host, .. } => format!("{host}, generation {}", header.generation),
+                Record::Plan(plan) => time::batch(plan.batch),
+                Record::Commit(commit) => time::batch(commit.batch),
+                Record::Delivered { batch } => time::batch(*batch),
+            };
+            (kind(&header.record), what)
+        }
+    };
+    format!("{:>8}  {kind:<9}  {:>10} bytes  {what}", record.number, record.bytes)
+}
+
+fn snapshot(snapshot: &SnapshotFound) -> String {
+    let damaged = snapshot.damaged.as_ref().map_or(String::new(), |what| format!(", {what}"));
+    format!("after commit {}: {} bytes{damaged}", snapshot.commit, snapshot.bytes)
+}
+
+fn segment(segment: &SegmentFound) -> String {
+    let mut text =
+        format!("segment {}: {}, {} bytes", segment.segment, counted(segment.chunks, "chunk"), segment.bytes);
+    if let Some(what) = &segment.damaged {
+        let _ = write!(text, ", {what}");
+    }
+    if let Some(loose) = &segment.loose {
+        let _ = write!(text, ", the last {} of them not whole yet: they count for nothing", loose.bytes);
+    }
+    if !segment.counts {
+        text.push_str(", of a host that had been fenced off: it counts for nothing");
+    }
+    text
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

@@ -1,0 +1,198 @@
+//! `tidemill inspect` of checkpoints.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    plugins,
+    tool::{Folder, Running},
+};
+
+/// Words of a queue, counted over three batches.
+const QUEUE: &str = r#"
+[pipeline]
+name = "words"
+interval = "1s"
+checkpoint = "checkpoint"
+
+[plugins]
+wordcount = "PLUGIN"
+
+[streams.lines]
+queue = { schema = "line: text", batches = [["a b a"], ["b c"], ["a"]] }
+
+[streams.words]
+from = "lines"
+map = "wordcount/split"
+
+[streams.totals]
+from = "words"
+by = "word"
+update-state = "wordcount/running-total"
+
+[outputs.totals]
+from = "totals"
+files = { folder = "totals", format = "jsonl" }
+"#;
+
+/// Lines of a socket, which are logged.
+const SOCKET: &str = r#"
+[pipeline]
+name = "lines"
+interval = "20ms"
+checkpoint = "checkpoint"
+
+[streams.lines]
+socket = "ADDRESS"
+
+[outputs.lines]
+from = "lines"
+files = { folder = "out", format = "text" }
+"#;
+
+/// A folder in which the queue's pipeline has run to its end.
+fn ran() -> Folder {
+    let wasm = plugins::built("wordcount");
+    let folder = Folder::new().with("p.toml", QUEUE.replace("PLUGIN", wasm.to_str().unwrap()));
+    folder.stdout(&["run", "p.toml", "--clock", "manual", "--until-done"]);
+    folder
+}
+
+fn json(folder: &Folder) -> Value {
+    serde_json::from_str(&folder.stdout(&["inspect", "checkpoint", "--json"])).unwrap()
+}
+
+/// Every file of the checkpoint with its content.
+fn files(folder: &Folder) -> BTreeMap<PathBuf, Vec<u8>> {
+    let parts = fs::read_dir(folder.path().join("checkpoint")).unwrap().map(|part| part.unwrap().path());
+    let entries = parts.flat_map(|part| fs::read_dir(part).unwrap()).map(|entry| entry.unwrap().path());
+    entries.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+fn record(folder: &Folder, number: u64) -> PathBuf {
+    folder.path().join(format!("checkpoint/log/{number:020}"))
+}
+
+/// Changes the byte of a file that stands so far from its end.
+fn damage(path: &Path, from_end: usize) {
+    let mut content = fs::read(path).unwrap();
+    let at = content.len() - from_end;
+    content[at] ^= 1;
+    fs::write(path, content).unwrap();
+}
+
+#[test]
+fn a_checkpoint_is_shown_and_left_as_it_is() {
+    let folder = ran();
+    let before = files(&folder);
+    let shown = folder.stdout(&["inspect", "checkpoint"]);
+    for part in [
+        "checkpoint of the pipeline `words`, format version 1\n",
+        "last batch   3000 ms (1970-01-01T00:00:03Z), delivered\n",
+        "a run would  go on after the batch 3000 ms\n",
+        "totals: 3 keys, ",
+        "wordcount/running-total keeps (value: integer) by (word: text), version 1\n",
+        "  2000 ms (1970-01-01T00:00:02Z): plan 4, commit 5, ",
+        "from lines: {\"source\":\"queue\",\"batches\":2}\n    to totals: 2 rows\n    state of totals: 2 keys changed\n",
+        "  8  delivered  ",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let json = json(&folder);
+    assert_eq!(json["pipeline"], "words");
+    assert_eq!(json["next"], json!({ "behind": 3000, "again": null, "deliver": [], "passes_over": null }));
+    assert_eq!((json["delivered"].as_i64(), json["damage"].as_array().unwrap().len()), (Some(3000), 0));
+    assert_eq!(json["batches"][1]["sources"][0]["pin"]["batches"], 2);
+    assert_eq!(json["batches"][1]["outputs"], json!({ "totals": 2 }));
+    let digest = json["batches"][1]["plugins"][0]["sha256"].as_str().unwrap();
+    assert!(shown.contains(&format!("wordcount  sha256 {digest}\n")), "{shown}");
+    assert_eq!(json["states"][0]["keys"], 3);
+    assert_eq!(json["records"][0]["kind"], "claim");
+    assert_eq!(files(&folder), before);
+}
+
+#[test]
+fn keys_are_lines_of_json_in_their_order() {
+    let folder = ran();
+    let expect = "\
+{\"stream\":\"totals\",\"key\":{\"word\":\"a\"},\"state\":{\"value\":3}}
+{\"stream\":\"totals\",\"key\":{\"word\":\"b\"},\"state\":{\"value\":2}}
+{\"stream\":\"totals\",\"key\":{\"word\":\"c\"},\"state\":{\"value\":1}}
+";
+    assert_eq!(folder.stdout(&["inspect", "checkpoint", "--keys"]), expect);
+    assert_eq!(folder.stdout(&["inspect", "checkpoint", "--keys", "totals"]), expect);
+    let says = ["no stream `words` keeps state in this checkpoint", "hint: these do: totals"];
+    folder.fails(&["inspect", "checkpoint", "--keys", "words"], 2, &says);
+}
+
+#[test]
+fn damage_is_said_with_what_to_do() {
+    let check = |harm: &dyn Fn(&Folder), says: &[&str], next: &str| {
+        let folder = ran();
+        harm(&folder);
+        let before = files(&folder);
+        folder.fails(&["inspect", "checkpoint"], 1, says);
+        folder.fails(&["inspect", "checkpoint", "--keys"], 1, says);
+        let ended = folder.run(&["inspect", "checkpoint", "--json"]);
+        let json: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert!(json["next"].to_string().contains(next), "{json:#}");
+        assert!(!json["damage"].as_array().unwrap().is_empty(), "{json:#}");
+        assert_eq!(files(&folder), before);
+    };
+    let name = "log/00000000000000000005";
+    let says = ["the checkpoint is damaged", name, "it is damaged: ", "bring it back", "would be refused"];
+    check(&|folder| damage(&record(folder, 5), 40), &says, "refused");
+    let says = ["the checkpoint is damaged", name, "it is missing; bring it back", "would be refused"];
+    check(&|folder| fs::remove_file(record(folder, 5)).unwrap(), &says, "refused");
+    let says = ["the checkpoint is damaged", "log/00000000000000000008", "a run passes over it"];
+    check(&|folder| damage(&record(folder, 8), 4), &says, "\"passes_over\":8");
+}
+
+#[test]
+fn folders_that_are_none() {
+    let folder = Folder::new();
+    for name in ["empty", "strange/log", "begun/log", "begun/state", "begun/input"] {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    let folder = folder.with("strange/notes.txt", "mine");
+    folder.fails(&["inspect", "empty"], 2, &["empty is no checkpoint: it has no `log`", "hint: "]);
+    folder.fails(&["inspect", "strange"], 2, &["strange is no checkpoint: it has `notes.txt`"]);
+    folder.fails(&["inspect", "begun"], 2, &["no run has begun in it"]);
+}
+
+#[test]
+fn a_run_at_work_is_not_disturbed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let folder = Folder::new().with("p.toml", SOCKET.replace("ADDRESS", &address));
+    let mut run = Running::start(&mut folder.command(&["run", "p.toml", "--log-level", "warn"]));
+    let mut peer = listener.accept().unwrap().0;
+    // The source is opened before the checkpoint is taken over.
+    while folder.run(&["inspect", "checkpoint"]).stderr.contains("no run has begun in it") {}
+    let mut lines = 0;
+    let mut rows = 0;
+    while rows < 2_000 {
+        for _ in 0..100 {
+            writeln!(peer, "line {lines}").unwrap();
+            lines += 1;
+        }
+        let json = json(&folder);
+        let batches = json["batches"].as_array().unwrap();
+        rows = batches.iter().filter_map(|batch| batch["outputs"]["lines"].as_u64()).sum();
+        assert!(rows <= lines, "{json:#}");
+    }
+    run.signal("INT");
+    assert!(run.child().wait().unwrap().success());
+    let json = json(&folder);
+    assert!(json["input"][0]["chunks"].as_u64().unwrap() > 0, "{json:#}");
+    let batches = json["batches"].as_array().unwrap();
+    let logged = batches.iter().find(|batch| batch["outputs"]["lines"].as_u64() > Some(0)).unwrap();
+    assert_eq!(logged["sources"][0]["input"]["first"]["segment"], 1);
+}
