@@ -1,16 +1,17 @@
 # Every target works on a machine that has rustup's stable Rust, a C compiler and make, and installs what is missing.
 # What they do stands in .make, a script each.
 
-.PHONY: help demo build test quick check bench soak
+.PHONY: help demo build test quick check bench soak soak-sim
 
 help:
-	@echo 'make demo    running word counts out of a Wasm plugin, fed by a live socket; ends by itself'
-	@echo 'make build   the binary, target/release/tidemill'
-	@echo 'make test    all tests'
-	@echo 'make quick   the tests that take seconds'
-	@echo 'make check   formatting, lints, house rules, dependencies'
-	@echo 'make soak    kills the program 1,000 times (KILLS=n); takes long'
-	@echo 'make bench   measures, and writes target/bench.json'
+	@echo 'make demo      running word counts out of a Wasm plugin, fed by a live socket; ends by itself'
+	@echo 'make build     the binary, target/release/tidemill'
+	@echo 'make test      all tests'
+	@echo 'make quick     the tests that take seconds'
+	@echo 'make check     formatting, lints, house rules, dependencies'
+	@echo 'make soak      kills the program 1,000 times (KILLS=n); takes long'
+	@echo 'make soak-sim  simulates 10,000 runs with faults (SEEDS=n); takes long'
+	@echo 'make bench     measures, and writes target/bench.json'
 
 demo:
 	@.make/demo
@@ -32,3 +33,6 @@ bench:
 
 soak:
 	@.make/soak
+
+soak-sim:
+	@.make/soak-sim

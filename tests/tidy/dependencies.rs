@@ -8,7 +8,7 @@ use tidemill_tests::repository;
 use crate::{assert_none, texts};
 
 /// For each crate of the host the ones that it may depend on.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("tidemill-model", &[]),
     ("tidemill-plan", &["tidemill-model"]),
     ("tidemill-guest", &["tidemill-model"]),
@@ -19,6 +19,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
         "tidemill-engine",
         &["tidemill-model", "tidemill-plan", "tidemill-guest", "tidemill-state", "tidemill-checkpoint"],
     ),
+    ("tidemill-sim", &["tidemill-model", "tidemill-plan", "tidemill-guest", "tidemill-checkpoint", "tidemill-engine"]),
 ];
 /// Crates that are fenced in, and the one that may use them.
 const FENCED: [(&str, &str); 4] = [

@@ -1,0 +1,175 @@
+//! A host: one start of the engine, from opening the checkpoint to whatever ends it.
+
+mod clock;
+mod sink;
+mod source;
+mod steps;
+mod storage;
+
+use std::sync::Arc;
+
+use tidemill_checkpoint::{CheckpointError, Keep};
+use tidemill_engine::{
+    Parts, Run, RunError, Settings, Until,
+    checkpoint::{Checkpoint, RestoreError, SnapshotAfter},
+};
+use tidemill_model::ports::{Sink, Source, Wake};
+use tidemill_plan::graph::{NodeId, Operator, Plan};
+
+use crate::{
+    scenario::REPEATABLE,
+    simulation::Simulation,
+    world::{HostId, HostState, World},
+};
+use clock::{SimulatedClock, Threads};
+use sink::SimulatedSink;
+use source::{LiveSource, RepeatableSource};
+use steps::Steps;
+use storage::SimulatedStorage;
+
+/// How a host ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It has run everything, and nobody else has taken over.
+    Done,
+    /// Anything else.
+    Early,
+}
+
+/// What a host is started with.
+struct Start {
+    partitions: u32,
+    settings: Settings,
+    skew_micros: i64,
+}
+
+/// Starts a host and lets it run.
+pub(crate) fn run(simulation: &Arc<Simulation>, until: Until) -> Ended {
+    let (id, start) = {
+        let mut world = simulation.world();
+        let start = start(&mut world, until);
+        let id = world.hosts.len();
+        let (skew_micros, is_opening) = (start.skew_micros, true);
+        world.hosts.push(HostState { skew_micros, is_opening, ..HostState::default() });
+        let Settings { workers, fresh_instances, .. } = start.settings;
+        world.note(&format!(
+            "host {id} starts: {} partitions, {workers} workers, fresh {fresh_instances}, {until:?}, {skew_micros} µs ahead",
+            start.partitions
+        ));
+        (id, start)
+    };
+    let opened = Run::try_new(parts(simulation, id, start.partitions), &start.settings);
+    simulation.world().hosts[id].is_opening = false;
+    let result = opened.and_then(|mut run| {
+        simulation.world().hosts[id].stopper = Some(run.stopper());
+        run.run().map(|summary| summary.batches)
+    });
+    let mut world = simulation.world();
+    world.end(id, &result, until)
+}
+
+/// What may differ from host to host.
+fn start(world: &mut World, until: Until) -> Start {
+    let random = &mut world.random;
+    let skew_micros = match random.between(1, 6) {
+        1 => 3_000_000,
+        2 => -3_000_000,
+        _ => 0,
+    };
+    let settings =
+        Settings { workers: random.length(1, 3), seed: random.next(), fresh_instances: random.once_in(6), until };
+    Start { partitions: random.pick(&[1, 2, 2, 2, 3]), settings, skew_micros }
+}
+
+fn parts(simulation: &Arc<Simulation>, id: HostId, partitions: u32) -> Parts {
+    let plan = Plan { partitions, ..simulation.plan.clone() };
+    let sources = plan.nodes.iter().enumerate().filter_map(|(index, node)| {
+        let Operator::Source(_) = &node.operator else { return None };
+        let (simulation, schema) = (simulation.clone(), node.schema.clone());
+        let source: Box<dyn Source> = if node.name == REPEATABLE {
+            Box::new(RepeatableSource::new(simulation, id, schema))
+        } else {
+            Box::new(LiveSource::new(simulation, id, schema))
+        };
+        Some((NodeId(index), source))
+    });
+    let sink = |index| -> Box<dyn Sink> { Box::new(SimulatedSink::new(simulation.clone(), id, index)) };
+    Parts {
+        plugins: simulation.plugins.clone(),
+        sources: sources.collect(),
+        sinks: (0..plan.outputs.len()).map(sink).collect(),
+        clock: Arc::new(SimulatedClock::new(simulation.clone(), id)),
+        wake: Wake::default(),
+        spawn: Arc::new(Threads::new(simulation.clone(), id)),
+        checkpoint: Some(checkpoint(simulation, id)),
+        plan,
+    }
+}
+
+fn checkpoint(simulation: &Arc<Simulation>, id: HostId) -> Checkpoint {
+    let storage = Arc::new(SimulatedStorage::new(simulation.clone(), id));
+    let keep = Keep { batches: simulation.scenario.keep_batches, bytes: 1 << 20 };
+    let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: simulation.scenario.snapshot_commits };
+    let failpoints = Box::new(Steps::new(simulation.clone(), id));
+    let checkpoint = Checkpoint::new(storage, format!("host {id}"), Vec::new());
+    Checkpoint { keep, snapshot_after, failpoints, ..checkpoint }
+}
+
+impl World {
+    /// Judges how a host ended.
+    fn end(&mut self, id: HostId, result: &Result<u64, RunError>, until: Until) -> Ended {
+        let is_owner = self.owner == Some(id);
+        let host = &mut self.hosts[id];
+        let (is_down, is_stopped) = (host.is_down, host.is_stopped);
+        let is_excused = is_down || host.has_met_errors || !is_owner;
+        let work = std::mem::take(&mut host.work);
+        match result {
+            Ok(batches) => self.note(&format!("host {id} ends after {batches} batches")),
+            Err(error) => self.note(&format!("host {id} ends: {error}")),
+        }
+        if let Err(error) = result
+            && self.broken.is_none()
+            && (!is_excused || (is_owner && is_never_right(error)))
+        {
+            self.broken(format!("host {id} ends without a reason: {error}"));
+        }
+        // A process that ends takes its threads with it; a library's may go on.
+        if !is_down && self.random.once_in(2) {
+            self.late_work.extend(work);
+        }
+        let is_done = result.is_ok() && is_owner && !is_down && !is_stopped && until == Until::Done;
+        if is_done { Ended::Done } else { Ended::Early }
+    }
+}
+
+/// Errors that no fault of the simulation is an excuse for, while the host owns the checkpoint.
+fn is_never_right(error: &RunError) -> bool {
+    let of_checkpoint = |error: &CheckpointError| {
+        !matches!(
+            error,
+            CheckpointError::Storage(_)
+                | CheckpointError::Uncertain { .. }
+                | CheckpointError::InputFailed { .. }
+                | CheckpointError::Contended { .. }
+        )
+    };
+    match error {
+        RunError::Failpoint { .. } | RunError::Source { .. } | RunError::Sink { .. } => false,
+        RunError::Checkpoint(error) => of_checkpoint(error),
+        RunError::Restore(error) => match &**error {
+            RestoreError::Checkpoint(error) => of_checkpoint(error),
+            _ => true,
+        },
+        _ => true,
+    }
+}
+
+impl HostState {
+    /// Tells it to stop, if it runs.
+    pub fn stop(&mut self) {
+        if let Some(stopper) = &self.stopper {
+            self.is_stopped = true;
+            stopper.stop();
+        }
+    }
+}

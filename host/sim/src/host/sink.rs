@@ -1,0 +1,82 @@
+//! Sinks that remember what they were told, before and after a host's end.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use tidemill_model::{
+    columns::{Rows as Columns, columns_of, compact},
+    ports::{PortError, Sink, SinkBatch},
+    schema::Schema,
+    testing::{Value, values_of},
+    time::Timestamp,
+};
+
+use crate::{
+    simulation::Simulation,
+    world::{Delivery, HostId, Rows, Site, World},
+};
+
+/// A host's way to an output.
+pub(super) struct SimulatedSink {
+    simulation: Arc<Simulation>,
+    host: HostId,
+    output: usize,
+    name: &'static str,
+    staged: Option<(Timestamp, Rows)>,
+}
+
+impl SimulatedSink {
+    pub fn new(simulation: Arc<Simulation>, host: HostId, output: usize) -> SimulatedSink {
+        let name = simulation.scenario.outputs[output].name;
+        SimulatedSink { simulation, host, output, name, staged: None }
+    }
+
+    fn call<T>(&self, what: &str, effect: impl FnOnce(&mut World) -> T) -> Result<T, PortError> {
+        let what = format!("{what} {}", self.name);
+        self.simulation.call(self.host, Site::Sink, &what, PortError::refused, |world| Ok(effect(world)))
+    }
+}
+
+impl Sink for SimulatedSink {
+    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
+        let of_partition = |rows: &Vec<_>| rows.iter().flat_map(|rows| texts(batch.schema, rows)).collect();
+        let rows: Rows = batch.partitions.iter().map(of_partition).collect();
+        self.call(&format!("stages {} {rows:?} in", batch.time), |_| ())?;
+        self.staged = Some((batch.time, rows));
+        Ok(())
+    }
+
+    fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
+        let rows = self.staged.take().filter(|(staged, _)| *staged == time).map(|(_, rows)| rows);
+        let (host, output) = (self.host, self.output);
+        self.call(&format!("delivers {time} to"), |world| {
+            let by_owner = world.owner == Some(host);
+            let is_committed = world.committed.contains(&time);
+            let delivered = match rows {
+                None => Err(format!("host {host} delivers the batch {time}, which was not staged")),
+                Some(_) if !is_committed => Err(format!("host {host} delivers the batch {time} before its commit")),
+                Some(rows) => world.outputs[output].deliver(Delivery { time, rows, host, by_owner }),
+            };
+            delivered.unwrap_or_else(|what| world.broken(what));
+        })
+    }
+
+    fn newest(&self) -> Result<Option<Timestamp>, PortError> {
+        self.call("asks for the newest batch of", |world| world.outputs[self.output].newest())
+    }
+}
+
+/// Rows as text, their values with blanks between them.
+fn texts(schema: &Schema, rows: &RecordBatch) -> Vec<String> {
+    let rows = compact(rows);
+    let values = values_of(&Columns { schema, len: rows.num_rows(), columns: &columns_of(&rows) });
+    values.iter().map(|row| row.iter().map(text).collect::<Vec<_>>().join(" ")).collect()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Integer(integer) => integer.to_string(),
+        Value::Text(text) => text.clone(),
+        other => format!("{other:?}"),
+    }
+}

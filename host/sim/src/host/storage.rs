@@ -1,0 +1,157 @@
+//! A host's way to the storage, which may fail.
+
+use std::{
+    io::{Cursor, Error, Read},
+    sync::Arc,
+};
+
+use tidemill_checkpoint::{Appender, Draft, Entry, Storage, StorageError};
+
+use crate::{
+    simulation::Simulation,
+    world::{HostId, Site, World},
+};
+
+/// The checkpoint as one host sees it.
+#[derive(Clone)]
+pub(super) struct SimulatedStorage {
+    simulation: Arc<Simulation>,
+    host: HostId,
+}
+
+struct SimulatedDraft {
+    storage: SimulatedStorage,
+    name: String,
+    inner: Box<dyn Draft>,
+}
+
+struct SimulatedAppender {
+    storage: SimulatedStorage,
+    name: String,
+    inner: Box<dyn Appender>,
+}
+
+impl SimulatedStorage {
+    pub fn new(simulation: Arc<Simulation>, host: HostId) -> SimulatedStorage {
+        SimulatedStorage { simulation, host }
+    }
+
+    fn call<T>(
+        &self,
+        site: Site,
+        action: &'static str,
+        name: &str,
+        effect: impl FnOnce(&mut World, &dyn Storage) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let failed = |what| StorageError::system(action, name, Error::other(what));
+        let what = format!("{action} {}", short(name));
+        let storage = &self.simulation.storage;
+        self.simulation.call(self.host, site, &what, failed, |world| effect(world, storage))
+    }
+
+    /// A record has appeared: a claim, or a commit, or another one.
+    fn created(&self, world: &mut World, name: &str) {
+        let host = &mut world.hosts[self.host];
+        if !name.starts_with("log/") {
+            return;
+        }
+        if host.is_opening {
+            world.owner = Some(self.host);
+        } else if let Some(batch) = host.committing.take() {
+            if !world.committed.insert(batch) {
+                world.broken(format!("host {} commits the batch {batch} a second time", self.host));
+            } else if world.owner != Some(self.host) {
+                world.broken(format!("host {} commits the batch {batch} after another took over", self.host));
+            }
+        }
+    }
+}
+
+/// A name without the zeros before its number.
+fn short(name: &str) -> String {
+    match name.split_once('/') {
+        Some((folder, number)) => format!("{folder}/{}", number.trim_start_matches('0')),
+        None => name.to_owned(),
+    }
+}
+
+impl Storage for SimulatedStorage {
+    fn create(&self, name: &str, content: &[u8]) -> Result<(), StorageError> {
+        self.call(Site::Change, "create", name, |world, storage| {
+            storage.create(name, content)?;
+            self.created(world, name);
+            Ok(())
+        })
+    }
+
+    fn draft(&self, name: &str) -> Result<Box<dyn Draft>, StorageError> {
+        let inner = self.call(Site::Change, "begin", name, |_, storage| storage.draft(name))?;
+        Ok(Box::new(SimulatedDraft { storage: self.clone(), name: name.to_owned(), inner }))
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, StorageError> {
+        self.call(Site::Look, "read", name, |_, storage| storage.read(name))
+    }
+
+    fn read_prefix(&self, name: &str, bytes: usize) -> Result<Vec<u8>, StorageError> {
+        self.call(Site::Look, "read the beginning of", name, |_, storage| storage.read_prefix(name, bytes))
+    }
+
+    fn reader(&self, name: &str) -> Result<Box<dyn Read + Send>, StorageError> {
+        Ok(Box::new(Cursor::new(self.read(name)?)))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<Entry>, StorageError> {
+        self.call(Site::Look, "list", folder, |_, storage| storage.list(folder))
+    }
+
+    fn remove(&self, name: &str) -> Result<(), StorageError> {
+        self.call(Site::Change, "remove", name, |_, storage| storage.remove(name))
+    }
+
+    fn appender(&self, name: &str) -> Result<Box<dyn Appender>, StorageError> {
+        let inner = self.call(Site::Change, "open", name, |_, storage| storage.appender(name))?;
+        Ok(Box::new(SimulatedAppender { storage: self.clone(), name: name.to_owned(), inner }))
+    }
+
+    fn sync(&self, folder: &str) -> Result<(), StorageError> {
+        self.call(Site::Change, "sync", folder, |_, storage| storage.sync(folder))
+    }
+
+    fn remove_leftovers(&self) -> Result<(), StorageError> {
+        self.call(Site::Change, "remove", "leftovers", |_, storage| storage.remove_leftovers())
+    }
+
+    fn place(&self) -> String {
+        self.simulation.storage.place()
+    }
+}
+
+impl Draft for SimulatedDraft {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.storage.call(Site::Change, "write to", &self.name, |_, _| self.inner.write(bytes))
+    }
+
+    fn publish(self: Box<Self>) -> Result<(), StorageError> {
+        let SimulatedDraft { storage, name, inner } = *self;
+        storage.call(Site::Change, "publish", &name, |_, _| inner.publish())
+    }
+}
+
+impl Appender for SimulatedAppender {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.storage.call(Site::Change, "append to", &self.name, |_, _| self.inner.append(bytes))
+    }
+
+    fn sync(&mut self) -> Result<(), StorageError> {
+        let SimulatedAppender { storage, name, inner } = self;
+        let host = storage.host;
+        storage.call(Site::Change, "sync", name, |world, _| {
+            inner.sync()?;
+            if world.owner == Some(host) {
+                world.feeds.values_mut().for_each(|feed| feed.synced_by(host));
+            }
+            Ok(())
+        })
+    }
+}

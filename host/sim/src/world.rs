@@ -1,0 +1,142 @@
+//! What outlives every host: time, feeds, what sinks have made visible, and the schedule of faults.
+
+mod faults;
+mod feed;
+mod outputs;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+use tidemill_engine::Stopper;
+use tidemill_model::time::Timestamp;
+
+use crate::{
+    random::Random,
+    scenario::{REPEATABLE, Scenario},
+};
+pub(crate) use faults::{Faults, Site, Strike};
+pub(crate) use feed::{Feed, LIVE_NUMBERS};
+pub(crate) use outputs::{Delivery, Output, Rows};
+
+/// A simulated world begins here: 2026-01-01.
+const BEGIN: Timestamp = Timestamp(1_767_225_600_000_000);
+
+/// A run that makes more calls than this does not come to an end.
+const CALLS_MAX: u64 = 200_000;
+
+/// Work that a host has asked a thread for.
+pub(crate) type Work = Box<dyn FnOnce() + Send>;
+
+/// Which host it is, from 0: each start of the engine is a host of its own.
+pub(crate) type HostId = usize;
+
+/// See the module.
+pub(crate) struct World {
+    pub now: Timestamp,
+    pub random: Random,
+    pub trace: String,
+    pub faults: Faults,
+    pub feeds: BTreeMap<&'static str, Feed>,
+    /// In the order of the pipeline.
+    pub outputs: Vec<Output>,
+    pub hosts: Vec<HostState>,
+    /// Whose claim of the checkpoint is the newest.
+    pub owner: Option<HostId>,
+    /// Batches whose commit record is in the storage.
+    pub committed: BTreeSet<Timestamp>,
+    /// Work of hosts that have ended, and whose threads have not.
+    pub late_work: Vec<Work>,
+    /// The first promise that was broken.
+    pub broken: Option<String>,
+    calls: u64,
+}
+
+/// What the world knows of a host.
+#[derive(Default)]
+pub(crate) struct HostState {
+    /// It has crashed: nothing that it does has an effect.
+    pub is_down: bool,
+    /// A fault that it sees as an error was injected.
+    pub has_met_errors: bool,
+    /// Another host runs inside one of its calls.
+    pub is_overtaken: bool,
+    /// It has not taken the checkpoint over yet.
+    pub is_opening: bool,
+    /// It was told to stop.
+    pub is_stopped: bool,
+    /// The batch that its next record commits.
+    pub committing: Option<Timestamp>,
+    /// How far its clock is ahead of the world's, in microseconds.
+    pub skew_micros: i64,
+    pub stopper: Option<Stopper>,
+    /// Work for threads that have not had their turn.
+    pub work: Vec<Work>,
+}
+
+impl World {
+    pub fn new(seed: u64, scenario: &Scenario) -> World {
+        let feed = |(part, &stream)| {
+            let random = Random::new(seed, 10 + part as u64);
+            (stream, Feed::new(stream == REPEATABLE, BEGIN, random, scenario))
+        };
+        World {
+            now: BEGIN,
+            random: Random::new(seed, 2),
+            trace: String::new(),
+            faults: Faults::new(scenario.faults, Random::new(seed, 3), scenario.interval_micros),
+            feeds: scenario.streams.iter().enumerate().map(feed).collect(),
+            outputs: scenario.outputs.iter().map(Output::new).collect(),
+            hosts: Vec::new(),
+            owner: None,
+            committed: BTreeSet::new(),
+            late_work: Vec::new(),
+            broken: None,
+            calls: 0,
+        }
+    }
+
+    /// Notes what has happened.
+    pub fn note(&mut self, what: &str) {
+        let _ = writeln!(self.trace, "{:>12} {what}", self.now.0 - BEGIN.0);
+    }
+
+    /// A promise was broken: everything stops.
+    pub fn broken(&mut self, what: String) {
+        self.note(&format!("BROKEN: {what}"));
+        self.broken.get_or_insert(what);
+        self.hosts.iter_mut().for_each(|host| host.is_down = true);
+    }
+
+    /// Time goes by, and lines arrive.
+    pub fn pass(&mut self, micros: u64) {
+        self.now.0 += micros as i64;
+        for feed in self.feeds.values_mut() {
+            feed.arrive(self.now);
+        }
+    }
+
+    /// A call takes its time. Says whether there can be more of them.
+    pub fn count_call(&mut self) -> bool {
+        let micros = self.random.between(0, 1_000);
+        self.pass(micros);
+        self.calls += 1;
+        if self.calls == CALLS_MAX {
+            self.broken("the simulation does not come to an end".to_owned());
+        }
+        self.calls < CALLS_MAX
+    }
+
+    /// The time on a host's own clock.
+    pub fn time_of(&self, host: HostId) -> Timestamp {
+        Timestamp(self.now.0 + self.hosts[host].skew_micros)
+    }
+
+    /// When nothing more is to fail, no more lines come, so that the run can end.
+    pub fn close_feeds(&mut self) {
+        if self.faults.are_over() {
+            self.feeds.values_mut().for_each(Feed::close);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Which fault befalls which call, one after the other.
+
+use std::collections::BTreeMap;
+
+use crate::random::Random;
+
+/// Where a call leaves the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Site {
+    /// The storage is changed.
+    Change,
+    /// The storage is looked at.
+    Look,
+    /// A source is asked.
+    Source,
+    /// A sink is given something, or asked.
+    Sink,
+    /// A failpoint of the engine.
+    Step,
+    /// The engine waits.
+    Wait,
+}
+
+/// What happens to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strike {
+    /// It fails and has done nothing.
+    ErrorBefore,
+    /// It has done everything, and fails.
+    ErrorAfter,
+    /// The host stops before it, for ever.
+    CrashBefore,
+    /// The host stops after it.
+    CrashAfter,
+    /// It takes long.
+    Slow,
+    /// Another host takes the checkpoint over and runs, before it goes on.
+    Overtaken,
+    /// The host is told to stop in good order. Not a fault.
+    Stop,
+}
+
+/// A fault to come.
+struct Scheduled {
+    site: Site,
+    strike: Strike,
+    /// So many calls of this site before it are spared.
+    spared: u32,
+}
+
+/// The schedule, and what of it was carried out.
+pub(crate) struct Faults {
+    /// How many are still to come.
+    left: u32,
+    next: Option<Scheduled>,
+    /// How often each kind was injected.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// Orderly stops, which are no faults.
+    pub stops: u64,
+    random: Random,
+    interval_micros: i64,
+}
+
+impl Faults {
+    pub fn new(count: u32, random: Random, interval_micros: i64) -> Faults {
+        let mut faults = Faults { left: count, next: None, counts: BTreeMap::new(), stops: 0, random, interval_micros };
+        faults.schedule();
+        faults
+    }
+
+    /// Whether nothing will fail any more.
+    pub fn are_over(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// What befalls a call. `may_be_overtaken`: there is no other host yet.
+    pub fn strike(&mut self, site: Site, may_be_overtaken: bool) -> Option<Strike> {
+        let next = self.next.as_mut().filter(|next| next.site == site)?;
+        if next.spared > 0 {
+            next.spared -= 1;
+            return None;
+        }
+        let strike = next.strike;
+        if strike == Strike::Overtaken && !may_be_overtaken {
+            self.schedule();
+            return None;
+        }
+        if strike == Strike::Stop {
+            self.stops += 1;
+        } else {
+            *self.counts.entry(name(site, strike)).or_default() += 1;
+            self.left -= 1;
+        }
+        self.schedule();
+        Some(strike)
+    }
+
+    /// How long something slow takes, in microseconds: up to some intervals.
+    pub fn delay_micros(&mut self) -> u64 {
+        self.random.between(1, 5 * self.interval_micros.unsigned_abs())
+    }
+
+    fn schedule(&mut self) {
+        use Strike::{CrashAfter, CrashBefore, ErrorAfter, ErrorBefore, Overtaken, Slow, Stop};
+        if self.left == 0 {
+            self.next = None;
+            return;
+        }
+        let random = &mut self.random;
+        let (site, strikes, spared_max): (Site, &[Strike], u64) = match random.between(1, 16) {
+            1..=6 => (
+                Site::Change,
+                &[ErrorBefore, ErrorBefore, ErrorAfter, ErrorAfter, CrashBefore, CrashAfter, Slow, Overtaken],
+                14,
+            ),
+            7..=8 => (Site::Look, &[ErrorBefore, ErrorBefore, CrashBefore, Slow, Overtaken], 60),
+            9..=10 => (Site::Source, &[ErrorBefore, CrashBefore, CrashAfter, Overtaken], 10),
+            11..=12 => (Site::Sink, &[ErrorBefore, ErrorAfter, CrashBefore, CrashAfter, Overtaken], 10),
+            13..=14 => (Site::Step, &[CrashBefore], 24),
+            _ => (Site::Wait, &[Slow, Slow, Slow, CrashBefore, Overtaken, Stop], 6),
+        };
+        let strike = random.pick(strikes);
+        // Now and then the next call already: faults in the middle of recovering from faults.
+        let spared_max = if random.once_in(4) { 1 } else { spared_max };
+        let spared = random.between(0, spared_max) as u32;
+        self.next = Some(Scheduled { site, strike, spared });
+    }
+}
+
+/// What a fault is called in a report.
+fn name(site: Site, strike: Strike) -> &'static str {
+    match (site, strike) {
+        (Site::Change | Site::Look, Strike::ErrorBefore) => "storage error before its effect",
+        (Site::Change | Site::Look, Strike::ErrorAfter) => "storage error after its effect",
+        (Site::Change | Site::Look, Strike::CrashBefore | Strike::CrashAfter) => "crash in the storage",
+        (Site::Change | Site::Look, Strike::Slow) => "slow storage",
+        (Site::Source, Strike::ErrorBefore | Strike::ErrorAfter) => "source error",
+        (Site::Source, Strike::CrashBefore | Strike::CrashAfter) => "crash in a source",
+        (Site::Sink, Strike::ErrorBefore) => "sink error before its effect",
+        (Site::Sink, Strike::ErrorAfter) => "sink error after its effect",
+        (Site::Sink, Strike::CrashBefore | Strike::CrashAfter) => "crash in a sink",
+        (Site::Step, _) => "crash at a step",
+        (Site::Wait, Strike::CrashBefore | Strike::CrashAfter) => "crash between batches",
+        (_, Strike::Slow) => "late tick",
+        (_, Strike::Overtaken) => "overtaken by another host",
+        (_, _) => "other",
+    }
+}

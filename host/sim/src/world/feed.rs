@@ -1,0 +1,114 @@
+//! Lines that arrive with time.
+
+use std::ops::Range;
+
+use tidemill_model::time::Timestamp;
+
+use super::HostId;
+use crate::{random::Random, scenario::Scenario};
+
+/// The first number of lines that cannot be read again.
+pub(crate) const LIVE_NUMBERS: i64 = 1_000_000;
+
+/// Once in so many lines the next one comes after a pause.
+const PAUSE_EVERY: u64 = 12;
+
+/// How long a pause is at most, in microseconds.
+const PAUSE_MICROS_MAX: u64 = 4_000_000;
+
+/// A line.
+pub(crate) struct Line {
+    pub number: i64,
+    pub text: String,
+    /// When it arrived.
+    pub at: Timestamp,
+}
+
+/// A line that a source has given to the engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given {
+    pub number: i64,
+    pub host: HostId,
+    /// Its host has made it durable, and owned the checkpoint then.
+    pub is_durable: bool,
+}
+
+/// What comes to a source.
+pub(crate) struct Feed {
+    pub lines: Vec<Line>,
+    /// The place of the next line that nobody has taken, of a feed that cannot be read again.
+    pub taken: usize,
+    /// What was taken of it.
+    pub given: Vec<Given>,
+    is_closed: bool,
+    next_at: Timestamp,
+    first_number: i64,
+    random: Random,
+    words: u64,
+    gap_micros_max: u64,
+}
+
+impl Feed {
+    pub fn new(is_repeatable: bool, begin: Timestamp, random: Random, scenario: &Scenario) -> Feed {
+        Feed {
+            lines: Vec::new(),
+            taken: 0,
+            given: Vec::new(),
+            is_closed: false,
+            next_at: begin,
+            first_number: if is_repeatable { 0 } else { LIVE_NUMBERS },
+            random,
+            words: scenario.words,
+            gap_micros_max: scenario.gap_micros_max,
+        }
+    }
+
+    /// Adds what has arrived up to now.
+    pub fn arrive(&mut self, now: Timestamp) {
+        while self.next_at <= now && !self.is_closed {
+            let words: Vec<String> =
+                (0..self.random.between(0, 4)).map(|_| format!("w{}", self.random.between(1, self.words))).collect();
+            let number = self.first_number + self.lines.len() as i64;
+            self.lines.push(Line { number, text: words.join(" "), at: self.next_at });
+            let pause = if self.random.once_in(PAUSE_EVERY) { self.random.between(0, PAUSE_MICROS_MAX) } else { 0 };
+            self.next_at.0 += (1 + pause + self.random.between(0, self.gap_micros_max)) as i64;
+        }
+    }
+
+    /// When the next line will arrive, if one will.
+    pub fn next_at(&self) -> Option<Timestamp> {
+        (!self.is_closed).then_some(self.next_at)
+    }
+
+    /// Nothing more will arrive.
+    pub fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// Whether everything that will ever arrive stands before a place.
+    pub fn ends_at(&self, place: usize) -> bool {
+        self.is_closed && place >= self.lines.len()
+    }
+
+    /// The place behind what arrived up to a time.
+    pub fn arrived(&self, until: Timestamp) -> usize {
+        self.lines.partition_point(|line| line.at <= until)
+    }
+
+    /// Notes that a host has taken lines that cannot be read again.
+    pub fn take(&mut self, host: HostId, lines: Range<usize>) {
+        self.taken = lines.end;
+        let given = self.lines[lines].iter().map(|line| Given { number: line.number, host, is_durable: false });
+        self.given.extend(given);
+    }
+
+    /// Loses up to so many lines that a crashed host had received and not given to the engine.
+    pub fn lose(&mut self, count: usize) {
+        self.taken = (self.taken + count).min(self.lines.len());
+    }
+
+    /// What a host has taken is durable.
+    pub fn synced_by(&mut self, host: HostId) {
+        self.given.iter_mut().filter(|given| given.host == host).for_each(|given| given.is_durable = true);
+    }
+}
