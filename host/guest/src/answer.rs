@@ -7,7 +7,8 @@ use tidemill_model::{
 };
 
 use crate::{
-    boundary::wire::{BatchOut, ChangesOut, MappedOut, OriginsOut, Rejection},
+    boundary::wire::{BatchOut, ChangesOut, MappedOut, OriginsOut},
+    rejected::RejectedRows,
     validate::{RawColumn, Scratch, all_below, check_batch, check_rejections, numbers},
     verdict::Verdict,
 };
@@ -20,7 +21,7 @@ pub struct Mapped<'a> {
     /// Where they came from.
     pub origins: Origins<'a>,
     /// Input rows that the function will not take.
-    pub rejected: &'a [Rejection],
+    pub rejected: RejectedRows<'a>,
 }
 
 /// Where output rows came from.
@@ -65,7 +66,7 @@ pub struct Changes<'a> {
     /// For each group when to call it again, the smallest integer for never; `None`: never for any.
     pub wake_at: Option<&'a [i64]>,
     /// Rows of the call's `rows` that the function will not take.
-    pub rejected: &'a [Rejection],
+    pub rejected: RejectedRows<'a>,
 }
 
 /// Room for the parts of one answer that are misaligned.
@@ -88,18 +89,19 @@ impl Checker<'_> {
     /// An answer of map-rows or output-rows to `input_rows` rows.
     pub(crate) fn mapped(
         self,
-        answer: &mut MappedOut,
+        answer: &MappedOut,
         schema: &Schema,
         input_rows: usize,
         consume: &mut dyn FnMut(Mapped<'_>),
     ) -> Result<(), Verdict> {
         let Checker { memory, limits, scratch } = self;
-        check_rejections(&mut answer.rejected, input_rows, limits)?;
+        let rejected = RejectedRows::of(&answer.rejected, memory);
+        check_rejections(rejected.rows(), input_rows, limits)?;
         let columns = check_columns(&answer.rows, memory, schema, limits, &mut scratch.first)?;
         let len = answer.rows.rows as usize;
         let origins = check_origins(&answer.origins, memory, (len, input_rows), &mut scratch.groups)?;
         let rows = Rows { schema, len, columns: &columns };
-        consume(Mapped { rows, origins, rejected: &answer.rejected });
+        consume(Mapped { rows, origins, rejected });
         Ok(())
     }
 
@@ -124,13 +126,14 @@ impl Checker<'_> {
     /// states and of the emitted rows.
     pub(crate) fn changes(
         self,
-        answer: &mut ChangesOut,
+        answer: &ChangesOut,
         (state, output): (&Schema, &Schema),
         (groups, input_rows): (usize, usize),
         consume: &mut dyn FnMut(Changes<'_>),
     ) -> Result<(), Verdict> {
         let Checker { memory, limits, scratch } = self;
-        check_rejections(&mut answer.rejected, input_rows, limits)?;
+        let rejected = RejectedRows::of(&answer.rejected, memory);
+        check_rejections(rejected.rows(), input_rows, limits)?;
         let actions = check_actions(answer.actions.of(memory), groups)?;
         if answer.states.rows as usize != groups {
             return Err(Verdict::WrongGroups { expected: groups, got: answer.states.rows as usize });
@@ -150,7 +153,7 @@ impl Checker<'_> {
             emitted: Rows { schema: output, len: rows, columns: &emitted },
             emitted_groups,
             wake_at,
-            rejected: &answer.rejected,
+            rejected,
         });
         Ok(())
     }

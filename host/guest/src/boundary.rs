@@ -23,7 +23,7 @@ use wasmtime::{
 
 use crate::verdict::Verdict;
 
-pub(crate) use text::CutText;
+pub(crate) use text::{CutText, TextSpan};
 
 /// An export of the operators interface: its name, what it takes and what it answers.
 pub(crate) trait Shape: 'static {

@@ -113,4 +113,11 @@ mod tests {
             assert_eq!(one_line(text.to_owned(), bytes), expect, "{text:?} {bytes}");
         }
     }
+
+    #[test]
+    fn reasons_can_be_shown() {
+        for (told, expect) in [("", "no reason given"), (" \n", "no reason given"), ("a\u{1b}[2J", "a\\u{1b}[2J")] {
+            assert_eq!(reason(told.to_owned()), expect);
+        }
+    }
 }

@@ -19,6 +19,7 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
         "length" => lengths(rows),
         "odd-rows" => odd_rows(&rows),
         "is-yes" => is_yes(&rows),
+        "odd-reasons" => odd_reasons(),
         "misaligned" => {
             allocator::set(Mode::Misaligned);
             let copy = Column { offsets: rows.columns[0].offsets.to_vec(), ..rows.columns[0].clone() };
@@ -102,6 +103,15 @@ fn is_yes(rows: &Batch) -> Mapped {
     }
     let answered = batch(origins.len() as u32, vec![booleans(&answers)]);
     Mapped { rows: answered, origins: Origins::Rows(numbers(&origins)), rejected }
+}
+
+/// Rejects the first two rows, with a reason that is long and one that is no text.
+fn odd_reasons() -> Mapped {
+    // SAFETY: none; that is the point. Nothing here reads it as text.
+    let no_text = unsafe { String::from_utf8_unchecked(b"a\xffb".to_vec()) };
+    let reasons = [format!("\n{}", "é".repeat(2_000)), no_text];
+    let rejected = (0..).zip(reasons).map(|(row, reason)| Rejection { row, reason }).collect();
+    Mapped { rows: batch(0, vec![text(&[])]), origins: Origins::Rows(Vec::new()), rejected }
 }
 
 fn no_return(name: &str) -> Option<Mapped> {

@@ -79,6 +79,7 @@ pub(crate) const TABLE: &[Entry] = &[
     map("too-many-rejections"),
     map("log-flood"),
     map("odd-log"),
+    map("odd-reasons"),
     map("many-counters"),
     map("unnamed-counter"),
     // Lies about columns.

@@ -1,6 +1,6 @@
 //! The rows whose condition is true.
 
-use tidemill_guest::{Mapped, Origins, Rejection};
+use tidemill_guest::{Mapped, Origins, RejectedRows};
 use tidemill_model::columns::{Column, Rows, RowsBuffer};
 
 use super::{Batch, GuestSlot, Operator, Out, for_guest};
@@ -89,7 +89,7 @@ fn judge(
     batch: &mut Batch,
     chosen: &mut Vec<u32>,
 ) -> Result<(), Cause> {
-    let (condition, rejected) = (&mapped.rows.columns[0], mapped.rejected);
+    let (condition, rejected) = (&mapped.rows.columns[0], &mapped.rejected);
     if let Some(first) = rejected.first() {
         batch.rejections.add(stream, rejected.len() as u64, &first.reason);
     }
@@ -108,8 +108,8 @@ fn judge(
 }
 
 /// Whether each of `rows` rows is either answered, in order, or rejected; no row is rejected twice.
-fn is_each_once(answered: &[u32], rejected: &[Rejection], rows: usize) -> bool {
+fn is_each_once(answered: &[u32], rejected: &RejectedRows<'_>, rows: usize) -> bool {
     answered.len() + rejected.len() == rows
         && answered.is_sorted_by(|one, next| one < next)
-        && rejected.iter().all(|rejection| answered.binary_search(&rejection.row).is_err())
+        && rejected.rows().all(|row| answered.binary_search(&row).is_err())
 }

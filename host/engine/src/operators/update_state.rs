@@ -194,7 +194,7 @@ struct Rejected(HashSet<u32>);
 
 impl Rejected {
     fn of(changes: &Changes<'_>) -> Rejected {
-        Rejected(changes.rejected.iter().map(|rejection| rejection.row).collect())
+        Rejected(changes.rejected.rows().collect())
     }
 
     /// Whether the group has new rows, and all of them are rejected.

@@ -6,7 +6,7 @@ use tidemill_model::{
 };
 use wasmtime::component::{ComponentType, Lift, Lower};
 
-use super::{Shape, Span};
+use super::{Shape, Span, TextSpan};
 
 // === What the guest gets ===
 
@@ -177,14 +177,12 @@ pub(crate) struct BatchOut {
     pub(crate) columns: Vec<ColumnOut>,
 }
 
-/// An input row that a function will not take.
-#[derive(ComponentType, Lift, Clone, Debug, PartialEq, Eq)]
+/// There can be as many as rows, and few reasons are ever read: they stay where they are.
+#[derive(ComponentType, Lift, Clone, Copy, Debug)]
 #[component(record)]
-pub struct Rejection {
-    /// The row of the call's input.
-    pub row: u32,
-    /// Why, for a person to read.
-    pub reason: String,
+pub(crate) struct RejectionOut {
+    pub(crate) row: u32,
+    pub(crate) reason: TextSpan,
 }
 
 #[derive(ComponentType, Lift)]
@@ -210,7 +208,7 @@ pub(crate) enum OriginsOut {
 pub(crate) struct MappedOut {
     pub(crate) rows: BatchOut,
     pub(crate) origins: OriginsOut,
-    pub(crate) rejected: Vec<Rejection>,
+    pub(crate) rejected: Vec<RejectionOut>,
 }
 
 #[derive(ComponentType, Lift)]
@@ -223,7 +221,7 @@ pub(crate) struct ChangesOut {
     pub(crate) emitted_groups: Option<Span>,
     #[component(name = "wake-at")]
     pub(crate) wake_at: Option<Span>,
-    pub(crate) rejected: Vec<Rejection>,
+    pub(crate) rejected: Vec<RejectionOut>,
 }
 
 // === The exports ===

@@ -39,6 +39,18 @@ fn origins_and_rejections_name_input_rows() {
 }
 
 #[test]
+fn reasons_are_cut_and_made_text() {
+    let mut odd = open(&plugin(), "odd-reasons").unwrap();
+    let mut seen = Vec::new();
+    let data = Data::lines(&["a", "b", "c"]);
+    data.with(|rows| odd.map_rows(&only(), &rows, &mut |mapped| seen = mapped.rejected.iter().collect())).unwrap();
+    // The first byte is an escape of two, so 511 characters of two bytes come behind it.
+    let expect = [format!("\\n{}", "é".repeat(511)), "a\u{fffd}b".to_owned()];
+    assert_eq!(seen.iter().map(|rejection| rejection.row).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(seen.into_iter().map(|rejection| rejection.reason).collect::<Vec<_>>(), expect);
+}
+
+#[test]
 fn an_output_function_makes_rows_for_a_sink() {
     let mut lines = open(&plugin(), "lines").unwrap();
     let mut seen = Vec::new();

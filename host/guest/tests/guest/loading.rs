@@ -46,7 +46,10 @@ fn imports_that_are_not_granted_are_named() {
         &importing("wasi:clocks/wall-clock@0.2.0"),
         "plugin `orders` imports `wasi:clocks/wall-clock@0.2.0`, but a plugin gets only `tidemill:plugin/host@0.1.0`",
     );
-    check(&importing("tidemill:plugin/host@0.2.0"), "plugin `orders` imports `tidemill:plugin/host@0.2.0`");
+    check(
+        &importing("tidemill:plugin/host@0.2.0"),
+        "plugin `orders` was built for tidemill:plugin@0.2.0, and this host has tidemill:plugin@0.1.0",
+    );
     // Granted, but nothing is exported.
     check(&importing("tidemill:plugin/host@0.1.0"), "plugin `orders` does not export");
 }
