@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use tidemill_model::{schema::Schema, time::Timestamp};
+use tidemill_model::{ports::Clock, schema::Schema, time::Timestamp};
 use tidemill_plan::{
-    graph::{Condition, Node, NodeId, Operator as Op, Plan},
+    graph::{Caller, Condition, FunctionUse, Node, NodeId, Operator as Op, Plan, Then},
     stages::{ExchangeId, Input, Stage, Stages, StepKind},
 };
 
 use crate::{
     failure::RunError,
     operators::{
-        Batch, Combine, Filter, Gather, Guests, Keep, Limit, Map, Merge, Operator, Pass, Rejections, Scatter, Sort,
-        UpdateState, exchange_schema, filter::FilterCondition, map::MapKind,
+        Batch, Combine, Filter, Gather, Guests, Keep, Limit, Map, Merge, Operator, Pass, Policy, Rejections, Scatter,
+        Sort, UpdateState, exchange_schema, filter::FilterCondition, map::MapKind,
     },
     presence::Presence,
     reduce::reducer_of,
-    task::Task,
+    task::{Place, Task},
 };
 
 /// What operators are made from.
@@ -30,6 +30,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) seed: u64,
     /// For each output how many rows its sink looks at.
     pub(crate) rows_max: &'a [Option<usize>],
+    /// For waits before retries.
+    pub(crate) clock: &'a Arc<dyn Clock>,
 }
 
 impl Builder<'_> {
@@ -80,25 +82,25 @@ impl Builder<'_> {
         step: usize,
         partition: u32,
         input: &Schema,
-    ) -> Result<(String, Box<dyn Operator>), RunError> {
+    ) -> Result<(Place, Box<dyn Operator>), RunError> {
         let seed = self.seed ^ u64::from(partition) << 32;
         let kind = stage.steps[step].kind;
         let operator: Box<dyn Operator> = match kind {
             StepKind::Pass(_) => Box::new(Pass),
-            StepKind::Map(id) => self.map(id)?,
-            StepKind::Filter(id) => self.filter(self.node(id))?,
+            StepKind::Map(id) => self.map(id, self.policy(kind))?,
+            StepKind::Filter(id) => self.filter(self.node(id), self.policy(kind))?,
             StepKind::Combine(id, _) => {
                 let node = self.node(id);
                 let (reduce, by) = reducer_of(self.plan, node, self.guests)?;
                 let partitions = if by.is_empty() { 1 } else { self.plan.partitions };
                 let counts_nothing = matches!(node.operator, Op::Count).then(|| self.presence[id.0].clone());
-                Box::new(Combine::new(by, reduce, partitions, counts_nothing, seed))
+                Box::new(Combine::new(by, reduce, partitions, counts_nothing, self.policy(kind), seed))
             }
             StepKind::Merge(id) => {
                 let (reduce, by) = reducer_of(self.plan, self.node(id), self.guests)?;
-                Box::new(Merge::new(&self.node(id).schema, by.len(), reduce, seed))
+                Box::new(Merge::new(&self.node(id).schema, by.len(), reduce, self.policy(kind), seed))
             }
-            StepKind::UpdateState(id) => self.update_state(self.node(id), seed)?,
+            StepKind::UpdateState(id) => self.update_state(self.node(id), self.policy(kind), seed)?,
             StepKind::Sort(id) => match &self.node(id).operator {
                 Op::Sort(keys) => Box::new(Sort::new(&self.node(id).schema, keys)),
                 other => unreachable!("a sort step is of a sort, not of {other:?}"),
@@ -119,39 +121,82 @@ impl Builder<'_> {
             StepKind::Collect { first, .. } => {
                 Box::new(Gather::new(&self.parent_schema(stage, step, input), None, first + partition))
             }
-            StepKind::OutputFunction(output) => self.output_function(output)?,
+            StepKind::OutputFunction(output) => self.output_function(output, self.policy(kind))?,
             StepKind::Output(output) => Box::new(Keep::new(&self.plan.outputs[output].schema, self.rows_max[output])),
         };
-        Ok((self.name(kind, stage, step), operator))
+        Ok((self.place(kind, stage, step), operator))
     }
 
-    fn map(&self, id: NodeId) -> Result<Box<dyn Operator>, RunError> {
+    fn place(&self, kind: StepKind, stage: &Stage, step: usize) -> Place {
+        let name = self.name(kind, stage, step);
+        match self.caller(kind) {
+            Some((caller, function)) => {
+                Place { name, then: function.on_error.then, letters: self.plan.dead_letters_of(caller) }
+            }
+            None => Place { name, then: Then::Stop, letters: None },
+        }
+    }
+
+    /// Who calls which function at a step, if it calls one.
+    fn caller(&self, kind: StepKind) -> Option<(Caller, &FunctionUse)> {
+        match kind {
+            StepKind::OutputFunction(output) => {
+                Some((Caller::Output(output), self.plan.outputs[output].function.as_ref()?))
+            }
+            StepKind::Map(id)
+            | StepKind::Filter(id)
+            | StepKind::Combine(id, _)
+            | StepKind::Merge(id)
+            | StepKind::UpdateState(id) => Some((Caller::Stream(id), self.node(id).operator.function()?)),
+            _ => None,
+        }
+    }
+
+    /// What is done about failing calls at a step, if it makes any.
+    fn policy(&self, kind: StepKind) -> Option<Policy> {
+        let (caller, function) = self.caller(kind)?;
+        let name = match caller {
+            Caller::Stream(id) => &self.node(id).name,
+            Caller::Output(output) => &self.plan.outputs[output].name,
+        };
+        let letters = self.plan.dead_letters_of(caller).map(|output| &self.plan.outputs[output].schema);
+        Some(Policy::new(name, function, letters, self.clock.clone()))
+    }
+
+    fn map(&self, id: NodeId, policy: Option<Policy>) -> Result<Box<dyn Operator>, RunError> {
         let (node, presence) = (self.node(id), &self.presence[id.0]);
         let Op::Map(map) = &node.operator else { unreachable!("a map step is of a map") };
         let guest = self.guests.slot(&map.function)?;
-        Ok(Box::new(Map::new(&node.name, &node.schema, guest, MapKind::Map, presence, &map.keep)))
+        Ok(Box::new(Map::new(&node.name, &node.schema, guest, MapKind::Map, presence, &map.keep, policy)))
     }
 
-    fn filter(&self, node: &Node) -> Result<Box<dyn Operator>, RunError> {
+    fn filter(&self, node: &Node, policy: Option<Policy>) -> Result<Box<dyn Operator>, RunError> {
         let Op::Filter(condition) = &node.operator else { unreachable!("a filter step is of a filter") };
         let condition = match condition {
             Condition::Field(field) => FilterCondition::Field(*field),
             Condition::Function(function) => FilterCondition::Function(Box::new(self.guests.slot(function)?)),
         };
-        Ok(Box::new(Filter::new(&node.name, condition)))
+        Ok(Box::new(Filter::new(&node.name, condition, policy)))
     }
 
-    fn update_state(&self, node: &Node, seed: u64) -> Result<Box<dyn Operator>, RunError> {
+    fn update_state(&self, node: &Node, policy: Option<Policy>, seed: u64) -> Result<Box<dyn Operator>, RunError> {
         let Op::UpdateState(update) = &node.operator else { unreachable!("an update step is of an update-state") };
         let guest = self.guests.slot(&update.function)?;
-        Ok(Box::new(UpdateState::new(&node.name, &node.schema, update, guest, seed)))
+        Ok(Box::new(UpdateState::new(&node.name, &node.schema, update, guest, policy, self.may_skip(), seed)))
     }
 
-    fn output_function(&self, output: usize) -> Result<Box<dyn Operator>, RunError> {
+    /// Whether a batch may have to be undone.
+    fn may_skip(&self) -> bool {
+        let of_streams = self.plan.nodes.iter().filter_map(|node| node.operator.function());
+        let of_outputs = self.plan.outputs.iter().filter_map(|output| output.function.as_ref());
+        of_streams.chain(of_outputs).any(|function| function.on_error.then == Then::SkipBatch)
+    }
+
+    fn output_function(&self, output: usize, policy: Option<Policy>) -> Result<Box<dyn Operator>, RunError> {
         let output = &self.plan.outputs[output];
         let function = output.function.as_ref().expect("an output step with a function is of such an output");
         let (guest, presence) = (self.guests.slot(function)?, &self.presence[output.from.0]);
-        Ok(Box::new(Map::new(&output.name, &output.schema, guest, MapKind::Output, presence, &[])))
+        Ok(Box::new(Map::new(&output.name, &output.schema, guest, MapKind::Output, presence, &[], policy)))
     }
 
     /// What the step that feeds `step` gives.

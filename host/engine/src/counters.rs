@@ -39,6 +39,11 @@ impl Counters {
         }
     }
 
+    /// The batch does not count.
+    pub(crate) fn abandon(&self) {
+        self.lock().batch.clear();
+    }
+
     /// All counters as they will be when the batch is done.
     pub(crate) fn with_batch(&self) -> Vec<(String, u64)> {
         let state = self.lock();

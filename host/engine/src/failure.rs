@@ -125,9 +125,17 @@ pub enum Cause {
         plugin: String,
         /// The plugin's function.
         function: String,
+        /// Whether it could be opened, and failed in a call.
+        opened: bool,
         /// What happened.
         verdict: Verdict,
     },
+    /// More calls failed than a search for rows may make.
+    #[error(
+        "too many rows make the function fail to set them all aside in one batch; the last one: {0}. Nothing of the \
+         batch is lost: correct the plugin, and run again"
+    )]
+    TooMuchPoison(Box<Cause>),
     /// More rows than a column can hold.
     #[error(transparent)]
     Full(#[from] ColumnFull),
@@ -140,6 +148,13 @@ pub enum Cause {
     /// A defect of Tidemill.
     #[error("{0}; this is a defect of tidemill, please report it")]
     Defect(String),
+}
+
+impl Cause {
+    /// Whether the rows that a function was given may be to blame.
+    pub(crate) fn is_of_rows(&self) -> bool {
+        matches!(self, Cause::Guest { opened: true, .. } | Cause::Rows(_))
+    }
 }
 
 impl From<DecodeError> for Cause {

@@ -7,9 +7,11 @@ mod combine;
 pub(crate) mod filter;
 mod guest;
 mod leave;
+mod letters;
 pub(crate) mod map;
 mod merge;
 mod order;
+mod policy;
 mod update_state;
 
 use std::sync::Arc;
@@ -29,9 +31,11 @@ pub(crate) use combine::{Combine, exchange_schema};
 pub(crate) use filter::Filter;
 pub(crate) use guest::{GuestSlot, Guests};
 pub(crate) use leave::{Gather, Keep, Pass, Scatter};
+pub(crate) use letters::Letters;
 pub(crate) use map::Map;
 pub(crate) use merge::Merge;
 pub(crate) use order::{Limit, Sort};
+pub(crate) use policy::Policy;
 pub(crate) use update_state::UpdateState;
 
 /// One step for one partition. It is used batch after batch: first [`Operator::begin`], then any number of pushes, then
@@ -63,8 +67,16 @@ pub(crate) trait Operator: Send {
         None
     }
 
+    /// The rows that its function could not take, or would not.
+    fn letters(&mut self) -> Option<&mut Letters> {
+        None
+    }
+
     /// The batch is done, and will not be run again.
     fn commit(&mut self) {}
+
+    /// The batch does not count: state is what it was before it.
+    fn abandon(&mut self) {}
 }
 
 /// Where a step's rows go.

@@ -52,7 +52,7 @@ impl Job {
             Ok(result) => result.err(),
             Err(_) => {
                 let cause = Box::new(Cause::Defect("a worker thread panicked".to_owned()));
-                Some(TaskFailure { stream: self.task.name().to_owned(), cause })
+                Some(TaskFailure { stream: self.task.name().to_owned(), cause, skips: false })
             }
         };
     }

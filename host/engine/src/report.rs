@@ -9,7 +9,7 @@ use tidemill_model::{
     time::{Interval, Timestamp},
 };
 
-use crate::operators::Rejections;
+use crate::{failure::RunError, operators::Rejections};
 use pace::{Millis, News, Pace};
 
 /// What is known of a batch when it is done.
@@ -20,6 +20,8 @@ pub(crate) struct BatchReport {
     pub(crate) ended: Timestamp,
     pub(crate) rejections: Rejections,
     pub(crate) irregularities: Vec<(String, Irregularity)>,
+    /// Why it was skipped, if it was.
+    pub(crate) skipped: Option<RunError>,
 }
 
 /// What a run did.
@@ -33,6 +35,8 @@ pub struct Summary {
     pub rejected: u64,
     /// Input that sources did not take as it was, without rejecting it.
     pub irregular: u64,
+    /// Batches of which nothing came, because a function failed whose policy says so.
+    pub skipped: u64,
     /// What guests counted, as plugin/counter.
     pub counters: Vec<(String, u64)>,
 }
@@ -97,6 +101,10 @@ impl Reporter {
         self.summary.batches += 1;
         self.summary.rows += rows;
         self.tell_pace(report.time, ahead + execution);
+        if let Some(error) = &report.skipped {
+            self.summary.skipped += 1;
+            tracing::warn!(rows, "batch {} is skipped: {error}", report.time);
+        }
         for stream in &report.rejections.by_stream {
             self.summary.rejected += stream.count;
             tracing::warn!(

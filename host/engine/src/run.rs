@@ -3,6 +3,7 @@
 mod commit;
 mod exchanges;
 mod outputs;
+mod skip;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ use crate::{
 };
 use exchanges::Exchanges;
 use outputs::Outputs;
+use skip::Failed;
 use sources::{Round, Sources};
 
 /// Bytes of input that are run ahead of a tick before the clock is looked at again.
@@ -106,6 +108,8 @@ pub struct Run {
     keeper: Option<Keeper>,
     /// What the checkpoint says, until the run begins.
     recovered: Option<Recovered>,
+    /// Why the open batch is to be skipped, if it is.
+    skipped: Option<RunError>,
 }
 
 impl Run {
@@ -134,6 +138,7 @@ impl Run {
             presence: &presence,
             seed: settings.seed,
             rows_max: &rows_max,
+            clock: &parts.clock,
         };
         let tasks = builder.tasks()?;
         let open = |checkpoint| {
@@ -157,6 +162,7 @@ impl Run {
             counters: guests.counters().clone(),
             keeper,
             recovered,
+            skipped: None,
             plan: parts.plan,
         })
     }
@@ -210,7 +216,11 @@ impl Run {
         while self.clock.now() < tick && !self.stopper.is_stopped() {
             let began = self.clock.now();
             let is_full = self.held_bytes() > self.held_bytes_max;
-            let round = if is_full { Round::default() } else { self.sources.take_open(ROUND_BYTES)? };
+            let round = if is_full || self.skipped.is_some() {
+                Round::default()
+            } else {
+                self.sources.take_open(ROUND_BYTES)?
+            };
             if round.is_empty() {
                 self.reporter.held_back(is_full, tick);
                 self.clock.wait(tick, &self.wake);
@@ -218,7 +228,10 @@ impl Run {
             }
             self.reporter.add_rows(round.rows());
             for (stage, chunks) in round.by_stage() {
-                self.run_stage(stage, tick, Feed::Chunks(chunks), None)?;
+                if self.skipped.is_none() {
+                    let ran = self.run_stage(stage, tick, Feed::Chunks(chunks), None);
+                    self.unless_skipped(ran)?;
+                }
             }
             self.reporter.add_ahead(self.clock.now().since(began));
         }
@@ -232,24 +245,21 @@ impl Run {
     /// Runs the batch of a tick to its end.
     fn batch(&mut self, tick: Timestamp) -> Result<(), RunError> {
         let began = self.clock.now();
-        let absent: Arc<[NodeId]> = self.sources.seal(tick)?.into();
-        let mut exchanges = Exchanges::new(self.stages.exchanges);
-        let mut rejections = Rejections::default();
-        for stage in 0..self.stages.stages.len() {
-            let feed = match &self.stages.stages[stage].input {
-                Input::Source(_) => Feed::Chunks(self.rest_of_source(stage, tick)?),
-                Input::Exchanges(ids) => Feed::Rows(exchanges.take(ids)),
-            };
-            for (partition, left) in self.run_stage(stage, tick, feed, Some(&absent))? {
-                match left {
-                    Left::Exchange(exchange, to, rows) => exchanges.put(exchange, to, rows),
-                    Left::Output(output, rows) => self.outputs.put(output, partition, tick, rows)?,
-                }
-            }
+        let mut absent: Arc<[NodeId]> = self.sources.seal(tick)?.into();
+        if self.skipped.is_none() {
+            let ran = self.run_stages(tick, &absent);
+            self.unless_skipped(ran)?;
+        }
+        let skipped = self.skipped.take();
+        if skipped.is_some() {
+            absent = self.skip()?;
         }
         self.commit(tick, &absent)?;
+        let mut rejections = Rejections::default();
         for task in self.tasks.iter_mut().flatten().flatten() {
-            rejections.merge(&task.batch.rejections);
+            if skipped.is_none() {
+                rejections.merge(&task.batch.rejections);
+            }
             task.commit();
         }
         if let Some(keeper) = &mut self.keeper {
@@ -258,7 +268,25 @@ impl Run {
         let irregularities = self.sources.irregularities();
         let now = self.clock.now();
         self.counters.commit();
-        self.reporter.batch(BatchReport { time: tick, began, ended: now, rejections, irregularities });
+        self.reporter.batch(BatchReport { time: tick, began, ended: now, rejections, irregularities, skipped });
+        Ok(())
+    }
+
+    /// Runs all stages for what the sealed sources still have.
+    fn run_stages(&mut self, tick: Timestamp, absent: &Arc<[NodeId]>) -> Result<(), Failed> {
+        let mut exchanges = Exchanges::new(self.stages.exchanges);
+        for stage in 0..self.stages.stages.len() {
+            let feed = match &self.stages.stages[stage].input {
+                Input::Source(_) => Feed::Chunks(self.rest_of_source(stage, tick)?),
+                Input::Exchanges(ids) => Feed::Rows(exchanges.take(ids)),
+            };
+            for (partition, left) in self.run_stage(stage, tick, feed, Some(absent))? {
+                match left {
+                    Left::Exchange(exchange, to, rows) => exchanges.put(exchange, to, rows),
+                    Left::Output(output, rows) => self.outputs.put(output, partition, tick, rows)?,
+                }
+            }
+        }
         Ok(())
     }
 
@@ -267,7 +295,7 @@ impl Run {
         &mut self,
         stage: usize,
         tick: Timestamp,
-    ) -> Result<Vec<Vec<tidemill_model::ports::Chunk>>, RunError> {
+    ) -> Result<Vec<Vec<tidemill_model::ports::Chunk>>, Failed> {
         loop {
             let (chunks, end) = self.sources.take_sealed(stage, ROUND_BYTES)?;
             self.reporter.add_rows(chunks.iter().flatten().map(|chunk| chunk.rows.num_rows() as u64).sum());
@@ -286,7 +314,7 @@ impl Run {
         time: Timestamp,
         feed: Feed,
         end: Option<&Arc<[NodeId]>>,
-    ) -> Result<Vec<(u32, Left)>, RunError> {
+    ) -> Result<Vec<(u32, Left)>, Failed> {
         let tasks = self.tasks[stage].iter_mut().map(|task| task.take().expect("no task is with a worker now"));
         let mut jobs: Vec<Job> = tasks.map(|task| Job::new(task, time, end.cloned())).collect();
         feed.give(&mut jobs);
@@ -294,13 +322,14 @@ impl Run {
         let mut failed = None;
         for (partition, job) in (0u32..).zip(self.pool.run(jobs)) {
             if let (None, Some(failure)) = (&failed, job.failure) {
-                failed = Some(RunError::Operator {
+                let error = RunError::Operator {
                     pipeline: self.plan.name.clone(),
                     stream: failure.stream,
                     partition,
                     batch: time,
                     cause: failure.cause,
-                });
+                };
+                failed = Some(if failure.skips { Failed::Batch(error) } else { Failed::Run(error) });
             }
             left.extend(job.left.into_iter().map(|left| (partition, left)));
             self.tasks[stage][partition as usize] = Some(job.task);

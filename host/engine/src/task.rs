@@ -8,14 +8,14 @@ use tidemill_model::{
     schema::Schema,
 };
 use tidemill_plan::{
-    graph::NodeId,
+    graph::{NodeId, Then},
     stages::{ExchangeId, Stage, StepKind},
 };
 use tidemill_state::table::StateTable;
 
 use crate::{
     failure::Cause,
-    operators::{Batch, Operator, Out, Rejections},
+    operators::{Batch, Letters, Operator, Out, Rejections},
 };
 
 /// The steps of a stage for one partition. Used batch after batch.
@@ -27,10 +27,20 @@ pub(crate) struct Task {
 }
 
 struct Step {
-    name: String,
     kind: StepKind,
+    place: Place,
     operator: Box<dyn Operator>,
     children: Vec<usize>,
+}
+
+/// What is known of a step besides its operator.
+pub(crate) struct Place {
+    /// The stream or output that it belongs to.
+    pub(crate) name: String,
+    /// What becomes of a batch in which it fails.
+    pub(crate) then: Then,
+    /// The output for its dead letters.
+    pub(crate) letters: Option<usize>,
 }
 
 /// What a step failed with, and whose it is.
@@ -38,6 +48,8 @@ struct Step {
 pub(crate) struct TaskFailure {
     pub(crate) stream: String,
     pub(crate) cause: Box<Cause>,
+    /// The batch is to be skipped, and the run goes on.
+    pub(crate) skips: bool,
 }
 
 /// Rows that a task leaves.
@@ -49,23 +61,18 @@ pub(crate) enum Left {
 }
 
 impl Task {
-    /// `operators` are those of the stage's steps, each with the name of its stream or output.
-    pub(crate) fn new(
-        shape: &Stage,
-        input: &Schema,
-        batch: Batch,
-        operators: Vec<(String, Box<dyn Operator>)>,
-    ) -> Task {
+    /// `operators` are those of the stage's steps.
+    pub(crate) fn new(shape: &Stage, input: &Schema, batch: Batch, operators: Vec<(Place, Box<dyn Operator>)>) -> Task {
         let steps = shape.steps.iter().zip(operators);
         let steps = steps
-            .map(|(step, (name, operator))| Step { name, kind: step.kind, operator, children: step.children.clone() })
+            .map(|(step, (place, operator))| Step { place, kind: step.kind, operator, children: step.children.clone() })
             .collect();
         Task { batch, input: input.clone(), steps, begun: false }
     }
 
     /// The stream at which it begins.
     pub(crate) fn name(&self) -> &str {
-        self.steps.first().map_or("", |step| &step.name)
+        self.steps.first().map_or("", |step| &step.place.name)
     }
 
     /// A new batch, unless this one has begun already.
@@ -131,6 +138,10 @@ impl Task {
                     _ => {}
                 }
             }
+            if let (Some(output), Some(letters)) = (step.place.letters, step.operator.letters().and_then(Letters::take))
+            {
+                left.push(Left::Output(output, letters));
+            }
         }
         left
     }
@@ -142,7 +153,7 @@ impl Task {
 
     /// The state that the steps keep, each with the name of its stream.
     pub(crate) fn tables(&mut self) -> impl Iterator<Item = (&str, &mut StateTable)> {
-        self.steps.iter_mut().filter_map(|step| Some((step.name.as_str(), step.operator.table()?)))
+        self.steps.iter_mut().filter_map(|step| Some((step.place.name.as_str(), step.operator.table()?)))
     }
 
     /// The batch is done for good.
@@ -150,10 +161,20 @@ impl Task {
         self.steps.iter_mut().for_each(|step| step.operator.commit());
     }
 
+    /// The batch does not count: everything is as it was before it, and the next one can begin.
+    pub(crate) fn abandon(&mut self) {
+        self.begun = false;
+        self.steps.iter_mut().for_each(|step| step.operator.abandon());
+    }
+
     fn named(&self, result: Result<(), Cause>, failed: Option<usize>) -> Result<(), TaskFailure> {
         result.map_err(|cause| {
-            let step = failed.and_then(|failed| self.steps.get(failed));
-            TaskFailure { stream: step.map_or_else(String::new, |step| step.name.clone()), cause: Box::new(cause) }
+            let place = failed.and_then(|failed| self.steps.get(failed)).map(|step| &step.place);
+            TaskFailure {
+                stream: place.map_or_else(String::new, |place| place.name.clone()),
+                skips: cause.is_of_rows() && place.is_some_and(|place| place.then == Then::SkipBatch),
+                cause: Box::new(cause),
+            }
         })
     }
 }

@@ -223,6 +223,13 @@ impl Default for OnError {
     }
 }
 
+impl OnError {
+    /// Whether a failed call is made again, or searched for rows.
+    pub fn calls_again(&self) -> bool {
+        self.retries > 0 || self.then == Then::DeadLetter
+    }
+}
+
 impl Operator {
     /// The function of a plugin that it calls.
     pub fn function(&self) -> Option<&FunctionUse> {

@@ -202,6 +202,11 @@ impl StateTable {
         }
     }
 
+    /// When a row's key is to be called again without new rows.
+    pub fn wake(&self, row: u32) -> Option<Timestamp> {
+        self.wakes.get(row)
+    }
+
     /// Sets when a row's key is to be called again without new rows, or that it is not. A key that has no state when
     /// the batch ends is not.
     pub fn set_wake(&mut self, row: u32, at: Option<Timestamp>) {

@@ -13,5 +13,6 @@ mod map;
 mod open;
 mod reduce;
 mod table;
+mod touchy;
 mod trouble;
 mod update;

@@ -9,7 +9,7 @@ use crate::{
     },
     columns::{batch, booleans, cut, integers, numbers, read_numbers, read_texts, text},
     table::opened,
-    trouble,
+    touchy, trouble,
 };
 
 pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure> {
@@ -32,6 +32,7 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
             count("calls", 1);
             same(rows)
         }
+        "touchy" | "touchy-lines" => return touchy::lines(&rows),
         "fails" => return Err(Failure { reason: "it is\nTuesday".to_owned(), retryable: context.last }),
         "leaks" => {
             trouble::leak(1 << 20);

@@ -6,7 +6,7 @@ use crate::{
     bindings::operators::{Batch, CallContext, Failure, Phase},
     columns::{batch, integers, read_integers, read_numbers},
     table::opened,
-    trouble,
+    touchy, trouble,
 };
 
 thread_local! {
@@ -22,6 +22,9 @@ pub(crate) fn call(
 ) -> Result<Batch, Failure> {
     if opened() == "reduce-loops" {
         trouble::loop_forever();
+    }
+    if opened() == "touchy-sum" {
+        touchy::check_sum(phase, rows);
     }
     let streams = matches!(phase, Phase::Combine | Phase::Merge);
     if context.chunk == 0 || !streams {

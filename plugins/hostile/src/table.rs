@@ -63,6 +63,11 @@ pub(crate) const TABLE: &[Entry] = &[
     update("age"),
     emitting("alarm"),
     emitting("repeats"),
+    // Taking most rows.
+    map("touchy"),
+    Entry { name: "touchy-lines", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[] },
+    reduce("touchy-sum"),
+    update("touchy-total"),
     // Not coming back.
     map("loop-forever"),
     map("memory-bomb"),

@@ -7,7 +7,7 @@ use crate::{
     },
     columns::{batch, integers, numbers, read_integers, read_numbers},
     table::opened,
-    trouble,
+    touchy, trouble,
 };
 
 /// What update-states is called with.
@@ -47,6 +47,7 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
             let groups: Vec<u32> = (0..groups).zip(&totals).flat_map(|(group, &n)| vec![group; n as usize]).collect();
             emit(&mut changes, groups.len() as u32, Some(numbers(&groups)));
         }
+        "touchy-total" => touchy::totals(call.context.batch_time, rows, ends, states, &mut changes),
         "alarm" => alarm(call, &mut changes),
         "action-three" => changes.actions[0] = 3,
         "few-actions" => changes.actions.truncate(totals.len() - 1),

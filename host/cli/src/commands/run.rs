@@ -121,8 +121,8 @@ fn checkpoint(ready: &Ready) -> Result<Option<Checkpoint>, Failure> {
 }
 
 fn tell(summary: &Summary) {
-    let Summary { batches, rows, rejected, irregular, counters } = summary;
-    tracing::info!(batches, rows, rejected, irregular, "done");
+    let Summary { batches, rows, rejected, irregular, skipped, counters } = summary;
+    tracing::info!(batches, rows, rejected, irregular, skipped, "done");
     for (counter, count) in counters {
         tracing::info!("counter {counter}: {count}");
     }

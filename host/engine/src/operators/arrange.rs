@@ -23,6 +23,27 @@ pub(super) struct Arranged<'a> {
     pub(super) rows: Rows<'a>,
     /// For each group the end of its run in `rows`.
     pub(super) ends: &'a [u32],
+    /// The place of each row in the order of arrival.
+    pub(super) numbers: Numbers<'a>,
+}
+
+/// Where arranged rows stood before.
+#[derive(Clone, Copy)]
+pub(super) enum Numbers<'a> {
+    /// One after the other, from this place on.
+    From(u32),
+    /// As given.
+    At(&'a [u32]),
+}
+
+impl Numbers<'_> {
+    /// The place of a row.
+    pub(super) fn of(&self, row: usize) -> u64 {
+        match self {
+            Numbers::From(first) => u64::from(*first) + row as u64,
+            Numbers::At(numbers) => numbers[row].into(),
+        }
+    }
 }
 
 impl Arranged<'_> {
@@ -30,6 +51,18 @@ impl Arranged<'_> {
     pub(super) fn counts(&self) -> impl Iterator<Item = u32> + '_ {
         let mut start = 0;
         self.ends.iter().map(move |&end| end - std::mem::replace(&mut start, end))
+    }
+
+    /// Where the rows of some of the groups are.
+    pub(super) fn rows_of(&self, groups: Range<usize>) -> Range<usize> {
+        let end_of = |group: usize| group.checked_sub(1).map_or(0, |last| self.ends[last] as usize);
+        end_of(groups.start)..end_of(groups.end)
+    }
+
+    /// For each of some of the groups the end of its run, if they were alone.
+    pub(super) fn ends_of(&self, groups: Range<usize>) -> Vec<u32> {
+        let first = self.rows_of(groups.clone()).start as u32;
+        self.ends[groups].iter().map(|end| end - first).collect()
     }
 
     /// For each row its group, counted from the first of these.
@@ -90,7 +123,15 @@ impl<'a> Runs<'a> {
             Some(order) => self.buffer.take(&self.rows, &order[first as usize..last as usize])?,
             None => self.buffer.extend_range(&self.rows, first as usize..last as usize)?,
         }
-        Ok(ArrangedBuffers { columns: self.buffer.columns(), buffer: &self.buffer, ends: &self.relative_ends })
+        Ok(ArrangedBuffers {
+            columns: self.buffer.columns(),
+            buffer: &self.buffer,
+            ends: &self.relative_ends,
+            numbers: match &self.order {
+                Some(order) => Numbers::At(&order[first as usize..last as usize]),
+                None => Numbers::From(first),
+            },
+        })
     }
 }
 
@@ -99,12 +140,13 @@ pub(super) struct ArrangedBuffers<'a> {
     columns: Vec<Column<'a>>,
     buffer: &'a RowsBuffer,
     ends: &'a [u32],
+    numbers: Numbers<'a>,
 }
 
 impl ArrangedBuffers<'_> {
     /// The runs.
     pub(super) fn arranged(&self) -> Arranged<'_> {
-        Arranged { rows: self.buffer.with_columns(&self.columns), ends: self.ends }
+        Arranged { rows: self.buffer.with_columns(&self.columns), ends: self.ends, numbers: self.numbers }
     }
 }
 

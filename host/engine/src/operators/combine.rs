@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use tidemill_model::{
     columns::{Column, ColumnFull, Rows, RowsBuffer},
     function::Phase,
@@ -16,8 +18,10 @@ use tidemill_model::{
 use tidemill_state::keys::KeyTable;
 
 use super::{
-    Batch, Operator, Out,
+    Batch, Letters, Operator, Out, Policy,
     chunks::{CHUNK_BYTES, CHUNK_ROWS, next},
+    letters::Letter,
+    policy::{Attempt, Calls},
 };
 use crate::{
     failure::Cause,
@@ -60,6 +64,10 @@ pub(crate) struct Combine {
     /// A count, of nothing too: where there is a batch, partition 0 has a group.
     counts_nothing: Option<Presence>,
     partitions: u32,
+    /// Of a guest.
+    policy: Option<Policy>,
+    /// Rows of this batch that were added or set aside.
+    rows_so_far: u64,
 }
 
 /// The rows between the two halves: the key's canonical bytes, then the accumulator.
@@ -76,6 +84,7 @@ impl Combine {
         reduce: Box<dyn Accumulate>,
         partitions: u32,
         counts_nothing: Option<Presence>,
+        policy: Option<Policy>,
         seed: u64,
     ) -> Combine {
         let schema = exchange_schema(reduce.state());
@@ -92,7 +101,31 @@ impl Combine {
             left: (0..partitions).map(|_| RowsBuffer::new(&schema)).collect(),
             counts_nothing,
             partitions,
+            policy,
+            rows_so_far: 0,
         }
+    }
+
+    /// Adds rows at once, or, if failing calls are made again or searched for rows, so that each call stands alone.
+    fn add_by_policy(&mut self, batch: &mut Batch, rows: &Rows<'_>) -> Result<(), Cause> {
+        match self.policy.take() {
+            Some(mut policy) if policy.calls_again() => {
+                let added = policy.run(rows.len, &mut Adding { combine: self, batch, rows });
+                self.policy = Some(policy);
+                self.rows_so_far += rows.len as u64;
+                added
+            }
+            policy => {
+                self.policy = policy;
+                self.add(batch, rows)
+            }
+        }
+    }
+
+    /// No groups, and nothing accumulated.
+    fn begin_anew(&mut self) {
+        self.reduce.begin();
+        self.forget_groups();
     }
 
     fn add(&mut self, batch: &Batch, rows: &Rows<'_>) -> Result<(), Cause> {
@@ -155,6 +188,34 @@ impl Combine {
     }
 }
 
+/// Rows that are added, each part for itself: what a call accumulates is handed on before the next one is made.
+struct Adding<'a> {
+    combine: &'a mut Combine,
+    batch: &'a mut Batch,
+    rows: &'a Rows<'a>,
+}
+
+impl Calls for Adding<'_> {
+    fn attempt(&mut self, _policy: &mut Policy, range: Range<usize>) -> Attempt {
+        let mut part = RowsBuffer::new(self.rows.schema);
+        part.extend_range(self.rows, range)?;
+        let combine = &mut *self.combine;
+        let added = combine.add(self.batch, &part.with_columns(&part.columns()));
+        match added.and_then(|()| combine.flush(self.batch)) {
+            Err(cause) if cause.is_of_rows() => {
+                combine.begin_anew();
+                Ok(Err(cause))
+            }
+            done => done.map(Ok),
+        }
+    }
+
+    fn poison(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
+        let row = Some(self.combine.rows_so_far + at as u64);
+        policy.poison(self.batch, &Letter { row, reason, key: None, values: Some((self.rows, at)) })
+    }
+}
+
 /// Appends the accumulators at `groups` behind keys that were pushed already.
 fn take_behind_key(rows: &mut RowsBuffer, accumulators: &Rows<'_>, groups: &[u32]) -> Result<(), Cause> {
     for field in 0..accumulators.schema.len() {
@@ -166,8 +227,9 @@ fn take_behind_key(rows: &mut RowsBuffer, accumulators: &Rows<'_>, groups: &[u32
 
 impl Operator for Combine {
     fn begin(&mut self, _batch: &Batch) {
-        self.reduce.begin();
-        self.forget_groups();
+        self.begin_anew();
+        self.rows_so_far = 0;
+        self.policy.iter_mut().for_each(Policy::begin);
         self.left.iter_mut().for_each(RowsBuffer::clear);
     }
 
@@ -178,11 +240,11 @@ impl Operator for Combine {
             let range = next(rows, first, groups.min(CHUNK_ROWS), bytes.min(CHUNK_BYTES));
             first = range.end;
             if range.len() == rows.len {
-                return self.add(batch, rows);
+                return self.add_by_policy(batch, rows);
             }
             let mut chunk = RowsBuffer::new(rows.schema);
             chunk.extend_range(rows, range)?;
-            self.add(batch, &chunk.with_columns(&chunk.columns()))?;
+            self.add_by_policy(batch, &chunk.with_columns(&chunk.columns()))?;
         }
         Ok(())
     }
@@ -201,7 +263,12 @@ impl Operator for Combine {
     }
 
     fn held_bytes(&self) -> usize {
-        self.left.iter().map(RowsBuffer::bytes).sum::<usize>() + self.key_bytes + self.reduce.bytes()
+        let of_letters = self.policy.as_ref().map_or(0, Policy::held_bytes);
+        self.left.iter().map(RowsBuffer::bytes).sum::<usize>() + self.key_bytes + self.reduce.bytes() + of_letters
+    }
+
+    fn letters(&mut self) -> Option<&mut Letters> {
+        self.policy.as_mut()?.letters()
     }
 }
 

@@ -1,9 +1,15 @@
 //! The rows whose condition is true.
 
+use std::ops::Range;
+
 use tidemill_guest::{Mapped, Origins, RejectedRows};
 use tidemill_model::columns::{Column, Rows, RowsBuffer};
 
-use super::{Batch, GuestSlot, Operator, Out, for_guest};
+use super::{
+    Batch, GuestSlot, Letters, Operator, Out, Policy, for_guest,
+    letters::Letter,
+    policy::{Attempt, Calls, Rejecting, reject},
+};
 use crate::failure::Cause;
 
 /// A filter.
@@ -12,6 +18,10 @@ pub(crate) struct Filter {
     condition: FilterCondition,
     chunk: u32,
     chosen: Vec<u32>,
+    /// Of a function; not there while it is at work.
+    policy: Option<Policy>,
+    /// Rows of this batch that the function was given.
+    rows_so_far: u64,
 }
 
 /// Who says which rows stay.
@@ -23,14 +33,15 @@ pub(crate) enum FilterCondition {
 }
 
 impl Filter {
-    pub(crate) fn new(stream: &str, condition: FilterCondition) -> Filter {
-        Filter { stream: stream.to_owned(), condition, chunk: 0, chosen: Vec::new() }
+    pub(crate) fn new(stream: &str, condition: FilterCondition, policy: Option<Policy>) -> Filter {
+        Filter { stream: stream.to_owned(), condition, chunk: 0, chosen: Vec::new(), policy, rows_so_far: 0 }
     }
 }
 
 impl Operator for Filter {
     fn begin(&mut self, _batch: &Batch) {
-        self.chunk = 0;
+        (self.chunk, self.rows_so_far) = (0, 0);
+        self.policy.iter_mut().for_each(Policy::begin);
         if let FilterCondition::Function(guest) = &mut self.condition {
             guest.begin();
         }
@@ -38,40 +49,93 @@ impl Operator for Filter {
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
         match self.condition {
-            FilterCondition::Field(_) => self.push_chunk(batch, rows, out),
+            FilterCondition::Field(field) => {
+                self.chosen.clear();
+                choose(&rows.field(field)[0], rows.len, &mut self.chosen);
+                self.push_chosen(batch, rows, out)
+            }
             FilterCondition::Function(_) => for_guest(rows, &mut |chunk, _| self.push_chunk(batch, chunk, out)),
         }
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.policy.as_ref().map_or(0, Policy::held_bytes)
+    }
+
+    fn letters(&mut self) -> Option<&mut Letters> {
+        self.policy.as_mut()?.letters()
     }
 }
 
 impl Filter {
     fn push_chunk(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
+        let Some(mut policy) = self.policy.take_if(|policy| policy.calls_again()) else {
+            self.ask(rows, None, batch)??;
+            return self.push_chosen(batch, rows, out);
+        };
+        let called = policy.run(rows.len, &mut Filtering { filter: self, batch, rows, out });
+        self.policy = Some(policy);
+        self.rows_so_far += rows.len as u64;
+        called
+    }
+
+    /// Asks the function which rows stay.
+    fn ask(&mut self, rows: &Rows<'_>, mut letters: Option<Rejecting<'_>>, batch: &mut Batch) -> Attempt {
         self.chosen.clear();
-        let chosen = &mut self.chosen;
-        match &mut self.condition {
-            FilterCondition::Field(field) => choose(&rows.field(*field)[0], rows.len, chosen),
-            FilterCondition::Function(guest) => {
-                let context = batch.context(self.chunk, false);
-                self.chunk += 1;
-                let columns = guest.input(rows);
-                let schema = guest.function.binding.input.clone();
-                let input = Rows { schema: &schema, len: rows.len, columns: &columns };
-                let stream = &self.stream;
-                let mut answer = Ok(());
-                let mut consume = |mapped: Mapped<'_>| answer = judge(stream, rows.len, &mapped, batch, chosen);
-                let called = guest.call(|instance| instance.map_rows(&context, &input, &mut consume));
-                answer.and(called)?;
-            }
-        }
-        if chosen.len() == rows.len {
+        let FilterCondition::Function(guest) = &mut self.condition else { return Ok(Ok(())) };
+        let context = batch.context(self.chunk, false);
+        self.chunk += 1;
+        let columns = guest.input(rows);
+        let schema = guest.function.binding.input.clone();
+        let input = Rows { schema: &schema, len: rows.len, columns: &columns };
+        let (stream, chosen) = (&self.stream, &mut self.chosen);
+        let (mut handed, mut judged) = (None, Ok(()));
+        let mut consume = |mapped: Mapped<'_>| {
+            judged = judge(rows.len, &mapped, chosen);
+            let is_right = judged.is_ok();
+            handed = is_right.then(|| reject(stream, &mapped.rejected, rows, letters.as_mut(), batch));
+        };
+        let called = guest.call(|instance| instance.map_rows(&context, &input, &mut consume));
+        guest.outcome(judged.and(called), handed)
+    }
+
+    fn push_chosen(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
+        if self.chosen.len() == rows.len {
             return out.push(batch, rows);
         }
-        if chosen.is_empty() {
+        if self.chosen.is_empty() {
             return Ok(());
         }
         let mut taken = RowsBuffer::new(rows.schema);
-        taken.take(rows, chosen)?;
+        taken.take(rows, &self.chosen)?;
         out.push(batch, &taken.with_columns(&taken.columns()))
+    }
+}
+
+/// Rows that are filtered by policy.
+struct Filtering<'a, 'o> {
+    filter: &'a mut Filter,
+    batch: &'a mut Batch,
+    rows: &'a Rows<'a>,
+    out: &'a mut (dyn Out + 'o),
+}
+
+impl Calls for Filtering<'_, '_> {
+    fn attempt(&mut self, policy: &mut Policy, range: Range<usize>) -> Attempt {
+        let letters = Rejecting { policy, first_row: self.filter.rows_so_far + range.start as u64 };
+        let mut part = RowsBuffer::new(self.rows.schema);
+        part.extend_range(self.rows, range)?;
+        let columns = part.columns();
+        let part = part.with_columns(&columns);
+        match self.filter.ask(&part, Some(letters), self.batch)? {
+            Ok(()) => self.filter.push_chosen(self.batch, &part, self.out).map(Ok),
+            Err(cause) => Ok(Err(cause)),
+        }
+    }
+
+    fn poison(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
+        let row = Some(self.filter.rows_so_far + at as u64);
+        policy.poison(self.batch, &Letter { row, reason, key: None, values: Some((self.rows, at)) })
     }
 }
 
@@ -80,19 +144,9 @@ fn choose(condition: &Column<'_>, len: usize, chosen: &mut Vec<u32>) {
     chosen.extend((0..len).filter(|&row| condition.is_valid(row) && condition.boolean(row)).map(|row| row as u32));
 }
 
-/// Every row must be answered once, in order, or rejected: a row of which nothing is said would be lost unseen. Rejected
-/// rows are counted and go.
-fn judge(
-    stream: &str,
-    rows: usize,
-    mapped: &Mapped<'_>,
-    batch: &mut Batch,
-    chosen: &mut Vec<u32>,
-) -> Result<(), Cause> {
+/// Every row must be answered once, in order, or rejected: a row of which nothing is said would be lost unseen.
+fn judge(rows: usize, mapped: &Mapped<'_>, chosen: &mut Vec<u32>) -> Result<(), Cause> {
     let (condition, rejected) = (&mapped.rows.columns[0], &mapped.rejected);
-    if let Some(first) = rejected.first() {
-        batch.rejections.add(stream, rejected.len() as u64, &first.reason);
-    }
     match mapped.origins {
         Origins::Same if rejected.is_empty() => choose(condition, rows, chosen),
         Origins::Rows(origins) if is_each_once(origins, rejected, rows) => {

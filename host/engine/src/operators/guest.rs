@@ -9,6 +9,7 @@ use tidemill_model::{
 };
 use tidemill_plan::graph::FunctionUse;
 
+use super::policy::Attempt;
 use crate::{
     counters::Counters,
     failure::{Cause, RunError},
@@ -66,14 +67,37 @@ impl GuestSlot {
 
     /// Calls an instance; one that failed is dropped.
     pub(crate) fn call(&mut self, call: impl FnOnce(&mut Instance) -> Result<(), Verdict>) -> Result<(), Cause> {
+        let counted = self.try_call(call)?;
+        self.counters.add(&self.function.plugin, counted);
+        Ok(())
+    }
+
+    /// The same for a call that is only made to see whether it fails: what it counts does not count.
+    pub(crate) fn probe(&mut self, call: impl FnOnce(&mut Instance) -> Result<(), Verdict>) -> Result<(), Cause> {
+        self.try_call(call).map(|_| ())
+    }
+
+    fn try_call(
+        &mut self,
+        call: impl FnOnce(&mut Instance) -> Result<(), Verdict>,
+    ) -> Result<Vec<(String, u64)>, Cause> {
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
-            None => self.plugin.open(&self.function.binding).map_err(|verdict| self.failed(verdict))?,
+            None => self.plugin.open(&self.function.binding).map_err(|verdict| self.failed(false, verdict))?,
         };
-        call(&mut instance).map_err(|verdict| self.failed(verdict))?;
-        self.counters.add(&self.function.plugin, instance.take_counters());
+        call(&mut instance).map_err(|verdict| self.failed(true, verdict))?;
+        let counted = instance.take_counters();
         self.instance = Some(instance);
-        Ok(())
+        Ok(counted)
+    }
+
+    /// How a call went whose answer was `handed` on, or was not.
+    pub(crate) fn outcome(&self, called: Result<(), Cause>, handed: Option<Result<(), Cause>>) -> Attempt {
+        match handed {
+            Some(Err(downstream)) => Err(downstream),
+            Some(Ok(())) if self.function.on_error.calls_again() => Ok(Ok(())),
+            _ => Ok(called),
+        }
     }
 
     /// What an instance may use.
@@ -81,9 +105,9 @@ impl GuestSlot {
         self.plugin.limits()
     }
 
-    fn failed(&self, verdict: Verdict) -> Cause {
+    fn failed(&self, opened: bool, verdict: Verdict) -> Cause {
         let function = self.function.signature.name.clone();
-        Cause::Guest { plugin: self.function.plugin.clone(), function, verdict }
+        Cause::Guest { plugin: self.function.plugin.clone(), function, opened, verdict }
     }
 
     /// The function's input columns of `rows`.

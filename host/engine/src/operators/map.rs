@@ -1,5 +1,7 @@
 //! A guest's map: rows of a chunk in, rows out, read where they lie in the guest's memory.
 
+use std::ops::Range;
+
 use tidemill_guest::{Instance, Mapped, Origins, Verdict};
 use tidemill_model::{
     columns::{Rows, RowsBuffer},
@@ -8,27 +10,34 @@ use tidemill_model::{
 };
 
 use super::{
-    Batch, GuestSlot, Operator, Out,
+    Batch, GuestSlot, Letters, Operator, Out, Policy,
     beside::Beside,
     chunks::{for_guest, push_in_chunks},
+    letters::Letter,
+    policy::{Attempt, Calls, Rejecting, reject},
 };
 use crate::{failure::Cause, presence::Presence};
 
 /// A map, or an output function.
 pub(crate) struct Map {
-    stream: String,
-    schema: Schema,
+    shape: Shape,
     guest: GuestSlot,
     kind: MapKind,
     presence: Presence,
-    keep: Keep,
     chunk: u32,
+    /// Not there while it is at work.
+    policy: Option<Policy>,
+    /// Rows of this batch that the function was given.
+    rows_so_far: u64,
 }
 
-/// Input fields that go past the function, and what they are.
-struct Keep {
-    fields: Vec<usize>,
+/// What becomes of the function's rows.
+struct Shape {
+    stream: String,
     schema: Schema,
+    /// Input fields that go past the function, and what they are.
+    keep: Vec<usize>,
+    kept: Schema,
 }
 
 /// Which entry point serves it.
@@ -50,45 +59,91 @@ impl Map {
         kind: MapKind,
         presence: &Presence,
         keep: &[usize],
+        policy: Option<Policy>,
     ) -> Map {
         let behind: Vec<usize> = (schema.len() - keep.len()..schema.len()).collect();
-        let keep = Keep { fields: keep.to_vec(), schema: schema.project(&behind) };
-        let (stream, schema, presence) = (stream.to_owned(), schema.clone(), presence.clone());
-        Map { stream, schema, guest, kind, presence, keep, chunk: 0 }
+        let kept = schema.project(&behind);
+        let shape = Shape { stream: stream.to_owned(), schema: schema.clone(), keep: keep.to_vec(), kept };
+        Map { shape, guest, kind, presence: presence.clone(), chunk: 0, policy, rows_so_far: 0 }
     }
 
     fn push_chunk(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
+        let Some(mut policy) = self.policy.take_if(|policy| policy.calls_again()) else {
+            return self.call(rows, None, batch, out)?;
+        };
+        let called = policy.run(rows.len, &mut Mapping { map: self, batch, rows, out });
+        self.policy = Some(policy);
+        self.rows_so_far += rows.len as u64;
+        called
+    }
+
+    /// Calls the function with what it takes of `rows`.
+    fn call(
+        &mut self,
+        rows: &Rows<'_>,
+        letters: Option<Rejecting<'_>>,
+        batch: &mut Batch,
+        out: &mut dyn Out,
+    ) -> Attempt {
         let context = batch.context(self.chunk, false);
         self.chunk += 1;
         let columns = self.guest.input(rows);
         let schema = self.guest.function.binding.input.clone();
         let input = Rows { schema: &schema, len: rows.len, columns: &columns };
-        self.call(&context, &input, rows, batch, out)
+        self.call_with(&context, &input, rows, letters, batch, out)
     }
 
     /// The last call for a partition: no rows, and nothing of them to be kept.
-    fn push_last(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+    fn call_last(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Attempt {
         let context = batch.context(self.chunk, true);
         let empty = RowsBuffer::new(&self.guest.function.binding.input);
         let columns = empty.columns();
         let input = empty.with_columns(&columns);
-        self.call(&context, &input, &input, batch, out)
+        self.call_with(&context, &input, &input, None, batch, out)
     }
 
-    /// Calls the function with the `input` that it takes of `rows`.
-    fn call(
+    fn call_with(
         &mut self,
         context: &CallContext,
         input: &Rows<'_>,
         rows: &Rows<'_>,
+        mut letters: Option<Rejecting<'_>>,
         batch: &mut Batch,
         out: &mut dyn Out,
-    ) -> Result<(), Cause> {
-        let (stream, schema, keep, kind) = (&self.stream, &self.schema, &self.keep, self.kind);
-        let mut downstream = Ok(());
-        let mut consume = |mapped: Mapped<'_>| downstream = hand_on(stream, schema, keep, rows, &mapped, batch, out);
+    ) -> Attempt {
+        let (shape, kind) = (&self.shape, self.kind);
+        let mut handed = None;
+        let mut consume = |mapped: Mapped<'_>| {
+            let rejected = reject(&shape.stream, &mapped.rejected, rows, letters.as_mut(), batch);
+            handed = Some(rejected.and_then(|()| shape.hand_on(rows, &mapped, batch, out)));
+        };
         let called = self.guest.call(|instance| kind.call(instance, context, input, &mut consume));
-        downstream.and(called)
+        self.guest.outcome(called, handed)
+    }
+}
+
+/// Rows that are mapped by policy.
+struct Mapping<'a, 'o> {
+    map: &'a mut Map,
+    batch: &'a mut Batch,
+    rows: &'a Rows<'a>,
+    out: &'a mut (dyn Out + 'o),
+}
+
+impl Calls for Mapping<'_, '_> {
+    fn attempt(&mut self, policy: &mut Policy, range: Range<usize>) -> Attempt {
+        let letters = Rejecting { policy, first_row: self.map.rows_so_far + range.start as u64 };
+        if range.len() == self.rows.len {
+            return self.map.call(self.rows, Some(letters), self.batch, self.out);
+        }
+        let mut part = RowsBuffer::new(self.rows.schema);
+        part.extend_range(self.rows, range)?;
+        self.map.call(&part.with_columns(&part.columns()), Some(letters), self.batch, self.out)
+    }
+
+    fn poison(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
+        let row = Some(self.map.rows_so_far + at as u64);
+        policy.poison(self.batch, &Letter { row, reason, key: None, values: Some((self.rows, at)) })
     }
 }
 
@@ -109,7 +164,8 @@ impl MapKind {
 
 impl Operator for Map {
     fn begin(&mut self, _batch: &Batch) {
-        self.chunk = 0;
+        (self.chunk, self.rows_so_far) = (0, 0);
+        self.policy.iter_mut().for_each(Policy::begin);
         self.guest.begin();
     }
 
@@ -120,41 +176,41 @@ impl Operator for Map {
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         // Such a function is told of the end, and of an empty partition too.
         let is_told = self.guest.function.signature.whole_partition && self.presence.is_present(&batch.absent);
-        if is_told { self.push_last(batch, out) } else { Ok(()) }
+        if is_told { self.call_last(batch, out)? } else { Ok(()) }
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.policy.as_ref().map_or(0, Policy::held_bytes)
+    }
+
+    fn letters(&mut self) -> Option<&mut Letters> {
+        self.policy.as_mut()?.letters()
     }
 }
 
-/// Counts what was rejected, and pushes what was returned, kept fields behind it.
-fn hand_on(
-    stream: &str,
-    schema: &Schema,
-    keep: &Keep,
-    from: &Rows<'_>,
-    mapped: &Mapped<'_>,
-    batch: &mut Batch,
-    out: &mut dyn Out,
-) -> Result<(), Cause> {
-    if let Some(first) = mapped.rejected.first() {
-        batch.rejections.add(stream, mapped.rejected.len() as u64, &first.reason);
-    }
-    if mapped.rows.len == 0 {
-        return Ok(());
-    }
-    if keep.fields.is_empty() {
-        return push_in_chunks(batch, &Rows { schema, ..mapped.rows }, out);
-    }
-    let same: Vec<u32>;
-    let origins = match mapped.origins {
-        Origins::Rows(origins) => origins,
-        Origins::Same => {
-            same = (0..mapped.rows.len as u32).collect();
-            &same[..]
+impl Shape {
+    /// Pushes what was returned, kept fields behind it.
+    fn hand_on(&self, from: &Rows<'_>, mapped: &Mapped<'_>, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+        if mapped.rows.len == 0 {
+            return Ok(());
         }
-        Origins::Many => {
-            let what = "the function does not say where its rows came from, so no field can be kept";
-            return Err(Cause::Rows(what.to_owned()));
+        let schema = &self.schema;
+        if self.keep.is_empty() {
+            return push_in_chunks(batch, &Rows { schema, ..mapped.rows }, out);
         }
-    };
-    let kept = Rows { schema: &keep.schema, len: from.len, columns: &from.project(&keep.fields) };
-    Beside { rows: kept, places: origins, is_first: false }.push(schema, &mapped.rows, batch, out)
+        let same: Vec<u32>;
+        let origins = match mapped.origins {
+            Origins::Rows(origins) => origins,
+            Origins::Same => {
+                same = (0..mapped.rows.len as u32).collect();
+                &same[..]
+            }
+            Origins::Many => {
+                let what = "the function does not say where its rows came from, so no field can be kept";
+                return Err(Cause::Rows(what.to_owned()));
+            }
+        };
+        let kept = Rows { schema: &self.kept, len: from.len, columns: &from.project(&self.keep) };
+        Beside { rows: kept, places: origins, is_first: false }.push(schema, &mapped.rows, batch, out)
+    }
 }

@@ -11,10 +11,13 @@ use tidemill_model::{
 use tidemill_state::keys::KeyTable;
 
 use super::{
-    Batch, Operator, Out,
-    arrange::Runs,
+    Batch, Letters, Operator, Out, Policy,
+    arrange::{Arranged, Numbers, Runs},
+    chunks::push_in_chunks,
     combine::{KEPT_BYTES_MAX, KEPT_KEYS_MAX},
     for_guest,
+    letters::Letter,
+    policy::{Attempt, Calls},
 };
 use crate::{
     failure::Cause,
@@ -35,11 +38,19 @@ pub(crate) struct Merge {
     /// The group of each row that came last, or of each that is kept.
     groups: Vec<u32>,
     kept: RowsBuffer,
+    /// Of a guest.
+    policy: Option<Policy>,
 }
 
 impl Merge {
     /// `schema` is the stream's; its first `keys` fields are the key.
-    pub(crate) fn new(schema: &Schema, keys: usize, reduce: Box<dyn Accumulate>, seed: u64) -> Merge {
+    pub(crate) fn new(
+        schema: &Schema,
+        keys: usize,
+        reduce: Box<dyn Accumulate>,
+        policy: Option<Policy>,
+        seed: u64,
+    ) -> Merge {
         Merge {
             schema: schema.clone(),
             key_schema: schema.project(&(0..keys).collect::<Vec<_>>()),
@@ -48,6 +59,7 @@ impl Merge {
             reduce,
             table: KeyTable::new(seed),
             groups: Vec::new(),
+            policy,
         }
     }
 
@@ -57,6 +69,11 @@ impl Merge {
         let groups = std::mem::take(&mut self.groups);
         let (columns, count) = (kept.columns(), self.table.touched().len());
         let rows = kept.with_columns(&columns);
+        if let Some(mut policy) = self.policy.take_if(|policy| policy.calls_again()) {
+            let merged = self.merge_by_policy(&mut policy, Runs::new(rows, &groups, count), room, batch, out);
+            self.policy = Some(policy);
+            return merged;
+        }
         if count <= room.groups && kept.bytes() <= room.bytes {
             self.reduce.add(batch, Phase::Merge, &rows, &groups, count)?;
             return self.push_merged(0..count, batch, out);
@@ -72,6 +89,44 @@ impl Merge {
             first += slice;
         }
         Ok(())
+    }
+
+    /// Merges groups so that those that fail can be set aside. Their rows are pushed when all calls for them are made.
+    fn merge_by_policy(
+        &mut self,
+        policy: &mut Policy,
+        mut runs: Runs<'_>,
+        room: Room,
+        batch: &mut Batch,
+        out: &mut dyn Out,
+    ) -> Result<(), Cause> {
+        let (mut first, count) = (0, self.table.touched().len());
+        while first < count {
+            let slice = runs.groups_within(usize::MAX, room.bytes).min(room.groups);
+            let arranged = runs.next(slice)?;
+            let runs = arranged.arranged();
+            policy.run(slice, &mut Merging { merge: self, batch, out, runs, first })?;
+            first += slice;
+        }
+        Ok(())
+    }
+
+    /// Merges all accumulators of some groups, which begin with `first`; gives the output rows.
+    fn merged(&mut self, first: usize, runs: &Arranged<'_>, batch: &Batch) -> Result<RowsBuffer, Cause> {
+        let mut accumulators = RowsBuffer::new(&self.state);
+        self.reduce.add(batch, Phase::Merge, &runs.rows, &runs.groups(), runs.ends.len())?;
+        self.reduce.take(batch, Phase::Merge, runs.ends.len(), &mut |rows| Ok(accumulators.extend(rows)?))?;
+        let mut finished = RowsBuffer::new(&self.schema);
+        let ids = &self.table.touched()[first..first + runs.ends.len()];
+        for_guest(&accumulators.with_columns(&accumulators.columns()), &mut |chunk, of_chunk| {
+            let mut keys = RowsBuffer::new(&self.key_schema);
+            key::decode(ids[of_chunk].iter().map(|&id| self.table.key(id)), &mut keys)?;
+            self.reduce.finish(batch, chunk, &mut |rows| {
+                let columns: Vec<Column<'_>> = keys.columns().iter().chain(rows.columns).copied().collect();
+                Ok(finished.extend(&Rows { schema: &self.schema, len: rows.len, columns: &columns })?)
+            })
+        })?;
+        Ok(finished)
     }
 
     /// Takes the accumulators of the groups in `range`, all that the reducer has, and pushes their rows.
@@ -92,8 +147,46 @@ impl Merge {
     }
 }
 
+/// Groups that are merged, each part for itself.
+struct Merging<'a, 'o> {
+    merge: &'a mut Merge,
+    batch: &'a mut Batch,
+    out: &'a mut (dyn Out + 'o),
+    runs: Arranged<'a>,
+    /// The first of these groups among all.
+    first: usize,
+}
+
+impl Calls for Merging<'_, '_> {
+    fn attempt(&mut self, _policy: &mut Policy, range: Range<usize>) -> Attempt {
+        let mut part = RowsBuffer::new(self.runs.rows.schema);
+        part.extend_range(&self.runs.rows, self.runs.rows_of(range.clone()))?;
+        let columns = part.columns();
+        let ends = self.runs.ends_of(range.clone());
+        let runs = Arranged { rows: part.with_columns(&columns), ends: &ends, numbers: Numbers::From(0) };
+        match self.merge.merged(self.first + range.start, &runs, self.batch) {
+            Ok(rows) => push_in_chunks(self.batch, &rows.with_columns(&rows.columns()), self.out).map(Ok),
+            Err(cause) if cause.is_of_rows() => {
+                self.merge.reduce.begin();
+                Ok(Err(cause))
+            }
+            Err(cause) => Err(cause),
+        }
+    }
+
+    fn poison(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
+        let mut key = RowsBuffer::new(&self.merge.key_schema);
+        let id = self.merge.table.touched()[self.first + at];
+        key::decode(std::iter::once(self.merge.table.key(id)), &mut key)?;
+        let columns = key.columns();
+        let key = key.with_columns(&columns);
+        policy.poison(self.batch, &Letter { row: None, reason, key: Some((&key, 0)), values: None })
+    }
+}
+
 impl Operator for Merge {
     fn begin(&mut self, _batch: &Batch) {
+        self.policy.iter_mut().for_each(Policy::begin);
         self.reduce.begin();
         self.groups.clear();
         self.kept.clear();
@@ -123,6 +216,11 @@ impl Operator for Merge {
     }
 
     fn held_bytes(&self) -> usize {
-        self.kept.bytes() + self.groups.len() * size_of::<u32>()
+        let of_letters = self.policy.as_ref().map_or(0, Policy::held_bytes);
+        self.kept.bytes() + self.groups.len() * size_of::<u32>() + of_letters
+    }
+
+    fn letters(&mut self) -> Option<&mut Letters> {
+        self.policy.as_mut()?.letters()
     }
 }

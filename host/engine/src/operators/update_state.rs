@@ -1,35 +1,35 @@
 //! Keyed state that new rows change: rows are gathered by key, the function is called with each key's new rows and old
 //! state, and the table takes what it says.
 
+mod call;
+mod search;
+mod undo;
+mod write;
+
 use std::collections::HashSet;
 
-use tidemill_guest::{Changes, UpdateCall};
 use tidemill_model::{
     columns::{Column, Rows, RowsBuffer},
     key::{self, KeyBuffer},
     schema::Schema,
-    time::Timestamp,
 };
-use tidemill_plan::graph::KeySet;
-use tidemill_state::table::{Action, StateTable};
+use tidemill_plan::graph::{self, KeySet};
+use tidemill_state::table::StateTable;
 
 use super::{
-    Batch, GuestSlot, Operator, Out,
-    arrange::{self, Arranged},
-    beside::Beside,
+    Batch, GuestSlot, Letters, Operator, Out, Policy, arrange,
     chunks::{CHUNK_BYTES, CHUNK_ROWS},
     combine::key_column,
+    policy::Attempt,
 };
 use crate::failure::Cause;
+use call::{KeysOfCall, Prepared};
+use search::Updating;
+use undo::Undo;
+use write::{emit, reject, write};
 
 /// Keys of one call.
 const CALL_KEYS: usize = 1 << 14;
-
-/// The bit of `causes` in the WIT package: the key has new rows.
-const CAUSE_NEW_ROWS: u8 = 1;
-
-/// The bit of `causes`: the key's wake-at has come.
-const CAUSE_WOKEN: u8 = 2;
 
 /// An update-state operator for one partition.
 pub(crate) struct UpdateState {
@@ -46,6 +46,10 @@ pub(crate) struct UpdateState {
     news: RowsBuffer,
     groups: Vec<u32>,
     chunk: u32,
+    /// Not there while it is at work.
+    policy: Option<Policy>,
+    /// What the states were before the batch, if it may be skipped.
+    undo: Option<Undo>,
 }
 
 impl UpdateState {
@@ -53,8 +57,10 @@ impl UpdateState {
     pub(crate) fn new(
         stream: &str,
         schema: &Schema,
-        node: &tidemill_plan::graph::UpdateState,
+        node: &graph::UpdateState,
         guest: GuestSlot,
+        policy: Option<Policy>,
+        may_skip: bool,
         seed: u64,
     ) -> UpdateState {
         let binding = &guest.function.binding;
@@ -70,6 +76,8 @@ impl UpdateState {
             news: RowsBuffer::new(&binding.input),
             groups: Vec::new(),
             chunk: 0,
+            policy,
+            undo: may_skip.then(|| Undo::new(&guest.function.signature.state)),
             guest,
         }
     }
@@ -93,48 +101,55 @@ impl UpdateState {
         (rows, changed)
     }
 
-    /// One call: `rows` of the table, of which `arranged` has the new rows.
+    fn call_by_policy(&mut self, keys: &KeysOfCall<'_>, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+        let Some(mut policy) = self.policy.take_if(|policy| policy.calls_again()) else {
+            return self.call(keys, None, batch, out)?;
+        };
+        let called = policy.run(keys.rows.len(), &mut Updating { update: self, keys, batch, out });
+        self.policy = Some(policy);
+        called
+    }
+
+    /// One call, and what it says done. `policy` gets the rejected rows, if it wants them.
     fn call(
         &mut self,
+        keys: &KeysOfCall<'_>,
+        mut policy: Option<&mut Policy>,
         batch: &mut Batch,
-        rows: &[u32],
-        states: &RowsBuffer,
-        arranged: &Arranged<'_>,
-        due: &HashSet<u32>,
         out: &mut dyn Out,
-    ) -> Result<(), Cause> {
+    ) -> Attempt {
         let context = batch.context(self.chunk, false);
         self.chunk += 1;
-        let mut keys = RowsBuffer::new(&self.key_schema);
-        key::decode(rows.iter().map(|&row| self.table.key(row)), &mut keys)?;
-        let present: Vec<u8> = rows.iter().map(|&row| u8::from(self.table.has_state(row))).collect();
-        let news = arranged.counts().map(|count| if count > 0 { CAUSE_NEW_ROWS } else { 0 });
-        let woken = rows.iter().map(|row| if due.contains(row) { CAUSE_WOKEN } else { 0 });
-        let causes: Vec<u8> = news.zip(woken).map(|(news, woken)| news | woken).collect();
-        let (key_columns, state_columns) = (keys.columns(), states.columns());
-        let call = UpdateCall {
-            keys: keys.with_columns(&key_columns),
-            rows: arranged.rows,
-            ends: arranged.ends,
-            states: states.with_columns(&state_columns),
-            present: &present,
-            causes: &causes,
-        };
-        let (table, stream, schema) = (&mut self.table, &self.stream, &self.schema);
+        let prepared = Prepared::of(keys, &self.table, &self.key_schema)?;
+        let (key_columns, state_columns) = (prepared.keys.columns(), keys.states.columns());
+        let call = prepared.call(keys, &key_columns, &state_columns);
+        let (table, stream, schema, undo) = (&mut self.table, &self.stream, &self.schema, &mut self.undo);
         let emits = !self.guest.function.signature.output.is_empty();
-        let mut downstream = Ok(());
+        let mut handed = None;
         let called = self.guest.call(|instance| {
             instance.update_states(&context, &call, &mut |changes| {
-                if let Some(first) = changes.rejected.first() {
-                    batch.rejections.add(stream, changes.rejected.len() as u64, &first.reason);
+                let mut done = reject(stream, keys, &call, &changes.rejected, policy.as_deref_mut(), batch);
+                if let Some(undo) = undo {
+                    done = done.and_then(|()| undo.note(keys, &changes, table));
                 }
-                write(table, rows, call.ends, &changes, due);
+                write(table, keys, &changes);
                 if emits {
-                    downstream = emit(schema, &call.keys, &changes, batch, out);
+                    done = done.and_then(|()| emit(schema, &call.keys, &changes, batch, out));
                 }
+                handed = Some(done);
             })
         });
-        downstream.and(called)
+        self.guest.outcome(called, handed)
+    }
+
+    /// One call of which nothing is done but that it is seen whether it fails.
+    fn probe(&mut self, keys: &KeysOfCall<'_>, batch: &Batch) -> Attempt {
+        let context = batch.context(self.chunk, false);
+        self.chunk += 1;
+        let prepared = Prepared::of(keys, &self.table, &self.key_schema)?;
+        let (key_columns, state_columns) = (prepared.keys.columns(), keys.states.columns());
+        let call = prepared.call(keys, &key_columns, &state_columns);
+        Ok(self.guest.probe(|instance| instance.update_states(&context, &call, &mut |_| {})))
     }
 
     /// The states of the first of `rows`, at least of one: as many as have no more than [`CHUNK_BYTES`].
@@ -164,75 +179,14 @@ impl UpdateState {
     }
 }
 
-/// Does to the table what the function said of a call.
-fn write(table: &mut StateTable, rows: &[u32], ends: &[u32], changes: &Changes<'_>, due: &HashSet<u32>) {
-    let actions: Vec<Action> = changes
-        .actions
-        .iter()
-        .map(|action| match action {
-            0 => Action::Keep,
-            1 => Action::Put,
-            _ => Action::Delete,
-        })
-        .collect();
-    table.write(rows, &actions, &changes.states);
-    // A key that is kept keeps its wake-at too. One that has come is used up by the call, unless the function took none
-    // of the key's new rows: then it is as if it had not been called.
-    let rejected = Rejected::of(changes);
-    for (group, &row) in rows.iter().enumerate() {
-        let at = changes.wake_at.map(|times| times[group]).filter(|&at| at != i64::MIN);
-        let stays = at.is_none() && actions[group] == Action::Keep;
-        if stays && (!due.contains(&row) || rejected.has_all(ends, group)) {
-            continue;
-        }
-        table.set_wake(row, at.map(Timestamp));
-    }
-}
-
-/// The rows of a call that the function did not take.
-struct Rejected(HashSet<u32>);
-
-impl Rejected {
-    fn of(changes: &Changes<'_>) -> Rejected {
-        Rejected(changes.rejected.rows().collect())
-    }
-
-    /// Whether the group has new rows, and all of them are rejected.
-    fn has_all(&self, ends: &[u32], group: usize) -> bool {
-        let start = group.checked_sub(1).map_or(0, |before| ends[before]);
-        start < ends[group] && (start..ends[group]).all(|row| self.0.contains(&row))
-    }
-}
-
-/// Pushes what the function emitted, each row behind its key.
-fn emit(
-    schema: &Schema,
-    keys: &Rows<'_>,
-    changes: &Changes<'_>,
-    batch: &mut Batch,
-    out: &mut dyn Out,
-) -> Result<(), Cause> {
-    let emitted = &changes.emitted;
-    if emitted.len == 0 {
-        return Ok(());
-    }
-    let same: Vec<u32>;
-    let groups = match changes.emitted_groups {
-        Some(groups) => groups,
-        None => {
-            same = (0..emitted.len as u32).collect();
-            &same
-        }
-    };
-    Beside { rows: *keys, places: groups, is_first: true }.push(schema, emitted, batch, out)
-}
-
 impl Operator for UpdateState {
     fn begin(&mut self, _batch: &Batch) {
         self.table.begin_batch();
         self.news.clear();
         self.groups.clear();
         self.chunk = 0;
+        self.policy.iter_mut().for_each(Policy::begin);
+        self.undo.iter_mut().for_each(Undo::clear);
         self.guest.begin();
     }
 
@@ -256,7 +210,9 @@ impl Operator for UpdateState {
             let wanted = runs.groups_within(CHUNK_ROWS, CHUNK_BYTES).min(CALL_KEYS);
             let states = self.states_within(&rows[first..first + wanted])?;
             let rows = &rows[first..first + states.len()];
-            self.call(batch, rows, &states, &runs.next(rows.len())?.arranged(), &due, out)?;
+            let arranged = runs.next(rows.len())?;
+            let keys = KeysOfCall { rows, states: &states, arranged: arranged.arranged(), due: &due };
+            self.call_by_policy(&keys, batch, out)?;
             first += rows.len();
         }
         drop(runs);
@@ -271,7 +227,12 @@ impl Operator for UpdateState {
     }
 
     fn held_bytes(&self) -> usize {
-        self.news.bytes() + self.groups.len() * size_of::<u32>()
+        let of_letters = self.policy.as_ref().map_or(0, Policy::held_bytes);
+        self.news.bytes() + self.groups.len() * size_of::<u32>() + of_letters
+    }
+
+    fn letters(&mut self) -> Option<&mut Letters> {
+        self.policy.as_mut()?.letters()
     }
 
     fn table(&mut self) -> Option<&mut StateTable> {
@@ -279,6 +240,13 @@ impl Operator for UpdateState {
     }
 
     fn commit(&mut self) {
+        self.undo.iter_mut().for_each(Undo::clear);
         self.table.end_batch();
+    }
+
+    fn abandon(&mut self) {
+        if let Some(undo) = &mut self.undo {
+            undo.undo(&mut self.table);
+        }
     }
 }

@@ -116,15 +116,15 @@ impl Accumulate for GuestReduce {
         let empty = RowsBuffer::new(schema);
         let columns = empty.columns();
         let rows = empty.with_columns(&columns);
-        let (mut downstream, mut bytes) = (Ok(()), 0);
+        let (mut handed, mut bytes) = (None, 0);
         let called = self.guest.call(|instance| {
             instance.reduce_groups(&context, phase, &rows, &[], count, &mut |rows| {
                 bytes = rows.bytes();
-                downstream = consume(&rows);
+                handed = Some(consume(&rows));
             })
         });
         self.seen_bytes = Some((bytes / count.max(1)).max(1));
-        downstream.and(called)
+        self.guest.outcome(called, handed)?
     }
 
     fn finish(&mut self, batch: &Batch, rows: &Rows<'_>, consume: &mut Consume<'_>) -> Result<(), Cause> {
@@ -133,12 +133,12 @@ impl Accumulate for GuestReduce {
         }
         let context = batch.context(0, false);
         let groups: Vec<u32> = (0..rows.len as u32).collect();
-        let mut downstream = Ok(());
+        let mut handed = None;
         let called = self.guest.call(|instance| {
             instance.reduce_groups(&context, Phase::Finish, rows, &groups, rows.len, &mut |rows| {
-                downstream = consume(&rows);
+                handed = Some(consume(&rows));
             })
         });
-        downstream.and(called)
+        self.guest.outcome(called, handed)?
     }
 }

@@ -8,14 +8,16 @@ use tidemill_model::{
     time::Timestamp,
 };
 use tidemill_plan::{
-    graph::{NodeId, Plan},
-    stages::{Stages, StepKind},
+    graph::{Caller, NodeId, Plan},
+    stages::{Stage, Stages, StepKind},
 };
 
 use crate::{failure::RunError, presence::Presence};
 
 pub(super) struct Outputs {
     outputs: Vec<OutputFeed>,
+    /// None of them has a batch at this tick, whatever its sources have.
+    skipped: bool,
 }
 
 struct OutputFeed {
@@ -27,14 +29,15 @@ struct OutputFeed {
     /// How many partitions the plan has; a batch of an earlier run may have more.
     count: usize,
     presence: Presence,
+    has_letters: bool,
 }
 
 impl Outputs {
     pub(super) fn new(plan: &Plan, stages: &Stages, presence: &[Presence], sinks: Vec<Box<dyn Sink>>) -> Outputs {
         let outputs = plan.outputs.iter().enumerate().zip(sinks).map(|((index, output), sink)| {
-            let of_output = |kind: &StepKind| *kind == StepKind::Output(index);
-            let stage = stages.stages.iter().find(|stage| stage.steps.iter().any(|step| of_output(&step.kind)));
-            let partitions = stage.map_or(1, |stage| stage.partitions as usize);
+            let leaves = |stage: &&Stage| stage.steps.iter().any(|step| leaves(step.kind, index, output.dead_letters));
+            let partitions =
+                stages.stages.iter().filter(leaves).map(|stage| stage.partitions as usize).max().unwrap_or(1);
             OutputFeed {
                 name: output.name.clone(),
                 schema: output.schema.clone(),
@@ -43,9 +46,16 @@ impl Outputs {
                 partitions: vec![Vec::new(); partitions],
                 count: partitions,
                 presence: presence[output.from.0].clone(),
+                has_letters: output.dead_letters.is_some(),
             }
         });
-        Outputs { outputs: outputs.collect() }
+        Outputs { outputs: outputs.collect(), skipped: false }
+    }
+
+    /// The batch is skipped: no output has one.
+    pub(super) fn skip(&mut self) {
+        self.clear();
+        self.skipped = true;
     }
 
     /// Takes what a stage left for the sink of an output.
@@ -67,7 +77,7 @@ impl Outputs {
 
     /// What a checkpoint keeps of the batch: the rows of every output that has a batch at this tick, each partition's.
     pub(super) fn sections(&self, absent: &[NodeId]) -> Vec<Section> {
-        let present = self.outputs.iter().filter(|output| output.presence.is_present(absent));
+        let present = self.outputs.iter().filter(|output| !self.skipped && output.is_present(absent));
         let sections = present.flat_map(|output| {
             (0u32..).zip(&output.partitions).map(|(partition, batches)| Section {
                 kind: SectionKind::Output,
@@ -115,12 +125,14 @@ impl Outputs {
 
     /// Stages the batch of every output, in order. An output whose sources all have no batch at this tick has none either.
     pub(super) fn stage(&mut self, time: Timestamp, absent: &[NodeId]) -> Result<(), RunError> {
-        self.each(time, |output| output.presence.is_present(absent), OutputFeed::stage)
+        let skipped = self.skipped;
+        self.each(time, |output| !skipped && output.is_present(absent), OutputFeed::stage)
     }
 
     /// Makes the staged batch of every output visible, in order.
     pub(super) fn deliver(&mut self, time: Timestamp, absent: &[NodeId]) -> Result<(), RunError> {
-        self.each(time, |output| output.presence.is_present(absent), OutputFeed::deliver)?;
+        let skipped = self.skipped;
+        self.each(time, |output| !skipped && output.is_present(absent), OutputFeed::deliver)?;
         self.clear();
         Ok(())
     }
@@ -144,6 +156,7 @@ impl Outputs {
     }
 
     fn clear(&mut self) {
+        self.skipped = false;
         self.outputs.iter_mut().for_each(|output| {
             output.partitions.iter_mut().for_each(Vec::clear);
             output.partitions.resize(output.count, Vec::new());
@@ -151,7 +164,30 @@ impl Outputs {
     }
 }
 
+/// Whether a step leaves rows for an output.
+fn leaves(kind: StepKind, output: usize, letters_of: Option<Caller>) -> bool {
+    match (kind, letters_of) {
+        (StepKind::Output(of), None) => of == output,
+        (StepKind::OutputFunction(of), Some(Caller::Output(caller))) => of == caller,
+        (
+            StepKind::Map(id)
+            | StepKind::Filter(id)
+            | StepKind::Combine(id, _)
+            | StepKind::Merge(id)
+            | StepKind::UpdateState(id),
+            Some(Caller::Stream(caller)),
+        ) => id == caller,
+        _ => false,
+    }
+}
+
 impl OutputFeed {
+    /// Whether it has a batch at this tick. Of dead letters there is one only if there are any.
+    fn is_present(&self, absent: &[NodeId]) -> bool {
+        let is_wanted = !self.has_letters || self.partitions.iter().any(|rows| !rows.is_empty());
+        is_wanted && self.presence.is_present(absent)
+    }
+
     fn stage(&mut self, time: Timestamp) -> Result<(), PortError> {
         self.sink.stage(&SinkBatch { time, schema: &self.schema, partitions: &self.partitions })
     }

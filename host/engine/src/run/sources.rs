@@ -94,6 +94,18 @@ impl Sources {
         }
     }
 
+    /// Drops what is left of the sealed batch of the source that feeds `stage`; gives the number of rows.
+    pub(super) fn drop_sealed(&mut self, stage: usize, bytes_max: usize) -> Result<u64, RunError> {
+        let mut rows = 0;
+        if let Some(feed) = self.feeds.iter_mut().find(|feed| feed.stage == stage) {
+            while feed.sealed {
+                let (chunks, _) = feed.take(bytes_max, self.input.as_mut())?;
+                rows += chunks.iter().flatten().map(|chunk| chunk.rows.num_rows() as u64).sum::<u64>();
+            }
+        }
+        Ok(rows)
+    }
+
     /// Goes on from what a checkpoint says: behind the `last` batch, or with the one that was `planned` after it.
     pub(super) fn resume(
         &mut self,

@@ -10,6 +10,7 @@ mod guests;
 mod harness;
 mod live;
 mod mode;
+mod on_error;
 mod oracle;
 mod recovery;
 mod runs;

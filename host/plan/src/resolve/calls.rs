@@ -50,6 +50,13 @@ pub(super) fn resolve(
     };
     let signature = open(call, described, &binding, plugins, diagnostics)?;
     let on_error = call.on_error.unwrap_or(plugins.on_error);
+    if signature.whole_partition && on_error.calls_again() {
+        let message =
+            format!("`{}` sees a partition as a whole, so a call that fails cannot be made again", signature.name);
+        let error = Diagnostic::error(call.span, message);
+        diagnostics.push(error.help("give it a policy that it can have: on-error = \"stop\" or \"skip-batch\""));
+        return None;
+    }
     Some(FunctionUse { plugin: call.plugin.text.clone(), signature, binding, fields: bound, on_error })
 }
 

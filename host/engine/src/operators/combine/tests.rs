@@ -42,9 +42,9 @@ fn sums(rows: &[(&str, i64)], groups_max: usize, key_bytes_max: usize) -> Vec<Ve
     let schema: Schema = "k: text, n: integer".parse().unwrap();
     let reduce = || Box::new(NativeReduce::new(Some(Aggregate::Sum(1)), &schema));
     let mut batch = batch();
-    let mut combine = Combine::new(vec![0], reduce(), 1, None, 7);
+    let mut combine = Combine::new(vec![0], reduce(), 1, None, None, 7);
     (combine.groups_max, combine.key_bytes_max) = (groups_max, key_bytes_max);
-    let mut merge = Merge::new(&schema, 1, reduce(), 8);
+    let mut merge = Merge::new(&schema, 1, reduce(), None, 8);
     let mut out = Taken(Vec::new());
     combine.begin(&batch);
     for chunk in rows.chunks(3) {
@@ -81,7 +81,8 @@ fn many_groups_are_handed_on_in_parts() {
 #[test]
 fn few_keys_of_many_rows_stay() {
     let schema: Schema = "k: text, n: integer".parse().unwrap();
-    let mut combine = Combine::new(vec![0], Box::new(NativeReduce::new(Some(Aggregate::Sum(1)), &schema)), 1, None, 7);
+    let mut combine =
+        Combine::new(vec![0], Box::new(NativeReduce::new(Some(Aggregate::Sum(1)), &schema)), 1, None, None, 7);
     combine.key_bytes_max = 40;
     let mut batch = batch();
     combine.begin(&batch);

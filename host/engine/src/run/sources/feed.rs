@@ -27,7 +27,7 @@ pub(super) struct SourceFeed {
     logged: VecDeque<Chunk>,
     /// How many of `logged` are the batch that is run again; it has nothing else.
     again: Option<usize>,
-    sealed: bool,
+    pub(super) sealed: bool,
 }
 
 impl SourceFeed {

@@ -1,0 +1,91 @@
+//! Dead letters: rows that a function could not take, or would not, with the reason.
+
+use tidemill_model::{
+    columns::{Column, ColumnFull, Rows, RowsBuffer},
+    schema::{Kind, Schema},
+};
+
+use super::Batch;
+
+/// Gathers the dead letters of a function for one partition, until the batch ends.
+pub(crate) struct Letters {
+    stream: String,
+    function: String,
+    rows: RowsBuffer,
+}
+
+/// A row of some rows.
+pub(crate) type RowOf<'a> = (&'a Rows<'a>, usize);
+
+/// What is set aside.
+#[derive(Clone, Copy)]
+pub(crate) struct Letter<'a> {
+    /// The row's number in the operator's input of this partition and batch.
+    pub(crate) row: Option<u64>,
+    pub(crate) reason: &'a str,
+    /// The row's key, of an operator that has one.
+    pub(crate) key: Option<RowOf<'a>>,
+    /// The row; none where a key has failed as a whole.
+    pub(crate) values: Option<RowOf<'a>>,
+}
+
+impl Letters {
+    /// `schema` is that of the plan's output for these letters.
+    pub(crate) fn new(schema: &Schema, stream: &str, function: &str) -> Letters {
+        Letters { stream: stream.to_owned(), function: function.to_owned(), rows: RowsBuffer::new(schema) }
+    }
+
+    /// Forgets all of them: a new batch.
+    pub(crate) fn clear(&mut self) {
+        self.rows.clear();
+    }
+
+    /// Adds one.
+    pub(crate) fn push(&mut self, batch: &Batch, letter: &Letter<'_>) -> Result<(), ColumnFull> {
+        let rows = &mut self.rows;
+        rows.node_mut(0).push_word(batch.time.0 as u64);
+        rows.node_mut(1).push_bytes(self.stream.as_bytes())?;
+        rows.node_mut(2).push_bytes(self.function.as_bytes())?;
+        rows.node_mut(3).push_word(batch.partition.into());
+        match letter.row {
+            Some(row) => rows.node_mut(4).push_word(row),
+            None => rows.node_mut(4).push_no_word(true),
+        }
+        rows.node_mut(5).push_bytes(letter.reason.as_bytes())?;
+        let (fields, first) = (rows.schema().len(), 6);
+        let records = if fields - first == 2 { [letter.key, letter.values] } else { [letter.values, None] };
+        for (field, record) in (first..fields).zip(records) {
+            push_record(rows, field, record)?;
+        }
+        rows.end_row();
+        Ok(())
+    }
+
+    /// Those of the batch, if there are any.
+    pub(crate) fn take(&mut self) -> Option<RowsBuffer> {
+        if self.rows.is_empty() {
+            return None;
+        }
+        let empty = RowsBuffer::new(self.rows.schema());
+        Some(std::mem::replace(&mut self.rows, empty))
+    }
+
+    /// Bytes that are held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows.bytes()
+    }
+}
+
+/// The value of a field that is a record: a row's fields, or missing.
+fn push_record(rows: &mut RowsBuffer, field: usize, record: Option<RowOf<'_>>) -> Result<(), ColumnFull> {
+    if let Some((from, row)) = record {
+        let columns: Vec<Column<'_>> = [Column::default()].into_iter().chain(from.columns.iter().copied()).collect();
+        return rows.take_field(field, &columns, &[row as u32]);
+    }
+    let Kind::Record(schema) = &rows.schema().fields()[field].ty.kind else { return Ok(()) };
+    let mut blank = RowsBuffer::new(schema);
+    blank.push_blanks(1)?;
+    let missing = Column { validity: Some(&[0]), ..Column::default() };
+    let columns: Vec<Column<'_>> = [missing].into_iter().chain(blank.columns()).collect();
+    rows.take_field(field, &columns, &[0])
+}

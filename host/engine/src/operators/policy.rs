@@ -1,0 +1,184 @@
+//! What is done about calls that fail: they are made again, or the rows that make them fail are found and set aside.
+//!
+//! A call that has handed its answer over counts, even if the guest then fails to free what it returned: the answer was
+//! checked, and an instance is only a cache.
+
+use std::{ops::Range, sync::Arc, time::Duration};
+
+use tidemill_guest::{RejectedRows, Rejection, Verdict};
+use tidemill_model::{
+    columns::Rows,
+    ports::{Clock, Wake},
+    schema::Schema,
+    time::Timestamp,
+};
+use tidemill_plan::graph::{FunctionUse, OnError, RETRY_DELAY_MAX, Then};
+
+use super::{
+    Batch,
+    letters::{Letter, Letters},
+};
+use crate::failure::Cause;
+
+/// So much may be spent on failed calls in search of rows, for each batch, partition and function.
+const SEARCH_MAX: u32 = 10_000;
+
+/// What a call costs that has used up its fuel; every other one costs 1.
+const FUEL_COST: u32 = 20;
+
+/// How it went: the inner error is the call's own, and the policy's matter; the outer one is somebody else's.
+pub(crate) type Attempt = Result<Result<(), Cause>, Cause>;
+
+/// Calls of a function for parts of some rows, or groups.
+pub(crate) trait Calls {
+    /// Calls the function for a part, and hands on what it answers; nothing, if it fails.
+    fn attempt(&mut self, policy: &mut Policy, range: Range<usize>) -> Attempt;
+
+    /// Sets the row, or group, aside that makes the function fail.
+    fn poison(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause>;
+}
+
+/// The policy of a function at its place, for one partition.
+pub(crate) struct Policy {
+    stream: String,
+    on_error: OnError,
+    clock: Arc<dyn Clock>,
+    letters: Option<Letters>,
+    /// Of [`SEARCH_MAX`], in this batch.
+    spent: u32,
+}
+
+impl Policy {
+    /// `letters` is the schema of the function's dead letters, if the plan has an output for them.
+    pub(crate) fn new(stream: &str, function: &FunctionUse, letters: Option<&Schema>, clock: Arc<dyn Clock>) -> Policy {
+        let name = format!("{}/{}", function.plugin, function.signature.name);
+        let letters = letters.map(|schema| Letters::new(schema, stream, &name));
+        Policy { stream: stream.to_owned(), on_error: function.on_error, clock, letters, spent: 0 }
+    }
+
+    /// Whether a failed call is made again, or searched for rows.
+    pub(crate) fn calls_again(&self) -> bool {
+        self.on_error.calls_again()
+    }
+
+    /// A new batch.
+    pub(crate) fn begin(&mut self) {
+        self.spent = 0;
+        if let Some(letters) = &mut self.letters {
+            letters.clear();
+        }
+    }
+
+    /// Makes a call for the rows, or groups, `0..len`; if it fails, again as often as the policy says, and then for
+    /// parts of them, in order, until those that fail by themselves are found.
+    pub(crate) fn run(&mut self, len: usize, calls: &mut dyn Calls) -> Result<(), Cause> {
+        let mut failed = calls.attempt(self, 0..len)?;
+        let mut delay = self.on_error.delay;
+        for _ in 0..self.on_error.retries {
+            match &failed {
+                Err(cause) if may_succeed(cause) => {}
+                _ => break,
+            }
+            self.wait(delay);
+            delay = (delay * 2).min(RETRY_DELAY_MAX);
+            failed = calls.attempt(self, 0..len)?;
+        }
+        failed.or_else(|cause| self.search(0..len, cause, calls))
+    }
+
+    /// A call has failed for `range`.
+    fn search(&mut self, range: Range<usize>, cause: Cause, calls: &mut dyn Calls) -> Result<(), Cause> {
+        let cause = self.spend(cause)?;
+        if range.len() <= 1 {
+            return calls.poison(self, range.start, &reason(&cause));
+        }
+        let middle = range.start + range.len() / 2;
+        for half in [range.start..middle, middle..range.end] {
+            if let Err(cause) = calls.attempt(self, half.clone())? {
+                self.search(half, cause, calls)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a failed call of a search. An error if there is to be no search, or an end of it.
+    pub(crate) fn spend(&mut self, cause: Cause) -> Result<Cause, Cause> {
+        if self.on_error.then != Then::DeadLetter || !cause.is_of_rows() {
+            return Err(cause);
+        }
+        let is_fuel = matches!(cause, Cause::Guest { verdict: Verdict::OutOfFuel { .. }, .. });
+        self.spent += if is_fuel { FUEL_COST } else { 1 };
+        if self.spent > SEARCH_MAX { Err(Cause::TooMuchPoison(Box::new(cause))) } else { Ok(cause) }
+    }
+
+    /// Sets a row aside that makes the function fail, and counts it.
+    pub(crate) fn poison(&mut self, batch: &mut Batch, letter: &Letter<'_>) -> Result<(), Cause> {
+        batch.rejections.add(&self.stream, 1, letter.reason);
+        self.letter(batch, letter)
+    }
+
+    /// Sets a row aside, if there are dead letters at all.
+    pub(crate) fn letter(&mut self, batch: &Batch, letter: &Letter<'_>) -> Result<(), Cause> {
+        Ok(self.letters.as_mut().map_or(Ok(()), |letters| letters.push(batch, letter))?)
+    }
+
+    /// Whether what the function rejects is wanted.
+    pub(crate) fn has_letters(&self) -> bool {
+        self.letters.is_some()
+    }
+
+    /// The dead letters of the batch.
+    pub(crate) fn letters(&mut self) -> Option<&mut Letters> {
+        self.letters.as_mut()
+    }
+
+    /// Bytes that are held until the batch ends.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.letters.as_ref().map_or(0, Letters::bytes)
+    }
+
+    /// Nobody rings: the wait is short, and a run that is told to stop ends after it.
+    fn wait(&self, delay: Duration) {
+        let deadline = Timestamp(self.clock.now().0.saturating_add(delay.as_micros() as i64));
+        while self.clock.now() < deadline {
+            self.clock.wait(deadline, &Wake::default());
+        }
+    }
+}
+
+/// Where the dead letters of a call go, and the number of its first row.
+pub(crate) struct Rejecting<'a> {
+    pub(crate) policy: &'a mut Policy,
+    pub(crate) first_row: u64,
+}
+
+/// Counts the rows of a call that the function rejected, and sets them aside if that is wanted.
+pub(crate) fn reject(
+    stream: &str,
+    rejected: &RejectedRows<'_>,
+    rows: &Rows<'_>,
+    letters: Option<&mut Rejecting<'_>>,
+    batch: &mut Batch,
+) -> Result<(), Cause> {
+    let Some(first) = rejected.first() else { return Ok(()) };
+    batch.rejections.add(stream, rejected.len() as u64, &first.reason);
+    let Some(letters) = letters.filter(|letters| letters.policy.has_letters()) else { return Ok(()) };
+    for Rejection { row, reason } in rejected.iter() {
+        let (number, values) = (letters.first_row + u64::from(row), Some((rows, row as usize)));
+        letters.policy.letter(batch, &Letter { row: Some(number), reason: &reason, key: None, values })?;
+    }
+    Ok(())
+}
+
+/// Whether a new instance may do better.
+fn may_succeed(cause: &Cause) -> bool {
+    matches!(cause, Cause::Guest { verdict, .. } if !matches!(verdict, Verdict::Failure { retryable: false, .. }))
+}
+
+/// What a dead letter says; who failed stands beside it.
+pub(crate) fn reason(cause: &Cause) -> String {
+    match cause {
+        Cause::Guest { verdict, .. } => verdict.to_string(),
+        other => other.to_string(),
+    }
+}
