@@ -166,7 +166,7 @@ impl Builder<'_> {
     fn map(&self, id: NodeId, policy: Option<Policy>) -> Result<Box<dyn Operator>, RunError> {
         let (node, presence) = (self.node(id), &self.presence[id.0]);
         let Op::Map(map) = &node.operator else { unreachable!("a map step is of a map") };
-        let guest = self.guests.slot(&map.function)?;
+        let guest = self.guests.slot(&node.name, &map.function)?;
         Ok(Box::new(Map::new(&node.name, &node.schema, guest, MapKind::Map, presence, &map.keep, policy)))
     }
 
@@ -174,14 +174,16 @@ impl Builder<'_> {
         let Op::Filter(condition) = &node.operator else { unreachable!("a filter step is of a filter") };
         let condition = match condition {
             Condition::Field(field) => FilterCondition::Field(*field),
-            Condition::Function(function) => FilterCondition::Function(Box::new(self.guests.slot(function)?)),
+            Condition::Function(function) => {
+                FilterCondition::Function(Box::new(self.guests.slot(&node.name, function)?))
+            }
         };
         Ok(Box::new(Filter::new(&node.name, condition, policy)))
     }
 
     fn update_state(&self, node: &Node, policy: Option<Policy>, seed: u64) -> Result<Box<dyn Operator>, RunError> {
         let Op::UpdateState(update) = &node.operator else { unreachable!("an update step is of an update-state") };
-        let guest = self.guests.slot(&update.function)?;
+        let guest = self.guests.slot(&node.name, &update.function)?;
         Ok(Box::new(UpdateState::new(&node.name, &node.schema, update, guest, policy, self.may_skip(), seed)))
     }
 
@@ -195,7 +197,9 @@ impl Builder<'_> {
     fn output_function(&self, output: usize, policy: Option<Policy>) -> Result<Box<dyn Operator>, RunError> {
         let output = &self.plan.outputs[output];
         let function = output.function.as_ref().expect("an output step with a function is of such an output");
-        let (guest, presence) = (self.guests.slot(function)?, &self.presence[output.from.0]);
+        // A stream may have the same name.
+        let place = format!("outputs.{}", output.name);
+        let (guest, presence) = (self.guests.slot(&place, function)?, &self.presence[output.from.0]);
         Ok(Box::new(Map::new(&output.name, &output.schema, guest, MapKind::Output, presence, &[], policy)))
     }
 

@@ -1,4 +1,4 @@
-//! What guests count, by stream.
+//! What guests count, each under `stream/plugin/counter`; a function of an output under `outputs.output/plugin/counter`.
 
 use std::{
     collections::BTreeMap,
@@ -18,14 +18,14 @@ struct State {
 }
 
 impl Counters {
-    /// Adds what one call counted.
-    pub(crate) fn add(&self, plugin: &str, counted: Vec<(String, u64)>) {
+    /// Adds what one call at a place counted.
+    pub(crate) fn add(&self, place: &str, counted: Vec<(String, u64)>) {
         if counted.is_empty() {
             return;
         }
         let mut state = self.lock();
         for (name, delta) in counted {
-            let count = state.batch.entry(format!("{plugin}/{name}")).or_default();
+            let count = state.batch.entry(format!("{place}/{name}")).or_default();
             *count = count.saturating_add(delta);
         }
     }

@@ -65,7 +65,7 @@ pub(crate) fn reducer_of(
     Ok(match &node.operator {
         Operator::Reduce(reduce) => {
             let accumulate: Box<dyn Accumulate> = match &reduce.reducer {
-                Reducer::Guest(function) => Box::new(GuestReduce::new(guests.slot(function)?)),
+                Reducer::Guest(function) => Box::new(GuestReduce::new(guests.slot(&node.name, function)?)),
                 Reducer::Native(aggregate) => Box::new(NativeReduce::new(Some(*aggregate), input)),
             };
             (accumulate, reduce.by.clone())

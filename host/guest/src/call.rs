@@ -52,7 +52,6 @@ impl Live {
         let fuel = self.limits.fuel_per_call.saturating_add(self.limits.fuel_per_row.saturating_mul(rows));
         store.data_mut().begin_call();
         let called = store.set_fuel(fuel).and_then(|()| entry.call(&mut store, params, consume));
-        store.data_mut().end_call();
         match called {
             Ok(()) => {
                 self.store = Some(store);

@@ -7,7 +7,7 @@ use wasmtime::{ResourceLimiter, StoreContextMut, Trap, component::Linker};
 
 use crate::{
     boundary::CutText,
-    log::{LogLevel, LogLine, LogSink, one_line},
+    log::{FunctionLog, LogLevel, one_line},
     verdict::Verdict,
 };
 
@@ -25,13 +25,9 @@ const LINE_BYTES: usize = 64 << 10;
 
 /// What the host keeps for an instance.
 pub(crate) struct Host {
-    plugin: Arc<str>,
-    function: String,
     limits: Arc<Limits>,
-    sink: Arc<dyn LogSink>,
+    log: Arc<FunctionLog>,
     /// Of this call.
-    lines: u32,
-    dropped: u64,
     panic: Option<String>,
     /// Every name that was counted under, since the instance was opened.
     counters: BTreeMap<String, u64>,
@@ -64,21 +60,13 @@ fn charge(store: &mut StoreContextMut<'_, Host>, bytes: usize) -> wasmtime::Resu
 }
 
 impl Host {
-    pub(crate) fn new(plugin: Arc<str>, function: String, limits: Arc<Limits>, sink: Arc<dyn LogSink>) -> Host {
-        Host { plugin, function, limits, sink, lines: 0, dropped: 0, panic: None, counters: BTreeMap::new() }
+    pub(crate) fn new(limits: Arc<Limits>, log: Arc<FunctionLog>) -> Host {
+        Host { limits, log, panic: None, counters: BTreeMap::new() }
     }
 
     /// Before each call.
     pub(crate) fn begin_call(&mut self) {
-        (self.lines, self.dropped, self.panic) = (0, 0, None);
-    }
-
-    /// After each call, however it ended.
-    pub(crate) fn end_call(&mut self) {
-        if self.dropped > 0 {
-            let dropped = self.dropped;
-            self.write(LogLevel::Warn, &format!("dropped {dropped} more log lines of this call"));
-        }
+        self.panic = None;
     }
 
     /// What the guest's panic said in this call.
@@ -94,25 +82,17 @@ impl Host {
 
     fn log(&mut self, level: LogLevel, text: String) {
         let panicked = level == LogLevel::Error && text.starts_with(PANIC_PREFIX);
-        let has_room = self.lines < self.limits.log_lines_per_call;
-        if !has_room {
-            self.dropped += 1;
-        }
+        let has_room = self.log.take_line();
         if !has_room && !panicked {
             return;
         }
         let line = one_line(text, self.limits.log_line_bytes);
         if has_room {
-            self.lines += 1;
-            self.write(level, &line);
+            self.log.write(level, &line);
         }
         if panicked {
             self.panic = Some(line.strip_prefix(PANIC_PREFIX).unwrap_or(&line).to_owned());
         }
-    }
-
-    fn write(&self, level: LogLevel, message: &str) {
-        self.sink.line(LogLine { plugin: &self.plugin, function: &self.function, level, message });
     }
 
     fn count(&mut self, name: CutText<{ limits::NAME_BYTES }>, delta: u64) -> Result<(), Verdict> {

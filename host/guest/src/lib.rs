@@ -55,7 +55,7 @@ pub use answer::{Changes, Mapped, Origins, UpdateCall};
 pub use component::encode_component;
 pub use error::LoadError;
 pub use instance::Instance;
-pub use log::{LogLevel, LogLine, LogSink, TracingLog};
+pub use log::{FunctionLog, LogLevel, LogLine, LogSink, TracingLog};
 pub use plugin::Plugin;
 pub use rejected::{RejectedRows, Rejection};
 pub use runtime::{Runtime, RuntimeSettings};

@@ -1,9 +1,13 @@
 //! How a guest's log lines reach the operator.
 
+mod function;
+
 use std::fmt;
 
 use tidemill_model::limits::REASON_BYTES;
 use wasmtime::component::{ComponentType, Lift};
+
+pub use function::FunctionLog;
 
 /// How grave a line is.
 #[derive(ComponentType, Lift, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +38,8 @@ pub struct LogLine<'a> {
     pub plugin: &'a str,
     /// The function's name; empty while the plugin describes itself.
     pub function: &'a str,
+    /// The stream or output that uses it; empty where that is not known yet.
+    pub place: &'a str,
     /// How grave it is.
     pub level: LogLevel,
     /// One line: no control characters, no longer than the limits say.
@@ -52,13 +58,13 @@ pub struct TracingLog;
 
 impl LogSink for TracingLog {
     fn line(&self, line: LogLine<'_>) {
-        let LogLine { plugin, function, level, message } = line;
+        let LogLine { plugin, function, place, level, message } = line;
         match level {
-            LogLevel::Trace => tracing::trace!(target: "guest", %plugin, %function, "{message}"),
-            LogLevel::Debug => tracing::debug!(target: "guest", %plugin, %function, "{message}"),
-            LogLevel::Info => tracing::info!(target: "guest", %plugin, %function, "{message}"),
-            LogLevel::Warn => tracing::warn!(target: "guest", %plugin, %function, "{message}"),
-            LogLevel::Error => tracing::error!(target: "guest", %plugin, %function, "{message}"),
+            LogLevel::Trace => tracing::trace!(target: "guest", %place, %plugin, %function, "{message}"),
+            LogLevel::Debug => tracing::debug!(target: "guest", %place, %plugin, %function, "{message}"),
+            LogLevel::Info => tracing::info!(target: "guest", %place, %plugin, %function, "{message}"),
+            LogLevel::Warn => tracing::warn!(target: "guest", %place, %plugin, %function, "{message}"),
+            LogLevel::Error => tracing::error!(target: "guest", %place, %plugin, %function, "{message}"),
         }
     }
 }

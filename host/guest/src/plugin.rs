@@ -24,7 +24,7 @@ use crate::{
     error::LoadError,
     host::Host,
     instance::{Entries, Instance},
-    log::{LogSink, TracingLog, reason},
+    log::{FunctionLog, LogSink, TracingLog, reason},
     verdict::Verdict,
 };
 
@@ -77,9 +77,10 @@ impl Plugin {
         let Loaded { name, digest, imports, compiled, limits, component } = loaded;
         let sink: Arc<dyn LogSink> = Arc::new(TracingLog);
         let plugin = name.to_string();
-        let asking =
-            Limits { fuel_per_call: DESCRIBE_FUEL, result_bytes: DESCRIPTION_BYTES, ..(*limits).clone() }.into();
-        let host = Host::new(name.clone(), String::new(), Arc::clone(&asking), sink.clone());
+        let asking = Limits { fuel_per_call: DESCRIBE_FUEL, result_bytes: DESCRIPTION_BYTES, ..(*limits).clone() };
+        let asking = Arc::new(asking);
+        let log = FunctionLog::new(name.clone(), String::new(), String::new(), asking.clone(), sink.clone());
+        let host = Host::new(asking.clone(), Arc::new(log));
         let mut wrong_export = None;
         let started = Live::start(&component, host, &asking, |store, instance| {
             let exports = Exports::check(component.component(), store, instance).inspect_err(|what| {
@@ -141,15 +142,28 @@ impl Plugin {
         self.inner.compiled
     }
 
-    /// A new instance for one function at one place of a pipeline.
+    /// A log for the instances of a function at one place of a pipeline.
+    pub fn log(&self, function: &str, place: &str) -> FunctionLog {
+        let (name, limits) = (self.inner.name.clone(), self.inner.limits.clone());
+        FunctionLog::new(name, function.to_owned(), place.to_owned(), limits, self.sink.clone())
+    }
+
+    /// A new instance for one function at one place of a pipeline, with a log of its own.
     pub fn open(&self, binding: &Binding) -> Result<Instance, Verdict> {
-        let Inner { name, limits, description, component, exports, .. } = &*self.inner;
+        let function = self.inner.description.functions.get(binding.function);
+        let log = self.log(function.map_or("", |function| &function.name), "");
+        self.open_with_log(binding, &Arc::new(log))
+    }
+
+    /// The same with a log that it shares with other instances.
+    pub fn open_with_log(&self, binding: &Binding, log: &Arc<FunctionLog>) -> Result<Instance, Verdict> {
+        let Inner { limits, description, component, exports, .. } = &*self.inner;
         let functions = description.functions.len();
         let described = description
             .functions
             .get(binding.function)
             .ok_or(Verdict::NoSuchFunction { function: binding.function, functions })?;
-        let host = Host::new(name.clone(), described.name.clone(), limits.clone(), self.sink.clone());
+        let host = Host::new(limits.clone(), log.clone());
         let (mut live, (open, entries)) =
             Live::start(component, host, limits, |store, instance| exports.enter(store, instance))?;
         let signature = call_open(&mut live, open, described, binding)?;

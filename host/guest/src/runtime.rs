@@ -110,7 +110,7 @@ impl Runtime {
             ("result_bytes", limits.result_bytes as u64, most.result_bytes as u64),
             ("result_rows", limits.result_rows as u64, most.result_rows as u64),
             ("rejections", limits.rejections as u64, most.rejections as u64),
-            ("log_lines_per_call", limits.log_lines_per_call.into(), most.log_lines_per_call.into()),
+            ("log_lines_per_batch", limits.log_lines_per_batch.into(), most.log_lines_per_batch.into()),
             ("log_line_bytes", limits.log_line_bytes as u64, most.log_line_bytes as u64),
             ("counters", limits.counters as u64, most.counters as u64),
             ("component_bytes", limits.component_bytes as u64, most.component_bytes as u64),

@@ -17,8 +17,8 @@ pub struct Limits {
     pub result_rows: usize,
     /// Rejected rows that one call may return.
     pub rejections: usize,
-    /// Lines that one call may log; more are dropped and counted.
-    pub log_lines_per_call: u32,
+    /// Lines that the instances of a function at one place may log in a batch; more are dropped and counted.
+    pub log_lines_per_batch: u32,
     /// Bytes of a logged line; the rest is cut off.
     pub log_line_bytes: usize,
     /// Different counters of an operator.
@@ -69,7 +69,7 @@ impl Default for Limits {
             result_bytes: 32 << 20,
             result_rows: 4 << 20,
             rejections: 1 << 20,
-            log_lines_per_call: 100,
+            log_lines_per_batch: 100,
             log_line_bytes: 1 << 10,
             counters: 256,
             component_bytes: 10 << 20,
@@ -89,7 +89,7 @@ impl Limits {
             result_bytes: 512 << 20,
             result_rows: 64 << 20,
             rejections: 16 << 20,
-            log_lines_per_call: 100_000,
+            log_lines_per_batch: 100_000,
             log_line_bytes: 64 << 10,
             counters: 10_000,
             component_bytes: 64 << 20,

@@ -27,7 +27,7 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
             Mapped { rows: batch(given, vec![copy]), origins: Origins::Rows(origins), rejected: Vec::new() }
         }
         "context" => contexts(context, given),
-        "counts" => {
+        "counts" | "output-counts" => {
             count("rows", given.into());
             count("calls", 1);
             same(rows)

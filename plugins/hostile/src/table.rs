@@ -54,6 +54,7 @@ pub(crate) const TABLE: &[Entry] = &[
     Entry { name: "is-yes", kind: Kind::MapRows, input: LINE, output: &[("ok", "boolean")], state: &[] },
     map("misaligned"),
     map("counts"),
+    Entry { name: "output-counts", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[] },
     map("context"),
     reduce("sum"),
     update("total"),

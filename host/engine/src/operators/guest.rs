@@ -1,8 +1,11 @@
 //! Instances of guests for the steps: opened when they are first needed, dropped after an error.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use tidemill_guest::{Instance, Plugin, Verdict};
+use tidemill_guest::{FunctionLog, Instance, Plugin, Verdict};
 use tidemill_model::{
     columns::{Column, Rows},
     limits::Limits,
@@ -21,12 +24,14 @@ pub(crate) struct Guests {
     plugins: Arc<HashMap<String, Plugin>>,
     fresh: bool,
     counters: Counters,
+    /// The logs of the functions by stream or output: all partitions share one.
+    logs: Arc<Mutex<HashMap<String, Arc<FunctionLog>>>>,
 }
 
 impl Guests {
     /// `fresh`: every batch gets new instances, to catch guests that remember.
     pub(crate) fn new(plugins: HashMap<String, Plugin>, fresh: bool) -> Guests {
-        Guests { plugins: Arc::new(plugins), fresh, counters: Counters::default() }
+        Guests { plugins: Arc::new(plugins), fresh, counters: Counters::default(), logs: Arc::default() }
     }
 
     /// What the guests count.
@@ -34,16 +39,22 @@ impl Guests {
         &self.counters
     }
 
-    /// A place for instances of a function.
-    pub(crate) fn slot(&self, function: &FunctionUse) -> Result<GuestSlot, RunError> {
+    /// A place for instances of the function of the stream or output `place`.
+    pub(crate) fn slot(&self, place: &str, function: &FunctionUse) -> Result<GuestSlot, RunError> {
         let plugin =
             self.plugins.get(&function.plugin).ok_or_else(|| RunError::NoPlugin(function.plugin.clone()))?.clone();
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let new_log = || Arc::new(plugin.log(&function.signature.name, place));
+        let log = logs.entry(place.to_owned()).or_insert_with(new_log).clone();
         Ok(GuestSlot {
             plugin,
             function: function.clone(),
+            counted_as: format!("{place}/{}", function.plugin),
             instance: None,
             fresh: self.fresh,
             counters: self.counters.clone(),
+            log,
+            batches: 0,
         })
     }
 }
@@ -52,14 +63,21 @@ impl Guests {
 pub(crate) struct GuestSlot {
     plugin: Plugin,
     pub(crate) function: FunctionUse,
+    /// What comes before the names of its counters.
+    counted_as: String,
     instance: Option<Instance>,
     fresh: bool,
     counters: Counters,
+    log: Arc<FunctionLog>,
+    /// Batches that have begun.
+    batches: u64,
 }
 
 impl GuestSlot {
     /// A new batch.
     pub(crate) fn begin(&mut self) {
+        self.batches += 1;
+        self.log.begin_batch(self.batches);
         if self.fresh {
             self.instance = None;
         }
@@ -68,7 +86,7 @@ impl GuestSlot {
     /// Calls an instance; one that failed is dropped.
     pub(crate) fn call(&mut self, call: impl FnOnce(&mut Instance) -> Result<(), Verdict>) -> Result<(), Cause> {
         let counted = self.try_call(call)?;
-        self.counters.add(&self.function.plugin, counted);
+        self.counters.add(&self.counted_as, counted);
         Ok(())
     }
 
@@ -83,7 +101,10 @@ impl GuestSlot {
     ) -> Result<Vec<(String, u64)>, Cause> {
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
-            None => self.plugin.open(&self.function.binding).map_err(|verdict| self.failed(false, verdict))?,
+            None => self
+                .plugin
+                .open_with_log(&self.function.binding, &self.log)
+                .map_err(|verdict| self.failed(false, verdict))?,
         };
         call(&mut instance).map_err(|verdict| self.failed(true, verdict))?;
         let counted = instance.take_counters();

@@ -1,12 +1,16 @@
 //! What guests are told with each call, how much they are given, and what is kept of them.
 
+use std::sync::{Arc, Mutex};
+
+use tidemill_guest::{LogLine, LogSink};
 use tidemill_model::{
     ports::{Source, Wake},
     testing::Value,
 };
-use tidemill_plan::graph::NodeId;
+use tidemill_plan::graph::{NodeId, Plan};
 
 use crate::{
+    guests::guests,
     harness::{self, Outcome},
     mode::{Mode, PLAIN},
     show,
@@ -20,10 +24,15 @@ fn run(function: &str, batches: &[Vec<String>], mode: Mode) -> Outcome {
          [streams.out]\nfrom = \"in\"\nmap = \"hostile/{function}\""
     );
     let plan = harness::plan(&text, mode.partitions);
+    let sources = given(&plan, batches, mode);
+    harness::run_with(plan, sources, mode, Wake::default())
+}
+
+/// Batches of lines for the first stream.
+fn given(plan: &Plan, batches: &[Vec<String>], mode: Mode) -> Vec<(NodeId, Box<dyn Source>)> {
     let rows = |batch: &Vec<String>| Some(batch.iter().map(|line| vec![Value::text(line)]).collect());
     let given = Box::new(Given::new(&plan.nodes[0].schema, batches.iter().map(rows).collect()));
-    let source: Box<dyn Source> = Box::new(Chopped::new(given, mode.chunk_rows, mode.ahead));
-    harness::run_with(plan, vec![(NodeId(0), source)], mode, Wake::default())
+    vec![(NodeId(0), Box::new(Chopped::new(given, mode.chunk_rows, mode.ahead)))]
 }
 
 fn lines(count: usize) -> Vec<String> {
@@ -62,8 +71,63 @@ fn what_is_counted_is_counted_once_a_batch() {
     for fresh in [false, true] {
         let mode = Mode { partitions: 3, chunk_rows: 2, fresh, ..PLAIN };
         let batches = [lines(5), lines(0), lines(7), lines(1)];
-        assert_eq!(counter(run("counts", &batches, mode), "hostile/rows"), 13);
-        assert_eq!(counter(run("counts", &batches, mode), "hostile/calls"), 3 + 4 + 1);
+        assert_eq!(counter(run("counts", &batches, mode), "out/hostile/rows"), 13);
+        assert_eq!(counter(run("counts", &batches, mode), "out/hostile/calls"), 3 + 4 + 1);
+    }
+}
+
+#[test]
+fn streams_and_outputs_count_for_themselves() {
+    let text = "[streams.in]\nqueue = { schema = \"line: text\", batches = [] }\n\
+                [streams.one]\nfrom = \"in\"\nmap = \"hostile/counts\"\n\
+                [streams.two]\nfrom = \"one\"\nmap = \"hostile/counts\"\n\
+                [outputs.two]\nfrom = \"one\"\noutput = \"hostile/output-counts\"\nprint = true\n\
+                [outputs.out]\nfrom = \"two\"\nprint = true";
+    let mode = Mode { partitions: 1, ..PLAIN };
+    let plan = harness::plan(text, 1);
+    let sources = given(&plan, &[lines(3), lines(2)], mode);
+    let outcome = harness::run_with(plan, sources, mode, Wake::default());
+    let expect = ["one/hostile/calls", "one/hostile/rows", "outputs.two/hostile/calls", "outputs.two/hostile/rows"];
+    let expect = [expect, ["two/hostile/calls", "two/hostile/rows", "", ""]].concat();
+    let counters = outcome.result.unwrap().counters;
+    assert_eq!(counters.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), expect[..6]);
+    assert_eq!(counters.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [2, 5, 2, 5, 2, 5]);
+}
+
+/// Keeps what guests log.
+#[derive(Default)]
+struct Lines(Mutex<Vec<String>>);
+
+impl LogSink for Lines {
+    fn line(&self, line: LogLine<'_>) {
+        let message = line.message.split_once("xx").map_or(line.message, |(head, _)| head);
+        self.0.lock().unwrap().push(format!("{} {message}", line.place));
+    }
+}
+
+#[test]
+fn a_flood_of_log_lines_is_bounded_by_batch_and_stream() {
+    let text = "[streams.in]\nqueue = { schema = \"line: text\", batches = [] }\n\
+                [streams.one]\nfrom = \"in\"\nmap = \"hostile/log-flood\"\n\
+                [streams.two]\nfrom = \"one\"\nmap = \"hostile/log-flood\"\n\
+                [outputs.out]\nfrom = \"two\"\nprint = true";
+    for fresh in [false, true] {
+        let mode = Mode { partitions: 3, chunk_rows: 1, fresh, ..PLAIN };
+        let lines_of_log = Arc::new(Lines::default());
+        let plugins = guests().plugins().into_iter();
+        let plugins = plugins.map(|(name, plugin)| (name, plugin.with_log(lines_of_log.clone()))).collect();
+        let plan = harness::plan(text, mode.partitions);
+        let sources = given(&plan, &[lines(4), lines(0), lines(1)], mode);
+        harness::run_with_plugins(plan, sources, plugins, mode, Wake::default()).result.unwrap();
+        let logged = std::mem::take(&mut *lines_of_log.0.lock().unwrap());
+        for place in ["one", "two"] {
+            let of_place = |line: &str| logged.iter().filter(|logged| **logged == format!("{place} {line}")).count();
+            // 1,000 lines for each of 4 rows, then for one.
+            assert_eq!(of_place("flood "), 2 * 100);
+            assert_eq!(of_place("dropped 3900 more log lines of a batch that had 100"), 1);
+            assert_eq!(of_place("dropped 900 more log lines of a batch that had 100"), 1);
+        }
+        assert_eq!(logged.len(), 2 * (2 * 100 + 2));
     }
 }
 
@@ -74,7 +138,7 @@ fn a_chunk_of_many_bytes_is_several_calls() {
     let outcome = run("counts", &[vec![long.clone(), long.clone(), long, String::new()]], mode);
     let came: usize = outcome.delivered[0].partitions.iter().map(Vec::len).sum();
     assert_eq!(came, 4);
-    assert_eq!(counter(outcome, "hostile/calls"), 3, "the empty line goes with the third");
+    assert_eq!(counter(outcome, "out/hostile/calls"), 3, "the empty line goes with the third");
 }
 
 #[test]

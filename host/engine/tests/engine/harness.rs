@@ -1,6 +1,7 @@
 //! A pipeline's text to a run.
 
 use std::{
+    collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
@@ -10,6 +11,7 @@ use tidemill_connect::{
     system::{ManualClock, Threads},
 };
 use tidemill_engine::{Parts, Run, RunError, Settings, Summary, Until};
+use tidemill_guest::Plugin;
 use tidemill_model::{
     ports::{Sink, Source, Wake},
     time::Timestamp,
@@ -64,20 +66,22 @@ pub fn run(text: &str, mode: Mode) -> Outcome {
 
 /// Runs a plan over sources until they are used up.
 pub fn run_with(plan: Plan, sources: Vec<(NodeId, Box<dyn Source>)>, mode: Mode, wake: Wake) -> Outcome {
+    run_with_plugins(plan, sources, guests().plugins(), mode, wake)
+}
+
+/// The same with other plugins.
+pub fn run_with_plugins(
+    plan: Plan,
+    sources: Vec<(NodeId, Box<dyn Source>)>,
+    plugins: HashMap<String, Plugin>,
+    mode: Mode,
+    wake: Wake,
+) -> Outcome {
     let log = Log::default();
     let sinks: Vec<Box<dyn Sink>> =
         plan.outputs.iter().map(|output| -> Box<dyn Sink> { Box::new(Collect::new(&output.name, &log)) }).collect();
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
-    let parts = Parts {
-        plan,
-        plugins: guests().plugins(),
-        sources,
-        sinks,
-        clock,
-        wake,
-        spawn: Arc::new(Threads),
-        checkpoint: None,
-    };
+    let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint: None };
     let settings = Settings { workers: mode.workers, seed: mode.seed, fresh_instances: mode.fresh, until: Until::Done };
     let result = Run::try_new(parts, &settings).and_then(|mut run| run.run());
     let delivered = log.lock().unwrap().clone();

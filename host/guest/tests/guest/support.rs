@@ -137,7 +137,7 @@ impl Lines {
 
 impl LogSink for Lines {
     fn line(&self, line: LogLine<'_>) {
-        let LogLine { plugin, function, level, message } = line;
-        self.0.lock().unwrap().push(format!("{plugin}/{function} {level}: {message}"));
+        let LogLine { plugin, function, place, level, message } = line;
+        self.0.lock().unwrap().push(format!("{place}{plugin}/{function} {level}: {message}"));
     }
 }

@@ -1,5 +1,7 @@
 //! Every way of misbehaving has its own verdict.
 
+use std::sync::Arc;
+
 use tidemill_guest::{Changes, Instance, Plugin, UpdateCall, Verdict};
 use tidemill_model::{
     function::{CallContext, FunctionKind, Phase},
@@ -186,7 +188,7 @@ fn an_allocator_that_lies_is_caught_at_the_next_call() {
 #[test]
 fn logs_are_cut_cleaned_and_bounded() {
     let lines = Lines::new();
-    let limits = Limits { log_lines_per_call: 3, log_line_bytes: 10, ..quick_limits() };
+    let limits = Limits { log_lines_per_batch: 3, log_line_bytes: 10, ..quick_limits() };
     let noisy = plugin_with(&limits).with_log(lines.clone());
     outcome(&noisy, "log-flood", &only()).unwrap();
     assert_eq!(
@@ -195,12 +197,33 @@ fn logs_are_cut_cleaned_and_bounded() {
             "hostile/log-flood info: flood xxxx",
             "hostile/log-flood info: flood xxxx",
             "hostile/log-flood info: flood xxxx",
-            "hostile/log-flood warn: dropped 997 more log lines of this call",
+            "hostile/log-flood warn: dropped 997 more log lines of a batch that had 3",
         ]
     );
     let odd = plugin().with_log(lines.clone());
     outcome(&odd, "odd-log", &only()).unwrap();
     assert_eq!(lines.take(), ["hostile/odd-log warn: \\u{1b}[2Jcleared\\nthe screen"]);
+}
+
+#[test]
+fn instances_share_a_log_of_so_many_lines_a_batch() {
+    let lines = Lines::new();
+    let limits = Limits { log_lines_per_batch: 5, log_line_bytes: 5, ..quick_limits() };
+    let noisy = plugin_with(&limits).with_log(lines.clone());
+    let log = Arc::new(noisy.log("log-flood", "place:"));
+    let flood = || noisy.open_with_log(&binding(&noisy, "log-flood"), &log).unwrap();
+    let mut instances = [flood(), flood()];
+    for batch in 1..3 {
+        instances.iter_mut().for_each(|instance| call(instance, &only()).unwrap());
+        // An instance that was opened in the middle of a batch finds no room either.
+        call(&mut flood(), &only()).unwrap();
+        assert_eq!(lines.take(), ["place:hostile/log-flood info: flood"; 5]);
+        // Every instance's owner says that the next batch begins.
+        (0..2).for_each(|_| log.begin_batch(batch));
+        assert_eq!(lines.take(), ["place:hostile/log-flood warn: dropped 2995 more log lines of a batch that had 5"]);
+    }
+    drop((instances, log));
+    assert!(lines.take().is_empty(), "the last batch dropped nothing");
 }
 
 #[test]

@@ -102,9 +102,9 @@ fn limit(key: &str, value: &Value, limits: &mut Limits, diagnostics: &mut Diagno
         "result-bytes" => set(&mut limits.result_bytes, size(key, value, 1..=max.result_bytes, diagnostics)),
         "result-rows" => set(&mut limits.result_rows, count(key, value, max.result_rows, diagnostics)),
         "rejections" => set(&mut limits.rejections, count(key, value, max.rejections, diagnostics)),
-        "log-lines-per-call" => {
-            let lines = number(key, value, 0..=max.log_lines_per_call.into(), diagnostics);
-            set(&mut limits.log_lines_per_call, lines.and_then(|lines| u32::try_from(lines).ok()));
+        "log-lines-per-batch" => {
+            let lines = number(key, value, 0..=max.log_lines_per_batch.into(), diagnostics);
+            set(&mut limits.log_lines_per_batch, lines.and_then(|lines| u32::try_from(lines).ok()));
         }
         "log-line-bytes" => set(&mut limits.log_line_bytes, size(key, value, 1..=max.log_line_bytes, diagnostics)),
         "counters" => set(&mut limits.counters, count(key, value, max.counters, diagnostics)),

@@ -1,0 +1,86 @@
+//! What the instances of one function may log together.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tidemill_model::limits::Limits;
+
+use super::{LogLevel, LogLine, LogSink};
+
+/// The log of a function at one place of a pipeline. All its instances write to it, whatever their partitions, and may
+/// write so many lines in a batch. More are dropped and counted; that is said when the next batch begins, or when the
+/// log is no longer used.
+pub struct FunctionLog {
+    plugin: Arc<str>,
+    function: String,
+    place: String,
+    limits: Arc<Limits>,
+    sink: Arc<dyn LogSink>,
+    of_batch: Mutex<OfBatch>,
+}
+
+/// What was logged in a batch.
+#[derive(Debug, Default)]
+struct OfBatch {
+    number: u64,
+    lines: u32,
+    dropped: u64,
+}
+
+impl FunctionLog {
+    /// Nothing was logged yet.
+    pub(crate) fn new(
+        plugin: Arc<str>,
+        function: String,
+        place: String,
+        limits: Arc<Limits>,
+        sink: Arc<dyn LogSink>,
+    ) -> FunctionLog {
+        FunctionLog { plugin, function, place, limits, sink, of_batch: Mutex::default() }
+    }
+
+    /// A batch begins. Whoever uses the log may say so: the first to say a higher number counts.
+    pub fn begin_batch(&self, number: u64) {
+        let mut of_batch = self.lock();
+        if number > of_batch.number {
+            let before = std::mem::replace(&mut *of_batch, OfBatch { number, ..OfBatch::default() });
+            drop(of_batch);
+            self.say_dropped(&before);
+        }
+    }
+
+    /// Whether there is room for a line. If so, it is taken; if not, the line counts as dropped.
+    pub(crate) fn take_line(&self) -> bool {
+        let mut of_batch = self.lock();
+        let has_room = of_batch.lines < self.limits.log_lines_per_batch;
+        if has_room {
+            of_batch.lines += 1;
+        } else {
+            of_batch.dropped += 1;
+        }
+        has_room
+    }
+
+    /// Writes a line for which there is room.
+    pub(crate) fn write(&self, level: LogLevel, message: &str) {
+        let FunctionLog { plugin, function, place, .. } = self;
+        self.sink.line(LogLine { plugin, function, place, level, message });
+    }
+
+    fn say_dropped(&self, of_batch: &OfBatch) {
+        if of_batch.dropped > 0 {
+            let OfBatch { lines, dropped, .. } = of_batch;
+            self.write(LogLevel::Warn, &format!("dropped {dropped} more log lines of a batch that had {lines}"));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, OfBatch> {
+        self.of_batch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for FunctionLog {
+    fn drop(&mut self) {
+        let last = std::mem::take(&mut *self.lock());
+        self.say_dropped(&last);
+    }
+}
