@@ -28,6 +28,7 @@
 
 #![forbid(unsafe_code)]
 
+mod budget;
 mod error;
 mod format;
 mod input;
@@ -38,6 +39,7 @@ mod retain;
 mod storage;
 mod survey;
 
+pub use budget::{Budget, Shortage};
 pub use error::CheckpointError;
 pub use format::{FormatError, HEADER_BYTES_MAX, SECTION_BYTES_MAX, Section, SectionKind, VERSION};
 pub use input::{Cut, Frame, Frames, InputLog, LooseEnd, SEGMENT_BYTES, SegmentFound};

@@ -47,6 +47,11 @@ pub trait Storage: Send + Sync {
     /// Removes what drafts and creations that did not end have left. Call it as the owner of the checkpoint.
     fn remove_leftovers(&self) -> Result<(), StorageError>;
 
+    /// Bytes that are free where it lies; `None` where that is not known or not bounded.
+    fn free_bytes(&self) -> Result<Option<u64>, StorageError> {
+        Ok(None)
+    }
+
     /// Where it is, for people.
     fn place(&self) -> String;
 }

@@ -11,7 +11,7 @@ use std::{
 
 use tidemill_checkpoint::PluginDigest;
 use tidemill_guest::{Plugin, Runtime, RuntimeSettings};
-use tidemill_plan::{Manifest, diagnostics::Diagnostics, graph::Plan, stages::Stages};
+use tidemill_plan::{CheckpointEntry, Manifest, diagnostics::Diagnostics, graph::Plan, stages::Stages};
 
 use crate::{
     arguments::{self, Cache},
@@ -30,8 +30,8 @@ pub struct Ready {
     pub plugins: HashMap<String, Plugin>,
     /// What relative paths begin in: the pipeline file's folder.
     pub folder: PathBuf,
-    /// Where the pipeline keeps what survives a run.
-    pub checkpoint: Option<PathBuf>,
+    /// Where the pipeline keeps what survives a run; its folder is relative to the other one.
+    pub checkpoint: Option<CheckpointEntry>,
     /// What the plugins are.
     pub digests: Vec<PluginDigest>,
 }
@@ -50,7 +50,7 @@ pub fn prepare(arguments: &arguments::Pipeline) -> Result<Ready, Failure> {
     let instances = Stages::of(&plan).instances(&plan).try_into().unwrap_or(u32::MAX);
     let digests = loaded.digests();
     let plugins = loaded.with_room_for(instances)?;
-    let checkpoint = manifest.checkpoint().map(|place| folder.join(place));
+    let checkpoint = manifest.checkpoint().cloned();
     Ok(Ready { plan, plugins, folder, checkpoint, digests })
 }
 

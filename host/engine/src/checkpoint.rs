@@ -11,7 +11,7 @@ mod stored;
 
 use std::{fmt, sync::Arc};
 
-use tidemill_checkpoint::{Keep, PluginDigest, Storage};
+use tidemill_checkpoint::{Budget, Keep, PluginDigest, Storage};
 
 pub(crate) use input::{InputKeeper, Pending};
 pub(crate) use keeper::Keeper;
@@ -27,6 +27,9 @@ const BATCHES_KEPT: usize = 100;
 /// Bytes that are kept for a look back.
 const BYTES_KEPT: u64 = 1 << 30;
 
+/// Bytes that stay free where the checkpoint lies, for what was begun when they are reached.
+const FREE_BYTES_MIN: u64 = 256 << 20;
+
 /// Where a run keeps its checkpoint, and how.
 pub struct Checkpoint {
     /// Where it lies.
@@ -37,6 +40,8 @@ pub struct Checkpoint {
     pub plugins: Vec<PluginDigest>,
     /// What is kept beyond what a recovery needs.
     pub keep: Keep,
+    /// How much room there is. With too little no new input is taken.
+    pub budget: Budget,
     /// When a snapshot is made.
     pub snapshot_after: SnapshotAfter,
     /// Where tests stop the run.
@@ -47,8 +52,9 @@ impl Checkpoint {
     /// With the usual limits.
     pub fn new(storage: Arc<dyn Storage>, host: String, plugins: Vec<PluginDigest>) -> Checkpoint {
         let keep = Keep { batches: BATCHES_KEPT, bytes: BYTES_KEPT };
+        let budget = Budget { bytes_max: None, free_bytes_min: FREE_BYTES_MIN };
         let snapshot_after = SnapshotAfter::default();
-        Checkpoint { storage, host, plugins, keep, snapshot_after, failpoints: Box::new(NoFailpoints) }
+        Checkpoint { storage, host, plugins, keep, budget, snapshot_after, failpoints: Box::new(NoFailpoints) }
     }
 }
 

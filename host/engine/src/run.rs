@@ -3,6 +3,7 @@
 mod commit;
 mod exchanges;
 mod outputs;
+mod room;
 mod skip;
 mod sources;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use crate::{
 };
 use exchanges::Exchanges;
 use outputs::Outputs;
+use room::RoomWatch;
 use skip::Failed;
 use sources::{Round, Sources};
 
@@ -106,6 +108,7 @@ pub struct Run {
     reporter: Reporter,
     counters: Counters,
     keeper: Option<Keeper>,
+    room: RoomWatch,
     /// What the checkpoint says, until the run begins.
     recovered: Option<Recovered>,
     /// Why the open batch is to be skipped, if it is.
@@ -161,6 +164,7 @@ impl Run {
             reporter: Reporter::new(parts.plan.interval),
             counters: guests.counters().clone(),
             keeper,
+            room: RoomWatch::default(),
             recovered,
             skipped: None,
             plan: parts.plan,
@@ -189,6 +193,7 @@ impl Run {
         let mut stop_at = None;
         // A batch that was run again may have been all.
         while self.reporter.batches() == 0 || !self.is_done() {
+            tick = self.wait_for_room(tick)?;
             self.head_start(tick)?;
             if stop_at.is_none() && self.stopper.is_stopped() {
                 stop_at = Some(self.clock.now());
@@ -216,11 +221,8 @@ impl Run {
         while self.clock.now() < tick && !self.stopper.is_stopped() {
             let began = self.clock.now();
             let is_full = self.held_bytes() > self.held_bytes_max;
-            let round = if is_full || self.skipped.is_some() {
-                Round::default()
-            } else {
-                self.sources.take_open(ROUND_BYTES)?
-            };
+            let is_held = is_full || self.skipped.is_some() || self.is_short_of_room()?;
+            let round = if is_held { Round::default() } else { self.sources.take_open(ROUND_BYTES)? };
             if round.is_empty() {
                 self.reporter.held_back(is_full, tick);
                 self.clock.wait(tick, &self.wake);

@@ -9,6 +9,9 @@ pub(crate) const PIPELINE: &[&str] = &["name", "interval", "partitions", "checkp
 /// Keys of what happens when a function fails.
 pub(crate) const ON_ERROR: &[&str] = &["retry", "delay", "then"];
 
+/// Keys of a checkpoint.
+pub(crate) const CHECKPOINT: &[&str] = &["folder", "keep-batches", "keep-bytes", "budget", "free-space"];
+
 /// Keys of a plugin.
 pub(crate) const PLUGIN: &[&str] = &["path", "sha256", "limits"];
 
@@ -131,6 +134,7 @@ pub(crate) fn kinds_with(key: &str) -> impl Iterator<Item = &'static str> {
 /// that of a plugin is 1, that of a stream's `socket` 2.
 pub(crate) fn long_form(section: &str, depth: usize, key: &str) -> Option<&'static str> {
     match (section, depth, key) {
+        ("pipeline", 1, "checkpoint") => Some("folder"),
         ("plugins", 1, _) => Some("path"),
         ("streams", 2, "socket") => Some("connect"),
         ("streams", 2, "files") => Some("path"),
@@ -153,10 +157,23 @@ mod tests {
     #[test]
     fn the_page_names_every_key() {
         let kinds = KINDS.iter().flat_map(|kind| [kind.key].into_iter().chain(kind.beside.iter().copied()));
-        for key in [PIPELINE, ON_ERROR, PLUGIN, LIMITS, SOCKET, FILES, GENERATE, QUEUE, OUTPUT, PRINT, WRITTEN_FILES]
-            .concat()
-            .into_iter()
-            .chain(kinds)
+        for key in [
+            PIPELINE,
+            CHECKPOINT,
+            ON_ERROR,
+            PLUGIN,
+            LIMITS,
+            SOCKET,
+            FILES,
+            GENERATE,
+            QUEUE,
+            OUTPUT,
+            PRINT,
+            WRITTEN_FILES,
+        ]
+        .concat()
+        .into_iter()
+        .chain(kinds)
         {
             let is_named = PAGE.contains(&format!("`{key}`")) || PAGE.contains(&format!("`{key} = "));
             assert!(is_named, "PIPELINE.md does not tell of `{key}`");

@@ -12,6 +12,7 @@ mod streams;
 use tidemill_model::{connector::SinkSpec, time::Interval};
 
 pub(crate) use operators::{Call, Native, NativeCall, OperatorEntry};
+pub use pipeline::CheckpointEntry;
 pub(crate) use pipeline::Pipeline;
 pub use plugins::PluginEntry;
 pub(crate) use streams::{Body, StreamEntry};
@@ -128,9 +129,9 @@ impl Manifest {
         self.pipeline.interval
     }
 
-    /// The folder for state that survives, as it is written; `None`: nothing survives.
-    pub fn checkpoint(&self) -> Option<&str> {
-        self.pipeline.checkpoint.as_deref()
+    /// Where it keeps what survives, and how much; `None`: nothing survives.
+    pub fn checkpoint(&self) -> Option<&CheckpointEntry> {
+        self.pipeline.checkpoint.as_ref()
     }
 }
 

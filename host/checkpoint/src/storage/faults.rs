@@ -26,6 +26,8 @@ pub enum Operation {
     Sync,
     /// [`Storage::sync`](super::Storage::sync) and [`Storage::remove_leftovers`](super::Storage::remove_leftovers)
     Settle,
+    /// [`Storage::free_bytes`](super::Storage::free_bytes)
+    Free,
 }
 
 /// A call that a fault may befall.

@@ -165,6 +165,13 @@ impl Storage for LocalFolder {
         Ok(())
     }
 
+    #[cfg(unix)]
+    fn free_bytes(&self) -> Result<Option<u64>, StorageError> {
+        let system = rustix::fs::statvfs(&self.root)
+            .map_err(|error| StorageError::system("look at", shown(&self.root), error.into()))?;
+        Ok(Some(system.f_bavail.saturating_mul(system.f_frsize)))
+    }
+
     fn place(&self) -> String {
         shown(&self.root)
     }

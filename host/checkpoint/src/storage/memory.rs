@@ -23,6 +23,8 @@ struct Shared {
     calls: u64,
     plan: Option<Plan>,
     is_down: bool,
+    /// Bytes that all files together may have.
+    capacity: Option<u64>,
 }
 
 #[derive(Default)]
@@ -60,6 +62,12 @@ impl MemoryStorage {
     /// No more faults.
     pub fn clear_faults(&self) {
         self.lock().plan = None;
+    }
+
+    /// From now on it is a disk of so many bytes. What goes beyond is refused as a full disk does it; of an append a part
+    /// may get there.
+    pub fn set_capacity(&self, bytes: Option<u64>) {
+        self.lock().capacity = bytes;
     }
 
     /// How many calls there were.
@@ -147,6 +155,7 @@ impl MemoryStorage {
             if shared.files.contains_key(name) {
                 return Err(StorageError::Exists { place: name.to_owned() });
             }
+            shared.check_room(name, bytes.len())?;
             shared.files.insert(name.to_owned(), Content { bytes: bytes.to_vec(), synced: bytes.len() });
             Ok(())
         })
@@ -208,6 +217,10 @@ impl Storage for MemoryStorage {
         self.call(Operation::Settle, "tmp", |_| Ok(()))
     }
 
+    fn free_bytes(&self) -> Result<Option<u64>, StorageError> {
+        self.call(Operation::Free, "", |shared| Ok(shared.free_bytes()))
+    }
+
     fn place(&self) -> String {
         "the checkpoint in memory".to_owned()
     }
@@ -216,6 +229,20 @@ impl Storage for MemoryStorage {
 // === impl Shared ===
 
 impl Shared {
+    fn free_bytes(&self) -> Option<u64> {
+        let used: u64 = self.files.values().map(|content| content.bytes.len() as u64).sum();
+        self.capacity.map(|capacity| capacity.saturating_sub(used))
+    }
+
+    fn check_room(&self, name: &str, bytes: usize) -> Result<(), StorageError> {
+        match self.free_bytes() {
+            Some(free) if free < bytes as u64 => {
+                Err(StorageError::system("write", name, io::ErrorKind::StorageFull.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn file(&mut self, name: &str) -> Result<&mut Content, StorageError> {
         self.files.get_mut(name).ok_or_else(|| StorageError::NotFound { place: name.to_owned() })
     }
@@ -225,7 +252,8 @@ impl Shared {
 
 impl Draft for MemoryDraft {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        self.storage.call(Operation::Write, &self.name, |_| Ok(()))?;
+        let len = self.bytes.len() + bytes.len();
+        self.storage.call(Operation::Write, &self.name, |shared| shared.check_room(&self.name, len))?;
         self.bytes.extend_from_slice(bytes);
         Ok(())
     }
@@ -240,8 +268,10 @@ impl Draft for MemoryDraft {
 impl Appender for MemoryAppender {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         self.storage.call(Operation::Append, &self.name, |shared| {
-            shared.file(&self.name)?.bytes.extend_from_slice(bytes);
-            Ok(())
+            let free = shared.free_bytes().map_or(usize::MAX, |free| usize::try_from(free).unwrap_or(usize::MAX));
+            let full = shared.check_room(&self.name, bytes.len());
+            shared.file(&self.name)?.bytes.extend_from_slice(&bytes[..bytes.len().min(free)]);
+            full
         })
     }
 

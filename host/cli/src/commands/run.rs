@@ -19,7 +19,7 @@ use tidemill_plan::graph::{NodeId, Operator, Plan};
 use crate::{
     arguments::{self, ClockKind},
     environment,
-    failure::Failure,
+    failure::{Failure, chain},
     pipeline::{self, Ready},
     signals, stdout,
 };
@@ -112,12 +112,18 @@ fn check_has_end(plan: &Plan) -> Result<(), Failure> {
 
 /// The checkpoint that the pipeline asks for; says so if it asks for none.
 fn checkpoint(ready: &Ready) -> Result<Option<Checkpoint>, Failure> {
-    let Some(folder) = &ready.checkpoint else {
+    let Some(entry) = &ready.checkpoint else {
         tracing::info!("no checkpoint: a restart begins anew, and what was received but not delivered is lost");
         return Ok(None);
     };
-    let storage = LocalFolder::open(folder).map_err(|error| Failure::run(error.to_string()))?;
-    Ok(Some(Checkpoint::new(Arc::new(storage), environment::run_name(), ready.digests.clone())))
+    let folder = ready.folder.join(&entry.folder);
+    let storage = LocalFolder::open(folder).map_err(|error| Failure::run(chain(&error)))?;
+    let mut checkpoint = Checkpoint::new(Arc::new(storage), environment::run_name(), ready.digests.clone());
+    checkpoint.keep.batches = entry.keep_batches.unwrap_or(checkpoint.keep.batches);
+    checkpoint.keep.bytes = entry.keep_bytes.unwrap_or(checkpoint.keep.bytes);
+    checkpoint.budget.bytes_max = entry.budget_bytes;
+    checkpoint.budget.free_bytes_min = entry.free_bytes_min.unwrap_or(checkpoint.budget.free_bytes_min);
+    Ok(Some(checkpoint))
 }
 
 fn tell(summary: &Summary) {

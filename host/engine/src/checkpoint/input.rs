@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tidemill_checkpoint::{CheckpointError, Fence, InputLog, InputPosition, LoggedRange, Plan, SEGMENT_BYTES, Storage};
+use tidemill_checkpoint::{CheckpointError, Fence, InputLog, InputPosition, LoggedRange, Plan, Storage};
 use tidemill_model::ports::Chunk;
 
 /// The input log, and where the open batch begins in it.
@@ -10,6 +10,8 @@ pub(crate) struct InputKeeper {
     log: InputLog,
     /// Behind the last batch that was planned.
     first: InputPosition,
+    /// Bytes of rows that were logged since this was opened.
+    appended_bytes: u64,
 }
 
 /// Logged chunks by stream, in order.
@@ -31,10 +33,11 @@ impl InputKeeper {
         fence: &Fence,
         committed: Option<&Plan>,
         planned: Option<&Plan>,
+        segment_bytes: u64,
     ) -> Result<(InputKeeper, Pending), CheckpointError> {
         let ends = |plan: Option<&Plan>| plan.and_then(|plan| logged(plan).map(|range| range.end).max());
         let (committed, planned_end) = (ends(committed), ends(planned));
-        let (log, cut) = InputLog::open(storage, fence, planned_end.max(committed), SEGMENT_BYTES)?;
+        let (log, cut) = InputLog::open(storage, fence, planned_end.max(committed), segment_bytes)?;
         if let Some(cut) = cut {
             tracing::warn!(bytes = cut.bytes, "the end of the input log was not whole and is cut off: {}", cut.what);
         }
@@ -45,12 +48,21 @@ impl InputKeeper {
             planned: read(&log, LoggedRange { first: begin, end: middle })?,
             open: read(&log, LoggedRange { first: middle, end })?,
         };
-        Ok((InputKeeper { log, first: middle }, pending))
+        Ok((InputKeeper { log, first: middle, appended_bytes: 0 }, pending))
     }
 
     /// Logs what a source gave. It is durable after the next [`InputKeeper::sync`].
     pub(crate) fn append(&mut self, stream: &str, chunks: &[Chunk]) -> Result<(), CheckpointError> {
-        chunks.iter().try_for_each(|chunk| self.log.append(stream, chunk.partition, &chunk.rows).map(drop))
+        for chunk in chunks {
+            self.log.append(stream, chunk.partition, &chunk.rows)?;
+            self.appended_bytes += chunk.rows.get_array_memory_size() as u64;
+        }
+        Ok(())
+    }
+
+    /// Bytes of rows that were logged since this was opened: how soon room has to be looked at again.
+    pub(crate) fn appended_bytes(&self) -> u64 {
+        self.appended_bytes
     }
 
     /// Makes durable what was logged.

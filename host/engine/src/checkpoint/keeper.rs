@@ -3,13 +3,22 @@
 use std::sync::Arc;
 
 use tidemill_checkpoint::{
-    Archive, CheckpointError, Commit, Fence, Keep, Log, LoggedRange, Number, Plan, PluginDigest, Record, Recovered,
-    Section, SourcePin, StateSchema, Storage,
+    Archive, Budget, CheckpointError, Commit, Fence, Keep, Log, LoggedRange, Number, Plan, PluginDigest, Record,
+    Recovered, SEGMENT_BYTES, Section, Shortage, SourcePin, StateSchema, Storage,
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
 
 use super::{Checkpoint, Failpoints, InputKeeper, Step, snapshots::Snapshots};
 use crate::failure::RunError;
+
+/// A budget is shared among two snapshots, what happened since them, the input of the open batch, and history: which
+/// gets so much of it,
+const HISTORY_SHARE: u64 = 4;
+/// and so much what happens before a snapshot is made, and a segment of input.
+const PART_SHARE: u64 = 8;
+
+/// Input that is logged before it is looked again whether there is room for more.
+const LOOK_BYTES: u64 = 8 << 20;
 
 /// What a run does to its checkpoint.
 pub(crate) struct Keeper {
@@ -19,6 +28,7 @@ pub(crate) struct Keeper {
     /// What the pipeline keeps.
     states: Vec<StateSchema>,
     keep: Keep,
+    budget: Budget,
     failpoints: Box<dyn Failpoints>,
     /// The last batch that all sinks have.
     delivered: Option<Timestamp>,
@@ -39,12 +49,15 @@ impl Keeper {
         now: Timestamp,
         spawn: Arc<dyn Spawn>,
     ) -> Result<(Keeper, Recovered), CheckpointError> {
-        let Checkpoint { storage, host, plugins, keep, snapshot_after, failpoints } = checkpoint;
+        let Checkpoint { storage, host, plugins, mut keep, budget, mut snapshot_after, failpoints } = checkpoint;
+        keep.bytes = budget.share(keep.bytes, HISTORY_SHARE);
+        snapshot_after.bytes_min = budget.share(snapshot_after.bytes_min, PART_SHARE);
         let (log, recovered) = Log::open(storage.clone(), pipeline, &host, now)?;
         let snapshots = Snapshots::new(&log, &recovered, &states, partitions, snapshot_after, spawn);
         let (delivered, again) = (recovered.delivered, recovered.planned.as_ref().map(|planned| planned.number));
         let noted = delivered;
-        let keeper = Keeper { log, storage, plugins, states, keep, failpoints, delivered, noted, again, snapshots };
+        let keeper =
+            Keeper { log, storage, plugins, states, keep, budget, failpoints, delivered, noted, again, snapshots };
         Ok((keeper, recovered))
     }
 
@@ -58,6 +71,16 @@ impl Keeper {
 
     pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
         &self.storage
+    }
+
+    /// The length of segments of the input log.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        self.budget.share(SEGMENT_BYTES, PART_SHARE)
+    }
+
+    /// After how much more input it is to be looked whether there is room for it.
+    pub(crate) fn look_bytes(&self) -> u64 {
+        self.budget.share(LOOK_BYTES, PART_SHARE)
     }
 
     /// What the states of a commit were.
@@ -124,25 +147,60 @@ impl Keeper {
     /// Has a snapshot made if it is time, and removes what no recovery needs when one was made.
     pub(crate) fn tidy(&mut self, batch: Timestamp, input: Option<&mut InputKeeper>) -> Result<(), RunError> {
         if self.snapshots.is_due() {
-            self.step(Step::Snapshot, batch, |keeper| {
-                keeper.snapshots.begin();
-                Ok(())
-            })?;
+            self.begin_snapshot(batch)?;
         }
+        if self.has_new_snapshot() { self.clean(batch, input, self.keep) } else { Ok(()) }
+    }
+
+    /// Why no new input is to be taken, if there is too little room for it.
+    pub(crate) fn shortage(&self) -> Result<Option<Shortage>, CheckpointError> {
+        Ok(self.budget.shortage(self.log.used_bytes()?, self.storage.free_bytes()?))
+    }
+
+    /// Removes all that no recovery needs; `begin`: has a snapshot made, after which that is more.
+    pub(crate) fn make_room(
+        &mut self,
+        batch: Timestamp,
+        input: Option<&mut InputKeeper>,
+        begin: bool,
+    ) -> Result<(), RunError> {
+        // Who waits for room is not to wait for ever if another host has taken over.
+        self.log.fence().check()?;
+        if begin && self.snapshots.is_possible() {
+            self.begin_snapshot(batch)?;
+        }
+        if self.has_new_snapshot() || begin {
+            self.clean(batch, input, Keep { batches: 0, bytes: 0 })?;
+        }
+        Ok(())
+    }
+
+    fn begin_snapshot(&mut self, batch: Timestamp) -> Result<(), RunError> {
+        self.step(Step::Snapshot, batch, |keeper| {
+            keeper.snapshots.begin();
+            Ok(())
+        })
+    }
+
+    fn has_new_snapshot(&mut self) -> bool {
         match self.snapshots.poll() {
-            None => Ok(()),
+            None => false,
+            Some(Ok(())) => true,
             Some(Err(error)) => {
                 tracing::warn!("no snapshot could be made; it is tried again later: {error}");
-                Ok(())
+                false
             }
-            Some(Ok(())) => self.step(Step::Clean, batch, |keeper| {
-                let cleaned = keeper.log.clean(keeper.keep)?;
-                if let (Some(input), Some(position)) = (input, cleaned.input_before) {
-                    input.remove_before(position)?;
-                }
-                Ok(())
-            }),
         }
+    }
+
+    fn clean(&mut self, batch: Timestamp, input: Option<&mut InputKeeper>, keep: Keep) -> Result<(), RunError> {
+        self.step(Step::Clean, batch, |keeper| {
+            let cleaned = keeper.log.clean(keep)?;
+            if let (Some(input), Some(position)) = (input, cleaned.input_before) {
+                input.remove_before(position)?;
+            }
+            Ok(())
+        })
     }
 
     /// Ends the run: the last batch is noted as delivered.

@@ -99,6 +99,11 @@ impl Snapshots {
         self.running.is_none() && self.after.is_due(self.deltas.len(), self.bytes, self.base_bytes)
     }
 
+    /// Whether there is anything to make one of.
+    pub(super) fn is_possible(&self) -> bool {
+        self.running.is_none() && !self.deltas.is_empty()
+    }
+
     /// Begins one, after the last commit.
     pub(super) fn begin(&mut self) {
         let Some(&(last, _)) = self.deltas.last() else { return };

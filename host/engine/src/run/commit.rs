@@ -75,7 +75,8 @@ impl Run {
         let mut pending = Pending::default();
         if self.sources.need_log() {
             let storage = keeper.storage().clone();
-            let (input, logged) = InputKeeper::open(storage, keeper.fence(), last_plan, planned)?;
+            let (input, logged) =
+                InputKeeper::open(storage, keeper.fence(), last_plan, planned, keeper.segment_bytes())?;
             self.sources.log_to(input);
             pending = logged;
         }

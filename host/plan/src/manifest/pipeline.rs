@@ -1,5 +1,7 @@
 //! The section `[pipeline]`.
 
+mod checkpoint;
+
 use tidemill_model::time::Interval;
 
 use super::{on_error, reader::Reader, values};
@@ -10,6 +12,8 @@ use crate::{
     keys,
     reader::quantity,
 };
+
+pub use checkpoint::CheckpointEntry;
 
 /// Partitions where the pipeline does not say how many.
 const PARTITIONS_DEFAULT: u32 = 4;
@@ -23,7 +27,7 @@ pub(crate) struct Pipeline {
     pub(crate) name: Option<String>,
     pub(crate) interval: Option<Interval>,
     pub(crate) partitions: u32,
-    pub(crate) checkpoint: Option<String>,
+    pub(crate) checkpoint: Option<CheckpointEntry>,
     /// For functions whose own stream or output does not say it.
     pub(crate) on_error: OnError,
     /// The folder of the folders for dead letters.
@@ -59,9 +63,7 @@ pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Pipeline {
     if let Some(number) = reader.read("partitions", partitions) {
         pipeline.partitions = number;
     }
-    pipeline.checkpoint = reader
-        .read("checkpoint", |value, diagnostics| values::filled_text(value, "`checkpoint`", diagnostics))
-        .map(|folder| folder.text);
+    pipeline.checkpoint = reader.read("checkpoint", checkpoint::read);
     pipeline.on_error = reader.read("on-error", on_error::read).unwrap_or_default();
     pipeline.dead_letters = reader
         .read("dead-letters", |value, diagnostics| values::filled_text(value, "`dead-letters`", diagnostics))

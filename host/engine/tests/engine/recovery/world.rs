@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tidemill_checkpoint::{Keep, MemoryStorage};
+use tidemill_checkpoint::{Budget, Keep, MemoryStorage};
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Until,
@@ -54,6 +54,7 @@ pub struct World {
     pub partitions: u32,
     pub storage: Arc<MemoryStorage>,
     pub keep: Keep,
+    pub budget: Budget,
     pub snapshot_after: SnapshotAfter,
     pub live: String,
     pub feed: Feed,
@@ -72,6 +73,7 @@ impl World {
             partitions: 4,
             storage: Arc::default(),
             keep: Keep { batches: 2, bytes: 1 << 20 },
+            budget: Budget::UNBOUNDED,
             snapshot_after: SnapshotAfter { bytes_min: 1 << 30, commits_max: 2 },
             live: live.to_owned(),
             feed: Arc::new(Mutex::new(feed.collect())),
@@ -103,8 +105,8 @@ impl World {
         let mut runs = self.runs.lock().unwrap();
         *runs += 1;
         let checkpoint = Checkpoint::new(self.storage.clone(), format!("run {runs}"), Vec::new());
-        let (keep, snapshot_after) = (self.keep, self.snapshot_after);
-        Checkpoint { keep, snapshot_after, failpoints: Box::new(StopAt(stop)), ..checkpoint }
+        let (keep, budget, snapshot_after) = (self.keep, self.budget, self.snapshot_after);
+        Checkpoint { keep, budget, snapshot_after, failpoints: Box::new(StopAt(stop)), ..checkpoint }
     }
 
     fn open_with(&self, checkpoint: Option<Checkpoint>) -> Result<Run, RunError> {

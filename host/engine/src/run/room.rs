@@ -1,0 +1,81 @@
+//! A checkpoint that has too little room takes no more input: what was begun is committed, and the next batch waits.
+
+use std::time::Duration;
+
+use tidemill_checkpoint::Shortage;
+use tidemill_model::time::Timestamp;
+
+use super::Run;
+use crate::{
+    checkpoint::{InputKeeper, Keeper},
+    failure::RunError,
+};
+
+/// How often it is looked whether there is room again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long it is not said again that there is no room, if that comes and goes.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// What is known of the room for input.
+#[derive(Default)]
+pub(super) struct RoomWatch {
+    /// Nothing more is taken of the open batch.
+    is_short: bool,
+    /// Bytes of input that had been logged at the last look.
+    seen_bytes: u64,
+    told_at: Option<Timestamp>,
+}
+
+impl Run {
+    /// Waits until there is room for another batch; gives its tick. Told to stop it does not wait any longer: what was
+    /// received until then is still run, with the room that is kept for it.
+    pub(super) fn wait_for_room(&mut self, tick: Timestamp) -> Result<Timestamp, RunError> {
+        self.room.is_short = false;
+        let mut looks = 0;
+        while let Some(shortage) = self.keeper.as_ref().map_or(Ok(None), Keeper::shortage)? {
+            if self.stopper.is_stopped() {
+                break;
+            }
+            self.tell_shortage(&shortage);
+            if let Some(keeper) = &mut self.keeper {
+                keeper.make_room(tick, self.sources.input(), looks == 0)?;
+            }
+            looks += 1;
+            let look_again = self.clock.now().0.saturating_add(LOOK_AGAIN.as_micros() as i64);
+            self.clock.wait(Timestamp(look_again), &self.wake);
+        }
+        if looks == 0 {
+            return Ok(tick);
+        }
+        tracing::info!("going on with new input");
+        // As after a restart: what came meanwhile belongs to the next batch, not to one for each tick that has passed.
+        Ok(tick.max(self.plan.interval.tick_after(self.clock.now())))
+    }
+
+    /// Whether there is too little room for more input of the open batch. It is looked again after every few megabytes.
+    pub(super) fn is_short_of_room(&mut self) -> Result<bool, RunError> {
+        let Some(keeper) = &self.keeper else { return Ok(false) };
+        let logged_bytes = self.sources.input().map_or(0, |input: &mut InputKeeper| input.appended_bytes());
+        if !self.room.is_short && logged_bytes - self.room.seen_bytes >= keeper.look_bytes() {
+            self.room.seen_bytes = logged_bytes;
+            let shortage = keeper.shortage()?;
+            self.room.is_short = shortage.is_some();
+            shortage.iter().for_each(|shortage| self.tell_shortage(shortage));
+        }
+        Ok(self.room.is_short)
+    }
+
+    fn tell_shortage(&mut self, shortage: &Shortage) {
+        let now = self.clock.now();
+        if self.room.told_at.is_some_and(|told_at| now.since(told_at) < QUIET) {
+            return;
+        }
+        self.room.told_at = Some(now);
+        let advice = match shortage {
+            Shortage::Budget { .. } => "raise the checkpoint's `budget`, or keep less state",
+            _ => "make room on its disk, or lower the checkpoint's `free-space`",
+        };
+        tracing::warn!("{shortage}: no new input is taken until there is room, and nothing is lost; {advice}");
+    }
+}

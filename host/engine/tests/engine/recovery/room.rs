@@ -1,0 +1,147 @@
+//! Checkpoints with too little room: a budget, a disk that is nearly full, a disk that is full.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use tidemill_checkpoint::{Budget, Fault, Keep, Operation, Storage};
+use tidemill_engine::{RunError, checkpoint::SnapshotAfter};
+use tidemill_model::time::Timestamp;
+
+use super::{
+    BATCHES, at, check_like,
+    world::{Ended, World},
+};
+
+/// Batches of the pipeline below, each with a row of its own and one of a key that all have.
+const MANY: i64 = 60;
+
+/// Words that come in a second of the stream that cannot be read again.
+const LIVE: [(i64, &[&str]); 3] = [(1, &["live-1", "all"]), (20, &["live-2"]), (45, &["live-3", "all"])];
+
+fn many() -> World {
+    let batches: Vec<String> =
+        (0..MANY).map(|n| format!("[{{ word = \"w{n}\", count = {n} }}, {{ word = \"all\", count = 1 }}]")).collect();
+    let text = format!(
+        "[streams.in]\nqueue = {{ schema = \"word: text, count: integer\", batches = [{}] }}\n\
+         [streams.live]\nqueue = {{ schema = \"word: text, count: integer\", batches = [] }}\n\
+         [streams.both]\nfrom = [\"in\", \"live\"]\nunion = true\n\
+         [streams.totals]\nfrom = \"both\"\nby = \"word\"\nupdate-state = \"wordcount/running-total\"\n\
+         [outputs.rows]\nfrom = \"both\"\nprint = true\n[outputs.totals]\nfrom = \"totals\"\nprint = true\n",
+        batches.join(", ")
+    );
+    World::new(&text, "live", &LIVE)
+}
+
+/// All rows of the output `rows`, and each word's last total, whatever the batches' times are.
+fn result(world: &World) -> (Vec<String>, BTreeMap<String, String>) {
+    let (mut rows, mut totals) = (Vec::new(), BTreeMap::new());
+    for ((output, _), of_batch) in world.rows_until(Timestamp(i64::MAX)) {
+        if output == "rows" {
+            rows.extend(of_batch);
+        } else {
+            totals.extend(of_batch.iter().map(|row| row.split_once(' ').unwrap()).map(|(w, n)| (w.into(), n.into())));
+        }
+    }
+    rows.sort();
+    (rows, totals)
+}
+
+/// How room was looked for.
+#[derive(Default)]
+struct Looks {
+    /// At the last look there was too little.
+    short: bool,
+    /// Since the last record.
+    in_a_row: u64,
+    most: u64,
+}
+
+fn used(world: &World) -> u64 {
+    world.storage.files().values().map(|bytes| bytes.len() as u64).sum()
+}
+
+#[test]
+fn a_disk_that_is_nearly_full_gets_no_input_until_there_is_room() {
+    let expect = many();
+    assert_eq!(expect.run(None), Ended::Done);
+    let full = used(&expect);
+    for share in [0, 1, 4, 7] {
+        let reserve = 20_000;
+        let world = World { budget: Budget { bytes_max: None, free_bytes_min: reserve }, ..many() };
+        world.storage.set_capacity(Some(reserve + full * share / 8));
+        let (storage, looks) = (world.storage.clone(), Arc::new(Mutex::new(Looks::default())));
+        let seen = looks.clone();
+        world.storage.set_faults(move |call| {
+            let mut seen = seen.lock().unwrap();
+            if call.operation == Operation::Free {
+                seen.in_a_row += 1;
+                seen.most = seen.most.max(seen.in_a_row);
+                // If cleaning does not help, room comes back only after it was looked for often.
+                if seen.in_a_row == 50 {
+                    storage.set_capacity(None);
+                }
+                seen.short = storage.free_bytes().unwrap().is_some_and(|free| free < reserve);
+            } else if call.name.starts_with("log/") && call.operation == Operation::Create {
+                let begun = std::mem::take(&mut seen.in_a_row) < 3;
+                assert!(begun || !seen.short, "a batch was begun without room");
+            }
+            Fault::None
+        });
+        assert_eq!(world.run(None), Ended::Done);
+        assert!(share > 0 || looks.lock().unwrap().most >= 50, "it never waited");
+        assert_eq!(result(&world), result(&expect), "{share}");
+    }
+}
+
+#[test]
+fn a_run_lives_within_its_budget() {
+    let keep = Keep { batches: 1_000, bytes: 1 << 30 };
+    let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: 1_000 };
+    let free = World { keep, snapshot_after, ..many() };
+    assert_eq!(free.run(None), Ended::Done);
+    let budget = used(&free) / 3;
+    let world = World { budget: Budget { bytes_max: Some(budget), free_bytes_min: 0 }, keep, snapshot_after, ..many() };
+    let (storage, largest) = (world.storage.clone(), Arc::new(Mutex::new(0)));
+    let seen = largest.clone();
+    world.storage.set_faults(move |_| {
+        let used: u64 = storage.files().values().map(|bytes| bytes.len() as u64).sum();
+        let mut largest = seen.lock().unwrap();
+        *largest = used.max(*largest);
+        Fault::None
+    });
+    assert_eq!(world.run(None), Ended::Done);
+    let largest = *largest.lock().unwrap();
+    assert_eq!(result(&world), result(&free));
+    // Beyond the budget go the batch that was begun, and the snapshot that makes room.
+    assert!(largest < budget * 3 / 2, "{largest} of {budget}");
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
+fn a_full_disk_stops_the_run_and_nothing_is_lost() {
+    // Without words of a peer that cannot know which of them were logged: what it sent last is lost with the process.
+    let world = || World::new(super::PIPELINE, "live", &[]);
+    let expect = world();
+    assert_eq!(expect.run(None), Ended::Done);
+    let (full, mut stops, mut tries) = (used(&expect), 0, 0);
+    for capacity in (0..full + 1_000).step_by(1_009) {
+        let world = world();
+        world.storage.set_capacity(Some(capacity));
+        let error = world.open().and_then(|mut run| run.run()).err();
+        tries += 1;
+        stops += usize::from(error.is_some());
+        if let Some(error) = error {
+            let said = error.to_string();
+            assert!(said.contains("the disk is full; make room and run again"), "{capacity}: {said}");
+            assert!(matches!(error, RunError::Checkpoint(_)), "{capacity}: {error:?}");
+        }
+        world.storage.set_capacity(None);
+        assert_eq!(world.run(None), Ended::Done);
+        check_like(&world, &expect, &format!("a disk of {capacity} bytes"));
+        assert!(world.delivered_until(at(BATCHES)).len() > 10);
+    }
+    println!("{tries} sizes of disk, {stops} runs stopped by it, lost 0, duplicated 0");
+    assert!(stops * 2 > tries, "{stops} of {tries}");
+}
