@@ -185,7 +185,9 @@ impl Simulation {
             let received = feed.arrived(now).saturating_sub(feed.taken);
             feed.lose(lost.min(received));
         }
-        if world.random.once_in(2) {
+        // Another host that sleeps has its own machine: what it had written and not synced is in its memory still.
+        let is_alone = world.hosts.iter().all(|other| !other.is_overtaken);
+        if world.random.once_in(2) && is_alone {
             self.lose_power(world);
         }
     }
