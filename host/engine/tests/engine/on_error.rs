@@ -47,3 +47,96 @@ fn a_search_has_an_end() {
     assert_eq!(stream, "out");
     assert!(outcome.delivered.is_empty());
 }
+
+/// Maps, reduces and updates of `hostile` whose every call fails.
+const HOPELESS: [&[&str]; 3] = [
+    &[
+        "loop-forever",
+        "memory-bomb",
+        "deep-recursion",
+        "panics",
+        "traps",
+        "fails",
+        "huge-result",
+        "too-many-rows",
+        "too-many-rejections",
+        "many-counters",
+        "unnamed-counter",
+        "outside-memory",
+        "missing-columns",
+        "more-columns",
+        "lying-rows",
+        "offsets-begin",
+        "offsets-descend",
+        "offsets-end",
+        "offsets-huge",
+        "values-long",
+        "bad-utf8",
+        "cut-character",
+        "validity-unasked",
+        "origins-beyond",
+        "origins-short",
+        "origins-odd",
+        "same-but-fewer",
+        "rejects-beyond",
+    ],
+    &["more-groups", "rows-early", "reduce-loops"],
+    &["action-three", "few-actions", "few-states", "short-wake", "emits-untyped", "rejects-no-row"],
+];
+
+/// Two batches of two rows through a function of `hostile`, beside a stream that wants nothing but to be left alone.
+fn run_hopeless(kind: usize, function: &str, policy: &str) -> Outcome {
+    let (fields, operator) = match kind {
+        0 => ("line: text", format!("map = \"hostile/{function}\"")),
+        1 => ("line: text, value: integer", format!("by = \"line\"\nreduce = \"hostile/{function}\"")),
+        _ => ("line: text, value: integer", format!("by = \"line\"\nupdate-state = \"hostile/{function}\"")),
+    };
+    let value = if kind == 0 { "" } else { ", value = 1" };
+    let batch = format!("[{{ line = \"a\"{value} }}, {{ line = \"b\"{value} }}]");
+    harness::run(
+        &format!(
+            "[streams.in]\nqueue = {{ schema = \"{fields}\", batches = [{batch}, {batch}] }}\n[streams.bad]\nfrom = \
+             \"in\"\n{operator}\non-error = {policy}\n[streams.counts]\nfrom = \"in\"\nby = \"line\"\nreduce = \
+             \"count\"\n[outputs.bad]\nfrom = \"bad\"\nprint = true\n[outputs.counts]\nfrom = \"counts\"\nprint = true\n"
+        ),
+        PLAIN,
+    )
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
+fn every_hostile_function_is_met_by_every_policy() {
+    let mut tried = 0;
+    for (kind, functions) in HOPELESS.iter().enumerate() {
+        for function in *functions {
+            tried += 1;
+            for policy in ["\"stop\"", "{ retry = 1, delay = \"1ms\" }"] {
+                let outcome = run_hopeless(kind, function, policy);
+                assert!(matches!(outcome.result, Err(RunError::Operator { .. })), "{function}: {:?}", outcome.result);
+                assert!(outcome.delivered.is_empty(), "{function}");
+            }
+            let outcome = run_hopeless(kind, function, "\"skip-batch\"");
+            assert_eq!(outcome.result.unwrap().skipped, 2, "{function}");
+            assert!(outcome.delivered.is_empty(), "{function}");
+            let outcome = run_hopeless(kind, function, "\"dead-letter\"");
+            let (letters, counts): (Vec<_>, Vec<_>) = outcome
+                .delivered
+                .iter()
+                .filter(|batch| batch.output != "bad")
+                .partition(|batch| batch.output != "counts");
+            assert_eq!(outcome.result.unwrap().rejected, 4, "{function}");
+            assert_eq!((letters.len(), counts.len()), (2, 2), "{function}");
+            let rows = |batch: &&crate::sink::Delivered| batch.partitions.iter().flatten().count();
+            assert!(letters.iter().chain(&counts).all(|batch| rows(batch) == 2), "{function}");
+        }
+    }
+    println!("{tried} hostile functions under 4 policies each");
+}
+
+#[test]
+fn an_answer_counts_where_only_its_memory_cannot_be_freed() {
+    let outcome = run_hopeless(0, "traps-after", "\"dead-letter\"");
+    let seen = outcome.delivered.iter().filter(|batch| batch.output == "bad").flat_map(|batch| &batch.partitions);
+    assert!(seen.flatten().all(|row| *row == [Value::text("seen")]));
+    assert_eq!(outcome.result.unwrap().rejected, 0);
+}

@@ -61,11 +61,69 @@ from = "all"
 print = true
 "#;
 
-/// Batches of the pipeline.
+/// The same with functions that fail: rows are set aside in some batches, others are skipped.
+const FAILING: &str = r#"
+[streams.in]
+queue = { schema = "line: text, k: text, value: integer", batches = [
+    [{ line = "a", k = "x", value = 1 }, { line = "panic", k = "y", value = 2 }],
+    [{ line = "b", k = "x", value = 13 }, { line = "c", k = "y", value = 3 }],
+    [{ line = "reject", k = "z", value = 4 }, { line = "d", k = "x", value = 5 }],
+    [],
+    [{ line = "panic", k = "y", value = 13 }, { line = "e", k = "w", value = 6 }],
+    [{ line = "f", k = "x", value = 666 }, { line = "again", k = "y", value = 7 }],
+] }
+
+[streams.live]
+queue = { schema = "word: text, count: integer", batches = [] }
+
+[streams.taken]
+from = "in"
+map = "hostile/touchy"
+fields = { line = "line" }
+keep = ["k", "value"]
+on-error = "dead-letter"
+
+[streams.totals]
+from = "taken"
+by = "k"
+fields = { value = "value" }
+update-state = "wordcount/running-total"
+
+[streams.sums]
+from = "in"
+by = "k"
+reduce = "hostile/touchy-sum"
+fields = { value = "value" }
+on-error = { retry = 1, delay = "1ms", then = "skip-batch" }
+
+[streams.all]
+from = "live"
+by = "word"
+update-state = "wordcount/running-total"
+emit = "all"
+
+[outputs.totals]
+from = "totals"
+print = true
+
+[outputs.sums]
+from = "sums"
+print = true
+
+[outputs.all]
+from = "all"
+print = true
+"#;
+
+/// Batches of the pipelines.
 const BATCHES: i64 = 6;
 
 fn world() -> World {
-    World::new(PIPELINE, "live", &[(1, &["b", "x"]), (2, &["y"]), (3, &[]), (4, &["x", "a"]), (5, &["z"]), (6, &["x"])])
+    world_of(PIPELINE)
+}
+
+fn world_of(pipeline: &str) -> World {
+    World::new(pipeline, "live", &[(1, &["b", "x"]), (2, &["y"]), (3, &[]), (4, &["x", "a"]), (5, &["z"]), (6, &["x"])])
 }
 
 fn at(batch: i64) -> Timestamp {
@@ -100,20 +158,38 @@ fn a_checkpoint_changes_nothing() {
 #[test]
 #[allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
 fn every_step_of_every_batch_can_be_the_last() {
-    let expect = world();
+    let stops = stop_everywhere(PIPELINE);
+    println!("{stops} stops, lost 0, duplicated 0");
+    assert!(stops >= 5 * 2 * BATCHES as usize, "{stops}");
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
+fn batches_that_are_skipped_and_rows_that_are_set_aside_survive_too() {
+    let stops = stop_everywhere(FAILING);
+    println!("{stops} stops with failing functions, lost 0, duplicated 0");
+    assert!(stops >= 5 * 2 * BATCHES as usize, "{stops}");
+    let world = world_of(FAILING);
+    assert_eq!(world.run(None), Ended::Done);
+    assert_eq!(world.batches_of("dead letters of taken"), [at(1), at(3)], "the others are empty, or skipped");
+    assert_eq!(world.batches_of("sums"), [at(1), at(3), at(4)], "a 13 and a 666 are in the others");
+}
+
+/// Stops at every step of every batch in turn, runs on, and compares; gives how often it was stopped.
+fn stop_everywhere(pipeline: &str) -> usize {
+    let expect = world_of(pipeline);
     assert_eq!(expect.run(None), Ended::Done);
     let mut stops = 0;
     for step in Step::ALL {
         for after in [false, true] {
             for batch in 1..=BATCHES {
-                let world = world();
+                let world = world_of(pipeline);
                 stops += run_to_the_end(&world, Some(Stop { step, after, batch: at(batch) }));
                 check_like(&world, &expect, &format!("{step:?}, after {after}, batch {batch}"));
             }
         }
     }
-    println!("{stops} stops, lost 0, duplicated 0");
-    assert!(stops >= 5 * 2 * BATCHES as usize, "{stops}");
+    stops
 }
 
 #[test]

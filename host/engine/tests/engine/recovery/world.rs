@@ -150,6 +150,12 @@ impl World {
         self.delivered_until(last).into_iter().map(|(place, rows)| (place, sorted(rows))).collect()
     }
 
+    /// The batches that an output has got.
+    pub fn batches_of(&self, output: &str) -> Vec<Timestamp> {
+        let delivered = self.delivered.lock().unwrap();
+        delivered.batches.keys().filter(|(name, _)| name == output).map(|(_, time)| *time).collect()
+    }
+
     /// How often a sink was given a batch.
     pub fn deliveries(&self) -> usize {
         self.delivered.lock().unwrap().count
