@@ -8,6 +8,7 @@ mod feeds;
 mod inspect;
 mod kills;
 mod logs;
+mod on_error;
 mod plugins;
 mod project;
 mod run;
