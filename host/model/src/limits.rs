@@ -50,6 +50,9 @@ pub const TYPE_BYTES: usize = 4 << 10;
 /// Fields of a schema.
 pub const FIELDS: usize = 1_000;
 
+/// Columns of a schema, those inside lists and records included. Every place where rows are kept has a buffer for each.
+pub const NODES: usize = 4_096;
+
 /// Side inputs of a function.
 pub const SHARED: usize = 64;
 

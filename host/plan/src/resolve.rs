@@ -8,6 +8,7 @@ mod operators;
 mod order;
 mod outputs;
 mod plugins;
+mod sizes;
 
 use std::collections::HashMap;
 
@@ -41,9 +42,6 @@ impl Manifest {
 
 /// Partitions of a stream, a union's too.
 const STREAM_PARTITIONS_MAX: u64 = 16_384;
-
-/// Instances of plugins that a pipeline has at once: each reserves 4 GiB of the addresses that a process has.
-const INSTANCES_MAX: u64 = 8_192;
 
 /// A stream whose rows are known, as others read it.
 #[derive(Clone, Copy)]
@@ -101,7 +99,9 @@ impl<'a> Resolver<'a> {
             nodes: self.done,
             outputs,
         };
-        check_instances(&plan, self.diagnostics);
+        let stages = Stages::of(&plan);
+        sizes::check_instances(&plan, &stages, self.diagnostics);
+        sizes::check_depth(&plan, &stages, self.manifest, self.diagnostics);
         Some(plan)
     }
 
@@ -132,7 +132,9 @@ impl<'a> Resolver<'a> {
             nodes.map(|node| Stream { name: &node.name, schema: &node.schema }).collect()
         });
         let resolved = operators::resolve(entry, streams.as_deref(), &self.plugins, self.diagnostics);
-        if let (Some((operator, schema)), Some(inputs)) = (resolved, inputs) {
+        if let (Some((operator, schema)), Some(inputs)) = (resolved, inputs)
+            && sizes::check_nodes(&entry.name, &schema, self.diagnostics)
+        {
             self.nodes[index] = Some(NodeId(self.done.len()));
             self.done.push(Node { name: entry.name.text.clone(), schema, inputs, operator });
         }
@@ -187,18 +189,5 @@ impl<'a> Resolver<'a> {
             self.diagnostics.push(unused(stream));
         }
         plugins::warn_of_unused(self.manifest, self.diagnostics);
-    }
-}
-
-/// What every stream has may be few, and all of them together too many to run.
-fn check_instances(plan: &Plan, diagnostics: &mut Diagnostics) {
-    let instances = Stages::of(plan).instances(plan);
-    if instances > INSTANCES_MAX {
-        let message = format!("the pipeline would have {instances} instances of its plugins at once");
-        let help = format!(
-            "it has one for each partition of each function, a reduce two, and at most {INSTANCES_MAX}: take fewer \
-             `partitions`, or fewer functions behind a union"
-        );
-        diagnostics.push(Diagnostic::whole(message).help(help));
     }
 }

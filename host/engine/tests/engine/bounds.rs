@@ -82,3 +82,16 @@ fn keys_are_put_beside_so_many_emitted_rows_at_a_time() {
     let came = rows(run(text, given, Mode { partitions: 1, ..PLAIN }));
     assert_eq!(came, [[Value::Integer(0), Value::Integer(BESIDE as i64 + 3)]]);
 }
+
+/// The plan has a limit, and so many calls of functions must fit into a thread's stack, one inside the other.
+#[test]
+fn as_many_functions_stand_in_a_row_as_the_plan_takes() {
+    const MAPS: usize = 63;
+    let mut text = "[streams.s0]\nqueue = { schema = \"line: text\", batches = [] }\n".to_owned();
+    for map in 1..=MAPS {
+        text += &format!("[streams.s{map}]\nfrom = \"s{}\"\nmap = \"hostile/identity\"\n", map - 1);
+    }
+    text += &format!("[outputs.out]\nfrom = \"s{MAPS}\"\nprint = true\n");
+    let came = rows(run(&text, vec![vec![Value::text("through")]], Mode { partitions: 1, ..PLAIN }));
+    assert_eq!(came, [[Value::text("through")]]);
+}

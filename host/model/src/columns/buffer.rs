@@ -13,24 +13,30 @@ use crate::schema::{Kind, Schema, Type};
 use append::{extend_node, take_node};
 
 pub use append::blank_node;
+use column::has_offsets;
 pub use column::{ColumnBuffer, ColumnFull};
 
 /// Rows that grow, column by column.
+///
+/// One that never had a row takes next to nothing: there is one for each partition of each place where rows go to
+/// others, and most of a large schema's columns.
 #[derive(Clone, Debug)]
 pub struct RowsBuffer {
     schema: Schema,
     len: usize,
+    /// Those of the schema, or none before the first row.
     nodes: Vec<ColumnBuffer>,
 }
+
+/// The offsets of no text or list.
+const NO_OFFSETS: &[i32] = &[0];
 
 // === impl RowsBuffer ===
 
 impl RowsBuffer {
     /// No rows yet.
     pub fn new(schema: &Schema) -> RowsBuffer {
-        let mut nodes = Vec::with_capacity(schema.nodes());
-        schema.fields().iter().for_each(|field| declare(&field.ty, &mut nodes));
-        RowsBuffer { schema: schema.clone(), len: 0, nodes }
+        RowsBuffer { schema: schema.clone(), len: 0, nodes: Vec::new() }
     }
 
     /// What the rows are.
@@ -61,7 +67,15 @@ impl RowsBuffer {
 
     /// The nodes as columns, for [`RowsBuffer::with_columns`] or to be put beside others.
     pub fn columns(&self) -> Vec<Column<'_>> {
-        self.nodes.iter().map(ColumnBuffer::column).collect()
+        if !self.nodes.is_empty() {
+            return self.nodes.iter().map(ColumnBuffer::column).collect();
+        }
+        let mut columns = Vec::with_capacity(self.schema.nodes());
+        each_kind(&self.schema, &mut |kind| {
+            let offsets = if has_offsets(kind) { NO_OFFSETS } else { &[] };
+            columns.push(Column { offsets, ..Column::default() });
+        });
+        columns
     }
 
     /// The rows over `columns`, which must be [`RowsBuffer::columns`] of this buffer.
@@ -71,12 +85,21 @@ impl RowsBuffer {
 
     /// All nodes, depth first, to write to. See [`RowsBuffer::node_mut`].
     pub fn nodes_mut(&mut self) -> &mut [ColumnBuffer] {
+        if self.nodes.is_empty() {
+            self.make_nodes();
+        }
         &mut self.nodes
     }
 
     /// One node to write to. When a row's value was pushed to every node, call [`RowsBuffer::end_row`].
     pub fn node_mut(&mut self, node: usize) -> &mut ColumnBuffer {
-        &mut self.nodes[node]
+        &mut self.nodes_mut()[node]
+    }
+
+    #[cold]
+    fn make_nodes(&mut self) {
+        self.nodes.reserve_exact(self.schema.nodes());
+        each_kind(&self.schema, &mut |kind| self.nodes.push(ColumnBuffer::new(kind)));
     }
 
     /// Counts the row whose values were pushed to the nodes.
@@ -100,7 +123,11 @@ impl RowsBuffer {
 
     /// Appends the rows from `range.start` to before `range.end`. See [`RowsBuffer::extend`].
     pub fn extend_range(&mut self, rows: &Rows<'_>, range: Range<usize>) -> Result<(), ColumnFull> {
+        if range.is_empty() {
+            return Ok(());
+        }
         let mut at = 0;
+        self.nodes_mut();
         for field in self.schema.fields() {
             let nodes = field.ty.nodes();
             extend_node(&field.ty, &mut self.nodes[at..at + nodes], &rows.columns[at..at + nodes], range.clone())?;
@@ -112,7 +139,11 @@ impl RowsBuffer {
 
     /// Appends the rows at `indices`, in that order; a row may come again. See [`RowsBuffer::extend`].
     pub fn take(&mut self, rows: &Rows<'_>, indices: &[u32]) -> Result<(), ColumnFull> {
+        if indices.is_empty() {
+            return Ok(());
+        }
         let mut at = 0;
+        self.nodes_mut();
         for field in self.schema.fields() {
             let nodes = field.ty.nodes();
             take_node(&field.ty, &mut self.nodes[at..at + nodes], &rows.columns[at..at + nodes], indices)?;
@@ -125,6 +156,7 @@ impl RowsBuffer {
     /// Appends `count` rows of blanks: 0, false, no text, no items; missing where the type allows it.
     pub fn push_blanks(&mut self, count: usize) -> Result<(), ColumnFull> {
         let mut at = 0;
+        self.nodes_mut();
         for field in self.schema.fields() {
             let nodes = field.ty.nodes();
             blank_node(&field.ty, &mut self.nodes[at..at + nodes], count);
@@ -138,6 +170,7 @@ impl RowsBuffer {
     /// `field` alone. When every field has its values, call [`RowsBuffer::end_rows`].
     pub fn take_field(&mut self, field: usize, columns: &[Column<'_>], indices: &[u32]) -> Result<(), ColumnFull> {
         let at: usize = self.schema.fields()[..field].iter().map(|field| field.ty.nodes()).sum();
+        self.nodes_mut();
         let ty = &self.schema.fields()[field].ty;
         take_node(ty, &mut self.nodes[at..at + ty.nodes()], columns, indices)
     }
@@ -148,11 +181,16 @@ impl RowsBuffer {
     }
 }
 
-fn declare(ty: &Type, nodes: &mut Vec<ColumnBuffer>) {
-    nodes.push(ColumnBuffer::new(&ty.kind));
+/// The kinds of all nodes, depth first.
+fn each_kind(schema: &Schema, each: &mut dyn FnMut(&Kind)) {
+    schema.fields().iter().for_each(|field| each_kind_of(&field.ty, each));
+}
+
+fn each_kind_of(ty: &Type, each: &mut dyn FnMut(&Kind)) {
+    each(&ty.kind);
     match &ty.kind {
-        Kind::List(item) => declare(item, nodes),
-        Kind::Record(schema) => schema.fields().iter().for_each(|field| declare(&field.ty, nodes)),
+        Kind::List(item) => each_kind_of(item, each),
+        Kind::Record(schema) => each_kind(schema, each),
         _ => {}
     }
 }

@@ -2,6 +2,7 @@
 
 use tidemill_model::{
     function::{Binding, FunctionKind, Signature},
+    limits::NODES,
     schema::Schema,
 };
 
@@ -93,6 +94,12 @@ fn unsettled(described: &Signature, settled: &Signature, given: &Schema) -> Opti
     let schemas = [&settled.input, &settled.output, &settled.state];
     if let Some(field) = schemas.iter().flat_map(|schema| schema.fields()).find(|field| field.ty.is_open()) {
         return Some(format!("a type that is not settled: `{field}`"));
+    }
+    if let Some(schema) = schemas.iter().find(|schema| schema.nodes() > NODES) {
+        return Some(format!(
+            "{} columns, those inside lists and records included; at most {NODES} can be",
+            schema.nodes()
+        ));
     }
     if settled.input.len() != given.len() {
         return Some(format!("other fields to read: {}", fields::shown_fields(&settled.input)));

@@ -35,6 +35,8 @@ impl Fake {
             function("adds-input", FunctionKind::Map, "line: text", "line: text", ""),
             function("joins", FunctionKind::Map, "line: text", "line: text", ""),
             function("is-whole", FunctionKind::Map, "line: text", "value: boolean", ""),
+            function("wide", FunctionKind::Map, "line: text", "value: boolean", ""),
+            function("too-wide", FunctionKind::Map, "line: text", "value: boolean", ""),
         ];
         odd[5].shared = vec![("limits".to_owned(), schema("limit: integer"))];
         odd[6].whole_partition = true;
@@ -57,6 +59,8 @@ impl Functions for Fake {
             "refuses" => return Err(format!("I do not like {:?}", binding.parameters)),
             "changes-kind" => signature.kind = FunctionKind::Output,
             "changes-input" => signature.input = schema("line: integer"),
+            "wide" => signature.output = integers(4_096),
+            "too-wide" => signature.output = integers(4_097),
             "adds-input" => signature.input = schema("line: text, more: text"),
             "last" => {
                 let given = binding.input.fields()[0].ty.clone();
@@ -73,6 +77,11 @@ impl Functions for Fake {
 fn settled(open: &Schema, ty: &Type) -> Schema {
     let settle = |field: &Field| if field.ty.kind == Kind::Any { ty.clone() } else { field.ty.clone() };
     Schema::try_new(open.fields().iter().map(|field| Field::new(&field.name, settle(field))).collect()).unwrap()
+}
+
+fn integers(fields: usize) -> Schema {
+    let field = |number: usize| Field::new(format!("f{number}"), Type::required(Kind::Integer));
+    Schema::try_new((0..fields).map(field).collect()).unwrap()
 }
 
 fn schema(text: &str) -> Schema {

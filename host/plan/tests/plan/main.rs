@@ -5,3 +5,4 @@ mod cases;
 mod fake;
 mod hostile;
 mod show;
+mod sizes;

@@ -22,9 +22,14 @@ pub struct ColumnBuffer {
 #[error("more than 2 GiB of text in one column of one partition's batch; use more partitions or a shorter interval")]
 pub struct ColumnFull;
 
+/// Whether a node of this kind has offsets.
+pub(super) fn has_offsets(kind: &Kind) -> bool {
+    matches!(kind, Kind::Text | Kind::Bytes | Kind::List(_))
+}
+
 impl ColumnBuffer {
     pub(super) fn new(kind: &Kind) -> ColumnBuffer {
-        let offsets = if matches!(kind, Kind::Text | Kind::Bytes | Kind::List(_)) { vec![0] } else { Vec::new() };
+        let offsets = if has_offsets(kind) { vec![0] } else { Vec::new() };
         ColumnBuffer { offsets, ..ColumnBuffer::default() }
     }
 

@@ -1,0 +1,92 @@
+//! How large a pipeline may be: what every stream has may be few, and all of them together too many to run.
+
+use tidemill_model::{limits::NODES, schema::Schema};
+
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    document::Name,
+    graph::{NodeId, Plan},
+    manifest::Manifest,
+    stages::{Stage, Stages, StepKind},
+};
+
+/// Instances of plugins that a pipeline has at once: each reserves 4 GiB of the addresses that a process has.
+const INSTANCES_MAX: u64 = 8_192;
+
+/// Steps that rows go through one after the other: each one's call is inside the one before, on one stack.
+const DEPTH_MAX: usize = 64;
+
+/// Whether a stream's rows have no more columns than rows may have; that they have is reported.
+pub(super) fn check_nodes(name: &Name, schema: &Schema, diagnostics: &mut Diagnostics) -> bool {
+    let nodes = schema.nodes();
+    if nodes > NODES {
+        let message = format!("stream `{}` would have {nodes} columns", name.text);
+        let help = format!("a stream has at most {NODES}, those inside lists and records included");
+        diagnostics.push(Diagnostic::error(name.span, message).label("too many").help(help));
+    }
+    nodes <= NODES
+}
+
+/// Reports that there would be too many instances.
+pub(super) fn check_instances(plan: &Plan, stages: &Stages, diagnostics: &mut Diagnostics) {
+    let instances = stages.instances(plan);
+    if instances > INSTANCES_MAX {
+        let message = format!("the pipeline would have {instances} instances of its plugins at once");
+        let help = format!(
+            "it has one for each partition of each function, a reduce two, and at most {INSTANCES_MAX}: take fewer \
+             `partitions`, or fewer functions behind a union"
+        );
+        diagnostics.push(Diagnostic::whole(message).help(help));
+    }
+}
+
+/// Reports the first stream or output of each stage that stands behind too many steps.
+pub(super) fn check_depth(plan: &Plan, stages: &Stages, manifest: &Manifest, diagnostics: &mut Diagnostics) {
+    for kind in stages.stages.iter().filter_map(first_too_deep) {
+        let (what, name) = match named(kind) {
+            Some(Ok(id)) => ("stream", &plan.nodes[id.0].name),
+            Some(Err(output)) => ("output", &plan.outputs[output].name),
+            None => continue,
+        };
+        let streams = manifest.streams.iter().map(|stream| &stream.name);
+        let outputs = manifest.outputs.iter().map(|output| &output.name);
+        let mut names: Box<dyn Iterator<Item = &Name>> =
+            if what == "stream" { Box::new(streams) } else { Box::new(outputs) };
+        let message = format!("{what} `{name}` stands behind more than {DEPTH_MAX} maps and filters in a row");
+        let error = match names.find(|known| known.text == *name) {
+            Some(known) => Diagnostic::error(known.span, message).label("too far behind"),
+            None => Diagnostic::whole(message),
+        };
+        diagnostics.push(error.help("let one function do what several do, or put a reduce or a sort between them"));
+    }
+}
+
+/// The first step of a stage that is too deep and is somebody's.
+fn first_too_deep(stage: &Stage) -> Option<StepKind> {
+    let mut depths = vec![0; stage.steps.len()];
+    for (index, step) in stage.steps.iter().enumerate() {
+        if depths[index] > DEPTH_MAX && named(step.kind).is_some() {
+            return Some(step.kind);
+        }
+        // A step's children stand behind it.
+        step.children.iter().for_each(|&child| depths[child] = depths[index] + 1);
+    }
+    None
+}
+
+/// Whose a step is: a stream's, or an output's.
+fn named(kind: StepKind) -> Option<Result<NodeId, usize>> {
+    match kind {
+        StepKind::Pass(id)
+        | StepKind::Map(id)
+        | StepKind::Filter(id)
+        | StepKind::Combine(id, _)
+        | StepKind::Merge(id)
+        | StepKind::UpdateState(id)
+        | StepKind::Sort(id)
+        | StepKind::Limit(id)
+        | StepKind::Scatter(id, _) => Some(Ok(id)),
+        StepKind::OutputFunction(output) | StepKind::Output(output) => Some(Err(output)),
+        StepKind::Gather(_) | StepKind::Collect { .. } => None,
+    }
+}

@@ -1,0 +1,60 @@
+//! Pipelines that are too large.
+
+use std::fmt::Write;
+
+use tidemill_plan::Manifest;
+
+use crate::fake::Fake;
+
+/// What is said of a pipeline of these streams, with an output of the stream `out`; nothing if it is good.
+fn said(streams: &str) -> String {
+    let text = format!(
+        "[pipeline]\nname = \"test\"\ninterval = \"1s\"\n[plugins]\nodd = \"odd.wasm\"\n{streams}\n\
+         [outputs.out]\nfrom = \"out\"\nprint = true\n"
+    );
+    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[]);
+    let plan = manifest.resolve(&Fake::new(), &mut diagnostics);
+    assert_eq!(plan.is_none(), diagnostics.error_count() > 0);
+    if plan.is_some() { String::new() } else { diagnostics.render(false) }
+}
+
+/// So many filters in a row; every so many rows are sorted.
+fn chain(filters: usize, sort_every: usize) -> String {
+    let mut text = "[streams.s0]\nqueue = { schema = \"ok: boolean\", batches = [] }\n".to_owned();
+    for filter in 1..=filters {
+        let name = if filter == filters { "out".to_owned() } else { format!("s{filter}") };
+        let operator = if filter % sort_every == 0 { "sort = \"ok\"" } else { "filter = \"ok\"" };
+        let _ = writeln!(text, "[streams.{name}]\nfrom = \"s{}\"\n{operator}", filter - 1);
+    }
+    text
+}
+
+#[test]
+fn rows_go_through_so_many_steps_in_a_row() {
+    assert_eq!(said(&chain(63, usize::MAX)), "");
+    // The output is one more.
+    let output = said(&chain(64, usize::MAX));
+    assert!(output.contains("output `out` stands behind more than 64 maps and filters in a row"), "{output}");
+    for filters in [65, 9_000] {
+        let said = said(&chain(filters, usize::MAX));
+        let name = if filters == 65 { "out" } else { "s65" };
+        assert!(
+            said.contains(&format!("stream `{name}` stands behind more than 64 maps and filters in a row")),
+            "{said}"
+        );
+        assert_eq!(said.matches("error:").count(), 1, "{said}");
+    }
+    assert_eq!(said(&chain(9_000, 50)), "");
+}
+
+#[test]
+fn rows_have_so_many_columns() {
+    let map = |rest: &str| {
+        said(&format!("[streams.lines]\ngenerate = \"words\"\n[streams.out]\nfrom = \"lines\"\nmap = \"odd/{rest}\n"))
+    };
+    assert_eq!(map("wide\""), "");
+    let kept = map("wide\"\nkeep = \"line\"");
+    assert!(kept.contains("stream `out` would have 4097 columns"), "{kept}");
+    let returned = map("too-wide\"");
+    assert!(returned.contains("`odd/too-wide` answered with 4097 columns"), "{returned}");
+}
