@@ -4,6 +4,7 @@
 
 mod check;
 mod checkpoints;
+mod docs;
 mod feeds;
 mod inspect;
 mod kills;
