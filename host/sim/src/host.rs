@@ -43,20 +43,19 @@ struct Start {
     skew_micros: i64,
 }
 
-/// Starts a host and lets it run.
-pub(crate) fn run(simulation: &Arc<Simulation>, until: Until) -> Ended {
-    let (id, start) = {
+/// Runs a host from its start to its end.
+pub(crate) fn run(simulation: &Arc<Simulation>, id: HostId) -> Ended {
+    let start = {
         let mut world = simulation.world();
-        let start = start(&mut world, until);
-        let id = world.hosts.len();
-        let (skew_micros, is_opening) = (start.skew_micros, true);
-        world.hosts.push(HostState { skew_micros, is_opening, ..HostState::default() });
+        let start = start(&mut world);
+        world.hosts[id].skew_micros = start.skew_micros;
+        world.hosts[id].is_opening = true;
         let Settings { workers, fresh_instances, .. } = start.settings;
         world.note(&format!(
-            "host {id} starts: {} partitions, {workers} workers, fresh {fresh_instances}, {until:?}, {skew_micros} µs ahead",
-            start.partitions
+            "host {id} starts: {} partitions, {workers} workers, fresh {fresh_instances}, {} µs ahead",
+            start.partitions, start.skew_micros
         ));
-        (id, start)
+        start
     };
     let opened = Run::try_new(parts(simulation, id, start.partitions), &start.settings);
     simulation.world().hosts[id].is_opening = false;
@@ -64,20 +63,19 @@ pub(crate) fn run(simulation: &Arc<Simulation>, until: Until) -> Ended {
         simulation.world().hosts[id].stopper = Some(run.stopper());
         run.run().map(|summary| summary.batches)
     });
-    let mut world = simulation.world();
-    world.end(id, &result, until)
+    simulation.world().end(id, &result)
 }
 
 /// What may differ from host to host.
-fn start(world: &mut World, until: Until) -> Start {
+fn start(world: &mut World) -> Start {
     let random = &mut world.random;
     let skew_micros = match random.between(1, 6) {
         1 => 3_000_000,
         2 => -3_000_000,
         _ => 0,
     };
-    let settings =
-        Settings { workers: random.length(1, 3), seed: random.next(), fresh_instances: random.once_in(6), until };
+    let (workers, seed, fresh_instances) = (random.length(1, 3), random.next(), random.once_in(6));
+    let settings = Settings { workers, seed, fresh_instances, until: Until::Done };
     Start { partitions: random.pick(&[1, 2, 2, 2, 3]), settings, skew_micros }
 }
 
@@ -117,7 +115,7 @@ fn checkpoint(simulation: &Arc<Simulation>, id: HostId) -> Checkpoint {
 
 impl World {
     /// Judges how a host ended.
-    fn end(&mut self, id: HostId, result: &Result<u64, RunError>, until: Until) -> Ended {
+    fn end(&mut self, id: HostId, result: &Result<u64, RunError>) -> Ended {
         let is_owner = self.owner == Some(id);
         let host = &mut self.hosts[id];
         let (is_down, is_stopped) = (host.is_down, host.is_stopped);
@@ -137,7 +135,7 @@ impl World {
         if !is_down && self.random.once_in(2) {
             self.late_work.extend(work);
         }
-        let is_done = result.is_ok() && is_owner && !is_down && !is_stopped && until == Until::Done;
+        let is_done = result.is_ok() && is_owner && !is_down && !is_stopped;
         if is_done { Ended::Done } else { Ended::Early }
     }
 }

@@ -1,12 +1,14 @@
-//! The whole engine on one thread, in a world that is made up: time moves when the engine waits, storage and sources fail
-//! as a seed says, hosts crash and others take over; the guests are real. The same seed gives the same run, to the byte of
-//! its trace.
+//! The whole engine in a world that is made up: time moves when the engine waits, storage and sources fail as a seed says,
+//! hosts crash and others take over; the guests are real. The same seed gives the same run, to the byte of its trace.
 //!
 //! [`Simulator::run`] draws a pipeline, feeds and a row of faults from a seed. It starts the engine again and again on what
 //! is durable, until the feeds are used up, and then compares what sinks have got with a model of the pipeline of its own.
 //!
-//! It is no part of the program; `make test` and `make soak-sim` run it. What is not simulated: guests' time, more than one
-//! thread at work in a batch (workers never get a turn, so the calling one does it all), and the network.
+//! At any time one thread runs. A host's workers never get a turn, so that the calling thread does their work; a snapshot is
+//! made when the seed says so; hosts that are up at once change turns at their calls to the world.
+//!
+//! It is no part of the program; `make test` and `make soak-sim` run it. What is not simulated: two threads within a batch,
+//! how long guests take, and the network.
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -24,6 +26,7 @@ mod plugins;
 mod random;
 mod scenario;
 mod simulation;
+mod turns;
 mod world;
 
 use std::collections::{BTreeMap, HashMap};

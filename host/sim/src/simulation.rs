@@ -1,12 +1,12 @@
-//! The world and the hosts in it: each call that leaves the engine goes through here, and may meet a fault.
+//! The world and the hosts in it: each call that leaves an engine goes through here, and may meet a fault.
 
 use std::{
     collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tidemill_checkpoint::MemoryStorage;
-use tidemill_engine::Until;
+use tidemill_checkpoint::{MemoryStorage, Storage as _};
 use tidemill_guest::Plugin;
 use tidemill_plan::graph::Plan;
 
@@ -15,11 +15,15 @@ use crate::{
     host::{self, Ended},
     plugins::Loaded,
     scenario::Scenario,
-    world::{HostId, Site, Strike, World},
+    turns::Turns,
+    world::{HostId, HostState, Site, Strike, World},
 };
 
 /// A run that needs more hosts than this does not come to an end.
 const HOSTS_MAX: usize = 500;
+
+/// So many hosts are up at the same time, at most.
+const HOSTS_AT_ONCE: usize = 3;
 
 /// Once in so many calls a thread that has work gets its turn.
 const TURN_EVERY: u64 = 12;
@@ -30,6 +34,7 @@ pub(crate) struct Simulation {
     pub plan: Plan,
     pub plugins: HashMap<String, Plugin>,
     pub storage: MemoryStorage,
+    pub turns: Turns,
     world: Mutex<World>,
 }
 
@@ -40,7 +45,8 @@ pub(crate) fn run(seed: u64, plugins: &HashMap<String, Plugin>) -> Result<Report
     let plan = Loaded(plugins).plan(&scenario).map_err(|what| failure(what, String::new()))?;
     let world = Mutex::new(World::new(seed, &scenario));
     let storage = MemoryStorage::new();
-    let simulation = Arc::new(Simulation { scenario, plan, plugins: plugins.clone(), storage, world });
+    let (plugins, turns) = (plugins.clone(), Turns::default());
+    let simulation = Arc::new(Simulation { scenario, plan, plugins, storage, turns, world });
     simulation.run_hosts();
     let mut world = simulation.world();
     // Work that was never done holds on to the simulation.
@@ -64,17 +70,45 @@ impl Simulation {
 
     /// Starts hosts until one has run everything, and then one more, which finds nothing to do.
     fn run_hosts(self: &Arc<Self>) {
-        while self.world().broken.is_none() {
-            if host::run(self, Until::Done) == Ended::Done {
-                break;
-            }
+        while self.run_host() != Ended::Done && self.world().broken.is_none() {
             if self.world().hosts.len() > HOSTS_MAX {
                 self.world().broken(format!("{HOSTS_MAX} hosts were not enough"));
             }
         }
-        if self.world().broken.is_none() && host::run(self, Until::Done) != Ended::Done {
+        if self.world().broken.is_none() && self.run_host() != Ended::Done {
             self.world().broken("a host that nobody disturbs does not come to the end".to_owned());
         }
+    }
+
+    /// Starts a host, and waits until it and those that take over from it have ended. Says how the last one did.
+    fn run_host(self: &Arc<Self>) -> Ended {
+        let host = self.start_host();
+        self.turns.pass(host);
+        self.turns.wait(None);
+        let threads = std::mem::take(&mut self.world().threads);
+        let is_done = threads.into_iter().any(|thread| thread.join().is_ok_and(|ended| ended == Ended::Done));
+        if is_done { Ended::Done } else { Ended::Early }
+    }
+
+    /// Starts a host on a thread of its own; it waits for its turn.
+    #[allow(clippy::disallowed_methods, reason = "only one of these threads runs at a time")]
+    fn start_host(self: &Arc<Self>) -> HostId {
+        let mut world = self.world();
+        let host = world.hosts.len();
+        world.hosts.push(HostState::default());
+        self.turns.enter(host);
+        let simulation = self.clone();
+        world.threads.push(std::thread::spawn(move || {
+            simulation.turns.wait(Some(host));
+            let ended = catch_unwind(AssertUnwindSafe(|| host::run(&simulation, host)));
+            let ended = ended.unwrap_or_else(|_| {
+                simulation.world().broken(format!("host {host} panicked"));
+                Ended::Early
+            });
+            simulation.turns.leave(host);
+            ended
+        }));
+        host
     }
 
     /// A call that leaves the engine: `effect` is what it does to the world, if no fault befalls it; `failed` makes the
@@ -105,7 +139,9 @@ impl Simulation {
                 Err(error())
             }
             Some(Strike::ErrorAfter) => {
+                world.is_failing = true;
                 let result = effect(&mut world);
+                world.is_failing = false;
                 note(&mut world, ": ERROR after");
                 result.and_then(|_| Err(error()))
             }
@@ -123,14 +159,18 @@ impl Simulation {
         }
     }
 
-    /// Lets time go by, gives threads their turn, and says what befalls the call itself.
+    /// Lets time go by, gives others their turn, and says what befalls the call itself.
     fn strike(self: &Arc<Self>, host: HostId, site: Site, what: &str) -> Option<Strike> {
+        if self.world().hosts[host].is_down {
+            return None;
+        }
+        self.take_turns(host);
         let (strike, work) = {
             let mut world = self.world();
             if world.hosts[host].is_down || !world.count_call() {
                 return None;
             }
-            let may_be_overtaken = world.hosts.iter().all(|other| !other.is_overtaken);
+            let may_be_overtaken = self.turns.has_room(host, HOSTS_AT_ONCE);
             let strike = world.faults.strike(site, may_be_overtaken);
             if matches!(strike, Some(Strike::ErrorBefore | Strike::ErrorAfter)) {
                 world.hosts[host].has_met_errors = true;
@@ -148,7 +188,12 @@ impl Simulation {
                 world.note(&format!("host {host} {what}: SLOW, {micros} µs"));
                 world.pass(micros);
             }
-            Some(Strike::Overtaken) => self.overtake(host, what),
+            Some(Strike::Overtaken) => {
+                self.world().note(&format!("host {host} {what}: OVERTAKEN"));
+                let other = self.start_host();
+                self.turns.pass(other);
+                self.turns.wait(Some(host));
+            }
             Some(Strike::Stop) => {
                 let mut world = self.world();
                 world.note(&format!("host {host} is told to STOP"));
@@ -159,18 +204,22 @@ impl Simulation {
         strike
     }
 
-    /// Another host takes over and runs some batches while this one is in the middle of a call.
-    fn overtake(self: &Arc<Self>, host: HostId, what: &str) {
-        let batches = {
-            let mut world = self.world();
-            world.note(&format!("host {host} {what}: OVERTAKEN"));
-            world.hosts[host].is_overtaken = true;
-            world.random.between(1, 4)
-        };
-        host::run(self, Until::Batches(batches));
+    /// Of hosts that are up at the same time, another one may go on now.
+    fn take_turns(&self, host: HostId) {
+        let others = self.turns.others(host);
+        if others.is_empty() {
+            return;
+        }
         let mut world = self.world();
-        world.hosts[host].is_overtaken = false;
-        world.note(&format!("host {host} wakes up"));
+        let patience = world.patience;
+        if !world.random.once_in(patience) {
+            return;
+        }
+        let to = world.random.pick(&others);
+        world.patience = world.random.pick(&[1, 4, 30, 200]);
+        drop(world);
+        self.turns.pass(to);
+        self.turns.wait(Some(host));
     }
 
     /// The host's memory is gone. If its machine lost its power, so is a part of what was not synced.
@@ -185,14 +234,14 @@ impl Simulation {
             let received = feed.arrived(now).saturating_sub(feed.taken);
             feed.lose(lost.min(received));
         }
-        // Another host that sleeps has its own machine: what it had written and not synced is in its memory still.
-        let is_alone = world.hosts.iter().all(|other| !other.is_overtaken);
-        if world.random.once_in(2) && is_alone {
+        // What another host that is up has not synced is in its own memory.
+        if world.random.once_in(2) && self.turns.is_alone(host) {
             self.lose_power(world);
         }
     }
 
-    /// Of what was not synced a part reaches the disk, and of that the end may be zeros.
+    /// Of what was not synced a part reaches the disk, and of that the end may be zeros. Of files that appeared or went away
+    /// it is not known either, unless their folder was synced.
     fn lose_power(&self, world: &mut World) {
         let mut cut = Vec::new();
         let random = &mut world.random;
@@ -207,6 +256,20 @@ impl Simulation {
             if let Some(mut bytes) = self.storage.files().remove(&name).filter(|_| zeros > 0) {
                 let first = bytes.len() - zeros;
                 bytes[first..].fill(0);
+                self.storage.overwrite(&name, bytes);
+            }
+        }
+        for name in std::mem::take(&mut world.unsettled) {
+            if world.random.once_in(2) {
+                world.note(&format!("power cut: {name} is gone"));
+                world.committed.retain(|_, record| *record != name);
+                // Nothing befalls what the simulation does itself.
+                let _ = self.storage.remove(&name);
+            }
+        }
+        for (name, bytes) in std::mem::take(&mut world.removed) {
+            if world.random.once_in(2) {
+                world.note(&format!("power cut: {name} is back"));
                 self.storage.overwrite(&name, bytes);
             }
         }

@@ -7,12 +7,14 @@ mod outputs;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    thread::JoinHandle,
 };
 
 use tidemill_engine::Stopper;
 use tidemill_model::time::Timestamp;
 
 use crate::{
+    host::Ended,
     random::Random,
     scenario::{REPEATABLE, Scenario},
 };
@@ -44,10 +46,20 @@ pub(crate) struct World {
     pub hosts: Vec<HostState>,
     /// Whose claim of the checkpoint is the newest.
     pub owner: Option<HostId>,
-    /// Batches whose commit record is in the storage.
-    pub committed: BTreeSet<Timestamp>,
+    /// Batches whose commit record is in the storage, and its name.
+    pub committed: BTreeMap<Timestamp, String>,
+    /// Files that appeared in a call which failed: until their folder is synced, a power cut may take them back.
+    pub unsettled: BTreeSet<String>,
+    /// Files that were removed: until something is made durable in their folder, a power cut may bring them back.
+    pub removed: BTreeMap<String, Vec<u8>>,
     /// Work of hosts that have ended, and whose threads have not.
     pub late_work: Vec<Work>,
+    /// The call that is being made fails after its effect.
+    pub is_failing: bool,
+    /// The threads of the hosts that were started last.
+    pub threads: Vec<JoinHandle<Ended>>,
+    /// Of several hosts another one goes on once in so many calls.
+    pub patience: u64,
     /// The first promise that was broken.
     pub broken: Option<String>,
     calls: u64,
@@ -60,8 +72,6 @@ pub(crate) struct HostState {
     pub is_down: bool,
     /// A fault that it sees as an error was injected.
     pub has_met_errors: bool,
-    /// Another host runs inside one of its calls.
-    pub is_overtaken: bool,
     /// It has not taken the checkpoint over yet.
     pub is_opening: bool,
     /// It was told to stop.
@@ -90,8 +100,13 @@ impl World {
             outputs: scenario.outputs.iter().map(Output::new).collect(),
             hosts: Vec::new(),
             owner: None,
-            committed: BTreeSet::new(),
+            committed: BTreeMap::new(),
+            unsettled: BTreeSet::new(),
+            removed: BTreeMap::new(),
             late_work: Vec::new(),
+            is_failing: false,
+            threads: Vec::new(),
+            patience: 1,
             broken: None,
             calls: 0,
         }
@@ -131,6 +146,12 @@ impl World {
     /// The time on a host's own clock.
     pub fn time_of(&self, host: HostId) -> Timestamp {
         Timestamp(self.now.0 + self.hosts[host].skew_micros)
+    }
+
+    /// What has changed in a folder is durable.
+    pub fn settle(&mut self, folder: &str) {
+        self.unsettled.retain(|name| !name.starts_with(folder));
+        self.removed.retain(|name, _| !name.starts_with(folder));
     }
 
     /// When nothing more is to fail, no more lines come, so that the run can end.

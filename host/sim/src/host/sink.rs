@@ -51,7 +51,7 @@ impl Sink for SimulatedSink {
         let (host, output) = (self.host, self.output);
         self.call(&format!("delivers {time} to"), |world| {
             let by_owner = world.owner == Some(host);
-            let is_committed = world.committed.contains(&time);
+            let is_committed = world.committed.contains_key(&time);
             let delivered = match rows {
                 None => Err(format!("host {host} delivers the batch {time}, which was not staged")),
                 Some(_) if !is_committed => Err(format!("host {host} delivers the batch {time} before its commit")),

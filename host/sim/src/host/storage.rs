@@ -49,8 +49,13 @@ impl SimulatedStorage {
         self.simulation.call(self.host, site, &what, failed, |world| effect(world, storage))
     }
 
-    /// A record has appeared: a claim, or a commit, or another one.
+    /// A file has appeared; a record is a claim, or a commit, or another one.
     fn created(&self, world: &mut World, name: &str) {
+        if world.is_failing {
+            world.unsettled.insert(name.to_owned());
+        } else if let Some((folder, _)) = name.split_once('/') {
+            world.settle(folder);
+        }
         let host = &mut world.hosts[self.host];
         if !name.starts_with("log/") {
             return;
@@ -58,7 +63,7 @@ impl SimulatedStorage {
         if host.is_opening {
             world.owner = Some(self.host);
         } else if let Some(batch) = host.committing.take() {
-            if !world.committed.insert(batch) {
+            if world.committed.insert(batch, name.to_owned()).is_some() {
                 world.broken(format!("host {} commits the batch {batch} a second time", self.host));
             } else if world.owner != Some(self.host) {
                 world.broken(format!("host {} commits the batch {batch} after another took over", self.host));
@@ -106,7 +111,12 @@ impl Storage for SimulatedStorage {
     }
 
     fn remove(&self, name: &str) -> Result<(), StorageError> {
-        self.call(Site::Change, "remove", name, |_, storage| storage.remove(name))
+        self.call(Site::Change, "remove", name, |world, storage| {
+            if let Some(bytes) = self.simulation.storage.files().remove(name) {
+                world.removed.insert(name.to_owned(), bytes);
+            }
+            storage.remove(name)
+        })
     }
 
     fn appender(&self, name: &str) -> Result<Box<dyn Appender>, StorageError> {
@@ -115,7 +125,11 @@ impl Storage for SimulatedStorage {
     }
 
     fn sync(&self, folder: &str) -> Result<(), StorageError> {
-        self.call(Site::Change, "sync", folder, |_, storage| storage.sync(folder))
+        self.call(Site::Change, "sync", folder, |world, storage| {
+            storage.sync(folder)?;
+            world.settle(folder);
+            Ok(())
+        })
     }
 
     fn remove_leftovers(&self) -> Result<(), StorageError> {
@@ -134,7 +148,11 @@ impl Draft for SimulatedDraft {
 
     fn publish(self: Box<Self>) -> Result<(), StorageError> {
         let SimulatedDraft { storage, name, inner } = *self;
-        storage.call(Site::Change, "publish", &name, |_, _| inner.publish())
+        storage.call(Site::Change, "publish", &name, |world, _| {
+            inner.publish()?;
+            storage.created(world, &name);
+            Ok(())
+        })
     }
 }
 

@@ -107,6 +107,13 @@ impl Faults {
             return;
         }
         let random = &mut self.random;
+        // Now and then at once in what follows a failure of the storage.
+        if random.once_in(6) {
+            let (site, strike) =
+                random.pick(&[(Site::Look, ErrorBefore), (Site::Change, ErrorBefore), (Site::Change, CrashAfter)]);
+            self.next = Some(Scheduled { site, strike, spared: random.between(0, 1) as u32 });
+            return;
+        }
         let (site, strikes, spared_max): (Site, &[Strike], u64) = match random.between(1, 16) {
             1..=6 => (
                 Site::Change,

@@ -34,7 +34,12 @@ fn promises_are_kept_whatever_fails() {
                 }
                 total.add(&report);
             }
-            Err(failure) => failures.push(failure),
+            Err(failure) => {
+                if is_single {
+                    print!("{}", failure.trace);
+                }
+                failures.push(failure);
+            }
         }
     }
     println!("{total}");
