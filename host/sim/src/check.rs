@@ -1,9 +1,11 @@
 //! What must hold when a simulation has come to its end, told from what sinks have made visible.
 
 mod model;
+mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tidemill_checkpoint::MemoryStorage;
 use tidemill_model::time::Timestamp;
 
 use crate::{
@@ -18,7 +20,7 @@ pub(crate) fn batches(world: &World) -> u64 {
 }
 
 /// The first promise that is broken, if one is.
-pub(crate) fn check(world: &World) -> Result<(), String> {
+pub(crate) fn check(world: &World, storage: &MemoryStorage) -> Result<(), String> {
     let lines = lines_output(world).ok_or("no output has the lines")?;
     let batches: BTreeMap<Timestamp, Vec<Numbered<'_>>> =
         lines.batches.iter().map(|(&time, rows)| Ok((time, numbered(rows)?))).collect::<Result<_, String>>()?;
@@ -36,7 +38,9 @@ pub(crate) fn check(world: &World) -> Result<(), String> {
             check_output(output, *time, &model)?;
         }
     }
-    world.outputs.iter().try_for_each(|output| check_order(output, &batches.keys().copied().collect()))
+    let times = batches.keys().copied().collect();
+    world.outputs.iter().try_for_each(|output| check_order(output, &times))?;
+    stored::check(storage, world, &model)
 }
 
 /// A line as an output has it.

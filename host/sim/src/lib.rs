@@ -24,6 +24,7 @@ mod check;
 mod host;
 mod plugins;
 mod random;
+mod rows;
 mod scenario;
 mod simulation;
 mod turns;

@@ -51,7 +51,7 @@ pub(crate) fn run(seed: u64, plugins: &HashMap<String, Plugin>) -> Result<Report
     let mut world = simulation.world();
     // Work that was never done holds on to the simulation.
     world.late_work.clear();
-    let broken = world.broken.clone().map_or_else(|| check::check(&world), Err);
+    let broken = world.broken.clone().map_or_else(|| check::check(&world, &simulation.storage), Err);
     broken.map_err(|what| failure(what, world.trace.clone()))?;
     Ok(Report {
         batches: check::batches(&world),

@@ -31,6 +31,16 @@ impl Model {
         self.busy.retain(|word, _| self.counts.contains_key(word));
     }
 
+    /// What an output's stream keeps, sorted as text; `None` if it keeps nothing.
+    pub fn states(&self, content: Content) -> Option<Vec<String>> {
+        let rows = match content {
+            Content::Totals => self.rows(Content::All)?,
+            Content::All | Content::Ages | Content::Busy => self.rows(content)?,
+            _ => return None,
+        };
+        Some(rows)
+    }
+
     /// The rows of an output, sorted as text; `None` for what is no part of the model.
     pub fn rows(&self, content: Content) -> Option<Vec<String>> {
         let counts = self.counts.iter();

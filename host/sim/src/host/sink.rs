@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use tidemill_model::{
-    columns::{Rows as Columns, columns_of, compact},
     ports::{PortError, Sink, SinkBatch},
-    schema::Schema,
-    testing::{Value, values_of},
     time::Timestamp,
 };
 
 use crate::{
+    rows,
     simulation::Simulation,
     world::{Delivery, HostId, Rows, Site, World},
 };
@@ -39,7 +36,7 @@ impl SimulatedSink {
 
 impl Sink for SimulatedSink {
     fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
-        let of_partition = |rows: &Vec<_>| rows.iter().flat_map(|rows| texts(batch.schema, rows)).collect();
+        let of_partition = |rows: &Vec<_>| rows.iter().flat_map(|rows| rows::texts(batch.schema, rows)).collect();
         let rows: Rows = batch.partitions.iter().map(of_partition).collect();
         self.call(&format!("stages {} {rows:?} in", batch.time), |_| ())?;
         self.staged = Some((batch.time, rows));
@@ -63,20 +60,5 @@ impl Sink for SimulatedSink {
 
     fn newest(&self) -> Result<Option<Timestamp>, PortError> {
         self.call("asks for the newest batch of", |world| world.outputs[self.output].newest())
-    }
-}
-
-/// Rows as text, their values with blanks between them.
-fn texts(schema: &Schema, rows: &RecordBatch) -> Vec<String> {
-    let rows = compact(rows);
-    let values = values_of(&Columns { schema, len: rows.num_rows(), columns: &columns_of(&rows) });
-    values.iter().map(|row| row.iter().map(text).collect::<Vec<_>>().join(" ")).collect()
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Integer(integer) => integer.to_string(),
-        Value::Text(text) => text.clone(),
-        other => format!("{other:?}"),
     }
 }
