@@ -28,6 +28,9 @@ const HOSTS_AT_ONCE: usize = 3;
 /// Once in so many calls a thread that has work gets its turn.
 const TURN_EVERY: u64 = 12;
 
+/// The same while several hosts are up: what is in the way of another host is done then.
+const TURN_EVERY_OF_SEVERAL: u64 = 4;
+
 /// Everything of one seed.
 pub(crate) struct Simulation {
     pub scenario: Scenario,
@@ -176,7 +179,8 @@ impl Simulation {
                 world.hosts[host].has_met_errors = true;
             }
             world.close_feeds();
-            (strike, world.work(host))
+            let every = if self.turns.is_alone(host) { TURN_EVERY } else { TURN_EVERY_OF_SEVERAL };
+            (strike, world.work(host, every))
         };
         if let Some(work) = work {
             work();
@@ -278,8 +282,8 @@ impl Simulation {
 
 impl World {
     /// Work whose turn it is, now and then.
-    fn work(&mut self, host: HostId) -> Option<crate::world::Work> {
-        if !self.random.once_in(TURN_EVERY) {
+    fn work(&mut self, host: HostId, every: u64) -> Option<crate::world::Work> {
+        if !self.random.once_in(every) {
             return None;
         }
         let work = self.hosts[host].work.pop().or_else(|| self.late_work.pop())?;

@@ -123,7 +123,7 @@ impl Faults {
             7..=8 => (Site::Look, &[ErrorBefore, ErrorBefore, CrashBefore, Slow, Overtaken], 60),
             9..=10 => (Site::Source, &[ErrorBefore, CrashBefore, CrashAfter, Overtaken], 10),
             11..=12 => (Site::Sink, &[ErrorBefore, ErrorAfter, CrashBefore, CrashAfter, Overtaken], 10),
-            13..=14 => (Site::Step, &[CrashBefore], 24),
+            13..=14 => (Site::Step, &[CrashBefore, CrashBefore, Overtaken], 24),
             _ => (Site::Wait, &[Slow, Slow, Slow, CrashBefore, Overtaken, Stop], 6),
         };
         let strike = random.pick(strikes);
@@ -146,10 +146,10 @@ fn name(site: Site, strike: Strike) -> &'static str {
         (Site::Sink, Strike::ErrorBefore) => "sink error before its effect",
         (Site::Sink, Strike::ErrorAfter) => "sink error after its effect",
         (Site::Sink, Strike::CrashBefore | Strike::CrashAfter) => "crash in a sink",
-        (Site::Step, _) => "crash at a step",
         (Site::Wait, Strike::CrashBefore | Strike::CrashAfter) => "crash between batches",
-        (_, Strike::Slow) => "late tick",
+        (Site::Wait, Strike::Slow) => "late tick",
         (_, Strike::Overtaken) => "overtaken by another host",
+        (Site::Step, _) => "crash at a step",
         (_, _) => "other",
     }
 }
