@@ -6,6 +6,7 @@ mod pin;
 mod reading;
 #[cfg(test)]
 mod repeat_tests;
+mod scan;
 mod single;
 #[cfg(test)]
 mod tests;
@@ -41,12 +42,11 @@ pub(crate) fn open_files(
     text::check_options(stream, &spec.text)?;
     let path = resolve(&settings.folder, &spec.path);
     let shown = path.display();
-    let about = fs::metadata(&path).map_err(|error| {
-        let what = match error.kind() {
-            io::ErrorKind::NotFound => "there is no such file or folder",
-            _ => "it cannot be looked at",
-        };
-        PortError::environment(format!("stream `{stream}` reads {shown}: {what}"), error)
+    let about = fs::metadata(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            PortError::refused(format!("stream `{stream}` reads {shown}: there is no such file or folder"))
+        }
+        _ => PortError::environment(format!("stream `{stream}` reads {shown}: it cannot be looked at"), error),
     })?;
     if about.is_dir() {
         return Ok(Box::new(FolderLines::open(stream, spec, path, settings)?));

@@ -1,9 +1,6 @@
 //! The files that appear in a folder.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use tidemill_model::{
     connector::FilesSource,
@@ -17,13 +14,10 @@ use crate::ConnectorSettings;
 use super::{
     Lines,
     listing::{Entry, Seen},
-    modified,
     pin::{self, FolderPin, Name, ReadFile},
     reading::{Reading, Waiting},
+    scan::{Odd, scan},
 };
-
-/// Files that a folder may have: a listing of more would hold up every batch.
-pub const FOLDER_FILES_MAX: usize = 1_000_000;
 
 /// Lines of the files of a folder, each file once.
 #[derive(Debug)]
@@ -33,6 +27,7 @@ pub(super) struct FolderLines {
     until_done: bool,
     lines: Lines,
     seen: Seen,
+    odd: Odd,
     /// The batch to be given again: the next one.
     repeated: Option<Vec<Waiting>>,
     sealed: bool,
@@ -50,17 +45,20 @@ impl FolderLines {
         settings: &ConnectorSettings,
     ) -> Result<FolderLines, PortError> {
         let until_done = settings.until_done;
-        let listing = list(&path).map_err(|error| {
+        let scan = scan(&path).map_err(|error| {
             PortError::environment(
                 format!("stream `{stream}` cannot list {}: see its permissions", path.display()),
                 error,
             )
         })?;
+        let mut odd = Odd::default();
+        odd.note(stream, scan.odd);
         Ok(FolderLines {
             stream: stream.to_owned(),
             until_done,
             lines: Lines::new(spec, Reading::new(stream, &spec.text)),
-            seen: Seen::open(&listing, spec.existing || until_done, settings.clock.now()),
+            seen: Seen::open(&scan.files, spec.existing || until_done, settings.clock.now()),
+            odd,
             repeated: None,
             sealed: false,
             begun: false,
@@ -104,10 +102,11 @@ impl FolderLines {
 
     /// What is there now; nothing, told once, when the folder cannot be listed.
     fn list(&mut self) -> Option<Vec<Entry>> {
-        match list(&self.path) {
-            Ok(listing) => {
+        match scan(&self.path) {
+            Ok(scan) => {
                 self.told_missing = false;
-                Some(listing)
+                self.odd.note(&self.stream, scan.odd);
+                Some(scan.files)
             }
             Err(error) => {
                 if !self.told_missing {
@@ -140,7 +139,9 @@ impl Source for FolderLines {
     }
 
     fn irregularities(&mut self) -> Vec<Irregularity> {
-        self.lines.irregularities()
+        let mut told = self.lines.irregularities();
+        told.extend(self.odd.take());
+        told
     }
 
     fn stop(&mut self) {
@@ -183,28 +184,4 @@ impl Repeatable for FolderLines {
         self.seen = Seen::pinned(&pin.seen);
         Ok(())
     }
-}
-
-/// The files of a folder whose names do not begin with `.`, in no order.
-fn list(folder: &Path) -> io::Result<Vec<Entry>> {
-    let mut listing = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        if name.as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        // Follows links. What went away since it was listed is not there.
-        match fs::metadata(folder.join(&name)) {
-            Ok(about) if about.is_file() => {
-                listing.push(Entry { name, modified: modified(&about)?, len: about.len() });
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        if listing.len() > FOLDER_FILES_MAX {
-            return Err(io::Error::other(format!("it has more than {FOLDER_FILES_MAX} files; move old ones away")));
-        }
-    }
-    Ok(listing)
 }

@@ -168,11 +168,34 @@ fn a_file_that_cannot_be_opened_is_counted() {
     assert_eq!(source.irregularities(), []);
 }
 
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_are_passed_over_and_counted_once() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in");
+    fs::create_dir(&path).unwrap();
+    symlink("circle", path.join("circle")).unwrap();
+    write(&path.join("a"), b"a", -10);
+    let counted = |source: &mut Box<dyn Source>| source.irregularities().first().map_or(0, |found| found.count);
+    let mut source = open(&path, true, false).unwrap();
+    assert_eq!((batch(source.as_mut(), 0).0, counted(&mut source)), ("a".to_owned(), 1));
+    symlink(folder.path().join("target"), path.join("dangling")).unwrap();
+    symlink("a/file-in-a-file", path.join("through-a-file")).unwrap();
+    assert_eq!((batch(source.as_mut(), 5).0, counted(&mut source)), (String::new(), 2));
+    assert_eq!((batch(source.as_mut(), 10).0, counted(&mut source)), (String::new(), 0));
+    // It leads somewhere now, and then nowhere again.
+    write(&folder.path().join("target"), b"t", 0);
+    assert_eq!((batch(source.as_mut(), 15).0, counted(&mut source)), ("t".to_owned(), 0));
+    fs::remove_file(folder.path().join("target")).unwrap();
+    assert_eq!((batch(source.as_mut(), 20).0, counted(&mut source)), (String::new(), 1));
+}
+
 #[test]
 fn what_is_not_there_is_known_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let error = open(&folder.path().join("none"), true, false).err().unwrap();
     assert_eq!(error.kind, PortErrorKind::Environment);
     let expect = format!("stream `lines` reads {}/none: there is no such file or folder", folder.path().display());
-    assert_eq!(error.to_string(), expect);
+    assert_eq!((error.to_string(), error.source.is_none()), (expect, true));
 }
