@@ -11,8 +11,8 @@ use tidemill_plan::{
 use crate::{
     failure::RunError,
     operators::{
-        Batch, Combine, Filter, Gather, Guests, Keep, Limit, Map, Merge, Operator, Pass, Policy, Rejections, Scatter,
-        Sort, UpdateState, exchange_schema, filter::FilterCondition, map::MapKind,
+        Batch, Combine, Filter, Gather, Guests, Limit, Map, Merge, Operator, Pass, Policy, Rejections, Scatter, Sort,
+        UpdateState, exchange_schema, filter::FilterCondition, map::MapKind,
     },
     presence::Presence,
     reduce::reducer_of,
@@ -122,7 +122,9 @@ impl Builder<'_> {
                 Box::new(Gather::new(&self.parent_schema(stage, step, input), None, first + partition))
             }
             StepKind::OutputFunction(output) => self.output_function(output, self.policy(kind))?,
-            StepKind::Output(output) => Box::new(Keep::new(&self.plan.outputs[output].schema, self.rows_max[output])),
+            StepKind::Output(output) => {
+                Box::new(Gather::new(&self.plan.outputs[output].schema, self.rows_max[output], 0))
+            }
         };
         Ok((self.place(kind, stage, step), operator))
     }

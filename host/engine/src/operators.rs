@@ -30,7 +30,7 @@ pub(crate) use chunks::for_guest;
 pub(crate) use combine::{Combine, exchange_schema};
 pub(crate) use filter::Filter;
 pub(crate) use guest::{GuestSlot, Guests};
-pub(crate) use leave::{Gather, Keep, Pass, Scatter};
+pub(crate) use leave::{Gather, Pass, Scatter};
 pub(crate) use letters::Letters;
 pub(crate) use map::Map;
 pub(crate) use merge::Merge;

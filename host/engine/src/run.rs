@@ -14,7 +14,8 @@ use std::{collections::HashMap, sync::Arc};
 use tidemill_checkpoint::Recovered;
 use tidemill_guest::Plugin;
 use tidemill_model::{
-    ports::{Clock, Sink, Source, Spawn, Wake},
+    columns::RowsBuffer,
+    ports::{Chunk, Clock, Sink, Source, Spawn, Wake},
     time::Timestamp,
 };
 use tidemill_plan::{
@@ -293,11 +294,7 @@ impl Run {
     }
 
     /// What a sealed source still has: run round by round, the last one given back for the end of the batch.
-    fn rest_of_source(
-        &mut self,
-        stage: usize,
-        tick: Timestamp,
-    ) -> Result<Vec<Vec<tidemill_model::ports::Chunk>>, Failed> {
+    fn rest_of_source(&mut self, stage: usize, tick: Timestamp) -> Result<Vec<Vec<Chunk>>, Failed> {
         loop {
             let (chunks, end) = self.sources.take_sealed(stage, ROUND_BYTES)?;
             self.reporter.add_rows(chunks.iter().flatten().map(|chunk| chunk.rows.num_rows() as u64).sum());
@@ -343,9 +340,9 @@ impl Run {
 /// Rows for the partitions of a stage.
 enum Feed {
     /// By partition.
-    Chunks(Vec<Vec<tidemill_model::ports::Chunk>>),
+    Chunks(Vec<Vec<Chunk>>),
     /// For each partition what was left for it.
-    Rows(HashMap<u32, Vec<tidemill_model::columns::RowsBuffer>>),
+    Rows(HashMap<u32, Vec<RowsBuffer>>),
 }
 
 impl Feed {

@@ -6,6 +6,7 @@ use tidemill_model::{
     columns::{Rows, RowsBuffer, columns_of, compact},
     ports::Chunk,
     schema::Schema,
+    time::Timestamp,
 };
 use tidemill_plan::{
     graph::{NodeId, Then},
@@ -76,7 +77,7 @@ impl Task {
     }
 
     /// A new batch, unless this one has begun already.
-    pub(crate) fn begin(&mut self, time: tidemill_model::time::Timestamp) {
+    pub(crate) fn begin(&mut self, time: Timestamp) {
         if !std::mem::replace(&mut self.begun, true) {
             self.batch.time = time;
             self.batch.rejections = Rejections::default();

@@ -29,7 +29,7 @@ impl Operator for Pass {
     }
 }
 
-/// Leaves all rows, or as many as are looked at, at one place.
+/// Leaves all rows, or as many as are looked at, at one place: a partition's number, or 0 for a sink.
 pub(crate) struct Gather {
     rows: RowsBuffer,
     rows_max: usize,
@@ -105,36 +105,5 @@ impl Operator for Scatter {
 
     fn held_bytes(&self) -> usize {
         self.left.iter().map(RowsBuffer::bytes).sum()
-    }
-}
-
-/// Keeps rows for a sink, as many as it looks at.
-pub(crate) struct Keep {
-    rows: RowsBuffer,
-    rows_max: usize,
-}
-
-impl Keep {
-    pub(crate) fn new(schema: &Schema, rows_max: Option<usize>) -> Keep {
-        Keep { rows: RowsBuffer::new(schema), rows_max: rows_max.unwrap_or(usize::MAX) }
-    }
-}
-
-impl Operator for Keep {
-    fn begin(&mut self, _batch: &Batch) {
-        self.rows.clear();
-    }
-
-    fn push(&mut self, _batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
-        let wanted = rows.len.min(self.rows_max - self.rows.len());
-        Ok(self.rows.extend_range(rows, 0..wanted)?)
-    }
-
-    fn leave(&mut self) -> Vec<(u32, RowsBuffer)> {
-        take_filled(std::slice::from_mut(&mut self.rows))
-    }
-
-    fn held_bytes(&self) -> usize {
-        self.rows.bytes()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_checkpoint::{Section, SectionKind, StateSchema};
+use tidemill_checkpoint::{Recovered, Section, SectionKind, StateSchema};
 use tidemill_model::time::Timestamp;
 use tidemill_plan::graph::{NodeId, Operator, Plan};
 use tidemill_state::table::{BlockLimits, StateError, StateTable};
@@ -128,7 +128,7 @@ fn restore(
     tasks: &mut [Vec<Option<Box<Task>>>],
     schemas: &[StateSchema],
     keeper: &Keeper,
-    recovered: &tidemill_checkpoint::Recovered,
+    recovered: &Recovered,
 ) -> Result<usize, RunError> {
     let mut tables: BTreeMap<String, Vec<&mut StateTable>> = BTreeMap::new();
     for task in tasks.iter_mut().flatten().flatten() {

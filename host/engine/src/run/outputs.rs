@@ -5,6 +5,7 @@ use tidemill_checkpoint::{Section, SectionKind};
 use tidemill_model::{
     columns::RowsBuffer,
     ports::{PortError, Sink, SinkBatch},
+    schema::Schema,
     time::Timestamp,
 };
 use tidemill_plan::{
@@ -22,7 +23,7 @@ pub(super) struct Outputs {
 
 struct OutputFeed {
     name: String,
-    schema: tidemill_model::schema::Schema,
+    schema: Schema,
     arrow: arrow_schema::SchemaRef,
     sink: Box<dyn Sink>,
     partitions: Vec<Vec<RecordBatch>>,
