@@ -115,6 +115,8 @@ pub struct StateSchema {
     pub state: String,
     /// The state's version.
     pub version: u32,
+    /// What the stream was called before, if it had another name: older sections may have that one.
+    pub previously: Option<String>,
 }
 
 /// A record as it stands in the log, its sections aside.

@@ -4,6 +4,7 @@
 
 mod input;
 mod keeper;
+mod renames;
 mod restore;
 mod snapshots;
 mod steps;
@@ -15,6 +16,7 @@ use tidemill_checkpoint::{Budget, Keep, PluginDigest, Storage};
 
 pub(crate) use input::{InputKeeper, Pending};
 pub(crate) use keeper::Keeper;
+pub(crate) use renames::Renames;
 pub use restore::RestoreError;
 pub(crate) use restore::States;
 pub use snapshots::SnapshotAfter;

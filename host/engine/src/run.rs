@@ -25,7 +25,7 @@ use tidemill_plan::{
 
 use crate::{
     build::Builder,
-    checkpoint::{Checkpoint, Keeper},
+    checkpoint::{Checkpoint, Keeper, Renames},
     counters::Counters,
     failure::RunError,
     operators::{Guests, Rejections},
@@ -148,7 +148,8 @@ impl Run {
         let open = |checkpoint| {
             let (plan, now) = (&parts.plan, parts.clock.now());
             let states = commit::state_schemas(plan);
-            Keeper::open(checkpoint, &plan.name, states, plan.partitions, now, parts.spawn.clone())
+            let renames = Renames::of(plan);
+            Keeper::open(checkpoint, &plan.name, states, plan.partitions, renames, now, parts.spawn.clone())
         };
         let (keeper, recovered) = parts.checkpoint.map(open).transpose()?.unzip();
         Ok(Run {

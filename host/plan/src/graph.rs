@@ -39,6 +39,8 @@ pub struct Node {
     pub inputs: Vec<NodeId>,
     /// How its rows come about.
     pub operator: Operator,
+    /// What it was called when its checkpoint was written, if that was another name.
+    pub previously: Option<String>,
 }
 
 /// How a stream's rows come about. Field numbers are places in the input's schema.

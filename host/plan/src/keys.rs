@@ -67,14 +67,14 @@ pub(crate) struct Kind {
 
 /// Every kind of stream.
 pub(crate) const KINDS: &[Kind] = &[
-    source("socket"),
-    source("files"),
-    source("queue"),
-    source("generate"),
+    source("socket", &["previously"]),
+    source("files", &["previously"]),
+    source("queue", &["previously"]),
+    source("generate", &["previously"]),
     operator("map", &["from", "fields", "keep", "parameters", "as", "on-error"]),
     operator("filter", &["from", "fields", "parameters", "on-error"]),
     operator("reduce", &["from", "by", "fields", "parameters", "as", "on-error"]),
-    operator("update-state", &["from", "by", "fields", "parameters", "run", "emit", "as", "on-error"]),
+    operator("update-state", &["from", "by", "fields", "parameters", "run", "emit", "as", "on-error", "previously"]),
     operator("count", &["from"]),
     operator("union", &["from"]),
     operator("sort", &["from"]),
@@ -112,8 +112,8 @@ pub(crate) const LATER: &[(&str, &[&str])] = &[
     ("formats", &["csv", "parquet"]),
 ];
 
-const fn source(key: &'static str) -> Kind {
-    Kind { key, source: true, beside: &[] }
+const fn source(key: &'static str, beside: &'static [&'static str]) -> Kind {
+    Kind { key, source: true, beside }
 }
 
 const fn operator(key: &'static str, beside: &'static [&'static str]) -> Kind {

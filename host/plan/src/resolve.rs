@@ -86,6 +86,7 @@ impl<'a> Resolver<'a> {
             self.add_node(index, &links[index]);
         }
         let outputs = self.outputs();
+        self.check_previous_names();
         self.check_partitions();
         if self.diagnostics.error_count() > 0 {
             return None;
@@ -136,7 +137,8 @@ impl<'a> Resolver<'a> {
             && sizes::check_nodes(&entry.name, &schema, self.diagnostics)
         {
             self.nodes[index] = Some(NodeId(self.done.len()));
-            self.done.push(Node { name: entry.name.text.clone(), schema, inputs, operator });
+            let previously = entry.previously.as_ref().map(|name| name.text.clone());
+            self.done.push(Node { name: entry.name.text.clone(), schema, inputs, operator, previously });
         }
     }
 
@@ -153,6 +155,21 @@ impl<'a> Resolver<'a> {
         outputs::check_folders(&self.manifest.outputs, self.diagnostics);
         dead_letters::add(&self.manifest.pipeline, &self.done, &mut outputs, self.diagnostics);
         outputs
+    }
+
+    /// What a stream was called before is no other stream's name, now or before.
+    fn check_previous_names(&mut self) {
+        let mut taken: HashMap<&str, &str> = HashMap::new();
+        for stream in &self.manifest.streams {
+            let Some(previously) = &stream.previously else { continue };
+            let (old, name) = (previously.text.as_str(), stream.name.text.as_str());
+            let message = match (self.streams.contains_key(old), taken.insert(old, name)) {
+                (true, _) => format!("there is a stream `{old}`: what a checkpoint has of that name belongs to it"),
+                (false, Some(other)) => format!("`{other}` and `{name}` cannot both have been called `{old}`"),
+                (false, None) => continue,
+            };
+            self.diagnostics.push(Diagnostic::error(previously.span, message));
+        }
     }
 
     /// A union has the partitions of all that it reads, and unions of unions soon have too many to run.

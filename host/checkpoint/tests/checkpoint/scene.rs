@@ -48,6 +48,7 @@ pub fn commit(batch: Timestamp, plan: Number, count: u64) -> Commit {
         keys: "key: text".to_owned(),
         state: "sum: integer".to_owned(),
         version: 1,
+        previously: None,
     };
     Commit { batch, plan, counters: vec![("rows".to_owned(), count)], states: vec![state] }
 }

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use tidemill_checkpoint::{CheckpointError, Fence, InputLog, InputPosition, LoggedRange, Plan, Storage};
 use tidemill_model::ports::Chunk;
 
+use super::Renames;
+
 /// The input log, and where the open batch begins in it.
 pub(crate) struct InputKeeper {
     log: InputLog,
@@ -24,6 +26,17 @@ pub(crate) struct Pending {
     pub(crate) planned: LoggedChunks,
     /// Behind it.
     pub(crate) open: LoggedChunks,
+}
+
+impl Pending {
+    /// Gives streams the names that they have now.
+    pub(crate) fn rename(&mut self, renames: &Renames) {
+        for chunks in [&mut self.planned, &mut self.open] {
+            let named =
+                std::mem::take(chunks).into_iter().map(|(name, chunks)| (renames.now(&name).to_owned(), chunks));
+            *chunks = named.collect();
+        }
+    }
 }
 
 impl InputKeeper {

@@ -8,7 +8,7 @@ use tidemill_checkpoint::{
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
 
-use super::{Checkpoint, Failpoints, InputKeeper, Step, snapshots::Snapshots};
+use super::{Checkpoint, Failpoints, InputKeeper, Renames, Step, restore::states_of, snapshots::Snapshots};
 use crate::failure::RunError;
 
 /// A budget is shared among two snapshots, what happened since them, the input of the open batch, and history: which
@@ -37,6 +37,7 @@ pub(crate) struct Keeper {
     /// The plan of the batch that is run again.
     again: Option<Number>,
     snapshots: Snapshots,
+    renames: Renames,
 }
 
 impl Keeper {
@@ -46,6 +47,7 @@ impl Keeper {
         pipeline: &str,
         states: Vec<StateSchema>,
         partitions: u32,
+        renames: Renames,
         now: Timestamp,
         spawn: Arc<dyn Spawn>,
     ) -> Result<(Keeper, Recovered), CheckpointError> {
@@ -53,16 +55,35 @@ impl Keeper {
         keep.bytes = budget.share(keep.bytes, HISTORY_SHARE);
         snapshot_after.bytes_min = budget.share(snapshot_after.bytes_min, PART_SHARE);
         let (log, recovered) = Log::open(storage.clone(), pipeline, &host, now)?;
-        let snapshots = Snapshots::new(&log, &recovered, &states, partitions, snapshot_after, spawn);
+        let used = recovered.deltas.iter().rev().copied().chain(recovered.snapshot);
+        let renames = renames.learn(used.filter_map(|commit| states_of(log.records(), commit)));
+        let snapshots = Snapshots::new(&log, &recovered, &states, partitions, renames.clone(), snapshot_after, spawn);
         let (delivered, again) = (recovered.delivered, recovered.planned.as_ref().map(|planned| planned.number));
         let noted = delivered;
-        let keeper =
-            Keeper { log, storage, plugins, states, keep, budget, failpoints, delivered, noted, again, snapshots };
+        let keeper = Keeper {
+            log,
+            storage,
+            plugins,
+            states,
+            keep,
+            budget,
+            failpoints,
+            delivered,
+            noted,
+            again,
+            snapshots,
+            renames,
+        };
         Ok((keeper, recovered))
     }
 
     pub(crate) fn archive(&self) -> &Archive {
         self.log.archive()
+    }
+
+    /// What streams of the checkpoint are called now.
+    pub(crate) fn renames(&self) -> &Renames {
+        &self.renames
     }
 
     pub(crate) fn fence(&self) -> &Fence {
@@ -85,7 +106,7 @@ impl Keeper {
 
     /// What the states of a commit were.
     pub(crate) fn states_of(&self, commit: Number) -> &[StateSchema] {
-        super::restore::states_of(self.log.records(), commit).unwrap_or(&self.states)
+        states_of(self.log.records(), commit).unwrap_or(&self.states)
     }
 
     /// Does a step between its two failpoints.

@@ -10,6 +10,8 @@ use tidemill_state::{
     table::{ApplyError, StateError, StateTable, split},
 };
 
+use super::Renames;
+
 /// State that cannot be restored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -20,7 +22,7 @@ pub enum RestoreError {
     /// The pipeline has no such stream, or it keeps no state.
     #[error(
         "the checkpoint has state of the stream `{stream}`, and the pipeline has no such stream with state; put it \
-         back, or begin a new checkpoint in another folder"
+         back, give the one that it has become `previously = \"{stream}\"`, or begin a new checkpoint in another folder"
     )]
     NoStream {
         /// The stream.
@@ -96,6 +98,7 @@ pub(crate) fn states_of(records: &[Scanned], commit: Number) -> Option<&[StateSc
 /// The tables of a pipeline, by stream and partition. `T` is a table, or a mutable reference to one.
 pub(crate) struct States<T> {
     streams: BTreeMap<String, StreamStates<T>>,
+    renames: Renames,
 }
 
 struct StreamStates<T> {
@@ -109,8 +112,12 @@ struct StreamStates<T> {
 
 impl States<StateTable> {
     /// Empty tables for streams with these schemas.
-    pub(super) fn owned(states: &[StateSchema], partitions: u32) -> Result<States<StateTable>, RestoreError> {
-        let mut owned = States::default();
+    pub(super) fn owned(
+        states: &[StateSchema],
+        partitions: u32,
+        renames: Renames,
+    ) -> Result<States<StateTable>, RestoreError> {
+        let mut owned = States::new(renames);
         for state in states {
             let schema = schema(&state.stream, &state.state)?;
             // Nobody chooses keys for a table that takes what another one held.
@@ -121,13 +128,12 @@ impl States<StateTable> {
     }
 }
 
-impl<T> Default for States<T> {
-    fn default() -> States<T> {
-        States { streams: BTreeMap::new() }
-    }
-}
-
 impl<T: AsTable> States<T> {
+    /// No tables yet. `renames` tells what streams of the checkpoint are called now.
+    pub(crate) fn new(renames: Renames) -> States<T> {
+        States { streams: BTreeMap::new(), renames }
+    }
+
     /// The tables of a stream, one for each partition.
     pub(crate) fn add(&mut self, wanted: StateSchema, tables: Vec<T>) -> Result<(), RestoreError> {
         let (keys, state) = (schema(&wanted.stream, &wanted.keys)?, schema(&wanted.stream, &wanted.state)?);
@@ -142,7 +148,7 @@ impl<T: AsTable> States<T> {
             return Ok(());
         }
         let no_stream = || RestoreError::NoStream { stream: section.stream.clone() };
-        let stream = self.streams.get_mut(&section.stream).ok_or_else(no_stream)?;
+        let stream = self.streams.get_mut(self.renames.now(&section.stream)).ok_or_else(no_stream)?;
         if let Some(stored) = schemas.iter().find(|schema| schema.stream == section.stream) {
             stream.settle(stored)?;
         }

@@ -12,7 +12,10 @@ use tidemill_checkpoint::{Archive, CheckpointError, Log, Number, Recovered, Sect
 use tidemill_model::ports::Spawn;
 use tidemill_state::table::BlockLimits;
 
-use super::restore::{RestoreError, States};
+use super::{
+    Renames,
+    restore::{RestoreError, States},
+};
 
 /// When a snapshot is made: the changes since the last one are as large as it was and at least `bytes_min`, or there are
 /// so many commits.
@@ -67,10 +70,11 @@ impl Snapshots {
         recovered: &Recovered,
         states: &[StateSchema],
         partitions: u32,
+        renames: Renames,
         after: SnapshotAfter,
         spawn: Arc<dyn Spawn>,
     ) -> Snapshots {
-        let maker = Maker { archive: log.archive().clone(), states: states.to_vec(), partitions };
+        let maker = Maker { archive: log.archive().clone(), states: states.to_vec(), partitions, renames };
         let found = |number: Number| log.records().iter().find(|record| record.number == number);
         let bytes = recovered.deltas.iter().filter_map(|&number| found(number)).map(|record| record.bytes).sum();
         let states_of = |number: Number| super::restore::states_of(log.records(), number).unwrap_or(states).to_vec();
@@ -142,12 +146,13 @@ struct Maker {
     archive: Archive,
     states: Vec<StateSchema>,
     partitions: u32,
+    renames: Renames,
 }
 
 impl Maker {
     /// Writes the snapshot, and gives about how many bytes it has.
     fn make(&self, request: &Request) -> Result<u64, RestoreError> {
-        let mut states = States::owned(&self.states, self.partitions)?;
+        let mut states = States::owned(&self.states, self.partitions, self.renames.clone())?;
         let base = request.base.map(|base| (base, &request.base_states[..]));
         let deltas = request.deltas.iter().map(|(number, schemas)| (*number, &schemas[..]));
         states.load(&self.archive, base, deltas)?;

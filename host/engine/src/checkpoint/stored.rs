@@ -6,7 +6,10 @@ use tidemill_checkpoint::{Archive, Number, Recovery, Scanned, StateSchema};
 use tidemill_model::{columns::RowsBuffer, key, schema::Schema, time::Timestamp};
 use tidemill_state::table::{BlockLimits, StateError, StateTable, change_schema};
 
-use super::restore::{RestoreError, States, schema, states_of};
+use super::{
+    Renames,
+    restore::{RestoreError, States, schema, states_of},
+};
 
 /// The state after the last batch that counts, put together as a run does it, all in memory.
 pub struct StoredStates {
@@ -43,7 +46,9 @@ impl StoredStates {
     pub fn load(archive: &Archive, records: &[Scanned], recovery: &Recovery) -> Result<StoredStates, RestoreError> {
         let schemas = recovery.last.as_ref().map(|last| last.commit.states.clone()).unwrap_or_default();
         // Which partition a key lies in is no property of it, so one table takes all.
-        let mut states = States::owned(&schemas, 1)?;
+        let used = recovery.deltas.iter().rev().copied().chain(recovery.snapshot);
+        let renames = Renames::of_states(&schemas).learn(used.filter_map(|commit| states_of(records, commit)));
+        let mut states = States::owned(&schemas, 1, renames)?;
         let of = |number: Number| (number, states_of(records, number).unwrap_or(&schemas));
         states.load(archive, recovery.snapshot.map(of), recovery.deltas.iter().map(|&number| of(number)))?;
         Ok(StoredStates { schemas, states })

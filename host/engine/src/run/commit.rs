@@ -17,11 +17,12 @@ use crate::{
 /// What the streams of a plan keep.
 pub(super) fn state_schemas(plan: &Plan) -> Vec<StateSchema> {
     let kept = plan.nodes.iter().filter_map(|node| match &node.operator {
-        Operator::UpdateState(update) => Some((&node.name, &update.function)),
+        Operator::UpdateState(update) => Some((node, &update.function)),
         _ => None,
     });
-    let schemas = kept.map(|(stream, function)| StateSchema {
-        stream: stream.clone(),
+    let schemas = kept.map(|(node, function)| StateSchema {
+        stream: node.name.clone(),
+        previously: node.previously.clone(),
         function: format!("{}/{}", function.plugin, function.signature.name),
         keys: function.binding.keys.to_string(),
         state: function.signature.state.to_string(),
@@ -80,7 +81,7 @@ impl Run {
             self.sources.log_to(input);
             pending = logged;
         }
-        self.sources.resume(last_plan, planned, pending)?;
+        self.sources.resume(last_plan, planned, pending, keeper.renames())?;
         let keys = restore(&mut self.tasks, &state_schemas(&self.plan), keeper, &recovered)?;
         if let Some(last) = &recovered.last {
             self.counters.restore(&last.commit.counters);
@@ -137,7 +138,7 @@ fn restore(
             tables.entry(stream.to_owned()).or_default().push(table);
         }
     }
-    let mut states = States::default();
+    let mut states = States::new(keeper.renames().clone());
     for (stream, tables) in tables {
         let schema = schemas.iter().find(|schema| schema.stream == stream);
         states.add(schema.expect("who has a table has a schema").clone(), tables)?;

@@ -15,7 +15,7 @@ use tidemill_plan::{
 };
 
 use crate::{
-    checkpoint::{InputKeeper, Pending},
+    checkpoint::{InputKeeper, Pending, Renames},
     failure::RunError,
 };
 use feed::SourceFeed;
@@ -112,9 +112,12 @@ impl Sources {
         last: Option<&BatchPlan>,
         planned: Option<&BatchPlan>,
         mut pending: Pending,
+        renames: &Renames,
     ) -> Result<(), RunError> {
+        pending.rename(renames);
         let pin = |plan: Option<&BatchPlan>, stream: &str| {
-            let source = plan.and_then(|plan| plan.sources.iter().find(|source| source.stream == stream));
+            let is_of = |source: &&SourcePin| renames.now(&source.stream) == stream;
+            let source = plan.and_then(|plan| plan.sources.iter().find(is_of));
             source.map(|source| source.pin.clone())
         };
         for feed in &mut self.feeds {

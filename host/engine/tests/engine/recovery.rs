@@ -280,6 +280,36 @@ fn rows_that_an_output_has_not_got_yet_are_not_forgotten() {
 }
 
 #[test]
+fn streams_may_be_given_other_names() {
+    let expect = world();
+    assert_eq!(expect.run(None), Ended::Done);
+    // With a snapshot between the runs, and without one; and stopped where a batch is planned.
+    for (commits_max, step) in [(1, Step::Deliver), (100, Step::Deliver), (2, Step::Commit)] {
+        let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max };
+        let stop = |batch| Some(Stop { step, after: false, batch: at(batch) });
+        let world = World { snapshot_after, ..world() };
+        assert_eq!(world.run(stop(3)), Ended::Stopped);
+        let rename = |text: &str, old: &str, new: &str, says: bool| {
+            let header =
+                format!("[streams.{new}]{}", if says { format!("\npreviously = \"{old}\"") } else { String::new() });
+            let from = [format!("from = \"{old}\""), format!("from = \"{new}\"")];
+            text.replace(&format!("[streams.{old}]"), &header).replace(&from[0], &from[1])
+        };
+        let renamed = |says| {
+            let both = PIPELINE.replace("[\"in\", \"live\"]", "[\"numbers\", \"words\"]");
+            let names = [("totals", "sums-so-far"), ("in", "numbers"), ("live", "words")];
+            names.iter().fold(both, |text, (old, new)| rename(&text, old, new, says))
+        };
+        let world = World { text: renamed(true), live: "words".to_owned(), ..world };
+        assert_eq!(world.run(stop(5)), Ended::Stopped);
+        // Once a batch is committed, the checkpoint knows.
+        let world = World { text: renamed(false), ..world };
+        assert_eq!(world.run(None), Ended::Done);
+        check_like(&world, &expect, &format!("{commits_max} {step:?}"));
+    }
+}
+
+#[test]
 fn state_without_its_stream_is_not_dropped() {
     let world = world();
     assert_eq!(world.run(Some(Stop { step: Step::Deliver, after: true, batch: at(3) })), Ended::Stopped);

@@ -16,6 +16,8 @@ pub(crate) struct StreamEntry {
     pub(crate) name: Name,
     /// What it reads.
     pub(crate) from: Vec<Name>,
+    /// What it was called before.
+    pub(crate) previously: Option<Name>,
     /// `None`: it could not be read, which has been reported.
     pub(crate) body: Option<Body>,
 }
@@ -42,7 +44,7 @@ pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Vec<StreamEn
 }
 
 fn stream(name: &Name, value: &Value, diagnostics: &mut Diagnostics) -> StreamEntry {
-    let mut entry = StreamEntry { name: name.clone(), from: Vec::new(), body: None };
+    let mut entry = StreamEntry { name: name.clone(), from: Vec::new(), previously: None, body: None };
     let place = format!("stream `{}`", name.text);
     let Some(mut reader) = Reader::try_new(place, value, diagnostics) else { return entry };
     let present: Vec<(&Name, &'static Kind)> = reader
@@ -54,6 +56,9 @@ fn stream(name: &Name, value: &Value, diagnostics: &mut Diagnostics) -> StreamEn
         entry.from = reader.read("from", from).unwrap_or_default();
     }
     let Some(kind) = only_kind(name, &mut reader, &present) else { return entry };
+    if kind.beside.contains(&"previously") {
+        entry.previously = reader.read("previously", values::text);
+    }
     if kind.source {
         entry.body = sources::read(kind.key, &mut reader).map(|(spec, schema)| Body::Source(spec, schema));
         return entry;

@@ -7,7 +7,9 @@ use tidemill_plan::graph::{Condition, FunctionUse, NodeId, OnError, Operator, Ou
 pub fn plan(plan: &Plan) -> String {
     let mut text = format!("{}: every {} us, {} partitions\n", plan.name, plan.interval.micros(), plan.partitions);
     for node in &plan.nodes {
-        let _ = writeln!(text, "{}{} = {}", node.name, inputs(plan, &node.inputs), operator(&node.operator));
+        let previously = node.previously.as_ref().map(|name| format!(" (was {name})")).unwrap_or_default();
+        let inputs = inputs(plan, &node.inputs);
+        let _ = writeln!(text, "{}{previously}{inputs} = {}", node.name, operator(&node.operator));
         let _ = writeln!(text, "    {}", node.schema);
     }
     for output in &plan.outputs {

@@ -1,0 +1,78 @@
+//! Streams that have another name than in the checkpoint.
+
+use std::collections::BTreeMap;
+
+use tidemill_checkpoint::StateSchema;
+use tidemill_plan::graph::Plan;
+
+/// By each name that a stream had, the one that it has. Names that streams have now stand for those streams.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Renames {
+    current: Vec<String>,
+    names: BTreeMap<String, String>,
+}
+
+impl Renames {
+    /// As a pipeline says.
+    pub(crate) fn of(plan: &Plan) -> Renames {
+        let current = plan.nodes.iter().map(|node| node.name.clone()).collect();
+        let mut renames = Renames { current, names: BTreeMap::new() };
+        for node in &plan.nodes {
+            renames.add(node.previously.as_deref(), &node.name);
+        }
+        renames
+    }
+
+    /// Where there is no pipeline: these streams are those of now.
+    pub(crate) fn of_states(states: &[StateSchema]) -> Renames {
+        let current = states.iter().map(|state| state.stream.clone()).collect();
+        Renames { current, names: BTreeMap::new() }
+    }
+
+    /// And as commits say, the newest first: a pipeline need not say it any more once one of them does.
+    pub(crate) fn learn<'a>(mut self, commits: impl Iterator<Item = &'a [StateSchema]>) -> Renames {
+        for state in commits.flatten() {
+            self.add(state.previously.as_deref(), &state.stream);
+        }
+        self
+    }
+
+    fn add(&mut self, old: Option<&str>, name: &str) {
+        if let Some(old) = old.filter(|old| !self.current.iter().any(|current| current == old)) {
+            let now = self.now(name).to_owned();
+            self.names.entry(old.to_owned()).or_insert(now);
+        }
+    }
+
+    /// The name that a stream of the checkpoint has now.
+    pub(crate) fn now<'a>(&'a self, stream: &'a str) -> &'a str {
+        self.names.get(stream).map_or(stream, String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(stream: &str, previously: Option<&str>) -> StateSchema {
+        let previously = previously.map(str::to_owned);
+        let [function, keys, state] = [(); 3].map(|()| String::new());
+        StateSchema { stream: stream.to_owned(), function, keys, state, version: 1, previously }
+    }
+
+    #[test]
+    fn a_name_is_followed_through_all_that_it_was() {
+        let now = [state("c", Some("b")), state("x", None)];
+        let (before, first) = ([state("b", Some("a")), state("x", Some("c"))], [state("a", None)]);
+        let commits = [&now[..], &before, &first];
+        let renames = Renames::of_states(&now).learn(commits.into_iter());
+        assert_eq!(["a", "b", "c", "x", "y"].map(|name| renames.now(name)), ["c", "c", "c", "x", "y"]);
+    }
+
+    #[test]
+    fn a_name_may_come_back() {
+        let (now, before) = ([state("a", Some("b"))], [state("b", Some("a"))]);
+        let renames = Renames::of_states(&now).learn([&now[..], &before].into_iter());
+        assert_eq!(["a", "b"].map(|name| renames.now(name)), ["a", "a"]);
+    }
+}
