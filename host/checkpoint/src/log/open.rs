@@ -72,8 +72,9 @@ impl Log {
                 generation: recovery.generation_min,
                 record: Record::Claim { host: host.to_owned(), at: now },
             };
-            if let Some(bytes) = create_claim(&*storage, &claim)? {
-                return opened(storage, claim, bytes, recovery.fell_back);
+            let Some(bytes) = create_claim(&*storage, &claim)? else { continue };
+            if let Some(opened) = opened(storage.clone(), claim, bytes, recovery.fell_back)? {
+                return Ok(opened);
             }
         }
         Err(CheckpointError::Contended { place: storage.place() })
@@ -105,25 +106,33 @@ fn create_claim(storage: &dyn Storage, claim: &RecordHeader) -> Result<Option<u6
 
 /// After the claim: hosts before are fenced off, and what they still finished is there. They may have cleaned in the
 /// meantime, after a snapshot that the first look did not see, so look again.
+///
+/// `None`: the claim's number was free because its record had been cleaned away, by a host that went on after the first
+/// look. It fences nobody off, and another claim must be made.
 fn opened(
     storage: Arc<dyn Storage>,
     claim: RecordHeader,
     bytes: u64,
     fell_back: Option<FellBack>,
-) -> Result<(Log, Recovered), CheckpointError> {
-    storage.remove_leftovers()?;
+) -> Result<Option<(Log, Recovered)>, CheckpointError> {
     let pipeline = claim.pipeline.clone();
     let archive = Archive::new(storage.clone(), &pipeline, claim.generation);
     let fence = Fence::new(storage.clone(), &pipeline, claim.generation, claim.number + 1);
     let looked = Scan::of(&*storage, &pipeline)
         .and_then(|mut scan| scan.decide(&*storage, &pipeline).map(|recovery| (scan, recovery)));
     // What does not fit together may be the work of a later host.
-    let (scan, recovery) = looked.or_else(|error| fence.check().and(Err(error)))?;
+    let looked = looked.or_else(|error| fence.check().and(Err(error)));
+    if numbered(&*storage, "log")?.last().is_some_and(|&(newest, _)| newest > claim.number) {
+        fence.check()?;
+        return Ok(None);
+    }
+    let (scan, recovery) = looked?;
     if recovery.newest != claim.number || recovery.head != claim.number {
         fence.check()?;
         let source = crate::format::FormatError::damaged(format!("the claim of {bytes} bytes just written"), 0);
         return Err(archive.file_error(&record_name(claim.number), source));
     }
+    storage.remove_leftovers()?;
     let log = Log {
         storage,
         archive,
@@ -135,7 +144,7 @@ fn opened(
         damaged_snapshots: scan.damaged_snapshots.clone(),
         is_uncertain: false,
     };
-    Ok((log, recovered(recovery, claim.generation, fell_back, scan.damaged_snapshots)))
+    Ok(Some((log, recovered(recovery, claim.generation, fell_back, scan.damaged_snapshots))))
 }
 
 fn recovered(

@@ -108,6 +108,53 @@ fn a_host_that_wakes_up_after_a_take_over_harms_nothing() {
     assert!(fenced > 100);
 }
 
+/// A host's next batches, with a snapshot after each; nothing more is kept than what is needed.
+fn work(log: &mut Log, batches: std::ops::Range<i64>) -> Result<(), CheckpointError> {
+    for batch in batches.map(|batch| Timestamp(batch * 1_000_000)) {
+        let plan = log.append(Record::Plan(plan(batch, None, None)), &[])?;
+        let state = section(SectionKind::State, &[1, 1]);
+        let number = log.append(Record::Commit(commit(batch, plan, 1)), std::slice::from_ref(&state))?;
+        log.append(Record::Delivered { batch }, &[])?;
+        log.archive().write_snapshot(number, [Ok(state)])?;
+        log.clean(Keep { batches: 0, bytes: 0 })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_host_that_sleeps_while_it_opens_takes_no_number_that_was_cleaned_away() {
+    let mut holes = 0;
+    for sleeps_at in 0.. {
+        let storage = MemoryStorage::new();
+        let mut first = open(&storage, "first");
+        work(&mut first, 1..4).unwrap();
+        let (first, begin) = (Arc::new(Mutex::new(first)), storage.calls());
+        let running = first.clone();
+        storage.set_faults(move |call| {
+            if call.number == begin + sleeps_at {
+                // After the claim it is fenced off.
+                let _ = work(&mut running.lock().unwrap(), 4..9);
+            }
+            Fault::None
+        });
+        let (mut second, recovered) = Log::open(Arc::new(storage.clone()), PIPELINE, "second", Timestamp(0))
+            .unwrap_or_else(|error| {
+                unreachable!("asleep at call {sleeps_at}: {error}");
+            });
+        let is_over = storage.calls() <= begin + sleeps_at;
+        storage.clear_faults();
+        holes += usize::from(recovered.generation > 2);
+        let batch = Timestamp(9_000_000);
+        let late = first.lock().unwrap().append(Record::Plan(plan(batch, None, None)), &[]);
+        assert!(matches!(late, Err(CheckpointError::Fenced { .. })), "asleep at call {sleeps_at}: {late:?}");
+        second.append(Record::Plan(plan(batch, None, None)), &[]).unwrap();
+        if is_over {
+            break;
+        }
+    }
+    assert!(holes > 0, "no number was free because it was cleaned away");
+}
+
 #[test]
 fn a_segment_that_a_fenced_off_host_begins_late_counts_for_nobody() {
     let storage = MemoryStorage::new();

@@ -61,7 +61,11 @@ impl SimulatedStorage {
             return;
         }
         if host.is_opening {
-            world.owner = Some(self.host);
+            // A claim below another record is none: its number was free because it had been cleaned away.
+            let newest = self.simulation.storage.files().into_keys().rfind(|name| name.starts_with("log/"));
+            if newest.is_some_and(|newest| newest == name) {
+                world.owner = Some(self.host);
+            }
         } else if let Some(batch) = host.committing.take() {
             if world.committed.insert(batch, name.to_owned()).is_some() {
                 world.broken(format!("host {} commits the batch {batch} a second time", self.host));
