@@ -123,7 +123,13 @@ fn schema(told: Vec<FieldOut>) -> Result<Schema, String> {
         return Err(format!("{} fields, limit={}", told.len(), limits::FIELDS));
     }
     let fields = told.into_iter().map(field).collect::<Result<Vec<_>, _>>()?;
-    Schema::try_new(fields).map_err(|error| error.to_string())
+    let schema = Schema::try_new(fields).map_err(|error| error.to_string())?;
+    match schema.nodes() {
+        nodes if nodes > limits::NODES => {
+            Err(format!("{nodes} columns, those inside lists and records included, limit={}", limits::NODES))
+        }
+        _ => Ok(schema),
+    }
 }
 
 fn field(told: FieldOut) -> Result<Field, String> {

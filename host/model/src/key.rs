@@ -36,7 +36,7 @@ use crate::schema::{Kind, Schema, Type};
 
 pub use check::{InvalidKey, check_key};
 pub use decode::{DecodeError, decode, decode_value};
-pub use encode::{KeyBuffer, encode, encode_value, try_encode};
+pub use encode::{KeyBuffer, encode, encode_value};
 
 /// Number of slots. Fixed for ever.
 pub const SLOTS: u32 = 4_096;

@@ -280,6 +280,6 @@ pub(crate) fn key_column<'a>(rows: &Rows<'a>, by: &[usize], keys: &'a mut KeyBuf
         return Ok(rows.field(*only)[0]);
     }
     keys.clear();
-    rows.try_encode_keys(by, keys)?;
+    rows.encode_keys(by, keys)?;
     Ok(keys.column())
 }

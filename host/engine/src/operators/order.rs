@@ -37,7 +37,7 @@ impl Operator for Sort {
         // Canonical key bytes sort as their values do, each field for itself.
         let mut encoded = vec![KeyBuffer::default(); self.keys.len()];
         for (key, encoded) in self.keys.iter().zip(&mut encoded) {
-            rows.try_encode_keys(&[key.field], encoded)?;
+            rows.encode_keys(&[key.field], encoded)?;
         }
         let mut order: Vec<u32> = (0..rows.len as u32).collect();
         order.sort_by(|&left, &right| {

@@ -69,18 +69,10 @@ enum Ending {
 
 /// Appends the canonical bytes of the key fields of every row. `schema` is that of the key fields, `columns` theirs.
 ///
-/// For rows whose keys are known to stay below 2 GiB: what is beyond is a defect of the caller, and panics. Keys can be
-/// longer than their fields: see [`try_encode`].
-pub fn encode(schema: &Schema, columns: &[Column<'_>], len: usize, keys: &mut KeyBuffer) {
-    try_encode(schema, columns, len, keys).expect("the caller's keys are below 2 GiB");
-}
-
-/// The same for rows of any origin.
-///
 /// # Errors
 /// More than 2 GiB of keys. A key is longer than its fields by the marks around them: up to 2 bytes a text and 1 an
 /// item, and a 0 in a text takes 2, so that rows within the limits of a column can have keys beyond them.
-pub fn try_encode(schema: &Schema, columns: &[Column<'_>], len: usize, keys: &mut KeyBuffer) -> Result<(), ColumnFull> {
+pub fn encode(schema: &Schema, columns: &[Column<'_>], len: usize, keys: &mut KeyBuffer) -> Result<(), ColumnFull> {
     let firsts = schema.first_nodes();
     let last = schema.len().saturating_sub(1);
     for row in 0..len {
@@ -95,13 +87,11 @@ pub fn try_encode(schema: &Schema, columns: &[Column<'_>], len: usize, keys: &mu
 
 impl Rows<'_> {
     /// Appends the canonical bytes of the fields at `indices` of every row. See [`encode`].
-    pub fn encode_keys(&self, indices: &[usize], keys: &mut KeyBuffer) {
-        encode(&self.schema.project(indices), &self.project(indices), self.len, keys);
-    }
-
-    /// The same for rows of any origin. See [`try_encode`].
-    pub fn try_encode_keys(&self, indices: &[usize], keys: &mut KeyBuffer) -> Result<(), ColumnFull> {
-        try_encode(&self.schema.project(indices), &self.project(indices), self.len, keys)
+    ///
+    /// # Errors
+    /// As for [`encode`].
+    pub fn encode_keys(&self, indices: &[usize], keys: &mut KeyBuffer) -> Result<(), ColumnFull> {
+        encode(&self.schema.project(indices), &self.project(indices), self.len, keys)
     }
 }
 

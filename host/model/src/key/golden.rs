@@ -20,7 +20,7 @@ fn check<const N: usize>(schema: &str, row: [Value; N], bytes: &str, slot: u16) 
     let row = row.to_vec();
     let rows = buffer_of(&schema, std::slice::from_ref(&row));
     let mut keys = KeyBuffer::default();
-    encode(&schema, &rows.columns(), 1, &mut keys);
+    encode(&schema, &rows.columns(), 1, &mut keys).unwrap();
     let key = keys.column().slice(0);
     assert_eq!(hexadecimal(key), bytes);
     assert_eq!(Slot::of(key).number(), slot);

@@ -17,7 +17,7 @@ use crate::{
 
 fn encoded(schema: &Schema, rows: &[Vec<Value>]) -> KeyBuffer {
     let mut keys = KeyBuffer::default();
-    encode(schema, &buffer_of(schema, rows).columns(), rows.len(), &mut keys);
+    encode(schema, &buffer_of(schema, rows).columns(), rows.len(), &mut keys).unwrap();
     keys
 }
 
@@ -82,7 +82,7 @@ proptest! {
         }
         let buffer = buffer_of(&schema, &rows);
         let mut keys = KeyBuffer::default();
-        buffer.with_columns(&buffer.columns()).encode_keys(&indices, &mut keys);
+        buffer.with_columns(&buffer.columns()).encode_keys(&indices, &mut keys).unwrap();
         let choose = |row: &Vec<Value>| indices.iter().map(|&i| row[i].clone()).collect();
         let chosen: Vec<Vec<Value>> = rows.iter().map(choose).collect();
         let expect = encoded(&schema.project(&indices), &chosen);

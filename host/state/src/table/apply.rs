@@ -78,29 +78,6 @@ impl StateTable {
         self.apply_rows(&Rows { schema: &schema, len: block.num_rows(), columns: &columns })
     }
 
-    /// Applies the rows of a block whose keys `takes` wants, and looks at no others. See [`StateTable::apply`].
-    ///
-    /// # Errors
-    /// As for [`StateTable::apply`]; rows are counted among those that were taken.
-    pub fn apply_where(
-        &mut self,
-        keys: &Schema,
-        block: &RecordBatch,
-        mut takes: impl FnMut(&[u8]) -> bool,
-    ) -> Result<(), ApplyError> {
-        let schema = checked_schema(&self.schema, block)?;
-        let block = compact(block);
-        let columns = columns_of(&block);
-        let rows = Rows { schema: &schema, len: block.num_rows(), columns: &columns };
-        let wanted: Vec<u32> =
-            (0u32..).zip(slices(&columns[0])).filter(|(_, key)| takes(key)).map(|(i, _)| i).collect();
-        let mut taken = RowsBuffer::new(&schema);
-        taken.take(&rows, &wanted)?;
-        let columns = taken.columns();
-        check_keys(keys, &columns[0])?;
-        self.apply_rows(&taken.with_columns(&columns))
-    }
-
     /// Applies rows with keys of the right form.
     fn apply_rows(&mut self, rows: &Rows<'_>) -> Result<(), ApplyError> {
         let noted = self.noted.take();

@@ -183,13 +183,12 @@ proptest! {
         for partition in 0..after {
             let (mut by_changes, mut by_snapshot) = (StateTable::new(&schema, 4), StateTable::new(&schema, 5));
             for (table, changes) in &tables {
-                let mine = |key: &[u8]| Slot::of(key).partition(after) == partition;
+                let part = |block: &RecordBatch| split(&schema, block, after).unwrap().swap_remove(partition as usize);
                 for block in changes {
-                    by_changes.apply_where(&keys_schema(), block, mine).unwrap();
+                    by_changes.apply(&keys_schema(), &part(block)).unwrap();
                 }
                 for block in collect(table.snapshot(LIMITS)) {
-                    let parts = split(&schema, &block, after).unwrap();
-                    by_snapshot.apply(&keys_schema(), &parts[partition as usize]).unwrap();
+                    by_snapshot.apply(&keys_schema(), &part(&block)).unwrap();
                 }
             }
             prop_assert_eq!(contents(&by_changes), contents(&by_snapshot));
@@ -256,8 +255,6 @@ fn keys_of_another_schema_are_refused() {
         let block = block_of(&state, &[(key.to_vec(), false)]);
         let error = table.apply(&keys.parse().unwrap(), &block).unwrap_err();
         assert_eq!(error.to_string(), expect);
-        assert_eq!(table.apply_where(&keys.parse().unwrap(), &block, |_| true), Err(error));
-        assert_eq!(table.apply_where(&keys.parse().unwrap(), &block, |_| false), Ok(()));
         assert!(table.is_empty() && table.keys.is_empty());
     };
     let refused = "row 0 of a block of state has a wrong key: the bytes are no canonical key of";
@@ -272,7 +269,6 @@ fn blocks_of_another_schema_are_refused() {
     let mut table = StateTable::new(&text, 7);
     let error = table.apply(&keys_schema(), &block).unwrap_err();
     assert!(matches!(&error, ApplyError::Schema { expected, .. } if expected.ends_with("state: record<n: text>")));
-    assert_eq!(table.apply_where(&keys_schema(), &block, |_| true), Err(error.clone()));
     assert_eq!(split(&text, &block, 2), Err(error));
     assert!(StateTable::new(&Schema::default(), 7).apply(&keys_schema(), &block).is_err());
 }
