@@ -28,6 +28,11 @@ pub(crate) fn open(binding: &Binding) -> Result<Signature, Failure> {
         "other-name" => signature.name = "identity".to_owned(),
         "other-output" => signature.output.push(Field { name: "more".to_owned(), kind: "integer".to_owned() }),
         "open-types" => signature.output[0].kind = "any".to_owned(),
+        "wide-types" => {
+            let fields: Vec<String> = (0..400).map(|field| format!("f{field}:text")).collect();
+            let kind = format!("record<{}>", fields.join(","));
+            signature.output = (0..11).map(|field| Field { name: format!("r{field}"), kind: kind.clone() }).collect();
+        }
         "bad-types" => signature.output[0].kind = "text<".to_owned(),
         "anything" => {
             signature.input[0].kind.clone_from(&binding.input[0].kind);

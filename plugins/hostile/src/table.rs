@@ -115,6 +115,7 @@ pub(crate) const TABLE: &[Entry] = &[
     map("other-output"),
     map("open-types"),
     map("bad-types"),
+    map("wide-types"),
     // Reduce.
     reduce("more-groups"),
     reduce("rows-early"),

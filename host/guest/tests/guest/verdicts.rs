@@ -136,6 +136,8 @@ fn open_must_answer_with_what_was_described() {
     let functions = plugin.description().functions.len();
     unfit.function = functions;
     assert_eq!(plugin.open(&unfit).err(), Some(Verdict::NoSuchFunction { function: functions, functions }));
+    let wide = "function `wide-types`: output: 4411 columns, those inside lists and records included, limit=4096";
+    check("wide-types", &wrong(wide));
 }
 
 #[test]

@@ -1,10 +1,6 @@
 //! The use of a plugin's function: found, bound, opened, and its answer checked.
 
-use tidemill_model::{
-    function::{Binding, FunctionKind, Signature},
-    limits::NODES,
-    schema::Schema,
-};
+use tidemill_model::function::{Binding, FunctionKind, Signature};
 
 use super::{
     Stream,
@@ -49,7 +45,7 @@ pub(super) fn resolve(
         input: stream.schema.project(&bound),
         parameters: call.parameters.clone(),
     };
-    let signature = open(call, described, &binding, plugins, diagnostics)?;
+    let signature = open(call, &binding, plugins, diagnostics)?;
     let on_error = call.on_error.unwrap_or(plugins.on_error);
     if signature.whole_partition && on_error.calls_again() {
         let message =
@@ -61,54 +57,13 @@ pub(super) fn resolve(
     Some(FunctionUse { plugin: call.plugin.text.clone(), signature, binding, fields: bound, on_error })
 }
 
-/// The settled signature. That the plugin refuses, or settles what cannot be, is reported.
-fn open(
-    call: &Call,
-    described: &Signature,
-    binding: &Binding,
-    plugins: &Plugins<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Option<Signature> {
-    let name = format!("{}/{}", call.plugin.text, call.function.text);
-    let signature = match plugins.functions.open(&call.plugin.text, binding) {
-        Ok(signature) => signature,
-        Err(reason) => {
-            let message = format!("`{name}` cannot be used here: {}", one_line(&reason));
-            diagnostics.push(Diagnostic::error(call.span, message));
-            return None;
-        }
+/// The settled signature. That the plugin refuses is reported.
+fn open(call: &Call, binding: &Binding, plugins: &Plugins<'_>, diagnostics: &mut Diagnostics) -> Option<Signature> {
+    let opened = plugins.functions.open(&call.plugin.text, binding);
+    let refused = |reason: &String| {
+        let message =
+            format!("`{}/{}` cannot be used here: {}", call.plugin.text, call.function.text, one_line(reason));
+        diagnostics.push(Diagnostic::error(call.span, message));
     };
-    if let Some(reason) = unsettled(described, &signature, &binding.input) {
-        let error = Diagnostic::error(call.span, format!("`{name}` answered with {reason}"));
-        diagnostics.push(error.help("that is a mistake of the plugin: tell its author"));
-        return None;
-    }
-    Some(signature)
-}
-
-/// What is wrong with the signature that a plugin settled; it comes from a guest and is not to be believed.
-fn unsettled(described: &Signature, settled: &Signature, given: &Schema) -> Option<String> {
-    if settled.kind != described.kind {
-        return Some(format!("a function of kind {}", settled.kind.name()));
-    }
-    let schemas = [&settled.input, &settled.output, &settled.state];
-    if let Some(field) = schemas.iter().flat_map(|schema| schema.fields()).find(|field| field.ty.is_open()) {
-        return Some(format!("a type that is not settled: `{field}`"));
-    }
-    if let Some(schema) = schemas.iter().find(|schema| schema.nodes() > NODES) {
-        return Some(format!(
-            "{} columns, those inside lists and records included; at most {NODES} can be",
-            schema.nodes()
-        ));
-    }
-    if settled.input.len() != given.len() {
-        return Some(format!("other fields to read: {}", fields::shown_fields(&settled.input)));
-    }
-    let mut pairs = settled.input.fields().iter().zip(given.fields());
-    pairs.find(|(wanted, given)| !wanted.ty.accepts(&given.ty)).map(|(wanted, given)| {
-        format!(
-            "a type that does not fit: `{}` is to be {}, and `{}` is {}",
-            wanted.name, wanted.ty, given.name, given.ty
-        )
-    })
+    opened.inspect_err(refused).ok()
 }

@@ -29,17 +29,12 @@ impl Fake {
         ];
         let mut odd = vec![
             function("refuses", FunctionKind::Map, "line: text", "line: text", ""),
-            function("stays-open", FunctionKind::Map, "value: any", "value: any", ""),
-            function("changes-kind", FunctionKind::Map, "line: text", "line: text", ""),
-            function("changes-input", FunctionKind::Map, "line: text", "line: text", ""),
-            function("adds-input", FunctionKind::Map, "line: text", "line: text", ""),
             function("joins", FunctionKind::Map, "line: text", "line: text", ""),
             function("is-whole", FunctionKind::Map, "line: text", "value: boolean", ""),
             function("wide", FunctionKind::Map, "line: text", "value: boolean", ""),
-            function("too-wide", FunctionKind::Map, "line: text", "value: boolean", ""),
         ];
-        odd[5].shared = vec![("limits".to_owned(), schema("limit: integer"))];
-        odd[6].whole_partition = true;
+        odd[1].shared = vec![("limits".to_owned(), schema("limit: integer"))];
+        odd[2].whole_partition = true;
         let broken = Err("words.wasm is not a component:\n  it begins with `#!/bin/sh`".to_owned());
         Fake(BTreeMap::from([("words", plugin(&words)), ("odd", plugin(&odd)), ("broken", broken)]))
     }
@@ -57,11 +52,7 @@ impl Functions for Fake {
         let mut signature = self.description(plugin)?.functions[binding.function].clone();
         match signature.name.as_str() {
             "refuses" => return Err(format!("I do not like {:?}", binding.parameters)),
-            "changes-kind" => signature.kind = FunctionKind::Output,
-            "changes-input" => signature.input = schema("line: integer"),
             "wide" => signature.output = integers(4_096),
-            "too-wide" => signature.output = integers(4_097),
-            "adds-input" => signature.input = schema("line: text, more: text"),
             "last" => {
                 let given = binding.input.fields()[0].ty.clone();
                 signature.input = settled(&signature.input, &given);

@@ -55,6 +55,4 @@ fn rows_have_so_many_columns() {
     assert_eq!(map("wide\""), "");
     let kept = map("wide\"\nkeep = \"line\"");
     assert!(kept.contains("stream `out` would have 4097 columns"), "{kept}");
-    let returned = map("too-wide\"");
-    assert!(returned.contains("`odd/too-wide` answered with 4097 columns"), "{returned}");
 }
