@@ -12,6 +12,8 @@ mod logs;
 mod on_error;
 mod plugins;
 mod project;
+mod records;
 mod run;
 mod tool;
+mod trouble;
 mod usage;

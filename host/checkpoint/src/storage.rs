@@ -133,10 +133,14 @@ pub enum StorageError {
 pub enum Advice {
     /// There is no room.
     DiskFull,
+    /// The file may not have so many bytes.
+    FileTooLarge,
     /// It cannot be written to.
     NotWritable,
     /// It was there and is gone.
     Vanished,
+    /// Something stands where a folder was.
+    NoFolder,
     /// The file system lacks something that is needed.
     Unsuitable,
     /// Something else.
@@ -150,8 +154,10 @@ impl StorageError {
     pub fn system(action: &'static str, place: impl Into<String>, source: io::Error) -> StorageError {
         let advice = match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Advice::DiskFull,
+            io::ErrorKind::FileTooLarge => Advice::FileTooLarge,
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Advice::NotWritable,
             io::ErrorKind::NotFound => Advice::Vanished,
+            io::ErrorKind::NotADirectory => Advice::NoFolder,
             io::ErrorKind::Unsupported => Advice::Unsuitable,
             _ => Advice::Other,
         };
@@ -163,8 +169,12 @@ impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Advice::DiskFull => "the disk is full; make room and run again, nothing committed is lost",
+            Advice::FileTooLarge => {
+                "the system allows no file of that length (ulimit -f); raise that and run again, nothing committed is lost"
+            }
             Advice::NotWritable => "it may not be written or read; correct its permissions or mount and run again",
             Advice::Vanished => "it has vanished; bring it back (is its disk mounted?) and run again",
+            Advice::NoFolder => "a file stands where its folder was; bring the folder back and run again",
             Advice::Unsuitable => "its file system lacks what is needed (hard links); choose another place",
             Advice::Other => "see what the system says, correct it and run again",
         })

@@ -52,13 +52,14 @@ impl FileSink {
                 let what = format!("output `{output}`: {} is a file, or in one: choose a folder", folder.display());
                 PortError::refused(what)
             }
-            _ => sink.error("cannot be written to: see its permissions, or choose another", error),
+            _ => sink.error("cannot be written to", error),
         })?;
         Ok(sink)
     }
 
     fn error(&self, what: &str, error: io::Error) -> PortError {
-        PortError::environment(format!("output `{}`: folder {} {what}", self.output, self.folder.display()), error)
+        let (output, folder, advice) = (&self.output, self.folder.display(), advice(error.kind()));
+        PortError::environment(format!("output `{output}`: folder {folder} {what}; {advice}"), error)
     }
 
     fn staged_folder(&self, time: Timestamp) -> PathBuf {
@@ -78,7 +79,8 @@ impl FileSink {
                 continue;
             }
             if !has_rows {
-                fs::create_dir_all(&staged)?;
+                // Not the folders above it: one that has vanished is brought back by a person, with what is in it.
+                fs::create_dir(&staged)?;
                 has_rows = true;
             }
             let extension = match self.format {
@@ -134,6 +136,21 @@ impl Sink for FileSink {
         let mut times = names.map(|name| name.map(|name| name.to_str().and_then(batch_time)));
         let newest = times.try_fold(None, |newest: Option<Timestamp>, time| time.map(|time| newest.max(time)));
         newest.map_err(|error| self.error("cannot be listed", error))
+    }
+}
+
+/// What to do about a folder that cannot be used.
+fn advice(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "its disk is full: make room and run again",
+        io::ErrorKind::FileTooLarge => "the system allows no file of that length (ulimit -f): raise that and run again",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "see its permissions and its mount and run again, or choose another"
+        }
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "it has vanished: bring it back (is its disk mounted?) and run again"
+        }
+        _ => "see what the system says, correct it and run again",
     }
 }
 
