@@ -20,7 +20,7 @@ pub(super) fn take_filled(buffers: &mut [RowsBuffer]) -> Vec<(u32, RowsBuffer)> 
         .collect()
 }
 
-/// Hands rows on as they are. A union's inputs may name their fields in the same order only.
+/// Hands rows on as they are: a source's, or those of a union, whose inputs have the same fields in the same order.
 pub(crate) struct Pass;
 
 impl Operator for Pass {
