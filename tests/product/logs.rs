@@ -25,11 +25,11 @@ fn lines_that_a_source_rejects_are_rejected_and_lines_that_it_mends_irregular() 
     for says in [
         "1 lines longer than 8 bytes, rejected in batch 1000 ms stream=lines\n",
         "2 lines that are not UTF-8, bad bytes replaced by U+FFFD in batch 1000 ms stream=lines\n",
-        "done batches=1 rows=3 rejected=1 irregular=2\n",
+        "done batches=1 rows=3 rejected=1 irregular=2 skipped=0\n",
     ] {
         assert!(mended.contains(says), "{says}: {mended}");
     }
     let reject = [&RUN[..], &["--set", "streams.lines.files.invalid-utf8=reject"]].concat();
     let rejected = folder.run(&reject).stderr;
-    assert!(rejected.contains("done batches=1 rows=1 rejected=3 irregular=0\n"), "{rejected}");
+    assert!(rejected.contains("done batches=1 rows=1 rejected=3 irregular=0 skipped=0\n"), "{rejected}");
 }
