@@ -7,8 +7,9 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use tidemill_checkpoint::LocalFolder;
 use tidemill_connect::{ConnectorSettings, Connectors, system::Threads};
-use tidemill_engine::{Parts, Run, Settings, Until};
+use tidemill_engine::{Parts, Run, Settings, Until, checkpoint::Checkpoint};
 use tidemill_guest::{Plugin, Runtime, RuntimeSettings};
 use tidemill_model::{
     function::{Binding, Description, Signature},
@@ -77,26 +78,29 @@ pub fn plan(toml: &str, plugins: &Plugins) -> anyhow::Result<Plan> {
     }
 }
 
-/// A run of a plan whose one source is opened as the plan says.
+/// A run of a plan whose one source is opened as the plan says, with a checkpoint in a folder or without one.
 pub fn run(
     plan: Plan,
     plugins: &Plugins,
     sinks: Vec<Box<dyn Sink>>,
     clock: Arc<dyn Clock>,
     settings: &Settings,
+    folder: Option<&Path>,
 ) -> anyhow::Result<Run> {
-    let wake = Wake::default();
     let stdout = Arc::new(Mutex::new(std::io::sink()));
     let settings_of_connectors = ConnectorSettings::new(clock.clone(), Arc::new(Threads), PathBuf::from("."), stdout);
     let connectors = Connectors::try_new(settings_of_connectors)?;
-    let Operator::Source(spec) = &plan.nodes[0].operator else { bail!("the first stream is no source") };
-    let source = connectors.open_source(&plan.nodes[0].name, spec, &wake).context("the source cannot be opened")?;
+    let mut parts = parts(plan, plugins, sinks, clock);
+    let Operator::Source(spec) = &parts.plan.nodes[0].operator else { bail!("the first stream is no source") };
+    let source = connectors.open_source(&parts.plan.nodes[0].name, spec, &parts.wake);
+    parts.sources = vec![(NodeId(0), source.context("the source cannot be opened")?)];
     // The connectors' thread serves the source for as long as the process lives.
     std::mem::forget(connectors);
-    parts(plan, plugins, source, sinks, clock, wake, settings)
+    parts.checkpoint = folder.map(checkpoint).transpose()?;
+    Ok(Run::try_new(parts, settings)?)
 }
 
-/// A run of a plan with a source of the benchmark's own.
+/// A run of a plan with a source of the benchmark's own, with a checkpoint in a folder or without one.
 pub fn run_with(
     plan: Plan,
     plugins: &Plugins,
@@ -104,24 +108,21 @@ pub fn run_with(
     sinks: Vec<Box<dyn Sink>>,
     clock: Arc<dyn Clock>,
     settings: &Settings,
+    folder: Option<&Path>,
 ) -> anyhow::Result<Run> {
-    parts(plan, plugins, source, sinks, clock, Wake::default(), settings)
+    let checkpoint = folder.map(checkpoint).transpose()?;
+    let parts = Parts { sources: vec![(NodeId(0), source)], checkpoint, ..parts(plan, plugins, sinks, clock) };
+    Ok(Run::try_new(parts, settings)?)
 }
 
-fn parts(
-    plan: Plan,
-    plugins: &Plugins,
-    source: Box<dyn Source>,
-    sinks: Vec<Box<dyn Sink>>,
-    clock: Arc<dyn Clock>,
-    wake: Wake,
-    settings: &Settings,
-) -> anyhow::Result<Run> {
-    let (plugins, sources) = (plugins.loaded.clone(), vec![(NodeId(0), source)]);
-    Ok(Run::try_new(
-        Parts { plan, plugins, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint: None },
-        settings,
-    )?)
+fn checkpoint(folder: &Path) -> anyhow::Result<Checkpoint> {
+    Ok(Checkpoint::new(Arc::new(LocalFolder::open(folder)?), "bench".to_owned(), Vec::new()))
+}
+
+/// All but the source.
+fn parts(plan: Plan, plugins: &Plugins, sinks: Vec<Box<dyn Sink>>, clock: Arc<dyn Clock>) -> Parts {
+    let (plugins, wake) = (plugins.loaded.clone(), Wake::default());
+    Parts { plan, plugins, sources: Vec::new(), sinks, clock, wake, spawn: Arc::new(Threads), checkpoint: None }
 }
 
 /// Two workers, until something happens.

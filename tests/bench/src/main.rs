@@ -10,7 +10,10 @@ mod batches;
 mod boundary;
 mod corpus;
 mod job;
+mod keys;
+mod many_keys;
 mod native;
+mod poison;
 mod report;
 mod start;
 mod wordcount;
@@ -26,7 +29,8 @@ use report::{Figure, Goal};
 /// Measures how fast Tidemill is.
 #[derive(Parser)]
 struct Options {
-    /// Only figures whose names begin with one of these (wordcount, sums, boundary, batch, state, start).
+    /// Only figures whose names begin with one of these (wordcount, sums, boundary, batch, state, recovery, poison, start,
+    /// checkpoint).
     only: Vec<String>,
     /// Words of the corpus.
     #[arg(long, default_value_t = 20_000_000)]
@@ -61,6 +65,14 @@ fn main() -> anyhow::Result<()> {
     if options.wants("state") {
         figures.extend(batches::idle_keys(&plugins)?);
     }
+    if options.wants("recovery") || options.wants("state") {
+        figures.push(many_keys::memory(&plugins)?);
+        let folder = tempfile::tempdir_in(&options.target)?;
+        figures.extend(many_keys::checkpoint(&plugins, folder.path())?);
+    }
+    if options.wants("poison") {
+        figures.extend(poison::measure(&plugins)?);
+    }
     if options.wants("start") {
         figures.push(start::measure(&program(&options.target)?, &plugins.component("wordcount")?)?);
     }
@@ -91,6 +103,12 @@ fn words(options: &Options, plugins: &Plugins) -> anyhow::Result<Vec<Figure>> {
             figures.push(Figure::of_runs("sums.native_ratio", ratios, "", Some(Goal::AtLeast(0.95))));
             figures.push(Figure::of_runs("sums.words_per_second", pipeline, "words/s", None));
         }
+    }
+    if options.wants("checkpoint") {
+        let corpus = Corpus::new(options.words, 100_000);
+        let folder = tempfile::tempdir_in(&options.target)?;
+        let costs = wordcount::checkpoint_cost(&corpus, options.repeat, options.runs, plugins, folder.path())?;
+        figures.push(Figure::of_runs("checkpoint.cost", costs, "%", Some(Goal::AtMost(10.0))));
     }
     if options.wants("wordcount.wide") {
         let times = job(&Corpus::new(options.words, 1_000_000), Value::One)?;

@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    path::Path,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -48,16 +49,35 @@ pub fn measure(corpus: &Corpus, repeat: usize, runs: usize, value: Value, plugin
     for _ in 0..runs {
         let (seconds, _) = native(corpus, repeat, value)?;
         times.native.push(words / seconds);
-        let (seconds, _) = pipeline(corpus, repeat, value, plugins, RowsWanted::Ten)?;
+        let (seconds, _) = pipeline(corpus, repeat, value, plugins, RowsWanted::Ten, None)?;
         times.pipeline.push(words / seconds);
     }
     Ok(times)
 }
 
+/// How many percent slower the word count is with a checkpoint in `folder`, run by run: without and with one in turn.
+pub fn checkpoint_cost(
+    corpus: &Corpus,
+    repeat: usize,
+    runs: usize,
+    plugins: &Plugins,
+    folder: &Path,
+) -> anyhow::Result<Vec<f64>> {
+    let mut costs = Vec::new();
+    for run in 0..runs {
+        let (without, _) = pipeline(corpus, repeat, Value::One, plugins, RowsWanted::Ten, None)?;
+        let folder = folder.join(run.to_string());
+        let (with, _) = pipeline(corpus, repeat, Value::One, plugins, RowsWanted::Ten, Some(&folder))?;
+        std::fs::remove_dir_all(&folder)?;
+        costs.push(100.0 * (1.0 - without / with));
+    }
+    Ok(costs)
+}
+
 /// Both sides must come to the same totals before any is timed.
 fn agree(corpus: &Corpus, value: Value, plugins: &Plugins) -> anyhow::Result<()> {
     let (_, expect) = native(corpus, 1, value)?;
-    let (_, got) = pipeline(corpus, 1, value, plugins, RowsWanted::All)?;
+    let (_, got) = pipeline(corpus, 1, value, plugins, RowsWanted::All, None)?;
     ensure!(expect == got, "the pipeline's totals are not the native program's");
     Ok(())
 }
@@ -87,13 +107,14 @@ fn pipeline(
     value: Value,
     plugins: &Plugins,
     wanted: RowsWanted,
+    checkpoint: Option<&Path>,
 ) -> anyhow::Result<(f64, Totals)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let plan = job::plan(&toml(listener.local_addr()?, value), plugins)?;
     let totals = Arc::new(Mutex::new(Totals::default()));
     let sink = Box::new(TotalsSink { totals: totals.clone(), wanted });
     let clock = Arc::new(SystemClock);
-    let mut run = job::run(plan, plugins, vec![sink], clock, &job::settings(Until::Stopped))?;
+    let mut run = job::run(plan, plugins, vec![sink], clock, &job::settings(Until::Stopped), checkpoint)?;
     let stopper = run.stopper();
     let seconds = std::thread::scope(|scope| {
         scope.spawn(|| feed(&listener, &corpus.text, repeat, Some(&stopper)));
