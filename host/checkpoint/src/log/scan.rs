@@ -51,19 +51,21 @@ impl Scan {
     /// What to go on from. Everything that it rests upon is read in full and checked; what turns out damaged is decided
     /// about anew.
     pub fn decide(&mut self, storage: &dyn Storage, pipeline: &str) -> Result<Recovery, CheckpointError> {
-        let mut checked: Vec<Number> = Vec::new();
+        let (mut checked, mut checked_snapshot) = (Vec::new(), None);
         loop {
             let recovery = recover(&self.records, &self.snapshots).map_err(|refusal| CheckpointError::Refused {
                 place: storage.place(),
                 refusal,
                 also: also(&self.damaged_snapshots),
             })?;
-            if let Some(commit) = recovery.snapshot
-                && verify_snapshot(storage, pipeline, commit)?.is_some()
-            {
-                self.snapshots.retain(|&snapshot| snapshot != commit);
-                self.damaged_snapshots.push(commit);
-                continue;
+            // Once each: a snapshot is much larger than the records behind it.
+            if let Some(commit) = recovery.snapshot.filter(|_| recovery.snapshot != checked_snapshot) {
+                if verify_snapshot(storage, pipeline, commit)?.is_some() {
+                    self.snapshots.retain(|&snapshot| snapshot != commit);
+                    self.damaged_snapshots.push(commit);
+                    continue;
+                }
+                checked_snapshot = Some(commit);
             }
             let unchecked = relied_upon(&recovery).into_iter().find(|number| !checked.contains(number));
             let Some(number) = unchecked else { return Ok(recovery) };
