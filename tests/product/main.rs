@@ -13,6 +13,7 @@ mod on_error;
 mod plugins;
 mod project;
 mod records;
+mod replays;
 mod run;
 mod tool;
 mod trouble;

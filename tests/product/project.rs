@@ -11,12 +11,13 @@ use crate::tool::{Ended, Folder, repository};
 /// What cargo makes for the tests' projects: kept, so that the next run of the tests is quick.
 const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/projects");
 
-fn tidemill(folder: &Folder, arguments: &[&str]) -> Ended {
+/// Runs the binary; what cargo builds for it lies in one place for all tests.
+pub fn tidemill(folder: &Folder, arguments: &[&str]) -> Ended {
     folder.command(arguments).env("CARGO_TARGET_DIR", TARGET).output().unwrap().into()
 }
 
 /// The versions of this repository, so that nothing has to be fetched.
-fn lock(project: &Path) {
+pub fn lock(project: &Path) {
     fs::copy(repository().join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
 }
 

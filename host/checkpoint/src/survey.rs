@@ -3,6 +3,7 @@
 mod batches;
 mod contents;
 mod damage;
+mod past;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -23,6 +24,7 @@ use crate::{
 pub use batches::BatchFound;
 pub use contents::Contents;
 pub use damage::{Consequence, Damage};
+pub use past::{Past, PastError};
 
 /// How often it is looked again at a checkpoint that a host writes to meanwhile.
 const LOOKS_MAX: usize = 8;

@@ -1,10 +1,13 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidemill_connect::generate::{SEED, VOCABULARY, VOCABULARY_MAX};
-use tidemill_model::connector::{Address, GenerateKind};
+use tidemill_model::{
+    connector::{Address, GenerateKind},
+    time::Timestamp,
+};
 use tidemill_plan::Override;
 
 /// More threads than this have never made a pipeline faster.
@@ -62,6 +65,8 @@ pub enum Command {
     Run(Run),
     /// Show what is in a component, or in a pipeline's checkpoint
     Inspect(Inspect),
+    /// Run a past batch again from the checkpoint, and compare what comes out with what was committed
+    Replay(Replay),
     /// Write made-up lines, the same for the same seed, to standard output or a socket
     Generate(Generate),
     /// Send the lines of standard input over TCP, for machines without netcat
@@ -157,6 +162,42 @@ pub struct Inspect {
 }
 
 #[derive(Args, Debug)]
+pub struct Replay {
+    #[command(flatten)]
+    pub pipeline: Pipeline,
+    /// The batch, in milliseconds as `tidemill inspect` shows them, or `last`
+    #[arg(long, value_name = "TIME")]
+    pub batch: BatchName,
+    /// Runs another component in place of a plugin, and shows what differs; may be given again
+    #[arg(long = "plugin", value_name = "NAME=FILE")]
+    pub plugins: Vec<Replacement>,
+    /// Write one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Threads that run the batch; the machine's cores, unless it is said. Results do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=WORKERS_MAX))]
+    pub workers: Option<u32>,
+}
+
+/// Which batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchName {
+    /// The last one that was committed.
+    Last,
+    /// The one of this time.
+    At(Timestamp),
+}
+
+/// A component to run in place of a plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// The plugin's name in the pipeline.
+    pub name: String,
+    /// The component.
+    pub path: PathBuf,
+}
+
+#[derive(Args, Debug)]
 pub struct Generate {
     /// What the lines are about
     #[arg(value_enum)]
@@ -214,6 +255,32 @@ pub struct Nc {
     /// The host, which may be left out with -l, and the port
     #[arg(required = true, num_args = 1..=2, value_name = "[HOST] PORT")]
     pub address: Vec<String>,
+}
+
+impl FromStr for BatchName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<BatchName, String> {
+        if text == "last" {
+            return Ok(BatchName::Last);
+        }
+        let millis = text.trim_end_matches("ms").trim_end().parse::<i64>();
+        let micros = millis.ok().and_then(|millis| millis.checked_mul(1000));
+        micros.map(|micros| BatchName::At(Timestamp(micros))).ok_or("neither milliseconds nor `last`".to_owned())
+    }
+}
+
+impl FromStr for Replacement {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Replacement, String> {
+        match text.split_once('=') {
+            Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+                Ok(Replacement { name: name.to_owned(), path: PathBuf::from(path) })
+            }
+            _ => Err("it is NAME=FILE, say wordcount=new/wordcount.wasm".to_owned()),
+        }
+    }
 }
 
 impl From<FeedKind> for GenerateKind {

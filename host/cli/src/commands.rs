@@ -6,6 +6,7 @@ mod generate;
 mod inspect;
 mod nc;
 mod new;
+mod replay;
 mod run;
 
 use crate::{arguments::Command, failure::Failure};
@@ -18,6 +19,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Nc(arguments) => nc::run(&arguments),
     }

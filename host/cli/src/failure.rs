@@ -3,7 +3,7 @@
 use std::{error::Error, fmt::Write, io, path::Path, process::ExitCode};
 
 use tidemill_checkpoint::{CheckpointError, StorageError};
-use tidemill_engine::{Cause, RunError, checkpoint::RestoreError};
+use tidemill_engine::{Cause, RunError, checkpoint::RestoreError, replay::ReplayError};
 use tidemill_guest::{LoadError, Verdict, build::BuildError};
 use tidemill_model::ports::{PortError, PortErrorKind};
 
@@ -166,6 +166,16 @@ impl From<CheckpointError> for Failure {
 impl From<RestoreError> for Failure {
     fn from(error: RestoreError) -> Failure {
         Failure::run(chain(&error))
+    }
+}
+
+impl From<ReplayError> for Failure {
+    fn from(error: ReplayError) -> Failure {
+        match error {
+            ReplayError::Run(error) => error.into(),
+            ReplayError::NewSource { .. } | ReplayError::NoSource { .. } => Failure::input(chain(&error)),
+            error => Failure::run(chain(&error)),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod arguments;
 mod commands;
+mod count;
 mod embedded;
 mod environment;
 mod failure;

@@ -14,7 +14,7 @@ use tidemill_guest::{Plugin, Runtime, RuntimeSettings};
 use tidemill_plan::{CheckpointEntry, Manifest, diagnostics::Diagnostics, graph::Plan, stages::Stages};
 
 use crate::{
-    arguments::{self, Cache},
+    arguments::{self, Cache, Replacement},
     environment,
     failure::Failure,
 };
@@ -38,11 +38,16 @@ pub struct Ready {
 
 /// Reads the pipeline, loads its plugins and resolves it. All that is wrong has been written to standard error then.
 pub fn prepare(arguments: &arguments::Pipeline) -> Result<Ready, Failure> {
+    prepare_with(arguments, &[])
+}
+
+/// The same with other components in place of some plugins.
+pub fn prepare_with(arguments: &arguments::Pipeline, replaced: &[Replacement]) -> Result<Ready, Failure> {
     let path = &arguments.pipeline;
     let text = read(path)?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let (manifest, mut diagnostics) = Manifest::read(&path.display().to_string(), &text, &arguments.overrides);
-    let loaded = LoadedPlugins::load(manifest.plugins(), &folder, arguments.cache)?;
+    let loaded = LoadedPlugins::load(manifest.plugins(), &folder, replaced, arguments.cache)?;
     let plan = manifest.resolve(&loaded, &mut diagnostics);
     show(&diagnostics)?;
     let plan = plan.ok_or_else(|| mistakes(path, &diagnostics))?;

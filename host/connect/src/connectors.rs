@@ -152,6 +152,14 @@ impl Connectors {
     }
 }
 
+/// How many rows of a batch the sink of this specification looks at, without opening it; `None`: all.
+pub fn rows_max(spec: &SinkSpec) -> Option<usize> {
+    match spec {
+        SinkSpec::Print(spec) => Some(spec.rows.saturating_add(1)),
+        SinkSpec::Files(_) => None,
+    }
+}
+
 /// `path` as seen from `folder`.
 pub(crate) fn resolve(folder: &Path, path: &Path) -> PathBuf {
     folder.join(path)

@@ -45,7 +45,7 @@ mod queue;
 mod runtime;
 mod value;
 
-pub use connectors::{ConnectorSettings, Connectors};
+pub use connectors::{ConnectorSettings, Connectors, rows_max};
 pub use json::write_json;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

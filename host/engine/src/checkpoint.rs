@@ -14,11 +14,11 @@ use std::{fmt, sync::Arc};
 
 use tidemill_checkpoint::{Budget, Keep, PluginDigest, Storage};
 
-pub(crate) use input::{InputKeeper, Pending};
+pub(crate) use input::{InputKeeper, LoggedChunks, Pending};
 pub(crate) use keeper::Keeper;
 pub(crate) use renames::Renames;
 pub use restore::RestoreError;
-pub(crate) use restore::States;
+pub(crate) use restore::{States, states_of};
 pub use snapshots::SnapshotAfter;
 pub use steps::{Failpoints, NoFailpoints, Step};
 pub use stored::{KeyedRows, StoredSize, StoredStates};

@@ -80,6 +80,7 @@ mod operators;
 mod pool;
 mod presence;
 mod reduce;
+pub mod replay;
 mod report;
 mod run;
 mod stop;

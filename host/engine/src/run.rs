@@ -3,6 +3,7 @@
 mod commit;
 mod exchanges;
 mod outputs;
+mod replay;
 mod room;
 mod skip;
 mod sources;
@@ -11,7 +12,7 @@ mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 
-use tidemill_checkpoint::Recovered;
+use tidemill_checkpoint::{Recovered, Section};
 use tidemill_guest::Plugin;
 use tidemill_model::{
     columns::RowsBuffer,
@@ -114,6 +115,8 @@ pub struct Run {
     recovered: Option<Recovered>,
     /// Why the open batch is to be skipped, if it is.
     skipped: Option<RunError>,
+    /// What a batch that is replayed would commit, in place of committing it.
+    collected: Option<Vec<Section>>,
 }
 
 impl Run {
@@ -169,6 +172,7 @@ impl Run {
             room: RoomWatch::default(),
             recovered,
             skipped: None,
+            collected: None,
             plan: parts.plan,
         })
     }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use tidemill_checkpoint::{
-    CheckpointError, Consequence, InputLog, Log, MemoryStorage, Plan, Storage, StorageError, Survey,
+    CheckpointError, Consequence, InputLog, Log, MemoryStorage, PastError, Plan, Recovered, SectionKind, Storage,
+    StorageError, Survey,
 };
 use tidemill_model::time::Timestamp;
 
-use crate::scene::{PIPELINE, World, end};
+use crate::scene::{PIPELINE, World, end, section_numbers, state};
 
 fn survey(storage: &MemoryStorage) -> Result<Option<Survey>, CheckpointError> {
     let storage: Arc<dyn Storage> = Arc::new(storage.clone());
@@ -107,6 +108,44 @@ fn files_that_are_missing_are_said() {
         let is_said = survey.damage.iter().any(|damage| damage.name == name);
         assert!(is_said || opens(&without), "{name}: {:?}", survey.damage);
     }
+}
+
+#[test]
+fn a_past_batch_has_the_state_that_it_began_with() {
+    // Snapshots stand after even batches, and what no recovery needs is gone.
+    let storage = world(24);
+    let survey = survey(&storage).unwrap().unwrap();
+    let batches = survey.batches();
+    let (mut with_past, mut cleaned) = (Vec::new(), 0);
+    for found in &batches {
+        match survey.past(found.time) {
+            Ok(past) => {
+                let recovered = Recovered { snapshot: past.snapshot, deltas: past.deltas, ..Recovered::default() };
+                let (sum, count) = state(survey.archive(), &recovered).unwrap();
+                let of_batch = survey.archive().read_sections(past.batch.number).unwrap();
+                let numbers = section_numbers(&of_batch, SectionKind::Output);
+                assert_eq!((sum, count), ((numbers[0] - 1) * numbers[0] / 2, numbers[0] - 1), "{}", found.time);
+                with_past.push(found.time);
+            }
+            Err(error) => {
+                assert!(matches!(error, PastError::Cleaned { .. }), "{error}");
+                cleaned += 1;
+            }
+        }
+        assert_eq!(survey.has_past(found), survey.past(found.time).is_ok());
+    }
+    assert!(with_past.len() >= 2 && cleaned == 1, "{with_past:?}");
+    let error = survey.past(Timestamp(1)).unwrap_err();
+    assert_eq!(error, PastError::Unknown { batch: Timestamp(1), nearest: with_past.clone() });
+    let text = error.to_string();
+    assert!(text.contains(&format!("the nearest that can be run again: {}", with_past[0])), "{text}");
+    let commit = batches.last().unwrap().commit.unwrap().0;
+    let without = storage.copy();
+    let name = format!("log/{commit:020}");
+    let mut content = without.read(&name).unwrap();
+    *content.last_mut().unwrap() ^= 1;
+    without.overwrite(&name, content);
+    assert!(self::survey(&without).unwrap().unwrap().past(*with_past.last().unwrap()).is_err());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tidemill_model::function::{Binding, Description, Signature};
 use tidemill_plan::{Functions, PluginEntry};
 
 use crate::{
-    arguments::Cache,
+    arguments::{Cache, Replacement},
     failure::{Failure, chain},
     pipeline::runtime,
 };
@@ -36,11 +36,25 @@ struct File {
 }
 
 impl LoadedPlugins {
-    /// Loads `entries`, whose relative paths begin in `folder`. Only what concerns all of them is an error here.
-    pub fn load(entries: &[PluginEntry], folder: &Path, cache: Cache) -> Result<LoadedPlugins, Failure> {
+    /// Loads `entries`, whose relative paths begin in `folder`; those that are replaced from where their replacement is.
+    /// Only what concerns all of them is an error here.
+    pub fn load(
+        entries: &[PluginEntry],
+        folder: &Path,
+        replaced: &[Replacement],
+        cache: Cache,
+    ) -> Result<LoadedPlugins, Failure> {
+        if let Some(unknown) = replaced.iter().find(|new| entries.iter().all(|entry| entry.name != new.name)) {
+            return Err(no_plugin(&unknown.name, entries));
+        }
         let (mut files, mut plugins) = (Vec::new(), HashMap::new());
         for entry in entries {
-            match read(entry, &folder.join(&entry.path)) {
+            let replacement = replaced.iter().rfind(|new| new.name == entry.name);
+            let (path, sha256) = match replacement {
+                Some(replacement) => (replacement.path.clone(), None),
+                None => (folder.join(&entry.path), entry.sha256.as_deref()),
+            };
+            match read(entry, &path, sha256) {
                 Ok(component) => files.push(File { entry: entry.clone(), component }),
                 Err(reason) => drop(plugins.insert(entry.name.clone(), Err(reason))),
             }
@@ -93,7 +107,13 @@ fn reason(plugin: &str, error: &LoadError) -> String {
     }
 }
 
-fn read(entry: &PluginEntry, path: &Path) -> Result<Vec<u8>, String> {
+fn no_plugin(name: &str, entries: &[PluginEntry]) -> Failure {
+    let failure = Failure::input(format!("the pipeline has no plugin `{name}`"));
+    let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+    if names.is_empty() { failure } else { failure.hint(format!("it has: {}", names.join(", "))) }
+}
+
+fn read(entry: &PluginEntry, path: &Path, sha256_wanted: Option<&str>) -> Result<Vec<u8>, String> {
     let limit = entry.limits.component_bytes;
     let mut component = Vec::new();
     let file = fs::File::open(path);
@@ -102,9 +122,9 @@ fn read(entry: &PluginEntry, path: &Path) -> Result<Vec<u8>, String> {
     if component.len() > limit {
         return Err(format!("`{}` has more bytes than its limit component-bytes={limit} allows", path.display()));
     }
-    if let Some(expected) = &entry.sha256 {
+    if let Some(expected) = sha256_wanted {
         let got = sha256(&component);
-        if got != *expected {
+        if got != expected {
             return Err(format!("`{}` is not the file that was meant: its sha256 is {got}", path.display()));
         }
     }

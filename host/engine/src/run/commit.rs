@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_checkpoint::{Recovered, Section, SectionKind, StateSchema};
+use tidemill_checkpoint::{Archive, Number, Section, SectionKind, StateSchema};
 use tidemill_model::time::Timestamp;
 use tidemill_plan::graph::{NodeId, Operator, Plan};
 use tidemill_state::table::{BlockLimits, StateError, StateTable};
 
 use super::Run;
 use crate::{
-    checkpoint::{InputKeeper, Keeper, Pending, States, Step},
+    checkpoint::{InputKeeper, Pending, Renames, States, Step},
     failure::RunError,
     task::Task,
 };
@@ -34,6 +34,11 @@ pub(super) fn state_schemas(plan: &Plan) -> Vec<StateSchema> {
 impl Run {
     /// Commits a batch whose stages have run, if there is a checkpoint, and gives it to the sinks.
     pub(super) fn commit(&mut self, tick: Timestamp, absent: &[NodeId]) -> Result<(), RunError> {
+        if let Some(collected) = &mut self.collected {
+            *collected = changes(self.tasks.iter_mut().flatten().flatten())?;
+            collected.extend(self.outputs.sections(absent));
+            return Ok(());
+        }
         let Some(keeper) = &mut self.keeper else {
             self.outputs.stage(tick, absent)?;
             return self.outputs.deliver(tick, absent);
@@ -82,7 +87,10 @@ impl Run {
             pending = logged;
         }
         self.sources.resume(last_plan, planned, pending, keeper.renames())?;
-        let keys = restore(&mut self.tasks, &state_schemas(&self.plan), keeper, &recovered)?;
+        let of = |number| (number, keeper.states_of(number));
+        let (snapshot, deltas) = (recovered.snapshot.map(of), recovered.deltas.iter().map(|&number| of(number)));
+        let schemas = state_schemas(&self.plan);
+        let keys = restore(&mut self.tasks, &schemas, keeper.renames(), keeper.archive(), snapshot, deltas)?;
         if let Some(last) = &recovered.last {
             self.counters.restore(&last.commit.counters);
             tracing::info!(keys, "going on behind the batch {}", last.commit.batch);
@@ -124,12 +132,15 @@ fn changes<'a>(tasks: impl Iterator<Item = &'a mut Box<Task>>) -> Result<Vec<Sec
     Ok(sections)
 }
 
-/// Fills the tables of the tasks from the snapshot and the commits behind it; gives the number of keys.
-fn restore(
+/// Fills the tables of the tasks from a snapshot and the commits behind it, each with what the states were then; gives the
+/// number of keys.
+pub(super) fn restore<'a>(
     tasks: &mut [Vec<Option<Box<Task>>>],
     schemas: &[StateSchema],
-    keeper: &Keeper,
-    recovered: &Recovered,
+    renames: &Renames,
+    archive: &Archive,
+    snapshot: Option<(Number, &'a [StateSchema])>,
+    deltas: impl Iterator<Item = (Number, &'a [StateSchema])>,
 ) -> Result<usize, RunError> {
     let mut tables: BTreeMap<String, Vec<&mut StateTable>> = BTreeMap::new();
     for task in tasks.iter_mut().flatten().flatten() {
@@ -138,12 +149,11 @@ fn restore(
             tables.entry(stream.to_owned()).or_default().push(table);
         }
     }
-    let mut states = States::new(keeper.renames().clone());
+    let mut states = States::new(renames.clone());
     for (stream, tables) in tables {
         let schema = schemas.iter().find(|schema| schema.stream == stream);
         states.add(schema.expect("who has a table has a schema").clone(), tables)?;
     }
-    let of = |number| (number, keeper.states_of(number));
-    states.load(keeper.archive(), recovered.snapshot.map(of), recovered.deltas.iter().map(|&number| of(number)))?;
+    states.load(archive, snapshot, deltas)?;
     Ok(states.keys())
 }

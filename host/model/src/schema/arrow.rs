@@ -11,6 +11,11 @@ impl Schema {
     pub fn to_arrow(&self) -> SchemaRef {
         Arc::new(arrow_schema::Schema::new(arrow_fields(self)))
     }
+
+    /// The schema of rows that [`Schema::to_arrow`] described; `None` if Arrow's schema is not such a one.
+    pub fn from_arrow(schema: &arrow_schema::Schema) -> Option<Schema> {
+        of_fields(schema.fields())
+    }
 }
 
 impl Type {
@@ -28,6 +33,26 @@ impl Type {
             Kind::Any => DataType::Null,
         }
     }
+}
+
+fn of_fields(fields: &Fields) -> Option<Schema> {
+    let fields = fields.iter().map(|field| Some(Field::new(field.name(), of_field(field)?)));
+    Schema::try_new(fields.collect::<Option<_>>()?).ok()
+}
+
+fn of_field(field: &ArrowField) -> Option<Type> {
+    let kind = match field.data_type() {
+        DataType::Boolean => Kind::Boolean,
+        DataType::Int64 => Kind::Integer,
+        DataType::Float64 => Kind::Float,
+        DataType::Utf8 => Kind::Text,
+        DataType::Binary => Kind::Bytes,
+        DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if **zone == *"UTC" => Kind::Timestamp,
+        DataType::List(item) => Kind::List(Box::new(of_field(item)?)),
+        DataType::Struct(fields) => Kind::Record(of_fields(fields)?),
+        _ => return None,
+    };
+    Some(Type { kind, optional: field.is_nullable() })
 }
 
 /// Arrow's field for a list's items.

@@ -66,6 +66,7 @@ fn batch(survey: &Survey, found: &BatchFound<'_>) -> Value {
         "plan": found.plan.map(|(number, _)| number),
         "commit": found.commit.map(|(number, _)| number),
         "bytes": found.bytes,
+        "replayable": survey.has_past(found),
         "sources": found.plan.map(|(_, plan)| sources(plan)),
         "plugins": found.plan.map(|(_, plan)| plan.plugins.iter().map(plugin).collect::<Vec<_>>()),
         "outputs": contents.map(|contents| &contents.outputs),

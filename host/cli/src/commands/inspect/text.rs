@@ -7,7 +7,7 @@ use tidemill_checkpoint::{
 };
 
 use super::checkpoint::Looked;
-use crate::{failure::chain, pipeline::hex, time};
+use crate::{count::counted, failure::chain, pipeline::hex, time};
 
 /// Records and batches that are shown; JSON has all.
 const SHOWN_MAX: usize = 20;
@@ -117,8 +117,9 @@ fn batch(survey: &Survey, found: &BatchFound<'_>) -> String {
     let BatchFound { time, plan, commit, bytes } = found;
     let number = |number: Option<u64>| number.map_or("none".to_owned(), |number| number.to_string());
     let (plan_number, commit_number) = (plan.map(|(number, _)| number), commit.map(|(number, _)| number));
+    let replay = if survey.has_past(found) { "" } else { ", cannot be replayed" };
     let mut text = format!(
-        "{}: plan {}, commit {}, {bytes} bytes",
+        "{}: plan {}, commit {}, {bytes} bytes{replay}",
         time::batch(*time),
         number(plan_number),
         number(commit_number)
@@ -186,8 +187,4 @@ fn segment(segment: &SegmentFound) -> String {
         text.push_str(", of a host that had been fenced off: it counts for nothing");
     }
     text
-}
-
-fn counted(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

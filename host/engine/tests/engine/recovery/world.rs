@@ -5,11 +5,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tidemill_checkpoint::{Budget, Keep, MemoryStorage};
+use tidemill_checkpoint::{Budget, Keep, MemoryStorage, Past, Storage, Survey};
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Until,
     checkpoint::{Checkpoint, Failpoints, SnapshotAfter, Step},
+    replay::{ReplayError, ReplayParts, Replayed, logged, replay},
 };
 use tidemill_model::{
     ports::{Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Taken, Wake},
@@ -99,6 +100,31 @@ impl World {
     /// What was not synced is lost.
     pub fn lose_power(&self) {
         self.storage.restart(|_, _| 0);
+    }
+
+    /// What the checkpoint holds.
+    pub fn survey(&self) -> Survey {
+        let storage: Arc<dyn Storage> = self.storage.clone();
+        Survey::of(&storage).unwrap().expect("a run has begun")
+    }
+
+    /// Runs a past batch again.
+    pub fn replay(&self, survey: &Survey, past: &Past) -> Result<Replayed, ReplayError> {
+        let plan = harness::plan(&self.text, self.partitions);
+        let mut sources = harness::sources(&plan, &Wake::default(), |_, source| source);
+        let logged = logged(&plan, survey, past);
+        sources.retain(|(node, _)| !logged.contains(&plan.nodes[node.0].name));
+        let parts = ReplayParts {
+            rows_max: vec![None; plan.outputs.len()],
+            plan,
+            plugins: guests().plugins(),
+            sources,
+            clock: Arc::new(ManualClock::new(Timestamp(0))),
+            spawn: Arc::new(Threads),
+            survey,
+            past,
+        };
+        replay(parts, 2, 99)
     }
 
     fn checkpoint(&self, stop: Option<Stop>) -> Checkpoint {

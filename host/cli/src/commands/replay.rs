@@ -1,0 +1,147 @@
+//! `tidemill replay`: a past batch again, and what is different now.
+
+mod compare;
+mod json;
+mod text;
+
+use std::{path::Path, sync::Arc};
+
+use tidemill_checkpoint::{CheckpointError, LocalFolder, Past, PluginDigest, Storage, Survey};
+use tidemill_connect::{
+    ConnectorSettings, Connectors, rows_max,
+    system::{ManualClock, Threads},
+};
+use tidemill_engine::replay::{ReplayParts, Replayed, logged, replay};
+use tidemill_model::{
+    connector::SourceSpec,
+    ports::{Source, Wake},
+};
+use tidemill_plan::graph::{NodeId, Operator};
+
+use crate::{
+    arguments::{self, BatchName},
+    environment,
+    failure::{Failure, chain, printable},
+    pipeline::{self, Ready},
+    stdout, time,
+};
+use compare::Compared;
+
+/// Sources by their nodes.
+type Sources = Vec<(NodeId, Box<dyn Source>)>;
+
+/// What is shown of a replay.
+struct Shown<'a> {
+    pipeline: &'a str,
+    past: &'a Past,
+    /// The plugins now.
+    plugins: Vec<PluginDigest>,
+    replayed: &'a Replayed,
+    compared: Compared,
+}
+
+pub fn run(arguments: &arguments::Replay) -> Result<(), Failure> {
+    let ready = pipeline::prepare_with(&arguments.pipeline, &arguments.plugins)?;
+    let Some(checkpoint) = &ready.checkpoint else {
+        return Err(Failure::input(format!("the pipeline `{}` has no checkpoint to replay from", ready.plan.name)));
+    };
+    let survey = survey(&ready.folder.join(&checkpoint.folder), &ready.plan.name)?;
+    let past = past(&survey, arguments.batch)?;
+    let (pipeline, plugins) = (ready.plan.name.clone(), ready.digests.clone());
+    let replayed = replayed(ready, &survey, &past, arguments.workers)?;
+    let compared = Compared::of(&replayed);
+    let shown = Shown { pipeline: &pipeline, past: &past, plugins, replayed: &replayed, compared };
+    stdout::write(&if arguments.json { json::of(&shown) } else { printable(&text::of(&shown)) })?;
+    // Whoever asked for another plugin wants to see what differs.
+    if shown.compared.is_same() || !arguments.plugins.is_empty() { Ok(()) } else { Err(differs(&shown)) }
+}
+
+fn survey(folder: &Path, pipeline: &str) -> Result<Survey, Failure> {
+    let storage = LocalFolder::existing(folder).map_err(|error| Failure::from(CheckpointError::from(error)))?;
+    let storage: Arc<dyn Storage> = Arc::new(storage);
+    let survey = Survey::of(&storage)?;
+    let survey = survey.ok_or_else(|| Failure::input(format!("no run has begun in `{}`", folder.display())))?;
+    if survey.pipeline == pipeline {
+        return Ok(survey);
+    }
+    let (found, expected, place) = (survey.pipeline, pipeline.to_owned(), storage.place());
+    Err(CheckpointError::OtherPipeline { place, found, expected }.into())
+}
+
+fn past(survey: &Survey, batch: BatchName) -> Result<Past, Failure> {
+    let time = match batch {
+        BatchName::At(time) => time,
+        BatchName::Last => {
+            let last = survey.batches().into_iter().rfind(|batch| batch.commit.is_some());
+            last.ok_or_else(|| Failure::input("the checkpoint has no batch yet"))?.time
+        }
+    };
+    survey.past(time).map_err(|error| Failure::input(chain(&error)))
+}
+
+fn replayed(ready: Ready, survey: &Survey, past: &Past, workers: Option<u32>) -> Result<Replayed, Failure> {
+    // The time at which the batch ended then; it only shows in what the run says of itself.
+    let clock = Arc::new(ManualClock::new(past.batch.plan.batch));
+    let settings = ConnectorSettings::new(clock.clone(), Arc::new(Threads), ready.folder.clone(), stdout::shared());
+    let logged = logged(&ready.plan, survey, past);
+    let sources = sources(&ready, &logged, &Connectors::try_new(settings)?)?;
+    let parts = ReplayParts {
+        rows_max: ready.plan.outputs.iter().map(|output| rows_max(&output.sink)).collect(),
+        plan: ready.plan,
+        plugins: ready.plugins,
+        sources,
+        clock,
+        spawn: Arc::new(Threads),
+        survey,
+        past,
+    };
+    let workers = workers.map_or_else(environment::cores, |workers| workers as usize);
+    Ok(replay(parts, workers, environment::secret_seed())?)
+}
+
+/// Those sources that can give the batch again. Sockets are not opened: what they gave is in the checkpoint.
+fn sources(ready: &Ready, logged: &[String], connectors: &Connectors) -> Result<Sources, Failure> {
+    let mut sources = Vec::new();
+    for (index, node) in ready.plan.nodes.iter().enumerate() {
+        match &node.operator {
+            Operator::Source(_) if logged.contains(&node.name) => {}
+            Operator::Source(SourceSpec::Socket(_)) => {
+                let message = format!("the stream `{}` is a socket, and was none in that batch", node.name);
+                return Err(Failure::input(message).hint("name the pipeline as it was then"));
+            }
+            Operator::Source(spec) => {
+                sources.push((NodeId(index), connectors.open_source(&node.name, spec, &Wake::default())?));
+            }
+            _ => {}
+        }
+    }
+    Ok(sources)
+}
+
+/// What to make of a batch that comes out otherwise although nobody asked for another plugin.
+fn differs(shown: &Shown<'_>) -> Failure {
+    let batch = time::batch(shown.past.batch.plan.batch);
+    let failure = Failure::run(format!("the batch {batch} does not come out as it was committed"));
+    let changed: Vec<&str> = shown.changed_plugins().map(|plugin| plugin.name.as_str()).collect();
+    match changed.len() {
+        0 => failure.hint(
+            "the plugins are those of then: a function depends on more than its input, or the pipeline has changed since",
+        ),
+        _ => failure.hint(format!(
+            "not as they were then: {}; name the component of then with --plugin to compare",
+            changed.join(", ")
+        )),
+    }
+}
+
+impl Shown<'_> {
+    /// The plugins whose components are not those of then.
+    fn changed_plugins(&self) -> impl Iterator<Item = &PluginDigest> {
+        self.plugins.iter().filter(|plugin| !self.past.batch.plan.plugins.contains(plugin))
+    }
+
+    /// What a plugin was then.
+    fn plugin_then(&self, name: &str) -> Option<&PluginDigest> {
+        self.past.batch.plan.plugins.iter().find(|plugin| plugin.name == name)
+    }
+}

@@ -1,0 +1,145 @@
+//! What a batch led to then and now, as text that can be compared and shown.
+
+use std::collections::BTreeMap;
+
+use crate::time;
+use tidemill_connect::write_json;
+use tidemill_engine::{
+    checkpoint::KeyedRows,
+    replay::{BatchRows, Difference, OutputRows, Replayed, difference},
+};
+
+/// Both sides.
+pub struct Compared {
+    pub outputs: Vec<OutputCompared>,
+    pub states: Vec<StatesCompared>,
+    /// Counters that are not the same: name, then, now.
+    pub counters: Vec<(String, u64, u64)>,
+}
+
+/// An output's rows as JSON, in order.
+pub struct OutputCompared {
+    pub name: String,
+    /// `None`: it had no batch.
+    pub then: Option<Vec<String>>,
+    pub now: Option<Vec<String>>,
+    pub difference: Difference<String>,
+}
+
+/// The keys of a stream that changed, in their order.
+pub struct StatesCompared {
+    pub stream: String,
+    pub keys: Vec<KeyCompared>,
+}
+
+/// A key as JSON, and what became of it; `None`: nothing, it was not changed.
+pub struct KeyCompared {
+    pub key: String,
+    pub then: Option<Change>,
+    pub now: Option<Change>,
+}
+
+/// What became of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its state as JSON; `None`: it has none any more.
+    pub state: Option<String>,
+    /// When its function is to be called without new rows.
+    pub wake_at: Option<String>,
+}
+
+impl Compared {
+    pub fn of(replayed: &Replayed) -> Compared {
+        let Replayed { then, now, .. } = replayed;
+        Compared { outputs: outputs(then, now), states: states(then, now), counters: counters(then, now) }
+    }
+
+    /// Whether the batch comes out as it was committed.
+    pub fn is_same(&self) -> bool {
+        let mut keys = self.states.iter().flat_map(|stream| &stream.keys);
+        self.outputs.iter().all(OutputCompared::is_same) && keys.all(KeyCompared::is_same) && self.counters.is_empty()
+    }
+}
+
+impl OutputCompared {
+    pub fn is_same(&self) -> bool {
+        self.difference.is_none() && self.then.is_some() == self.now.is_some()
+    }
+}
+
+impl KeyCompared {
+    pub fn is_same(&self) -> bool {
+        self.then == self.now
+    }
+}
+
+fn outputs(then: &BatchRows, now: &BatchRows) -> Vec<OutputCompared> {
+    let compared = both(&then.outputs, &now.outputs).map(|(name, then, now)| {
+        let (then, now) = (then.map(rows), now.map(rows));
+        let difference = difference(then.as_deref().unwrap_or_default(), now.as_deref().unwrap_or_default());
+        OutputCompared { name: name.clone(), then, now, difference }
+    });
+    compared.collect()
+}
+
+fn rows(rows: &OutputRows) -> Vec<String> {
+    let batches = rows.partitions.values().flatten();
+    batches
+        .flat_map(|(schema, batch)| (0..batch.num_rows()).map(|row| json(|out| write_json(schema, batch, row, out))))
+        .collect()
+}
+
+fn states(then: &BatchRows, now: &BatchRows) -> Vec<StatesCompared> {
+    let compared = both(&then.states, &now.states).map(|(stream, then, now)| {
+        let (then, now) = (changes(then), changes(now));
+        let keys = both(&then, &now).map(|(_, then, now)| KeyCompared {
+            key: then.or(now).map(|(key, _)| key.clone()).unwrap_or_default(),
+            then: then.map(|(_, change)| change.clone()),
+            now: now.map(|(_, change)| change.clone()),
+        });
+        StatesCompared { stream: stream.clone(), keys: keys.collect() }
+    });
+    compared.collect()
+}
+
+/// By the keys' canonical bytes, which sort as keys do, the key as JSON and what became of it.
+fn changes(blocks: Option<&Vec<KeyedRows>>) -> BTreeMap<Vec<u8>, (String, Change)> {
+    let rows = blocks.into_iter().flatten().flat_map(|block| (0..block.len()).map(move |row| (block, row)));
+    let changes = rows.map(|(block, row)| {
+        let change = Change {
+            state: (!block.is_deleted(row))
+                .then(|| json(|out| write_json(&block.state_schema, &block.states, row, out))),
+            wake_at: block.wake_at(row).map(time::utc),
+        };
+        let key = json(|out| write_json(&block.key_schema, &block.keys, row, out));
+        (block.key_bytes(row).to_vec(), (key, change))
+    });
+    changes.collect()
+}
+
+fn counters(then: &BatchRows, now: &BatchRows) -> Vec<(String, u64, u64)> {
+    let [then, now] = [then, now].map(|rows| rows.counters.iter().cloned().collect::<BTreeMap<_, _>>());
+    let counters = both(&then, &now).map(|(name, then, now)| {
+        let count = |count: Option<&u64>| count.copied().unwrap_or(0);
+        (name.clone(), count(then), count(now))
+    });
+    counters.filter(|(_, then, now)| then != now).collect()
+}
+
+/// What is on either side, by name.
+fn both<'a, K: Ord, V>(
+    then: &'a BTreeMap<K, V>,
+    now: &'a BTreeMap<K, V>,
+) -> impl Iterator<Item = (&'a K, Option<&'a V>, Option<&'a V>)> {
+    let mut names: Vec<&K> = then.keys().chain(now.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(|name| (name, then.get(name), now.get(name)))
+}
+
+/// What is written as JSON, as text.
+fn json(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut text = Vec::new();
+    write(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}

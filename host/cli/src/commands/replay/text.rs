@@ -1,0 +1,87 @@
+//! A replay as people read it.
+
+use std::fmt::Write;
+
+use super::{
+    Shown,
+    compare::{Change, KeyCompared, OutputCompared, StatesCompared},
+};
+use crate::{count::counted, pipeline::hex, time};
+
+/// Lines of an output or a stream's state that are shown; JSON has all.
+const LINES_MAX: usize = 20;
+
+/// What came out; where it is not as it was committed, what differs: `-` then, `+` now.
+pub fn of(shown: &Shown<'_>) -> String {
+    let Shown { pipeline, past, replayed, compared, .. } = shown;
+    let (rows, rejected) = (replayed.rows, replayed.rejected);
+    let batch = time::batch(past.batch.plan.batch);
+    let mut text =
+        format!("batch {batch} of the pipeline `{pipeline}`: {} in, {rejected} rejected\n", counted(rows, "row"));
+    if replayed.is_skipped {
+        text.push_str("it failed and was skipped, as the pipeline says\n");
+    }
+    for plugin in shown.changed_plugins() {
+        let then = shown.plugin_then(&plugin.name).map_or("none".to_owned(), |then| hex(&then.sha256));
+        let _ = writeln!(text, "plugin {}: sha256 {then} then, {} now", plugin.name, hex(&plugin.sha256));
+    }
+    compared.outputs.iter().for_each(|output| write_output(&mut text, output));
+    compared.states.iter().for_each(|stream| write_states(&mut text, stream));
+    for (name, then, now) in &compared.counters {
+        let _ = writeln!(text, "\ncounter {name}: {then} then, {now} now");
+    }
+    text.push_str(if compared.is_same() { "\nsame as committed\n" } else { "\nnot as it was committed\n" });
+    text
+}
+
+fn write_output(text: &mut String, output: &OutputCompared) {
+    let count = |rows: &Option<Vec<String>>| match rows {
+        None => "no batch".to_owned(),
+        Some(rows) => counted(rows.len() as u64, "row"),
+    };
+    let (then, now) = (count(&output.then), count(&output.now));
+    let _ = write!(text, "\noutput {}: ", output.name);
+    if output.is_same() {
+        let rows = output.now.iter().flatten().map(|row| format!("  {row}"));
+        let _ = writeln!(text, "{now}");
+        return write_lines(text, &rows.collect::<Vec<_>>());
+    }
+    let order = if output.difference.is_reordered { ", the same in another order" } else { "" };
+    let _ = writeln!(text, "{then} then, {now} now{order}");
+    let gone = output.difference.only_then.iter().map(|row| format!("- {row}"));
+    let new = output.difference.only_now.iter().map(|row| format!("+ {row}"));
+    write_lines(text, &gone.collect::<Vec<_>>());
+    write_lines(text, &new.collect::<Vec<_>>());
+}
+
+fn write_states(text: &mut String, StatesCompared { stream, keys }: &StatesCompared) {
+    let _ = write!(text, "\nstate of {stream}: ");
+    let different: Vec<&KeyCompared> = keys.iter().filter(|key| !key.is_same()).collect();
+    if different.is_empty() {
+        let _ = writeln!(text, "{} changed", counted(keys.len() as u64, "key"));
+        let lines = keys.iter().map(|key| format!("  {}: {}", key.key, change(key.now.as_ref())));
+        return write_lines(text, &lines.collect::<Vec<_>>());
+    }
+    let [then, now] =
+        [keys.iter().filter(|key| key.then.is_some()).count(), keys.iter().filter(|key| key.now.is_some()).count()];
+    let _ = writeln!(text, "{} changed then, {now} now, {} not alike", counted(then as u64, "key"), different.len());
+    let lines = different.iter().map(|key| {
+        format!("- {}: {}\n+ {}: {}", key.key, change(key.then.as_ref()), key.key, change(key.now.as_ref()))
+    });
+    write_lines(text, &lines.collect::<Vec<_>>());
+}
+
+fn change(change: Option<&Change>) -> String {
+    let Some(Change { state, wake_at }) = change else { return "unchanged".to_owned() };
+    let state = state.as_deref().unwrap_or("deleted");
+    wake_at.as_ref().map_or(state.to_owned(), |wake_at| format!("{state}, to be called at {wake_at}"))
+}
+
+fn write_lines(text: &mut String, lines: &[String]) {
+    lines.iter().take(LINES_MAX).for_each(|line| {
+        let _ = writeln!(text, "{line}");
+    });
+    if let Some(more) = lines.len().checked_sub(LINES_MAX).filter(|&more| more > 0) {
+        let _ = writeln!(text, "  and {more} more; --json has all");
+    }
+}

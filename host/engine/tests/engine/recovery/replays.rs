@@ -1,0 +1,153 @@
+//! Past batches run again: what comes out is what was committed.
+
+use std::collections::BTreeMap;
+
+use tidemill_checkpoint::{Keep, PastError};
+use tidemill_engine::{
+    checkpoint::{KeyedRows, SnapshotAfter, Step},
+    replay::{BatchRows, ReplayError, difference},
+};
+
+use super::{
+    BATCHES, at, world as new_world,
+    world::{Ended, Stop, World},
+};
+use crate::show;
+
+/// What became of each key of a stream, by the key's bytes.
+type Changes = BTreeMap<Vec<u8>, (bool, Option<i64>, String)>;
+
+fn changes(blocks: &[KeyedRows]) -> Changes {
+    let rows = blocks.iter().flat_map(|block| (0..block.len()).map(move |row| (block, row)));
+    let change = |(block, row): (&KeyedRows, usize)| {
+        let state = show::row(&show::values(&block.state_schema, &block.states.slice(row, 1))[0]);
+        let wake_at = block.wake_at(row).map(|time| time.0);
+        (block.key_bytes(row).to_vec(), (block.is_deleted(row), wake_at, state))
+    };
+    rows.map(change).collect()
+}
+
+fn states(rows: &BatchRows) -> BTreeMap<String, Changes> {
+    rows.states.iter().map(|(stream, blocks)| (stream.clone(), changes(blocks))).collect()
+}
+
+/// Every row of every output, in order.
+fn outputs(rows: &BatchRows) -> BTreeMap<String, Vec<String>> {
+    let text = |rows: &tidemill_engine::replay::OutputRows| {
+        let batches = rows.partitions.values().flatten();
+        batches.flat_map(|(schema, batch)| show::values(schema, batch)).map(|row| show::row(&row)).collect()
+    };
+    rows.outputs.iter().map(|(output, rows)| (output.clone(), text(rows))).collect()
+}
+
+/// What is in the checkpoint. Of a run that was stopped a snapshot may still come.
+fn files(world: &World) -> BTreeMap<String, Vec<u8>> {
+    world.storage.files().into_iter().filter(|(name, _)| !name.starts_with("state/")).collect()
+}
+
+/// Replays every batch that can be; gives how many.
+fn check_all(world: &World, what: &str) -> usize {
+    let survey = world.survey();
+    let mut replayed_count = 0;
+    for found in survey.batches().iter().filter(|found| survey.has_past(found)) {
+        let before = files(world);
+        let past = survey.past(found.time).unwrap();
+        let replayed = world.replay(&survey, &past).unwrap();
+        assert_eq!(replayed.now.outputs, replayed.then.outputs, "{what}, batch {}", found.time);
+        assert_eq!(states(&replayed.now), states(&replayed.then), "{what}, batch {}", found.time);
+        assert!(files(world) == before, "{what}: something was written");
+        replayed_count += 1;
+    }
+    replayed_count
+}
+
+#[test]
+fn every_batch_that_is_kept_comes_out_as_it_was_committed() {
+    for commits_max in [1, 2, 1000] {
+        let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max };
+        let keep = Keep { batches: 3, bytes: 1 << 30 };
+        let world = World { keep, snapshot_after, ..new_world() };
+        assert_eq!(world.run(None), Ended::Done);
+        let deliveries = world.deliveries();
+        let count = check_all(&world, &format!("snapshots after {commits_max}"));
+        assert!(count >= 3, "{count} with snapshots after {commits_max}");
+        assert_eq!(world.deliveries(), deliveries, "nothing is given to a sink");
+    }
+}
+
+#[test]
+fn a_batch_that_was_run_again_after_a_crash_is_replayed_too() {
+    for step in [Step::Log, Step::Plan, Step::Commit, Step::Deliver] {
+        let world = new_world();
+        for batch in 1..=BATCHES {
+            world.run(Some(Stop { step, after: true, batch: at(batch) }));
+            check_all(&world, &format!("stopped after {step:?} of {batch}"));
+        }
+        assert_eq!(world.run(None), Ended::Done);
+        assert!(check_all(&world, &format!("{step:?}")) >= 2);
+    }
+}
+
+#[test]
+fn with_other_partitions_only_the_order_is_another() {
+    let world = World { partitions: 3, ..new_world() };
+    assert_eq!(world.run(None), Ended::Done);
+    let world = World { partitions: 5, ..world };
+    let survey = world.survey();
+    let replayed = world.replay(&survey, &survey.past(at(BATCHES)).unwrap()).unwrap();
+    let (then, now) = (outputs(&replayed.then), outputs(&replayed.now));
+    assert_eq!(then.keys().collect::<Vec<_>>(), now.keys().collect::<Vec<_>>());
+    for (output, rows) in then {
+        let found = difference(&rows, &now[&output]);
+        assert!(found.only_then.is_empty() && found.only_now.is_empty(), "{output}: {found:?}");
+    }
+    assert_eq!(states(&replayed.now), states(&replayed.then));
+}
+
+#[test]
+fn streams_may_have_other_names_now() {
+    let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: 2 };
+    let world = World { keep: Keep { batches: 100, bytes: 1 << 30 }, snapshot_after, ..new_world() };
+    assert_eq!(world.run(Some(Stop { step: Step::Deliver, after: true, batch: at(3) })), Ended::Stopped);
+    let names = [("totals", "sums-so-far"), ("in", "numbers"), ("live", "words")];
+    let text = names.iter().fold(world.text.clone(), |text, (old, new)| {
+        let header = format!("[streams.{new}]\npreviously = \"{old}\"");
+        let (stream, output) = text.split_at(text.find("[outputs").unwrap());
+        let stream = stream.replace(&format!("[streams.{old}]"), &header);
+        let stream = stream.replace(&format!("[\"{old}\""), &format!("[\"{new}\""));
+        let stream = stream.replace(&format!(", \"{old}\"]"), &format!(", \"{new}\"]"));
+        stream + &output.replace(&format!("from = \"{old}\""), &format!("from = \"{new}\""))
+    });
+    let world = World { text, live: "words".to_owned(), ..world };
+    assert_eq!(world.run(None), Ended::Done);
+    assert_eq!(check_all(&world, "renamed"), BATCHES as usize);
+}
+
+#[test]
+fn what_changed_since_is_seen() {
+    let world = new_world();
+    assert_eq!(world.run(None), Ended::Done);
+    let text = world.text.replace(
+        "[streams.sums]\nfrom = \"both\"\nby = \"word\"\nreduce = \"wordcount/sum\"",
+        "[streams.sums]\nfrom = \"both\"\nby = \"word\"\nreduce = \"count\"",
+    );
+    let world = World { text, ..world };
+    let survey = world.survey();
+    let replayed = world.replay(&survey, &survey.past(at(BATCHES)).unwrap()).unwrap();
+    assert_ne!(outputs(&replayed.now)["sums"], outputs(&replayed.then)["sums"]);
+    assert_eq!(outputs(&replayed.now)["all"], outputs(&replayed.then)["all"]);
+}
+
+#[test]
+fn what_cannot_be_replayed_is_said() {
+    let world = new_world();
+    assert_eq!(world.run(Some(Stop { step: Step::Plan, after: true, batch: at(BATCHES) })), Ended::Stopped);
+    let survey = world.survey();
+    assert!(matches!(survey.past(at(99)).unwrap_err(), PastError::Unknown { .. }));
+    assert!(matches!(survey.past(at(BATCHES)).unwrap_err(), PastError::NotCommitted { .. }));
+    let past = survey.past(at(BATCHES - 1)).unwrap();
+    let text = world.text.replace("[streams.live]", "[streams.alive]").replace("\"live\"", "\"alive\"");
+    let renamed = World { text, live: "alive".to_owned(), ..world };
+    let error = renamed.replay(&survey, &past).unwrap_err();
+    assert!(matches!(error, ReplayError::NewSource { ref stream } if stream == "alive"), "{error}");
+}

@@ -1,0 +1,250 @@
+//! `tidemill replay`.
+
+use std::{fs, io::Write, net::TcpListener, path::PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::{
+    plugins,
+    project::{lock, tidemill},
+    tool::{Folder, Running, repository},
+};
+
+/// Words of files or of a queue, with running totals.
+const PIPELINE: &str = r#"
+[pipeline]
+name = "words"
+interval = "1s"
+checkpoint = "checkpoint"
+
+[plugins]
+wordcount = "PLUGIN"
+
+[streams.lines]
+SOURCE
+
+[streams.words]
+from = "lines"
+map = "wordcount/split"
+
+[streams.totals]
+from = "words"
+by = "word"
+update-state = "wordcount/running-total"
+
+[outputs.totals]
+from = "totals"
+files = { folder = "totals", format = "jsonl" }
+
+[outputs.shown]
+from = "totals"
+print = { rows = 1, style = "json" }
+"#;
+
+const QUEUE: &str = r#"queue = { schema = "line: text", batches = [["a b a"], ["b c"], ["a"]] }"#;
+
+fn pipeline(source: &str) -> String {
+    PIPELINE.replace("PLUGIN", plugins::built("wordcount").to_str().unwrap()).replace("SOURCE", source)
+}
+
+/// A folder in which the queue's pipeline has run to its end.
+fn ran() -> Folder {
+    let folder = Folder::new().with("p.toml", pipeline(QUEUE));
+    folder.stdout(&["run", "p.toml", "--clock", "manual", "--until-done"]);
+    folder
+}
+
+fn batches(folder: &Folder) -> Vec<String> {
+    let shown: Value = serde_json::from_str(&folder.stdout(&["inspect", "checkpoint", "--json"])).unwrap();
+    let batches = shown["batches"].as_array().unwrap().iter().filter(|batch| batch["replayable"] == true);
+    batches.map(|batch| batch["batch"].to_string()).collect()
+}
+
+fn replayed(folder: &Folder, batch: &str) -> Value {
+    serde_json::from_str(&folder.stdout(&["replay", "p.toml", "--batch", batch, "--json"])).unwrap()
+}
+
+/// Replays all batches, each as it was committed; gives their rows.
+fn replay_all(folder: &Folder) -> u64 {
+    let mut rows = 0;
+    for batch in batches(folder) {
+        let replayed = replayed(folder, &batch);
+        assert_eq!(replayed["same"], true, "{batch}: {replayed:#}");
+        rows += replayed["rows"].as_u64().unwrap();
+    }
+    rows
+}
+
+/// `wordcount` once more, with something added to each of its totals.
+fn other_plugin(folder: &Folder, added: &str) -> PathBuf {
+    let source = fs::read_to_string(repository().join("plugins/wordcount/src/lib.rs")).unwrap();
+    let (before, after) = ("Some(total.unwrap_or(0) + ", format!("Some({added} + total.unwrap_or(0) + "));
+    assert!(source.contains(before));
+    let (source, _tests) = source.split_once("#[cfg(test)]").unwrap();
+    folder.stdout(&["new", "other", "--sdk", repository().join("sdk/rust").to_str().unwrap()]);
+    let project = folder.path().join("other");
+    fs::write(project.join("src/lib.rs"), source.replace(before, &after)).unwrap();
+    lock(&project);
+    let built = tidemill(folder, &["build", "other"]);
+    assert_eq!(built.code, 0, "{built:#?}");
+    project.join("other.wasm")
+}
+
+#[test]
+fn a_batch_comes_out_as_it_was_committed() {
+    let folder = ran();
+    let shown = folder.stdout(&["replay", "p.toml", "--batch", "2000"]);
+    let expect = "\
+batch 2000 ms (1970-01-01T00:00:02Z) of the pipeline `words`: 1 row in, 0 rejected
+
+output shown: 2 rows
+  {\"word\":\"b\",\"count\":2}
+  {\"word\":\"c\",\"count\":1}
+
+output totals: 2 rows
+  {\"word\":\"b\",\"count\":2}
+  {\"word\":\"c\",\"count\":1}
+
+state of totals: 2 keys changed
+  {\"word\":\"b\"}: {\"value\":2}
+  {\"word\":\"c\"}: {\"value\":1}
+
+same as committed
+";
+    assert_eq!(shown, expect);
+    assert_eq!(folder.stdout(&["replay", "p.toml", "--batch", "2000 ms"]), expect);
+    assert_eq!(folder.stdout(&["replay", "p.toml", "--batch", "2000", "--workers", "1"]), expect);
+    let last = replayed(&folder, "last");
+    assert_eq!((last["batch"].as_i64(), last["rows"].as_i64()), (Some(3000), Some(1)));
+    assert_eq!(last["states"][0]["keys"][0]["now"], json!({ "state": { "value": 3 } }));
+    assert_eq!(replay_all(&folder), 3);
+}
+
+#[test]
+fn nothing_is_written_and_nothing_is_delivered() {
+    let folder = ran();
+    fs::remove_dir_all(folder.path().join("totals")).unwrap();
+    let list = || {
+        let entries = fs::read_dir(folder.path().join("checkpoint/log")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = list();
+    assert_eq!(replay_all(&folder), 3);
+    assert_eq!(list(), before);
+    assert!(!folder.path().join("totals").exists());
+}
+
+#[test]
+fn another_plugin_shows_what_differs() {
+    let folder = ran();
+    let other = other_plugin(&folder, "100");
+    let replace = format!("wordcount={}", other.display());
+    let arguments = ["replay", "p.toml", "--batch", "2000", "--plugin", &replace];
+    let shown = folder.stdout(&arguments);
+    for part in [
+        "plugin wordcount: sha256 ",
+        "output totals: 2 rows then, 2 rows now\n- {\"word\":\"b\",\"count\":2}\n- {\"word\":\"c\",\"count\":1}\n",
+        "+ {\"word\":\"b\",\"count\":102}\n+ {\"word\":\"c\",\"count\":101}\n",
+        "state of totals: 2 keys changed then, 2 now, 2 not alike\n",
+        "- {\"word\":\"b\"}: {\"value\":2}\n+ {\"word\":\"b\"}: {\"value\":102}\n",
+        "\nnot as it was committed\n",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let json: Value = serde_json::from_str(&folder.stdout(&[&arguments[..], &["--json"]].concat())).unwrap();
+    assert_eq!(json["same"], false);
+    assert_eq!(json["outputs"][1]["only_now"][0], json!({ "word": "b", "count": 102 }));
+    assert_ne!(json["plugins"][0]["then"], json["plugins"][0]["now"]);
+    // The pipeline itself has the other plugin now: that is no question, but a batch that comes out otherwise.
+    let text = pipeline(QUEUE).replace(plugins::built("wordcount").to_str().unwrap(), other.to_str().unwrap());
+    let folder = folder.with("p.toml", text);
+    let says =
+        ["the batch 2000 ms (1970-01-01T00:00:02Z) does not come out as it was", "not as they were then: wordcount"];
+    folder.fails(&["replay", "p.toml", "--batch", "2000"], 1, &says);
+}
+
+#[test]
+fn a_plugin_that_remembers_is_found() {
+    let folder = Folder::new();
+    let counter = "{ static CALLS: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0); \
+                   CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed) }";
+    let plugin = other_plugin(&folder, counter);
+    let text = pipeline(QUEUE).replace(plugins::built("wordcount").to_str().unwrap(), plugin.to_str().unwrap());
+    let folder = folder.with("p.toml", text);
+    folder.stdout(&["run", "p.toml", "--clock", "manual", "--until-done"]);
+    let says = ["does not come out as it was committed", "the plugins are those of then"];
+    folder.fails(&["replay", "p.toml", "--batch", "3000"], 1, &says);
+}
+
+#[test]
+fn files_are_read_again_and_must_be_what_they_were() {
+    let source = "files = { path = \"in\", existing = true }";
+    let folder = Folder::new().with("p.toml", pipeline(source));
+    fs::create_dir(folder.path().join("in")).unwrap();
+    for (name, text) in [("1.txt", "a b\na\n"), ("2.txt", "b b\n")] {
+        fs::write(folder.path().join("in").join(name), text).unwrap();
+        folder.stdout(&["run", "p.toml", "--clock", "manual", "--until-done"]);
+    }
+    assert_eq!(replay_all(&folder), 3);
+    let with_rows = batches(&folder).into_iter().find(|batch| replayed(&folder, batch)["rows"] == 2).unwrap();
+    fs::write(folder.path().join("in/1.txt"), "changed").unwrap();
+    folder.fails(&["replay", "p.toml", "--batch", &with_rows], 1, &["stream `lines`", "1.txt"]);
+    fs::remove_file(folder.path().join("in/1.txt")).unwrap();
+    folder.fails(&["replay", "p.toml", "--batch", &with_rows], 1, &["stream `lines`", "1.txt"]);
+}
+
+#[test]
+fn lines_of_a_socket_come_from_the_input_log() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let source = format!("socket = \"{}\"", listener.local_addr().unwrap());
+    let folder = Folder::new().with("p.toml", pipeline(&source).replace("1s", "20ms"));
+    let mut run = Running::start(&mut folder.command(&["run", "p.toml", "--log-level", "warn"]));
+    let mut peer = listener.accept().unwrap().0;
+    let folders = || fs::read_dir(folder.path().join("totals")).map_or(0, |entries| entries.count());
+    for batches in 1..=3 {
+        (0..70).for_each(|line| writeln!(peer, "word{} again", line % 7).unwrap());
+        while folders() < batches && run.child().try_wait().unwrap().is_none() {}
+    }
+    run.signal("INT");
+    assert!(run.child().wait().unwrap().success());
+    // Nobody listens any more, and nobody is asked.
+    drop((peer, listener));
+    assert_eq!(replay_all(&folder), 3 * 70);
+}
+
+#[test]
+fn what_cannot_be_replayed_is_said() {
+    let folder = ran();
+    let replay = |pipeline: &str, batch: &str, code: i32, says: &[&str]| {
+        folder.fails(&["replay", pipeline, "--batch", batch], code, says);
+    };
+    let says = ["the checkpoint has no batch 1500 ms; the nearest that can be run again: 1000 ms, 2000 ms, 3000 ms"];
+    replay("p.toml", "1500", 2, &says);
+    replay("p.toml", "yesterday", 2, &["neither milliseconds nor `last`"]);
+    folder.fails(&["replay", "p.toml"], 2, &["--batch"]);
+    for (name, from, to) in [
+        ("none.toml", "checkpoint = \"checkpoint\"\n", ""),
+        ("other.toml", "\"words\"\ninterval", "\"others\"\ninterval"),
+        ("elsewhere.toml", "\"checkpoint\"", "\"elsewhere\""),
+        ("renamed.toml", "lines", "rows"),
+        ("socket.toml", QUEUE, "socket = \"127.0.0.1:9\""),
+    ] {
+        let text = pipeline(QUEUE);
+        assert!(text.contains(from), "{from}");
+        fs::write(folder.path().join(name), text.replace(from, to)).unwrap();
+    }
+    replay("none.toml", "last", 2, &["the pipeline `words` has no checkpoint to replay from"]);
+    replay("other.toml", "last", 1, &["is the checkpoint of the pipeline `words`, not of `others`"]);
+    replay("elsewhere.toml", "last", 2, &["elsewhere is no checkpoint"]);
+    assert!(!folder.path().join("elsewhere").exists());
+    replay("renamed.toml", "last", 2, &["the stream `rows` was no source in that batch"]);
+    replay("socket.toml", "last", 2, &["the stream `lines` is a socket, and was none in that batch"]);
+    let quadrant = format!("wordcount={}", plugins::built("quadrant").display());
+    let plugin = |plugin: &str, says: &[&str]| {
+        folder.fails(&["replay", "p.toml", "--batch", "last", "--plugin", plugin], 2, says);
+    };
+    plugin(&quadrant, &["wordcount/split", "`p.toml` has"]);
+    plugin("other=other.wasm", &["the pipeline has no plugin `other`", "it has: wordcount"]);
+    plugin("wordcount=none.wasm", &["none.wasm"]);
+    plugin("wordcount", &["NAME=FILE"]);
+}
