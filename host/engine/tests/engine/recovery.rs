@@ -1,6 +1,7 @@
 //! Runs that are stopped at every step and go on from their checkpoint: what came of them is what comes of a run that
 //! nobody stopped.
 
+mod kinds;
 mod replays;
 mod room;
 mod world;
@@ -116,6 +117,34 @@ from = "all"
 print = true
 "#;
 
+/// Batches that are large enough to be run by several threads.
+const LARGE: &str = r#"
+[streams.in]
+generate = { kind = "words", rate = 20_000, count = 60_000 }
+
+[streams.words]
+from = "in"
+map = "wordcount/split"
+
+[streams.counts]
+from = "words"
+by = "word"
+reduce = "wordcount/sum"
+
+[streams.totals]
+from = "words"
+by = "word"
+update-state = "wordcount/running-total"
+
+[outputs.counts]
+from = "counts"
+print = true
+
+[outputs.totals]
+from = "totals"
+print = true
+"#;
+
 /// Batches of the pipelines.
 const BATCHES: i64 = 6;
 
@@ -191,6 +220,23 @@ fn stop_everywhere(pipeline: &str) -> usize {
         }
     }
     stops
+}
+
+#[test]
+fn who_runs_it_does_not_show_in_a_checkpoint() {
+    for pipeline in [PIPELINE, FAILING, LARGE] {
+        let files = |workers, seed, fresh_instances| {
+            let no_snapshots = SnapshotAfter { bytes_min: u64::MAX, commits_max: usize::MAX };
+            let world = World { workers, seed, fresh_instances, snapshot_after: no_snapshots, ..world_of(pipeline) };
+            assert_eq!(world.run(None), Ended::Done);
+            world.storage.files()
+        };
+        let expect = files(1, 7, false);
+        assert!(expect.len() >= 7, "a plan and a commit a batch, and the claim");
+        for (workers, seed, fresh_instances) in [(2, 7, false), (5, 8, false), (3, u64::MAX, true)] {
+            assert_eq!(files(workers, seed, fresh_instances), expect, "{workers} {seed} {fresh_instances}");
+        }
+    }
 }
 
 #[test]

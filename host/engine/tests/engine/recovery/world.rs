@@ -53,6 +53,9 @@ pub struct Delivered {
 pub struct World {
     pub text: String,
     pub partitions: u32,
+    pub workers: usize,
+    pub seed: u64,
+    pub fresh_instances: bool,
     pub storage: Arc<MemoryStorage>,
     pub keep: Keep,
     pub budget: Budget,
@@ -72,6 +75,9 @@ impl World {
         World {
             text: text.to_owned(),
             partitions: 4,
+            workers: 2,
+            seed: 7,
+            fresh_instances: false,
             storage: Arc::default(),
             keep: Keep { batches: 2, bytes: 1 << 20 },
             budget: Budget::UNBOUNDED,
@@ -152,7 +158,8 @@ impl World {
         let clock = Arc::new(ManualClock::new(Timestamp(0)));
         let plugins = guests().plugins();
         let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint };
-        let settings = Settings { workers: 2, seed: 7, fresh_instances: false, until: Until::Done };
+        let (seed, fresh_instances) = (self.seed, self.fresh_instances);
+        let settings = Settings { workers: self.workers, seed, fresh_instances, until: Until::Done };
         Run::try_new(parts, &settings)
     }
 
@@ -197,7 +204,7 @@ fn ended(result: Result<(), RunError>) -> Ended {
 }
 
 /// Stops at a step, once.
-struct StopAt(Option<Stop>);
+pub struct StopAt(pub Option<Stop>);
 
 impl Failpoints for StopAt {
     fn stops(&mut self, step: Step, after: bool, batch: Timestamp) -> bool {
