@@ -122,6 +122,23 @@ impl Checker<'_> {
         Ok(())
     }
 
+    /// An answer of migrate-states to so many old states.
+    pub(crate) fn migrated(
+        self,
+        answer: &BatchOut,
+        schema: &Schema,
+        states: usize,
+        consume: &mut dyn FnMut(Rows<'_>),
+    ) -> Result<(), Verdict> {
+        let got = answer.rows as usize;
+        if got != states {
+            return Err(Verdict::WrongStates { expected: states, got });
+        }
+        let columns = check_columns(answer, self.memory, schema, self.limits, &mut self.scratch.first)?;
+        consume(Rows { schema, len: states, columns: &columns });
+        Ok(())
+    }
+
     /// An answer of update-states to a call with `groups` groups and `input_rows` rows; the schemas are those of the
     /// states and of the emitted rows.
     pub(crate) fn changes(

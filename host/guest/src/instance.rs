@@ -12,10 +12,11 @@ use crate::{
     answer::{Changes, Checker, Mapped, Scratches, UpdateCall, check_nothing},
     boundary::{
         Entry,
-        wire::{BatchIn, ColumnIn, FailureOut, MapRows, OutputRows, ReduceGroups, UpdateStates},
+        wire::{BatchIn, ColumnIn, FailureOut, MapRows, MigrateStates, OutputRows, ReduceGroups, UpdateStates},
     },
     call::Live,
     log::reason,
+    plugin::Names,
     verdict::Verdict,
 };
 
@@ -25,6 +26,7 @@ pub(crate) struct Entries {
     pub(crate) map_rows: Entry<MapRows>,
     pub(crate) reduce_groups: Entry<ReduceGroups>,
     pub(crate) update_states: Entry<UpdateStates>,
+    pub(crate) migrate_states: Entry<MigrateStates>,
     pub(crate) output_rows: Entry<OutputRows>,
 }
 
@@ -155,6 +157,24 @@ impl Instance {
         live.call(entries.update_states, groups.saturating_add(input_rows), params, &mut |answer, memory| {
             let answer = answer.as_mut().map_err(failure)?;
             Checker { memory, limits, scratch }.changes(answer, schemas, (groups, input_rows), consume)
+        })
+    }
+
+    /// Calls an update-state function with states that its version `from_version` wrote, in their own schema. `consume`
+    /// sees one row a state, of the function's state as it is now.
+    pub fn migrate_states(
+        &mut self,
+        from_version: u32,
+        states: &Rows<'_>,
+        consume: &mut dyn FnMut(Rows<'_>),
+    ) -> Result<(), Verdict> {
+        let names = Names::of(states.schema);
+        let (fields, columns) = (names.lowered(), ColumnIn::all(states));
+        let params = (from_version, &fields[..], batch(states.len, &columns)?);
+        let Instance { live, entries, signature, limits, scratch, .. } = self;
+        live.call(entries.migrate_states, states.len, params, &mut |answer, memory| {
+            let answer = answer.as_mut().map_err(failure)?;
+            Checker { memory, limits, scratch }.migrated(answer, &signature.state, states.len, consume)
         })
     }
 

@@ -16,7 +16,8 @@ use crate::{
     boundary::{
         Entry, Export, Shape,
         wire::{
-            Answer, BindingIn, Describe, FieldIn, MapRows, Open, OutputRows, ReduceGroups, SignatureOut, UpdateStates,
+            Answer, BindingIn, Describe, FieldIn, MapRows, MigrateStates, Open, OutputRows, ReduceGroups, SignatureOut,
+            UpdateStates,
         },
     },
     call::Live,
@@ -66,6 +67,7 @@ struct Exports {
     map_rows: Export<MapRows>,
     reduce_groups: Export<ReduceGroups>,
     update_states: Export<UpdateStates>,
+    migrate_states: Export<MigrateStates>,
     output_rows: Export<OutputRows>,
 }
 
@@ -212,14 +214,14 @@ fn opened_signature(
 }
 
 /// A schema's names and types as text.
-struct Names<'a>(Vec<(&'a str, String)>);
+pub(crate) struct Names<'a>(Vec<(&'a str, String)>);
 
 impl<'a> Names<'a> {
-    fn of(schema: &'a Schema) -> Names<'a> {
+    pub(crate) fn of(schema: &'a Schema) -> Names<'a> {
         Names(schema.fields().iter().map(|field| (field.name.as_str(), field.ty.to_string())).collect())
     }
 
-    fn lowered(&self) -> Vec<FieldIn<'_>> {
+    pub(crate) fn lowered(&self) -> Vec<FieldIn<'_>> {
         self.0.iter().map(|(name, kind)| FieldIn { name, kind }).collect()
     }
 }
@@ -251,6 +253,7 @@ impl Exports {
             map_rows: export(component, &operators, store, instance)?,
             reduce_groups: export(component, &operators, store, instance)?,
             update_states: export(component, &operators, store, instance)?,
+            migrate_states: export(component, &operators, store, instance)?,
             output_rows: export(component, &operators, store, instance)?,
         })
     }
@@ -265,6 +268,7 @@ impl Exports {
             map_rows: self.map_rows.enter(store, instance)?,
             reduce_groups: self.reduce_groups.enter(store, instance)?,
             update_states: self.update_states.enter(store, instance)?,
+            migrate_states: self.migrate_states.enter(store, instance)?,
             output_rows: self.output_rows.enter(store, instance)?,
         };
         Ok((self.open.enter(store, instance)?, entries))

@@ -166,6 +166,14 @@ pub enum Verdict {
         /// The rows that came.
         got: usize,
     },
+    /// A migration returned another number of states than it was given.
+    #[error("the function returned {got} states for {expected} of an older version")]
+    WrongStates {
+        /// The states that it was given.
+        expected: usize,
+        /// The states that came.
+        got: usize,
+    },
     /// A reduce returned rows or columns before the last chunk.
     #[error("the function returned {rows} rows and {columns} columns before the last chunk")]
     RowsBeforeLast {
@@ -271,6 +279,7 @@ impl Verdict {
             Verdict::RejectionOutOfRange { .. } => "rejection-out-of-range",
             Verdict::RejectedTwice { .. } => "rejected-twice",
             Verdict::WrongGroups { .. } => "wrong-groups",
+            Verdict::WrongStates { .. } => "wrong-states",
             Verdict::RowsBeforeLast { .. } => "rows-before-last",
             Verdict::WrongActions { .. } => "wrong-actions",
             Verdict::EmittedOutOfRange { .. } => "emitted-out-of-range",

@@ -49,8 +49,8 @@ impl Guest for Hostile {
         crate::update::call(&crate::update::Call { context, keys, rows, ends, states, present, causes })
     }
 
-    fn migrate_states(_: u32, _: Vec<Field>, states: Batch) -> Result<Batch, Failure> {
-        Ok(states)
+    fn migrate_states(from_version: u32, fields: Vec<Field>, states: Batch) -> Result<Batch, Failure> {
+        crate::migrate::call(from_version, &fields, states)
     }
 
     fn output_rows(context: CallContext, rows: Batch) -> Result<Mapped, Failure> {

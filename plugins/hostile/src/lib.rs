@@ -10,6 +10,7 @@ mod allocator;
 mod bindings;
 mod columns;
 mod map;
+mod migrate;
 mod open;
 mod reduce;
 mod table;

@@ -54,7 +54,7 @@ fn signature(entry: &Entry) -> Signature {
         input: fields(entry.input),
         output: fields(entry.output),
         state: fields(entry.state),
-        state_version: 1,
+        state_version: entry.version,
         whole_partition: false,
         finishes: false,
         invertible: false,

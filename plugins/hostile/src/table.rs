@@ -9,26 +9,34 @@ pub(crate) struct Entry {
     pub(crate) input: &'static [(&'static str, &'static str)],
     pub(crate) output: &'static [(&'static str, &'static str)],
     pub(crate) state: &'static [(&'static str, &'static str)],
+    /// Of the state.
+    pub(crate) version: u32,
 }
 
 const LINE: &[(&str, &str)] = &[("line", "text")];
 const VALUE: &[(&str, &str)] = &[("value", "integer")];
 const TOTAL: &[(&str, &str)] = &[("total", "integer")];
+const SUM: &[(&str, &str)] = &[("sum", "integer"), ("was", "text")];
 
 const fn map(name: &'static str) -> Entry {
-    Entry { name, kind: Kind::MapRows, input: LINE, output: LINE, state: &[] }
+    Entry { name, kind: Kind::MapRows, input: LINE, output: LINE, state: &[], version: 1 }
 }
 
 const fn reduce(name: &'static str) -> Entry {
-    Entry { name, kind: Kind::ReduceGroups, input: VALUE, output: TOTAL, state: TOTAL }
+    Entry { name, kind: Kind::ReduceGroups, input: VALUE, output: TOTAL, state: TOTAL, version: 1 }
 }
 
 const fn update(name: &'static str) -> Entry {
-    Entry { name, kind: Kind::UpdateStates, input: VALUE, output: &[], state: TOTAL }
+    Entry { name, kind: Kind::UpdateStates, input: VALUE, output: &[], state: TOTAL, version: 1 }
 }
 
 const fn emitting(name: &'static str) -> Entry {
-    Entry { name, kind: Kind::UpdateStates, input: VALUE, output: TOTAL, state: TOTAL }
+    Entry { name, kind: Kind::UpdateStates, input: VALUE, output: TOTAL, state: TOTAL, version: 1 }
+}
+
+/// An update whose state has another version than the others'.
+const fn newer(name: &'static str, version: u32, state: &'static [(&'static str, &'static str)]) -> Entry {
+    Entry { name, kind: Kind::UpdateStates, input: VALUE, output: &[], state, version }
 }
 
 /// All functions; what each does is said where it is.
@@ -41,6 +49,7 @@ pub(crate) const TABLE: &[Entry] = &[
         input: LINE,
         output: &[("line", "text"), ("length", "integer")],
         state: &[],
+        version: 1,
     },
     Entry {
         name: "anything",
@@ -48,13 +57,14 @@ pub(crate) const TABLE: &[Entry] = &[
         input: &[("value", "any")],
         output: &[("value", "any")],
         state: &[],
+        version: 1,
     },
-    Entry { name: "lines", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[] },
+    Entry { name: "lines", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[], version: 1 },
     map("odd-rows"),
-    Entry { name: "is-yes", kind: Kind::MapRows, input: LINE, output: &[("ok", "boolean")], state: &[] },
+    Entry { name: "is-yes", kind: Kind::MapRows, input: LINE, output: &[("ok", "boolean")], state: &[], version: 1 },
     map("misaligned"),
     map("counts"),
-    Entry { name: "output-counts", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[] },
+    Entry { name: "output-counts", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[], version: 1 },
     map("context"),
     reduce("sum"),
     update("total"),
@@ -64,9 +74,11 @@ pub(crate) const TABLE: &[Entry] = &[
     update("age"),
     emitting("alarm"),
     emitting("repeats"),
+    newer("sum-migrated", 2, SUM),
+    newer("sum-migrated-again", 3, SUM),
     // Taking most rows.
     map("touchy"),
-    Entry { name: "touchy-lines", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[] },
+    Entry { name: "touchy-lines", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[], version: 1 },
     reduce("touchy-sum"),
     update("touchy-total"),
     // Not coming back.
@@ -130,6 +142,14 @@ pub(crate) const TABLE: &[Entry] = &[
     emitting("emits-more"),
     emitting("emits-odd"),
     update("rejects-no-row"),
+    // Migrations.
+    newer("migrate-few", 2, TOTAL),
+    newer("migrate-more-columns", 2, TOTAL),
+    newer("migrate-bad-text", 2, SUM),
+    newer("migrate-fails", 2, TOTAL),
+    newer("migrate-panics", 2, TOTAL),
+    newer("migrate-loops", 2, TOTAL),
+    newer("migrate-huge-result", 2, TOTAL),
 ];
 
 thread_local! {

@@ -6,6 +6,7 @@ use crate::{
         operators::{Batch, CallContext, Changes, Failure},
     },
     columns::{batch, integers, numbers, read_integers, read_numbers},
+    migrate,
     table::opened,
     touchy, trouble,
 };
@@ -35,6 +36,9 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
     };
     match opened() {
         "total" => {}
+        "sum-migrated" | "sum-migrated-again" => {
+            changes.states = migrate::add_to_sums(rows, ends, states, present);
+        }
         "total-emitted" => changes.emitted = batch(groups, vec![integers(&totals)]),
         "total-until-zero" => delete_where(&mut changes, &news(rows, ends), |new| new.last() == Some(&0)),
         "total-while-busy" => delete_where(&mut changes, &news(rows, ends), |new| new.is_empty()),

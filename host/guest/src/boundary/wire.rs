@@ -234,6 +234,7 @@ pub(crate) struct Open;
 pub(crate) struct MapRows;
 pub(crate) struct ReduceGroups;
 pub(crate) struct UpdateStates;
+pub(crate) struct MigrateStates;
 pub(crate) struct OutputRows;
 
 impl Shape for Describe {
@@ -264,6 +265,12 @@ impl Shape for UpdateStates {
     const NAME: &'static str = "update-states";
     type Params<'a> = (ContextIn, BatchIn<'a>, BatchIn<'a>, &'a [u8], BatchIn<'a>, &'a [u8], &'a [u8]);
     type Answer = Answer<ChangesOut>;
+}
+
+impl Shape for MigrateStates {
+    const NAME: &'static str = "migrate-states";
+    type Params<'a> = (u32, &'a [FieldIn<'a>], BatchIn<'a>);
+    type Answer = Answer<BatchOut>;
 }
 
 impl Shape for OutputRows {

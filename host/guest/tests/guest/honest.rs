@@ -153,6 +153,23 @@ fn an_update_changes_states_and_emits() {
 }
 
 #[test]
+fn a_migration_gets_old_states_and_returns_new_ones() {
+    let mut sums = open(&plugin(), "sum-migrated").unwrap();
+    let mut seen = Vec::new();
+    for chunk in [&[5, 6][..], &[7]] {
+        Data::integers("total", chunk)
+            .with(|states| {
+                sums.migrate_states(1, &states, &mut |rows| {
+                    assert_eq!(rows.schema.to_string(), "sum: integer, was: text");
+                    seen.extend(rows.columns[0].integers().iter().copied().zip(texts(&rows, 1)));
+                })
+            })
+            .unwrap();
+    }
+    assert_eq!(seen, [(5, "1".to_owned()), (6, "1".to_owned()), (7, "1".to_owned())]);
+}
+
+#[test]
 fn counters_are_taken_once() {
     let mut counts = open(&plugin(), "counts").unwrap();
     let data = Data::lines(&["a", "b"]);

@@ -157,6 +157,32 @@ fn groups_of_reduces_and_updates() {
 }
 
 #[test]
+fn migrations_that_lie_or_do_not_come_back() {
+    let limits = Limits { fuel_per_call: 1_000_000, fuel_per_row: 500, ..quick_limits() };
+    check_migration("migrate-loops", &limits, &Verdict::OutOfFuel { per_call: 1_000_000, per_row: 500, rows: 2 });
+    let check = |name: &str, expect: &Verdict| check_migration(name, &quick_limits(), expect);
+    check("migrate-few", &Verdict::WrongStates { expected: 2, got: 1 });
+    let expected = "total: integer".to_owned();
+    check("migrate-more-columns", &Verdict::WrongSchema { expected, expected_columns: 1, got: 2 });
+    check(
+        "migrate-bad-text",
+        &Verdict::WrongUtf8 { column: "was".to_owned(), what: "it holds bytes that are no text" },
+    );
+    let reason = "no way from version 1 of count: integer".to_owned();
+    check("migrate-fails", &Verdict::Failure { reason, retryable: false });
+    check("migrate-panics", &Verdict::Panicked { message: "what was that".to_owned() });
+    check("migrate-huge-result", &Verdict::ResultTooLarge { limit: quick_limits().result_bytes });
+}
+
+#[track_caller]
+fn check_migration(name: &str, limits: &Limits, expect: &Verdict) {
+    let mut instance = open(&plugin_with(limits), name).unwrap();
+    let called = Data::integers("count", &[7, 8]).with(|states| instance.migrate_states(1, &states, &mut |_| {}));
+    assert_eq!(called.as_ref(), Err(expect), "{name}");
+    assert_eq!(call(&mut instance, &only()), Err(Verdict::Poisoned), "{name}");
+}
+
+#[test]
 fn after_an_error_an_instance_refuses() {
     for name in ["traps", "fails", "bad-utf8", "huge-result"] {
         let mut instance = open(&plugin(), name).unwrap();
