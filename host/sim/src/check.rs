@@ -10,7 +10,7 @@ use tidemill_model::time::Timestamp;
 
 use crate::{
     scenario::{Content, LIVE, REPEATABLE},
-    world::{Feed, LIVE_NUMBERS, Output, Rows, World},
+    world::{Feed, LIVE_NUMBERS, Logged, Output, Rows, World},
 };
 use model::Model;
 
@@ -31,14 +31,15 @@ pub(crate) fn check(world: &World, storage: &MemoryStorage) -> Result<(), String
         check_live(feed, &batches, world)?;
     }
     let mut model = Model::default();
-    for (time, lines) in &batches {
-        let words: Vec<&str> = lines.iter().flat_map(|line| line.text.split_whitespace()).collect();
+    for time in world.committed.keys() {
+        let lines = batches.get(time);
+        let words: Vec<&str> = lines.into_iter().flatten().flat_map(|line| line.text.split_whitespace()).collect();
         model.batch(&words);
         for output in &world.outputs {
-            check_output(output, *time, &model)?;
+            check_output(output, *time, &model, lines.is_none())?;
         }
     }
-    let times = batches.keys().copied().collect();
+    let times = world.committed.keys().copied().collect();
     world.outputs.iter().try_for_each(|output| check_order(output, &times))?;
     stored::check(storage, world, &model)
 }
@@ -107,7 +108,7 @@ fn check_live(feed: &Feed, batches: &BTreeMap<Timestamp, Vec<Numbered<'_>>>, wor
         if is_delivered && ended.contains(&given.host) {
             return Err(format!("line {} came, and an earlier one of host {} is lost", given.number, given.host));
         }
-        if !is_delivered && (given.is_durable || given.host == last) {
+        if !is_delivered && (given.log == Logged::Durable || given.host == last) {
             return Err(format!("line {}, which host {} had logged, is lost", given.number, given.host));
         }
         if !is_delivered {
@@ -117,12 +118,19 @@ fn check_live(feed: &Feed, batches: &BTreeMap<Timestamp, Vec<Numbered<'_>>>, wor
     delivered.first().map_or(Ok(()), |number| Err(format!("line {number} came, and nobody has taken it")))
 }
 
-/// What an output has of a batch is what the model has.
-fn check_output(output: &Output, time: Timestamp, model: &Model) -> Result<(), String> {
+/// What an output has of a batch is what the model has. `is_absent`: the sources have none at its tick, and then only
+/// streams with state have one.
+fn check_output(output: &Output, time: Timestamp, model: &Model, is_absent: bool) -> Result<(), String> {
     let name = output.spec.name;
     let Some(expect) = model.rows(output.spec.content) else { return Ok(()) };
     let of_time = output.deliveries.iter().filter(|delivery| delivery.time == time).map(|delivery| &delivery.rows);
     let all: Vec<&Rows> = output.batches.get(&time).into_iter().chain(of_time).collect();
+    if is_absent && model.states(output.spec.content).is_none() {
+        return match all.is_empty() {
+            true => Ok(()),
+            false => Err(format!("output `{name}` has the batch {time}, and its source has none")),
+        };
+    }
     if all.is_empty() {
         return Err(format!("output `{name}` lacks the batch {time}"));
     }

@@ -8,7 +8,7 @@ mod storage;
 
 use std::sync::Arc;
 
-use tidemill_checkpoint::{CheckpointError, Keep};
+use tidemill_checkpoint::{Budget, CheckpointError, Keep};
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Until,
     checkpoint::{Checkpoint, RestoreError, SnapshotAfter},
@@ -110,7 +110,9 @@ fn checkpoint(simulation: &Arc<Simulation>, id: HostId) -> Checkpoint {
     let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: simulation.scenario.snapshot_commits };
     let failpoints = Box::new(Steps::new(simulation.clone(), id));
     let checkpoint = Checkpoint::new(storage, format!("host {id}"), Vec::new());
-    Checkpoint { keep, snapshot_after, failpoints, ..checkpoint }
+    let bytes_max = simulation.world().budget_bytes;
+    let budget = Budget { bytes_max, free_bytes_min: simulation.scenario.free_bytes_min };
+    Checkpoint { keep, budget, snapshot_after, failpoints, ..checkpoint }
 }
 
 impl World {

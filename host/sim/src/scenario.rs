@@ -35,6 +35,10 @@ pub(crate) struct Scenario {
     pub snapshot_commits: usize,
     /// So many batches are kept beyond what is needed.
     pub keep_batches: usize,
+    /// Bytes that the checkpoint may have before input waits.
+    pub budget_bytes: Option<u64>,
+    /// Bytes of the disk that stay free for what was begun.
+    pub free_bytes_min: u64,
     /// Faults that are injected before the feeds come to their end.
     pub faults: u32,
 }
@@ -61,6 +65,8 @@ impl Scenario {
             gap_micros_max: random.pick(&[50_000, 300_000, 1_000_000]),
             snapshot_commits: random.length(1, 8),
             keep_batches: random.length(0, 3),
+            budget_bytes: random.pick(&[None, Some(60_000), Some(200_000)]),
+            free_bytes_min: random.pick(&[0, 2_000]),
             faults: random.between(10, 20) as u32,
         }
     }

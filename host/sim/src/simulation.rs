@@ -8,6 +8,7 @@ use std::{
 
 use tidemill_checkpoint::{MemoryStorage, Storage as _};
 use tidemill_guest::Plugin;
+use tidemill_model::time::Timestamp;
 use tidemill_plan::graph::Plan;
 
 use crate::{
@@ -22,8 +23,17 @@ use crate::{
 /// A run that needs more hosts than this does not come to an end.
 const HOSTS_MAX: usize = 500;
 
+/// How many hosts may be needed when nothing fails any more.
+const LAST_HOSTS_MAX: usize = 4;
+
 /// So many hosts are up at the same time, at most.
 const HOSTS_AT_ONCE: usize = 3;
+
+/// What is free of a full disk, at most.
+const FULL_BYTES_MAX: u64 = 4_000;
+
+/// Between the end of a host and the start of the next one, at most.
+const PAUSE_MICROS_MAX: u64 = 2_000_000;
 
 /// Once in so many calls a thread that has work gets its turn.
 const TURN_EVERY: u64 = 12;
@@ -78,7 +88,9 @@ impl Simulation {
                 self.world().broken(format!("{HOSTS_MAX} hosts were not enough"));
             }
         }
-        if self.world().broken.is_none() && self.run_host() != Ended::Done {
+        // An operator may stop it to give it more room.
+        let is_done = |_| self.world().broken.is_some() || self.run_host() == Ended::Done;
+        if !(0..LAST_HOSTS_MAX).any(is_done) {
             self.world().broken("a host that nobody disturbs does not come to the end".to_owned());
         }
     }
@@ -89,6 +101,8 @@ impl Simulation {
         self.turns.pass(host);
         self.turns.wait(None);
         let threads = std::mem::take(&mut self.world().threads);
+        let pause = self.world().random.between(0, PAUSE_MICROS_MAX);
+        self.world().pass(pause);
         let is_done = threads.into_iter().any(|thread| thread.join().is_ok_and(|ended| ended == Ended::Done));
         if is_done { Ended::Done } else { Ended::Early }
     }
@@ -132,7 +146,7 @@ impl Simulation {
         let note = |world: &mut World, how: &str| world.note(&format!("host {host} {what}{how}"));
         let error = || failed(format!("injected at {what}"));
         match strike {
-            None | Some(Strike::Slow | Strike::Overtaken | Strike::Stop) => {
+            None | Some(Strike::Slow | Strike::ClockBack | Strike::Full | Strike::Overtaken | Strike::Stop) => {
                 let result = effect(&mut world);
                 note(&mut world, if result.is_ok() { "" } else { ": refused" });
                 result
@@ -173,6 +187,7 @@ impl Simulation {
             if world.hosts[host].is_down || !world.count_call() {
                 return None;
             }
+            self.watch_disk(&mut world, host);
             let may_be_overtaken = self.turns.has_room(host, HOSTS_AT_ONCE);
             let strike = world.faults.strike(site, may_be_overtaken);
             if matches!(strike, Some(Strike::ErrorBefore | Strike::ErrorAfter)) {
@@ -185,27 +200,59 @@ impl Simulation {
         if let Some(work) = work {
             work();
         }
+        if let Some(strike) = strike {
+            self.disturb(host, strike, what);
+        }
+        strike
+    }
+
+    /// Does what happens before the call.
+    fn disturb(self: &Arc<Self>, host: HostId, strike: Strike, what: &str) {
+        let mut world = self.world();
         match strike {
-            Some(Strike::Slow) => {
-                let mut world = self.world();
+            Strike::Slow => {
                 let micros = world.faults.delay_micros();
                 world.note(&format!("host {host} {what}: SLOW, {micros} µs"));
                 world.pass(micros);
             }
-            Some(Strike::Overtaken) => {
-                self.world().note(&format!("host {host} {what}: OVERTAKEN"));
+            Strike::ClockBack => {
+                let micros = world.faults.delay_micros();
+                world.note(&format!("host {host}: its CLOCK is set back by {micros} µs"));
+                world.hosts[host].skew_micros -= micros.cast_signed();
+            }
+            Strike::Full => {
+                let used: usize = self.storage.files().values().map(Vec::len).sum();
+                let (free, micros) = (world.random.between(0, FULL_BYTES_MAX), 4 * world.faults.delay_micros());
+                world.note(&format!("the disk is FULL but for {free} bytes, for {micros} µs"));
+                world.hosts[host].has_met_errors = true;
+                world.full_until = Some(Timestamp(world.now.0 + micros.cast_signed()));
+                self.storage.set_capacity(Some(used as u64 + free));
+            }
+            Strike::Overtaken => {
+                world.note(&format!("host {host} {what}: OVERTAKEN"));
+                drop(world);
                 let other = self.start_host();
                 self.turns.pass(other);
                 self.turns.wait(Some(host));
             }
-            Some(Strike::Stop) => {
-                let mut world = self.world();
+            Strike::Stop => {
                 world.note(&format!("host {host} is told to STOP"));
                 world.hosts[host].stop();
             }
-            _ => {}
+            Strike::ErrorBefore | Strike::ErrorAfter | Strike::CrashBefore | Strike::CrashAfter => {}
         }
-        strike
+    }
+
+    /// A full disk has room again after a while.
+    fn watch_disk(&self, world: &mut World, host: HostId) {
+        let Some(until) = world.full_until else { return };
+        // It may have seen an error that is nobody's fault.
+        world.hosts[host].has_met_errors = true;
+        if world.now >= until {
+            world.note("the disk has room again");
+            world.full_until = None;
+            self.storage.set_capacity(None);
+        }
     }
 
     /// Of hosts that are up at the same time, another one may go on now.

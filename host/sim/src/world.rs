@@ -19,7 +19,7 @@ use crate::{
     scenario::{REPEATABLE, Scenario},
 };
 pub(crate) use faults::{Faults, Site, Strike};
-pub(crate) use feed::{Feed, LIVE_NUMBERS};
+pub(crate) use feed::{Feed, LIVE_NUMBERS, Logged};
 pub(crate) use outputs::{Delivery, Output, Rows};
 
 /// A simulated world begins here: 2026-01-01.
@@ -27,6 +27,9 @@ const BEGIN: Timestamp = Timestamp(1_767_225_600_000_000);
 
 /// A run that makes more calls than this does not come to an end.
 const CALLS_MAX: u64 = 200_000;
+
+/// Hosts that wait more often than this without a commit wait for ever.
+const WAITS_MAX: u32 = 200;
 
 /// Work that a host has asked a thread for.
 pub(crate) type Work = Box<dyn FnOnce() + Send>;
@@ -52,6 +55,12 @@ pub(crate) struct World {
     pub unsettled: BTreeSet<String>,
     /// Files that were removed: until something is made durable in their folder, a power cut may bring them back.
     pub removed: BTreeMap<String, Vec<u8>>,
+    /// Until when the disk is full.
+    pub full_until: Option<Timestamp>,
+    /// Bytes that the checkpoint may have.
+    pub budget_bytes: Option<u64>,
+    /// How often hosts have waited since the last commit.
+    waits: u32,
     /// Work of hosts that have ended, and whose threads have not.
     pub late_work: Vec<Work>,
     /// The call that is being made fails after its effect.
@@ -103,6 +112,9 @@ impl World {
             committed: BTreeMap::new(),
             unsettled: BTreeSet::new(),
             removed: BTreeMap::new(),
+            full_until: None,
+            budget_bytes: scenario.budget_bytes,
+            waits: 0,
             late_work: Vec::new(),
             is_failing: false,
             threads: Vec::new(),
@@ -146,6 +158,29 @@ impl World {
     /// The time on a host's own clock.
     pub fn time_of(&self, host: HostId) -> Timestamp {
         Timestamp(self.now.0 + self.hosts[host].skew_micros)
+    }
+
+    /// A host waits. If it does so for very long there is no room for what must be kept: the operator gives it more.
+    pub fn waits(&mut self, host: HostId) {
+        self.waits += 1;
+        if self.waits > WAITS_MAX {
+            self.waits = 0;
+            self.budget_bytes = self.budget_bytes.map(|bytes| 2 * bytes);
+            self.note(&format!("the operator stops host {host}, and has a budget of {:?} bytes", self.budget_bytes));
+            self.hosts[host].stop();
+        }
+    }
+
+    /// A commit record has appeared. An error says which promise is broken.
+    pub fn committed(&mut self, host: HostId, batch: Timestamp, record: &str) -> Result<(), String> {
+        self.waits = 0;
+        if self.committed.insert(batch, record.to_owned()).is_some() {
+            return Err(format!("host {host} commits the batch {batch} a second time"));
+        }
+        if self.owner != Some(host) {
+            return Err(format!("host {host} commits the batch {batch} after another took over"));
+        }
+        Ok(())
     }
 
     /// What has changed in a folder is durable.

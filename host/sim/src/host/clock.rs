@@ -47,6 +47,7 @@ impl Clock for SimulatedClock {
             let arrives = next.map(|next| next.0 - world.now.0).filter(|_| world.random.once_in(2));
             let micros = arrives.map_or(left, |arrives| arrives.min(left));
             world.pass(micros.max(0).unsigned_abs());
+            world.waits(self.host);
             Ok(())
         });
     }

@@ -16,6 +16,9 @@ use crate::{
     world::{Feed, HostId, Site, World},
 };
 
+/// Lines of a batch at most: a source's buffers are bounded.
+const BATCH_LINES_MAX: usize = 60;
+
 /// Chunks that are given at once.
 const CHUNKS_MAX: usize = 3;
 
@@ -25,12 +28,12 @@ pub(super) struct RepeatableSource {
     /// Where the open or sealed batch begins.
     first: usize,
     next: usize,
-    /// Where the sealed batch ends, until all of it was taken.
-    sealed: Option<usize>,
+    /// The sealed batch, until all of it was taken.
+    sealed: Option<Pin>,
     /// The batch that was taken last.
     last: Pin,
-    /// Where a batch ends that is to be given again.
-    again: Option<usize>,
+    /// The batch that is to be given again.
+    again: Option<Pin>,
 }
 
 /// What a batch is made of.
@@ -38,11 +41,18 @@ pub(super) struct RepeatableSource {
 struct Pin {
     first: usize,
     end: usize,
+    /// There was no batch at its tick, which is not the same as one without rows.
+    is_absent: bool,
 }
+
+/// Once in so many ticks without lines there is no batch.
+const ABSENT_EVERY: u64 = 3;
 
 /// A feed that is gone once it was taken, as a socket's is.
 pub(super) struct LiveSource {
     port: Port,
+    /// Where the open or sealed batch begins, roughly: another host may take lines too.
+    first: usize,
     sealed: Option<usize>,
 }
 
@@ -82,10 +92,10 @@ impl Port {
         Taken { chunks: chunks.iter().map(chunk).collect(), bytes: 1, end }
     }
 
-    /// The place behind what this host has received up to a time of its clock.
-    fn received(&self, world: &World, at: Timestamp) -> usize {
-        let until = at.0 - world.hosts[self.host].skew_micros;
-        world.feeds[self.stream].arrived(Timestamp(until.min(world.now.0)))
+    /// The place behind what this host has received up to a time of its clock, of a batch that begins at `first`.
+    fn received(&self, world: &World, first: usize, at: Timestamp) -> usize {
+        let until = at.0.saturating_sub(world.hosts[self.host].skew_micros);
+        world.feeds[self.stream].arrived(Timestamp(until.min(world.now.0))).min(first + BATCH_LINES_MAX)
     }
 }
 
@@ -110,28 +120,31 @@ impl Source for RepeatableSource {
 
     fn take(&mut self, _bytes_max: usize) -> Result<Taken, PortError> {
         let taken = self.port.call("takes of", |world| {
-            let there = self.sealed.unwrap_or_else(|| world.feeds[REPEATABLE].arrived(world.now));
-            let chunks = self.port.chunks(world, self.next, there, self.sealed.is_some());
+            let end = self.sealed.map(|sealed| sealed.end);
+            let there = end.unwrap_or_else(|| self.port.received(world, self.first, Timestamp(i64::MAX)));
+            let chunks = self.port.chunks(world, self.next, there, end.is_some());
             let next = chunks.last().map_or(self.next, |last| last.end);
-            (next, self.port.taken(&world.feeds[REPEATABLE], &chunks, self.sealed == Some(next)))
+            (next, self.port.taken(&world.feeds[REPEATABLE], &chunks, end == Some(next)))
         });
         let (next, taken) = taken?;
         self.next = next;
-        if taken.end {
-            self.last = Pin { first: self.first, end: next };
-            (self.first, self.sealed) = (next, None);
+        if let Some(sealed) = self.sealed.take_if(|_| taken.end) {
+            (self.last, self.first) = (sealed, next);
         }
         Ok(taken)
     }
 
     fn seal(&mut self, at: Timestamp) -> Result<Sealed, PortError> {
-        let (end, last) = self.port.call("seals", |world| {
-            let end = self.again.unwrap_or_else(|| self.port.received(world, at).max(self.next));
-            (end, world.feeds[REPEATABLE].ends_at(end))
+        let (pin, last) = self.port.call("seals", |world| {
+            let pin = self.again.unwrap_or_else(|| {
+                let (first, end) = (self.first, self.port.received(world, self.first, at).max(self.next));
+                Pin { first, end, is_absent: first == end && world.random.once_in(ABSENT_EVERY) }
+            });
+            (pin, world.feeds[REPEATABLE].ends_at(pin.end))
         })?;
         self.again = None;
-        self.sealed = Some(end);
-        Ok(Sealed { present: true, last })
+        self.sealed = Some(pin);
+        Ok(Sealed { present: !pin.is_absent, last })
     }
 
     fn irregularities(&mut self) -> Vec<Irregularity> {
@@ -159,7 +172,7 @@ impl Repeatable for RepeatableSource {
 
     fn repeat(&mut self, pin: &str) -> Result<(), PortError> {
         let pin = self.read_pin("repeats a batch of", pin)?;
-        (self.first, self.next, self.again) = (pin.first, pin.first, Some(pin.end));
+        (self.first, self.next, self.again) = (pin.first, pin.first, Some(pin));
         Ok(())
     }
 }
@@ -168,7 +181,8 @@ impl Repeatable for RepeatableSource {
 
 impl LiveSource {
     pub fn new(simulation: Arc<Simulation>, host: HostId, schema: Schema) -> LiveSource {
-        LiveSource { port: Port { simulation, host, stream: LIVE, schema }, sealed: None }
+        let first = simulation.world().feeds[LIVE].taken;
+        LiveSource { port: Port { simulation, host, stream: LIVE, schema }, first, sealed: None }
     }
 }
 
@@ -178,9 +192,10 @@ impl Source for LiveSource {
     }
 
     fn take(&mut self, _bytes_max: usize) -> Result<Taken, PortError> {
+        let first = self.first;
         let taken = self.port.call("takes of", |world| {
             let next = world.feeds[LIVE].taken;
-            let there = self.sealed.unwrap_or_else(|| world.feeds[LIVE].arrived(world.now));
+            let there = self.sealed.unwrap_or_else(|| self.port.received(world, first, Timestamp(i64::MAX)));
             let chunks = self.port.chunks(world, next, there, self.sealed.is_some());
             let host = self.port.host;
             let feed = world.feeds.get_mut(LIVE).expect("its stream is in the scenario");
@@ -188,15 +203,15 @@ impl Source for LiveSource {
             let end = self.sealed.is_some_and(|end| feed.taken >= end);
             self.port.taken(feed, &chunks, end)
         })?;
-        if taken.end {
-            self.sealed = None;
+        if let Some(end) = self.sealed.take_if(|_| taken.end) {
+            self.first = end;
         }
         Ok(taken)
     }
 
     fn seal(&mut self, at: Timestamp) -> Result<Sealed, PortError> {
         let (end, last) = self.port.call("seals", |world| {
-            let end = self.port.received(world, at).max(world.feeds[LIVE].taken);
+            let end = self.port.received(world, self.first, at).max(world.feeds[LIVE].taken);
             (end, world.feeds[LIVE].ends_at(end))
         })?;
         self.sealed = Some(end);

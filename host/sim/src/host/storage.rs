@@ -67,11 +67,7 @@ impl SimulatedStorage {
                 world.owner = Some(self.host);
             }
         } else if let Some(batch) = host.committing.take() {
-            if world.committed.insert(batch, name.to_owned()).is_some() {
-                world.broken(format!("host {} commits the batch {batch} a second time", self.host));
-            } else if world.owner != Some(self.host) {
-                world.broken(format!("host {} commits the batch {batch} after another took over", self.host));
-            }
+            world.committed(self.host, batch, name).unwrap_or_else(|what| world.broken(what));
         }
     }
 }
@@ -140,6 +136,10 @@ impl Storage for SimulatedStorage {
         self.call(Site::Change, "remove", "leftovers", |_, storage| storage.remove_leftovers())
     }
 
+    fn free_bytes(&self) -> Result<Option<u64>, StorageError> {
+        self.call(Site::Look, "measure", "the disk", |_, storage| storage.free_bytes())
+    }
+
     fn place(&self) -> String {
         self.simulation.storage.place()
     }
@@ -162,7 +162,13 @@ impl Draft for SimulatedDraft {
 
 impl Appender for SimulatedAppender {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        self.storage.call(Site::Change, "append to", &self.name, |_, _| self.inner.append(bytes))
+        let SimulatedAppender { storage, name, inner } = self;
+        let host = storage.host;
+        storage.call(Site::Change, "append to", name, |world, _| {
+            inner.append(bytes)?;
+            world.feeds.values_mut().for_each(|feed| feed.appended_by(host));
+            Ok(())
+        })
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {

@@ -34,6 +34,10 @@ pub(crate) enum Strike {
     CrashAfter,
     /// It takes long.
     Slow,
+    /// The host's clock is set back.
+    ClockBack,
+    /// The disk is full for some time.
+    Full,
     /// Another host takes the checkpoint over and runs, before it goes on.
     Overtaken,
     /// The host is told to stop in good order. Not a fault.
@@ -101,7 +105,7 @@ impl Faults {
     }
 
     fn schedule(&mut self) {
-        use Strike::{CrashAfter, CrashBefore, ErrorAfter, ErrorBefore, Overtaken, Slow, Stop};
+        use Strike::{ClockBack, CrashAfter, CrashBefore, ErrorAfter, ErrorBefore, Full, Overtaken, Slow, Stop};
         if self.left == 0 {
             self.next = None;
             return;
@@ -117,14 +121,14 @@ impl Faults {
         let (site, strikes, spared_max): (Site, &[Strike], u64) = match random.between(1, 16) {
             1..=6 => (
                 Site::Change,
-                &[ErrorBefore, ErrorBefore, ErrorAfter, ErrorAfter, CrashBefore, CrashAfter, Slow, Overtaken],
-                14,
+                &[ErrorBefore, ErrorBefore, ErrorAfter, ErrorAfter, CrashBefore, CrashAfter, Slow, Overtaken, Full],
+                20,
             ),
             7..=8 => (Site::Look, &[ErrorBefore, ErrorBefore, CrashBefore, Slow, Overtaken], 60),
             9..=10 => (Site::Source, &[ErrorBefore, CrashBefore, CrashAfter, Overtaken], 10),
             11..=12 => (Site::Sink, &[ErrorBefore, ErrorAfter, CrashBefore, CrashAfter, Overtaken], 10),
             13..=14 => (Site::Step, &[CrashBefore, CrashBefore, Overtaken], 24),
-            _ => (Site::Wait, &[Slow, Slow, Slow, CrashBefore, Overtaken, Stop], 6),
+            _ => (Site::Wait, &[Slow, Slow, Slow, ClockBack, CrashBefore, Overtaken, Stop], 6),
         };
         let strike = random.pick(strikes);
         // Now and then the next call already: faults in the middle of recovering from faults.
@@ -149,6 +153,8 @@ fn name(site: Site, strike: Strike) -> &'static str {
         (Site::Wait, Strike::CrashBefore | Strike::CrashAfter) => "crash between batches",
         (Site::Wait, Strike::Slow) => "late tick",
         (_, Strike::Overtaken) => "overtaken by another host",
+        (_, Strike::ClockBack) => "clock set back",
+        (_, Strike::Full) => "full disk",
         (Site::Step, _) => "crash at a step",
         (_, _) => "other",
     }

@@ -29,8 +29,18 @@ pub(crate) struct Line {
 pub(crate) struct Given {
     pub number: i64,
     pub host: HostId,
-    /// Its host has made it durable, and owned the checkpoint then.
-    pub is_durable: bool,
+    pub log: Logged,
+}
+
+/// How far a line has come into the input log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Logged {
+    /// Its host has it in its memory. The first line of a chunk says so.
+    No { begins_chunk: bool },
+    /// It may be lost.
+    Appended,
+    /// It was synced by a host that owned the checkpoint then.
+    Durable,
 }
 
 /// What comes to a source.
@@ -95,10 +105,14 @@ impl Feed {
         self.lines.partition_point(|line| line.at <= until)
     }
 
-    /// Notes that a host has taken lines that cannot be read again.
+    /// Notes that a host has taken a chunk of lines that cannot be read again.
     pub fn take(&mut self, host: HostId, lines: Range<usize>) {
         self.taken = lines.end;
-        let given = self.lines[lines].iter().map(|line| Given { number: line.number, host, is_durable: false });
+        let first = self.lines[lines.start].number;
+        let given = self.lines[lines].iter().map(|line| {
+            let log = Logged::No { begins_chunk: line.number == first };
+            Given { number: line.number, host, log }
+        });
         self.given.extend(given);
     }
 
@@ -107,8 +121,17 @@ impl Feed {
         self.taken = (self.taken + count).min(self.lines.len());
     }
 
-    /// What a host has taken is durable.
+    /// A host has appended its next chunk to the input log.
+    pub fn appended_by(&mut self, host: HostId) {
+        let mut of_host = self.given.iter_mut().filter(|given| given.host == host);
+        let first = of_host.find(|given| matches!(given.log, Logged::No { .. }));
+        let rest = of_host.take_while(|given| given.log == Logged::No { begins_chunk: false });
+        first.into_iter().chain(rest).for_each(|given| given.log = Logged::Appended);
+    }
+
+    /// What a host has appended is durable.
     pub fn synced_by(&mut self, host: HostId) {
-        self.given.iter_mut().filter(|given| given.host == host).for_each(|given| given.is_durable = true);
+        let appended = self.given.iter_mut().filter(|given| given.host == host && given.log == Logged::Appended);
+        appended.for_each(|given| given.log = Logged::Durable);
     }
 }
