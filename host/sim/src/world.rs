@@ -19,6 +19,8 @@ use crate::{
     scenario::{REPEATABLE, Scenario},
 };
 pub(crate) use faults::{Faults, Site, Strike};
+#[cfg(test)]
+pub(crate) use feed::Line;
 pub(crate) use feed::{Feed, LIVE_NUMBERS, Logged};
 pub(crate) use outputs::{Delivery, Output, Rows};
 

@@ -57,6 +57,8 @@ pub(crate) struct Faults {
     /// How many are still to come.
     left: u32,
     next: Option<Scheduled>,
+    /// The last one was an error of the storage.
+    was_storage_error: bool,
     /// How often each kind was injected.
     pub counts: BTreeMap<&'static str, u64>,
     /// Orderly stops, which are no faults.
@@ -67,7 +69,15 @@ pub(crate) struct Faults {
 
 impl Faults {
     pub fn new(count: u32, random: Random, interval_micros: i64) -> Faults {
-        let mut faults = Faults { left: count, next: None, counts: BTreeMap::new(), stops: 0, random, interval_micros };
+        let mut faults = Faults {
+            left: count,
+            next: None,
+            was_storage_error: false,
+            counts: BTreeMap::new(),
+            stops: 0,
+            random,
+            interval_micros,
+        };
         faults.schedule();
         faults
     }
@@ -85,6 +95,7 @@ impl Faults {
             return None;
         }
         let strike = next.strike;
+        self.was_storage_error = matches!((site, strike), (Site::Change, Strike::ErrorBefore | Strike::ErrorAfter));
         if strike == Strike::Overtaken && !may_be_overtaken {
             self.schedule();
             return None;
@@ -105,36 +116,34 @@ impl Faults {
     }
 
     fn schedule(&mut self) {
+        self.next = if self.left == 0 { None } else { Some(self.draw()) };
+    }
+
+    fn draw(&mut self) -> Scheduled {
         use Strike::{ClockBack, CrashAfter, CrashBefore, ErrorAfter, ErrorBefore, Full, Overtaken, Slow, Stop};
-        if self.left == 0 {
-            self.next = None;
-            return;
-        }
         let random = &mut self.random;
-        // Now and then at once in what follows a failure of the storage.
-        if random.once_in(6) {
-            let (site, strike) =
-                random.pick(&[(Site::Look, ErrorBefore), (Site::Change, ErrorBefore), (Site::Change, CrashAfter)]);
-            self.next = Some(Scheduled { site, strike, spared: random.between(0, 1) as u32 });
-            return;
+        // Now and then at once in what follows a failure of the storage, while the engine finds out what came of it.
+        if self.was_storage_error && random.once_in(4) {
+            let follow_ups = [(Site::Look, ErrorBefore), (Site::Change, ErrorBefore), (Site::Change, CrashAfter)];
+            let (site, strike) = random.pick(&follow_ups);
+            return Scheduled { site, strike, spared: random.between(0, 1) as u32 };
         }
         let (site, strikes, spared_max): (Site, &[Strike], u64) = match random.between(1, 16) {
             1..=6 => (
                 Site::Change,
                 &[ErrorBefore, ErrorBefore, ErrorAfter, ErrorAfter, CrashBefore, CrashAfter, Slow, Overtaken, Full],
-                20,
+                30,
             ),
-            7..=8 => (Site::Look, &[ErrorBefore, ErrorBefore, CrashBefore, Slow, Overtaken], 60),
-            9..=10 => (Site::Source, &[ErrorBefore, CrashBefore, CrashAfter, Overtaken], 10),
-            11..=12 => (Site::Sink, &[ErrorBefore, ErrorAfter, CrashBefore, CrashAfter, Overtaken], 10),
-            13..=14 => (Site::Step, &[CrashBefore, CrashBefore, Overtaken], 24),
+            7..=8 => (Site::Look, &[ErrorBefore, ErrorBefore, CrashBefore, Slow, Overtaken], 80),
+            9..=10 => (Site::Source, &[ErrorBefore, CrashBefore, CrashAfter, Overtaken], 20),
+            11..=12 => (Site::Sink, &[ErrorBefore, ErrorAfter, CrashBefore, CrashAfter, Overtaken], 20),
+            13..=14 => (Site::Step, &[CrashBefore, CrashBefore, Overtaken], 30),
             _ => (Site::Wait, &[Slow, Slow, Slow, ClockBack, CrashBefore, Overtaken, Stop], 6),
         };
         let strike = random.pick(strikes);
-        // Now and then the next call already: faults in the middle of recovering from faults.
-        let spared_max = if random.once_in(4) { 1 } else { spared_max };
-        let spared = random.between(0, spared_max) as u32;
-        self.next = Some(Scheduled { site, strike, spared });
+        // Now and then soon: faults in the middle of recovering from faults.
+        let spared_max = if random.once_in(8) { 2 } else { spared_max };
+        Scheduled { site, strike, spared: random.between(0, spared_max) as u32 }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which seeds are run, and what is said about them.
 #![allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Mutex};
 
 use tidemill_sim::{Failure, Report};
 
@@ -10,40 +10,66 @@ use crate::guests::simulator;
 /// New seeds, unless it is said otherwise.
 const SEEDS: u64 = 200;
 
+/// Simulations that run at the same time.
+const AT_ONCE: usize = 2;
+
 /// Every run has at least so many faults.
 const FAULTS_MIN: u64 = 10;
+
+/// Lines of a trace that are told when a seed fails.
+const LINES_TOLD: usize = 40;
 
 /// Seeds that once failed.
 const FAILED_ONCE: &str = include_str!("seeds.txt");
 
 #[test]
 fn promises_are_kept_whatever_fails() {
-    let seeds: Vec<u64> = match number("TIDEMILL_SIM_SEED") {
-        Some(seed) => vec![seed],
-        None => failed_once().chain(1..=number("TIDEMILL_SIM_SEEDS").unwrap_or(SEEDS)).collect(),
-    };
-    let is_single = seeds.len() == 1;
+    if let Some(seed) = number("TIDEMILL_SIM_SEED") {
+        return show(seed);
+    }
     let mut total = Total::default();
     let mut failures = Vec::new();
-    for seed in seeds {
-        match simulator().run(seed) {
+    let seeds = failed_once().chain(1..=number("TIDEMILL_SIM_SEEDS").unwrap_or(SEEDS)).collect();
+    for (seed, result) in run_all(seeds) {
+        match result {
             Ok(report) => {
                 assert!(report.faults.values().sum::<u64>() >= FAULTS_MIN, "seed {seed}: {:?}", report.faults);
-                if is_single {
-                    print!("{}", report.trace);
-                }
                 total.add(&report);
             }
-            Err(failure) => {
-                if is_single {
-                    print!("{}", failure.trace);
-                }
-                failures.push(failure);
-            }
+            Err(failure) => failures.push(failure),
         }
     }
     println!("{total}");
     assert!(failures.is_empty(), "{}", told(&failures));
+}
+
+/// Runs one seed, and prints everything that happens.
+fn show(seed: u64) {
+    match simulator().run(seed) {
+        Ok(report) => print!("{}", report.trace),
+        Err(failure) => {
+            print!("{}", failure.trace);
+            panic!("{failure}");
+        }
+    }
+}
+
+/// What came of each seed, by seed. Simulations know nothing of each other, so some run at the same time.
+#[allow(clippy::disallowed_methods, reason = "the threads are the test's, not the engine's")]
+fn run_all(seeds: Vec<u64>) -> BTreeMap<u64, Result<Report, Failure>> {
+    let left = Mutex::new(seeds);
+    let done = Mutex::new(BTreeMap::new());
+    let work = || {
+        loop {
+            let Some(seed) = left.lock().unwrap().pop() else { return };
+            // Traces are long, and made again when they are wanted.
+            let result = simulator().run(seed).map(|report| Report { trace: String::new(), ..report });
+            let result = result.map_err(|failure| Failure { trace: end_of(&failure.trace), ..failure });
+            done.lock().unwrap().insert(seed, result);
+        }
+    };
+    std::thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(work))));
+    done.into_inner().unwrap()
 }
 
 #[test]
@@ -75,13 +101,18 @@ fn told(failures: &[Failure]) -> String {
         text += &format!("{failure}\n");
     }
     let first = &failures[0];
-    let lines: Vec<&str> = first.trace.lines().collect();
-    text += &format!("\nthe end of seed {}:\n{}\n", first.seed, lines[lines.len().saturating_sub(40)..].join("\n"));
+    text += &format!("\nthe end of seed {}:\n{}\n", first.seed, first.trace);
     text + &format!(
         "\nto see all of it: TIDEMILL_SIM_SEED={} cargo test --workspace --test sim -- promises --nocapture\nadd the seed \
          to host/sim/tests/sim/seeds.txt",
         first.seed
     )
+}
+
+/// A trace's last lines.
+fn end_of(trace: &str) -> String {
+    let lines: Vec<&str> = trace.lines().collect();
+    lines[lines.len().saturating_sub(LINES_TOLD)..].join("\n")
 }
 
 /// What all runs had.
