@@ -26,7 +26,7 @@ use tidemill_state::table::StateTable;
 
 use crate::failure::Cause;
 
-pub(crate) use chunks::for_guest;
+pub(crate) use chunks::{CHUNK_BYTES, CHUNK_ROWS, for_guest};
 pub(crate) use combine::{Combine, exchange_schema};
 pub(crate) use filter::Filter;
 pub(crate) use guest::{GuestSlot, Guests};

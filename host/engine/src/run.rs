@@ -4,6 +4,7 @@ mod commit;
 mod exchanges;
 mod outputs;
 mod replay;
+mod restore;
 mod room;
 mod skip;
 mod sources;
@@ -12,7 +13,7 @@ mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 
-use tidemill_checkpoint::{Recovered, Section};
+use tidemill_checkpoint::Recovered;
 use tidemill_guest::Plugin;
 use tidemill_model::{
     columns::RowsBuffer,
@@ -38,6 +39,7 @@ use crate::{
 };
 use exchanges::Exchanges;
 use outputs::Outputs;
+use replay::Collected;
 use room::RoomWatch;
 use skip::Failed;
 use sources::{Round, Sources};
@@ -99,6 +101,8 @@ pub struct Run {
     stages: Stages,
     /// For every stage and partition its task; `None` while it is with a worker.
     tasks: Vec<Vec<Option<Box<Task>>>>,
+    /// For what is called outside of the tasks.
+    guests: Guests,
     sources: Sources,
     outputs: Outputs,
     clock: Arc<dyn Clock>,
@@ -116,7 +120,7 @@ pub struct Run {
     /// Why the open batch is to be skipped, if it is.
     skipped: Option<RunError>,
     /// What a batch that is replayed would commit, in place of committing it.
-    collected: Option<Vec<Section>>,
+    collected: Option<Collected>,
 }
 
 impl Run {
@@ -168,6 +172,7 @@ impl Run {
             held_bytes_max: HELD_BYTES_MAX,
             reporter: Reporter::new(parts.plan.interval),
             counters: guests.counters().clone(),
+            guests,
             keeper,
             room: RoomWatch::default(),
             recovered,

@@ -23,6 +23,7 @@ pub(crate) fn call(from_version: u32, fields: &[Field], states: Batch) -> Result
             let sum = states.columns.into_iter().next();
             many(sum.into_iter().chain([text(&was.iter().map(String::as_str).collect::<Vec<_>>())]).collect())
         }
+        "alarm-migrated" => Ok(states),
         "migrate-few" => Ok(batch(rows - 1, vec![integers(&vec![0; rows as usize - 1])])),
         "migrate-more-columns" => many(vec![integers(&vec![0; rows as usize]), integers(&vec![0; rows as usize])]),
         "migrate-bad-text" => {

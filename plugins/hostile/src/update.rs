@@ -38,6 +38,7 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
         "total" => {}
         "sum-migrated" | "sum-migrated-again" => {
             changes.states = migrate::add_to_sums(rows, ends, states, present);
+            changes.emitted = batch(groups, vec![changes.states.columns[0].clone()]);
         }
         "total-emitted" => changes.emitted = batch(groups, vec![integers(&totals)]),
         "total-until-zero" => delete_where(&mut changes, &news(rows, ends), |new| new.last() == Some(&0)),
@@ -52,7 +53,7 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
             emit(&mut changes, groups.len() as u32, Some(numbers(&groups)));
         }
         "touchy-total" => touchy::totals(call.context.batch_time, rows, ends, states, &mut changes),
-        "alarm" => alarm(call, &mut changes),
+        "alarm" | "alarm-migrated" => alarm(call, &mut changes),
         "action-three" => changes.actions[0] = 3,
         "few-actions" => changes.actions.truncate(totals.len() - 1),
         "few-states" => changes.states = batch(groups - 1, vec![integers(&totals[1..])]),

@@ -1,6 +1,6 @@
 //! The log of a run: plans, commits, deliveries, each an append to the checkpoint's log between two failpoints.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use tidemill_checkpoint::{
     Archive, Budget, CheckpointError, Commit, Fence, Keep, Log, LoggedRange, Number, Plan, PluginDigest, Record,
@@ -38,6 +38,8 @@ pub(crate) struct Keeper {
     again: Option<Number>,
     snapshots: Snapshots,
     renames: Renames,
+    /// The streams whose whole state the next commit has to hold.
+    whole: BTreeSet<String>,
 }
 
 impl Keeper {
@@ -57,7 +59,7 @@ impl Keeper {
         let (log, recovered) = Log::open(storage.clone(), pipeline, &host, now)?;
         let used = recovered.deltas.iter().rev().copied().chain(recovered.snapshot);
         let renames = renames.learn(used.filter_map(|commit| states_of(log.records(), commit)));
-        let snapshots = Snapshots::new(&log, &recovered, &states, partitions, renames.clone(), snapshot_after, spawn);
+        let snapshots = Snapshots::new(&log, &recovered, &states, partitions, snapshot_after, spawn);
         let (delivered, again) = (recovered.delivered, recovered.planned.as_ref().map(|planned| planned.number));
         let noted = delivered;
         let keeper = Keeper {
@@ -73,6 +75,7 @@ impl Keeper {
             again,
             snapshots,
             renames,
+            whole: BTreeSet::new(),
         };
         Ok((keeper, recovered))
     }
@@ -84,6 +87,16 @@ impl Keeper {
     /// What streams of the checkpoint are called now.
     pub(crate) fn renames(&self) -> &Renames {
         &self.renames
+    }
+
+    /// The next commit has to hold the whole state of these streams, because its version is another than in the one before.
+    pub(crate) fn commit_whole(&mut self, streams: BTreeSet<String>) {
+        self.whole = streams;
+    }
+
+    /// The streams whose whole state the next commit has to hold.
+    pub(crate) fn whole(&self) -> &BTreeSet<String> {
+        &self.whole
     }
 
     pub(crate) fn fence(&self) -> &Fence {
@@ -156,6 +169,7 @@ impl Keeper {
         let commit = Commit { batch, plan, counters, states: self.states.clone() };
         let number =
             self.step(Step::Commit, batch, |keeper| Ok(keeper.log.append(Record::Commit(commit), sections)?))?;
+        self.whole.clear();
         self.snapshots.committed(number, self.log.records().last().map_or(0, |record| record.bytes));
         Ok(())
     }

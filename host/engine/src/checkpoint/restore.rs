@@ -10,7 +10,8 @@ use tidemill_state::{
     table::{ApplyError, StateError, StateTable, split},
 };
 
-use super::Renames;
+use super::{Renames, migrate::Beginnings};
+use crate::failure::Cause;
 
 /// State that cannot be restored.
 #[derive(Debug, thiserror::Error)]
@@ -41,21 +42,38 @@ pub enum RestoreError {
         /// As it is now.
         wanted: String,
     },
-    /// The function says that its states mean something else now.
+    /// The function is an older one than that which wrote its states.
     #[error(
-        "the state of stream `{stream}` is of version {stored}, and the plugin's function has version {wanted}: put the \
-         plugin back that has version {stored}, or begin a new checkpoint in another folder"
+        "the state of stream `{}` is of version {} (`{}`), and the plugin's function has version {} (`{}`), which is \
+         older: put the plugin back that has version {}, or begin a new checkpoint in another folder",
+        stored.stream, stored.version, stored.state, wanted.version, wanted.state, stored.version
     )]
     Version {
-        /// The stream.
-        stream: String,
         /// As it was stored.
-        stored: u32,
+        stored: Box<StateSchema>,
         /// As it is now.
-        wanted: u32,
+        wanted: Box<StateSchema>,
+    },
+    /// The function cannot take over the states that an older version of it wrote.
+    #[error(
+        "the state of stream `{}` is of version {} (`{}`), the plugin's function has version {} (`{}`), and the \
+         migration failed: {cause}. Nothing was changed: give the function a migration from version {} that takes these \
+         states, put the plugin back that has that version, or begin a new checkpoint in another folder",
+        stored.stream, stored.version, stored.state, wanted.version, wanted.state, stored.version
+    )]
+    Migration {
+        /// As it was stored.
+        stored: Box<StateSchema>,
+        /// As it is now.
+        wanted: Box<StateSchema>,
+        /// What happened.
+        cause: Box<Cause>,
     },
     /// The fields of the state are others, and cannot be made of those that there are.
-    #[error("the state of stream `{stream}` cannot be taken over: {cause}")]
+    #[error(
+        "the state of stream `{stream}` cannot be taken over: {cause}; or give the state a new version, and the function a \
+         migration"
+    )]
     Fields {
         /// The stream.
         stream: String,
@@ -156,24 +174,32 @@ impl<T: AsTable> States<T> {
         section.batches.iter().try_for_each(|block| stream.apply(section.partition, block))
     }
 
-    /// Applies a snapshot and the commits behind it, in this order, each with what the states were then.
+    /// Applies a snapshot and the commits behind it, in this order, each with what the states were then. What came before
+    /// the last version of a stream's states is left out.
     pub(crate) fn load<'a>(
         &mut self,
         archive: &Archive,
-        snapshot: Option<(Number, &[StateSchema])>,
-        deltas: impl Iterator<Item = (Number, &'a [StateSchema])>,
+        snapshot: Option<(Number, &'a [StateSchema])>,
+        deltas: &[(Number, &'a [StateSchema])],
     ) -> Result<(), RestoreError> {
-        if let Some((snapshot, schemas)) = snapshot {
-            for section in archive.read_snapshot(snapshot)? {
-                self.apply(&section?, schemas)?;
-            }
-        }
-        for (number, schemas) in deltas {
-            for section in archive.sections(number)? {
-                self.apply(&section?, schemas)?;
+        let history: Vec<&[StateSchema]> = snapshot.iter().chain(deltas).map(|(_, schemas)| *schemas).collect();
+        let beginnings = Beginnings::of(&history, &self.renames);
+        for (at, &(number, schemas)) in snapshot.iter().chain(deltas).enumerate() {
+            let is_snapshot = snapshot.is_some() && at == 0;
+            let sections = if is_snapshot { archive.read_snapshot(number)? } else { archive.sections(number)? };
+            for section in sections {
+                let section = section?;
+                if beginnings.count(self.renames.now(&section.stream), at) {
+                    self.apply(&section, schemas)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Takes the tables of a stream away.
+    pub(crate) fn take(&mut self, stream: &str) -> Vec<T> {
+        self.streams.remove(stream).map(|states| states.tables).unwrap_or_default()
     }
 
     /// How many keys have state.
@@ -199,7 +225,8 @@ impl<T: AsTable> StreamStates<T> {
             return Err(RestoreError::Keys { stream, stored: stored.keys.clone(), wanted: wanted.keys.clone() });
         }
         if stored.version != wanted.version {
-            return Err(RestoreError::Version { stream, stored: stored.version, wanted: wanted.version });
+            let (stored, wanted) = (Box::new(stored.clone()), Box::new(wanted.clone()));
+            return Err(RestoreError::Version { stored, wanted });
         }
         if stored.state == wanted.state {
             self.evolution = None;

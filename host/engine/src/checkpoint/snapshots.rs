@@ -70,11 +70,10 @@ impl Snapshots {
         recovered: &Recovered,
         states: &[StateSchema],
         partitions: u32,
-        renames: Renames,
         after: SnapshotAfter,
         spawn: Arc<dyn Spawn>,
     ) -> Snapshots {
-        let maker = Maker { archive: log.archive().clone(), states: states.to_vec(), partitions, renames };
+        let maker = Maker { archive: log.archive().clone(), partitions };
         let found = |number: Number| log.records().iter().find(|record| record.number == number);
         let bytes = recovered.deltas.iter().filter_map(|&number| found(number)).map(|record| record.bytes).sum();
         let states_of = |number: Number| super::restore::states_of(log.records(), number).unwrap_or(states).to_vec();
@@ -133,10 +132,11 @@ impl Snapshots {
         };
         self.running = None;
         Some(result.map(|bytes| {
+            let states = self.deltas.iter_mut().find(|(number, _)| *number == commit);
+            self.base_states = states.map(|(_, states)| std::mem::take(states)).unwrap_or_default();
             self.deltas.retain(|&(number, _)| number > commit);
             // Commits that came meanwhile are counted as nothing: there are few.
             (self.base, self.base_bytes, self.bytes) = (Some(commit), bytes, 0);
-            self.base_states = self.states.clone();
         }))
     }
 }
@@ -144,19 +144,20 @@ impl Snapshots {
 /// The threads' side.
 struct Maker {
     archive: Archive,
-    states: Vec<StateSchema>,
     partitions: u32,
-    renames: Renames,
 }
 
 impl Maker {
     /// Writes the snapshot, and gives about how many bytes it has.
     fn make(&self, request: &Request) -> Result<u64, RestoreError> {
-        let mut states = States::owned(&self.states, self.partitions, self.renames.clone())?;
         let base = request.base.map(|base| (base, &request.base_states[..]));
-        let deltas = request.deltas.iter().map(|(number, schemas)| (*number, &schemas[..]));
-        states.load(&self.archive, base, deltas)?;
-        let Some((last, _)) = request.deltas.last() else { return Ok(0) };
+        let deltas: Vec<_> = request.deltas.iter().map(|(number, schemas)| (*number, &schemas[..])).collect();
+        // The state as it was after that commit: the pipeline of now may keep another, which no commit has yet.
+        let Some(&(last, last_states)) = deltas.last() else { return Ok(0) };
+        let renames =
+            Renames::of_states(last_states).learn(deltas.iter().rev().chain(&base).map(|(_, states)| *states));
+        let mut states = States::owned(last_states, self.partitions, renames)?;
+        states.load(&self.archive, base, &deltas)?;
         let mut bytes = 0;
         let sections = states.tables().map(|(stream, partition, version, table)| {
             let blocks: Result<Vec<_>, _> = table.snapshot(BlockLimits::default()).collect();
@@ -165,7 +166,7 @@ impl Maker {
             let (stream, table) = (stream.to_owned(), String::new());
             Ok(Section { kind: SectionKind::State, stream, table, partition, version, batches })
         });
-        self.archive.write_snapshot(*last, sections)?;
+        self.archive.write_snapshot(last, sections)?;
         Ok(bytes)
     }
 }

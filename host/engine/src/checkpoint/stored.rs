@@ -50,7 +50,8 @@ impl StoredStates {
         let renames = Renames::of_states(&schemas).learn(used.filter_map(|commit| states_of(records, commit)));
         let mut states = States::owned(&schemas, 1, renames)?;
         let of = |number: Number| (number, states_of(records, number).unwrap_or(&schemas));
-        states.load(archive, recovery.snapshot.map(of), recovery.deltas.iter().map(|&number| of(number)))?;
+        let deltas: Vec<_> = recovery.deltas.iter().map(|&number| of(number)).collect();
+        states.load(archive, recovery.snapshot.map(of), &deltas)?;
         Ok(StoredStates { schemas, states })
     }
 

@@ -1,15 +1,15 @@
 //! What makes a batch count, and seen: in the order that [`steps`](crate::checkpoint) describes.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use tidemill_checkpoint::{Archive, Number, Section, SectionKind, StateSchema};
+use tidemill_checkpoint::{Section, SectionKind, StateSchema};
 use tidemill_model::time::Timestamp;
 use tidemill_plan::graph::{NodeId, Operator, Plan};
-use tidemill_state::table::{BlockLimits, StateError, StateTable};
+use tidemill_state::table::{BlockLimits, StateError};
 
-use super::Run;
+use super::{Run, restore::Restorer};
 use crate::{
-    checkpoint::{InputKeeper, Pending, Renames, States, Step},
+    checkpoint::{InputKeeper, Pending, Step},
     failure::RunError,
     task::Task,
 };
@@ -35,8 +35,8 @@ impl Run {
     /// Commits a batch whose stages have run, if there is a checkpoint, and gives it to the sinks.
     pub(super) fn commit(&mut self, tick: Timestamp, absent: &[NodeId]) -> Result<(), RunError> {
         if let Some(collected) = &mut self.collected {
-            *collected = changes(self.tasks.iter_mut().flatten().flatten())?;
-            collected.extend(self.outputs.sections(absent));
+            collected.sections = changes(self.tasks.iter_mut().flatten().flatten(), &collected.whole)?;
+            collected.sections.extend(self.outputs.sections(absent));
             return Ok(());
         }
         let Some(keeper) = &mut self.keeper else {
@@ -52,7 +52,7 @@ impl Run {
         };
         let pins = self.sources.pins(logged)?;
         let plan = keeper.plan(tick, pins, self.sources.input().zip(logged))?;
-        let mut sections = changes(self.tasks.iter_mut().flatten().flatten())?;
+        let mut sections = changes(self.tasks.iter_mut().flatten().flatten(), keeper.whole())?;
         sections.extend(self.outputs.sections(absent));
         keeper.commit(tick, plan, self.counters.with_batch(), &sections)?;
         keeper.step(Step::Stage, tick, |_| self.outputs.stage(tick, absent))?;
@@ -64,7 +64,7 @@ impl Run {
     /// Goes on from the checkpoint, if there is one; gives the last batch that counts. A batch that was planned and not
     /// committed is run again.
     pub(super) fn recover(&mut self) -> Result<Option<Timestamp>, RunError> {
-        let (Some(keeper), Some(recovered)) = (&self.keeper, self.recovered.take()) else { return Ok(None) };
+        let (Some(keeper), Some(recovered)) = (&mut self.keeper, self.recovered.take()) else { return Ok(None) };
         if let Some(fell_back) = &recovered.fell_back {
             tracing::warn!(
                 "record {} of the checkpoint is damaged and passed over: {}",
@@ -88,12 +88,14 @@ impl Run {
         }
         self.sources.resume(last_plan, planned, pending, keeper.renames())?;
         let of = |number| (number, keeper.states_of(number));
-        let (snapshot, deltas) = (recovered.snapshot.map(of), recovered.deltas.iter().map(|&number| of(number)));
-        let schemas = state_schemas(&self.plan);
-        let keys = restore(&mut self.tasks, &schemas, keeper.renames(), keeper.archive(), snapshot, deltas)?;
+        let deltas: Vec<_> = recovered.deltas.iter().map(|&number| of(number)).collect();
+        let (plan, guests, renames) = (&self.plan, &self.guests, keeper.renames());
+        let restorer = Restorer { plan, guests, schemas: &state_schemas(plan), renames };
+        let restored = restorer.restore(&mut self.tasks, keeper.archive(), recovered.snapshot.map(of), &deltas)?;
+        keeper.commit_whole(restored.whole);
         if let Some(last) = &recovered.last {
             self.counters.restore(&last.commit.counters);
-            tracing::info!(keys, "going on behind the batch {}", last.commit.batch);
+            tracing::info!(keys = restored.keys, "going on behind the batch {}", last.commit.batch);
         }
         for undelivered in &recovered.undelivered {
             self.deliver_again(undelivered.number, undelivered.batch)?;
@@ -116,13 +118,21 @@ impl Run {
     }
 }
 
-/// What a batch changed in the state, by stream and partition.
-fn changes<'a>(tasks: impl Iterator<Item = &'a mut Box<Task>>) -> Result<Vec<Section>, StateError> {
+/// What a batch changed in the state, by stream and partition; the whole state of the streams `whole`.
+fn changes<'a>(
+    tasks: impl Iterator<Item = &'a mut Box<Task>>,
+    whole: &BTreeSet<String>,
+) -> Result<Vec<Section>, StateError> {
     let mut sections = Vec::new();
     for task in tasks {
         let partition = task.batch.partition;
         for (stream, table) in task.tables() {
-            let batches = table.changes(BlockLimits::default()).collect::<Result<Vec<_>, _>>()?;
+            let limits = BlockLimits::default();
+            let batches: Vec<_> = if whole.contains(stream) {
+                table.snapshot(limits).collect::<Result<_, _>>()?
+            } else {
+                table.changes(limits).collect::<Result<_, _>>()?
+            };
             if !batches.is_empty() {
                 let (stream, table) = (stream.to_owned(), String::new());
                 sections.push(Section { kind: SectionKind::State, stream, table, partition, version: 0, batches });
@@ -130,30 +140,4 @@ fn changes<'a>(tasks: impl Iterator<Item = &'a mut Box<Task>>) -> Result<Vec<Sec
         }
     }
     Ok(sections)
-}
-
-/// Fills the tables of the tasks from a snapshot and the commits behind it, each with what the states were then; gives the
-/// number of keys.
-pub(super) fn restore<'a>(
-    tasks: &mut [Vec<Option<Box<Task>>>],
-    schemas: &[StateSchema],
-    renames: &Renames,
-    archive: &Archive,
-    snapshot: Option<(Number, &'a [StateSchema])>,
-    deltas: impl Iterator<Item = (Number, &'a [StateSchema])>,
-) -> Result<usize, RunError> {
-    let mut tables: BTreeMap<String, Vec<&mut StateTable>> = BTreeMap::new();
-    for task in tasks.iter_mut().flatten().flatten() {
-        for (stream, table) in task.tables() {
-            table.note_changes(true);
-            tables.entry(stream.to_owned()).or_default().push(table);
-        }
-    }
-    let mut states = States::new(renames.clone());
-    for (stream, tables) in tables {
-        let schema = schemas.iter().find(|schema| schema.stream == stream);
-        states.add(schema.expect("who has a table has a schema").clone(), tables)?;
-    }
-    states.load(archive, snapshot, deltas)?;
-    Ok(states.keys())
 }

@@ -1,13 +1,12 @@
 //! One batch that has been run before, run again, without a checkpoint and without sinks.
 
+use std::collections::BTreeSet;
+
 use tidemill_checkpoint::{Archive, Number, Past, Scanned, Section, StateSchema};
 
-use super::{
-    Run,
-    commit::{restore, state_schemas},
-};
+use super::{Run, commit::state_schemas, restore::Restorer};
 use crate::{
-    checkpoint::{Pending, Renames, states_of},
+    checkpoint::{Pending, Renames, other_versions, states_of},
     failure::RunError,
     report::Summary,
 };
@@ -20,6 +19,14 @@ pub(crate) struct ReplayedBatch {
     pub(crate) states: Vec<StateSchema>,
     /// Counters after the batch, rows and rejections of it.
     pub(crate) summary: Summary,
+}
+
+/// What a batch that is replayed would commit, in place of committing it.
+#[derive(Default)]
+pub(super) struct Collected {
+    /// The streams whose whole state is wanted, not only what changes.
+    pub(super) whole: BTreeSet<String>,
+    pub(super) sections: Vec<Section>,
 }
 
 impl Run {
@@ -37,15 +44,21 @@ impl Run {
         let states = state_schemas(&self.plan);
         let of = |number: Number| (number, states_of(records, number).unwrap_or(&states));
         let (snapshot, deltas) = (past.snapshot.map(of), past.deltas.iter().map(|&number| of(number)));
-        restore(&mut self.tasks, &states, renames, archive, snapshot, deltas)?;
+        let deltas: Vec<_> = deltas.collect();
+        let restorer = Restorer { plan: &self.plan, guests: &self.guests, schemas: &states, renames };
+        restorer.restore(&mut self.tasks, archive, snapshot, &deltas)?;
+        let history: Vec<_> = snapshot.iter().chain(&deltas).map(|(_, schemas)| *schemas).collect();
+        // What it is compared with holds the whole state of these.
+        let whole = other_versions(&history, renames, &past.batch.commit.states);
         self.counters.restore(counters);
-        self.collected = Some(Vec::new());
+        self.collected = Some(Collected { whole, ..Collected::default() });
         let plan = &past.batch.plan;
         let resumed = self.sources.resume(None, Some(plan), input, renames);
         let replayed = resumed.and_then(|()| self.batch(plan.batch));
         self.sources.stop();
         replayed?;
         let summary = self.reporter.summary(self.counters.totals());
-        Ok(ReplayedBatch { sections: self.collected.take().unwrap_or_default(), states, summary })
+        let sections = self.collected.take().unwrap_or_default().sections;
+        Ok(ReplayedBatch { sections, states, summary })
     }
 }

@@ -2,6 +2,7 @@
 //! nobody stopped.
 
 mod kinds;
+mod migrate;
 mod replays;
 mod room;
 mod world;
