@@ -66,6 +66,18 @@ impl Failure {
         Failure::run(format!("cannot write `{}`: {error}", path.display()))
     }
 
+    /// With what can be done about a function's failure, if something can.
+    fn hint_for(self, cause: &Cause) -> Failure {
+        let hint = match cause {
+            Cause::Guest { plugin, verdict, .. } => hint_for(plugin, verdict),
+            _ => None,
+        };
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
     /// Says it, and gives the exit code.
     pub fn report(self) -> ExitCode {
         let code = match self.kind {
@@ -186,11 +198,9 @@ impl From<RunError> for Failure {
             RunError::Sink { error, .. } if is_reader_gone(&error) => {
                 Failure { kind: FailureKind::ReaderGone, ..failure }
             }
-            RunError::Operator { cause, .. } => match *cause {
-                Cause::Guest { plugin, verdict, .. } => match hint_for(&plugin, &verdict) {
-                    Some(hint) => failure.hint(hint),
-                    None => failure,
-                },
+            RunError::Operator { cause, .. } => failure.hint_for(&cause),
+            RunError::Restore(error) => match *error {
+                RestoreError::Migration { cause, .. } => failure.hint_for(&cause),
                 _ => failure,
             },
             _ => failure,

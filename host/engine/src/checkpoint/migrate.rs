@@ -75,7 +75,7 @@ pub(crate) enum Loaded<'a> {
     /// A step's own.
     Live(&'a mut StateTable),
     /// One for states of an older version, which are to be migrated.
-    Old(StateTable),
+    Old(Box<StateTable>),
 }
 
 impl AsTable for Loaded<'_> {
@@ -118,7 +118,7 @@ impl<'a> Migration<'a> {
     /// Tables for the states as they are stored, one for each partition.
     pub(crate) fn old_tables(&self) -> Vec<Loaded<'a>> {
         // Nobody chooses keys for a table that takes what another one held.
-        self.tables.iter().map(|_| Loaded::Old(StateTable::new(&self.old, 0))).collect()
+        self.tables.iter().map(|_| Loaded::Old(Box::new(StateTable::new(&self.old, 0)))).collect()
     }
 
     /// Fills the steps' tables. The function gets the old states a bounded number of bytes at a time; each partition's old
