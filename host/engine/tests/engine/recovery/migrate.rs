@@ -73,12 +73,12 @@ const VERSIONS: [(&str, &str); 3] = [
     ("hostile/sum-migrated-again", "hostile/alarm-migrated"),
 ];
 
-fn world() -> World {
+pub fn world() -> World {
     World::new(PIPELINE, "live", &[(1, &["b", "x"]), (2, &["y"]), (5, &["x", "a"]), (6, &["z"])])
 }
 
 /// The world with the functions of a version in its pipeline.
-fn with_version(world: World, version: usize) -> World {
+pub fn with_version(world: World, version: usize) -> World {
     let (total, alarm) = VERSIONS[version - 1];
     let text = PIPELINE.replace("hostile/total-emitted", total).replace("hostile/alarm", alarm);
     World { text, ..world }
@@ -209,7 +209,10 @@ fn a_stream_may_get_another_name_with_the_version() {
 
 #[test]
 fn a_snapshot_that_is_made_before_the_first_new_commit_has_the_old_states() {
-    let expect = expected();
+    // Without words of a peer: while a run waits for room time passes, and they would come in other batches.
+    let world = || World::new(PIPELINE, "live", &[]);
+    let expect = world();
+    assert_eq!(expect.run(None), Ended::Done);
     let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: 1_000 };
     let world = World { snapshot_after, keep: Keep { batches: 0, bytes: 0 }, ..world() };
     assert_eq!(world.run(stop(Step::Deliver, true, 3)), Ended::Stopped);
@@ -234,8 +237,7 @@ fn a_snapshot_that_is_made_before_the_first_new_commit_has_the_old_states() {
         rows.flat_map(|(_, rows)| rows).collect::<Vec<_>>()
     };
     assert_eq!(totals(&world), totals(&expect));
-    let words: Vec<String> = stored(&world).iter().map(|row| row.replace(" new", " 1")).collect();
-    assert_eq!(words.len(), 9, "{words:?}");
+    assert_eq!(stored(&world), ["a 13 1", "b 6 1", "c 6 1", "d 4 1", "f 8 new", "g 9 new"]);
 }
 
 #[test]

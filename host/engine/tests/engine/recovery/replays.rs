@@ -9,7 +9,7 @@ use tidemill_engine::{
 };
 
 use super::{
-    BATCHES, at, world as new_world,
+    BATCHES, at, migrate, world as new_world,
     world::{Ended, Stop, World},
 };
 use crate::show;
@@ -102,6 +102,29 @@ fn with_other_partitions_only_the_order_is_another() {
         assert!(found.only_then.is_empty() && found.only_now.is_empty(), "{output}: {found:?}");
     }
     assert_eq!(states(&replayed.now), states(&replayed.then));
+}
+
+#[test]
+fn states_of_an_older_version_are_migrated_here_too() {
+    for commits_max in [1, 1_000] {
+        let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max };
+        let world = World { keep: Keep { batches: 100, bytes: 1 << 30 }, snapshot_after, ..migrate::world() };
+        assert_eq!(world.run(Some(Stop { step: Step::Deliver, after: true, batch: at(3) })), Ended::Stopped);
+        let world = migrate::with_version(world, 2);
+        assert_eq!(world.run(None), Ended::Done);
+        let survey = world.survey();
+        let mut replayed_count = 0;
+        for found in survey.batches().iter().filter(|found| survey.has_past(found)) {
+            let replayed = world.replay(&survey, &survey.past(found.time).unwrap()).unwrap();
+            assert_eq!(outputs(&replayed.now), outputs(&replayed.then), "batch {}", found.time);
+            // The fourth one is the first of the new version: it holds all states, although it was skipped.
+            if found.time >= at(4) {
+                assert_eq!(states(&replayed.now), states(&replayed.then), "batch {}", found.time);
+            }
+            replayed_count += 1;
+        }
+        assert!(replayed_count >= 4, "{replayed_count}");
+    }
 }
 
 #[test]
