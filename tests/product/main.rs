@@ -15,6 +15,7 @@ mod project;
 mod records;
 mod replays;
 mod run;
+mod secrets;
 mod tool;
 mod trouble;
 mod usage;

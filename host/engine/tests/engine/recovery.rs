@@ -4,6 +4,7 @@
 mod kinds;
 mod migrate;
 mod replays;
+mod damage;
 mod room;
 mod world;
 

@@ -43,7 +43,7 @@ type Rows = Vec<Vec<String>>;
 pub type Feed = Arc<Mutex<VecDeque<(Timestamp, Vec<String>)>>>;
 
 /// What sinks have got: by output and time, and how often something was delivered.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Delivered {
     batches: BTreeMap<(String, Timestamp), Rows>,
     count: usize,
@@ -101,6 +101,19 @@ impl World {
 
     pub fn run_without_checkpoint(&self) -> Ended {
         ended(self.open_with(None).and_then(|mut run| run.run().map(drop)))
+    }
+
+    /// A world of its own in which everything is as it is now.
+    pub fn copy(&self) -> World {
+        World {
+            text: self.text.clone(),
+            storage: Arc::new(self.storage.copy()),
+            live: self.live.clone(),
+            feed: Arc::new(Mutex::new(self.feed.lock().unwrap().clone())),
+            delivered: Arc::new(Mutex::new(self.delivered.lock().unwrap().clone())),
+            runs: Arc::new(Mutex::new(*self.runs.lock().unwrap())),
+            ..*self
+        }
     }
 
     /// What was not synced is lost.

@@ -1,0 +1,156 @@
+//! Whole runs over damaged checkpoints: every byte of every kind of file, cut off or changed. A run that goes on ends as
+//! one over the undamaged files does; every other one refuses.
+//!
+//! A test of seconds takes some of the bytes, always the same; `TIDEMILL_DAMAGE_STEP=1` takes all, and `make soak` does.
+#![allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
+
+use std::{collections::BTreeMap, error::Error};
+
+use tidemill_checkpoint::Keep;
+use tidemill_engine::{
+    RunError,
+    checkpoint::{SnapshotAfter, Step},
+};
+
+use super::{
+    at,
+    world::{Ended, Stop, World},
+};
+
+/// One byte in so many is tried, unless it is said otherwise. A prime, so that all fields of all files have their turn.
+const STEP: usize = 127;
+
+/// State, a source that can be read again, one that is logged, and rows of both: few bytes each.
+const PIPELINE: &str = r#"
+[streams.in]
+queue = { schema = "word: text, count: integer", batches = [
+    [{ word = "a", count = 1 }],
+    [{ word = "b", count = 2 }],
+    [{ word = "a", count = 3 }],
+    [{ word = "a", count = 4 }],
+] }
+
+[streams.live]
+queue = { schema = "word: text, count: integer", batches = [] }
+
+[streams.both]
+from = ["in", "live"]
+union = true
+
+[streams.totals]
+from = "both"
+by = "word"
+update-state = "wordcount/running-total"
+
+[outputs.both]
+from = "both"
+print = true
+
+[outputs.totals]
+from = "totals"
+print = true
+"#;
+
+/// Batches of the pipeline.
+const LAST: i64 = 4;
+
+#[derive(Debug, Default)]
+struct Counts {
+    files: usize,
+    tries: usize,
+    refused: usize,
+    went_on: usize,
+}
+
+fn world() -> World {
+    let world = World::new(PIPELINE, "live", &[(1, &["x"]), (2, &["b"]), (3, &["x"]), (4, &["y"])]);
+    let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: 1 };
+    World { partitions: 1, keep: Keep { batches: 1, bytes: 1 << 20 }, snapshot_after, ..world }
+}
+
+/// A world that was stopped there: what a machine without power leaves.
+fn stopped(step: Step, after: bool, batch: i64) -> World {
+    let world = world();
+    assert_eq!(world.run(Some(Stop { step, after, batch: at(batch) })), Ended::Stopped);
+    world.lose_power();
+    world
+}
+
+#[allow(clippy::disallowed_methods, reason = "how much is tried, whoever starts it says")]
+fn step() -> usize {
+    std::env::var("TIDEMILL_DAMAGE_STEP").map_or(STEP, |step| step.parse().unwrap())
+}
+
+/// Runs on with `bytes` in a file's place.
+fn check(stopped: &World, expect: &World, name: &str, bytes: Vec<u8>, counts: &mut Counts) {
+    let world = stopped.copy();
+    world.storage.overwrite(name, bytes);
+    counts.tries += 1;
+    match world.open().and_then(|mut run| run.run()) {
+        Ok(_) => {
+            counts.went_on += 1;
+            assert_eq!(world.delivered_until(at(LAST)), expect.delivered_until(at(LAST)), "{name}");
+        }
+        Err(error @ (RunError::Checkpoint(_) | RunError::Restore(_) | RunError::SinkAhead { .. })) => {
+            counts.refused += 1;
+            assert!(!said(&error).is_empty());
+        }
+        Err(error) => panic!("{name}: {error}"),
+    }
+}
+
+fn said(error: &RunError) -> String {
+    format!("{error}{}", error.source().map(|source| format!(": {source}")).unwrap_or_default())
+}
+
+/// Tries the bytes of every file of a checkpoint; gives the counts by folder.
+fn damage(stopped: &World, expect: &World) -> BTreeMap<String, Counts> {
+    let mut by_folder: BTreeMap<String, Counts> = BTreeMap::new();
+    let mut turn = 0;
+    for (name, bytes) in stopped.storage.files() {
+        let counts = by_folder.entry(name.split('/').next().unwrap().to_owned()).or_default();
+        counts.files += 1;
+        for place in 0..bytes.len() {
+            turn += 1;
+            if turn % step() != 0 {
+                continue;
+            }
+            check(stopped, expect, &name, bytes[..place].to_vec(), counts);
+            let mut flipped = bytes.clone();
+            flipped[place] ^= 1 << (place % 8);
+            check(stopped, expect, &name, flipped, counts);
+        }
+        check(stopped, expect, &name, [bytes.as_slice(), &[0]].concat(), counts);
+    }
+    by_folder
+}
+
+/// Damages what is left after a stop.
+fn check_all(step: Step, after: bool, batch: i64, folders: &[&str]) {
+    let expect = world();
+    assert_eq!(expect.run(None), Ended::Done);
+    let stopped = stopped(step, after, batch);
+    let whole = stopped.copy();
+    assert_eq!(whole.run(None), Ended::Done);
+    assert_eq!(whole.delivered_until(at(LAST)), expect.delivered_until(at(LAST)));
+    let counts = damage(&stopped, &expect);
+    println!("stopped at {step:?} of batch {batch}, after {after}: {counts:?}, no other result");
+    assert_eq!(counts.keys().collect::<Vec<_>>(), folders);
+    assert!(counts.values().all(|counts| counts.tries > counts.files), "{counts:?}");
+    assert!(counts.values().any(|counts| counts.refused > 0) && counts.values().any(|counts| counts.went_on > 0));
+}
+
+#[test]
+fn a_batch_that_was_planned() {
+    check_all(Step::Plan, true, 3, &["input", "log", "state"]);
+}
+
+#[test]
+fn a_batch_that_was_committed() {
+    check_all(Step::Commit, true, 3, &["input", "log", "state"]);
+}
+
+#[test]
+fn a_batch_that_was_delivered() {
+    check_all(Step::Finish, true, 4, &["input", "log", "state"]);
+}
