@@ -6,6 +6,7 @@ mod check;
 mod checkpoints;
 mod docs;
 mod feeds;
+mod hosts;
 mod inspect;
 mod kills;
 mod logs;

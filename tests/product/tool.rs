@@ -5,9 +5,15 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::mpsc::channel,
+    time::Duration,
 };
 
 use tempfile::TempDir;
+
+/// How often it is looked for something that is to happen, and how long between two looks.
+const LOOKS: u32 = 4_000;
+const PAUSE: Duration = Duration::from_millis(15);
 
 /// A folder for one test. Its caches are its own, but compiled code is shared: it is found by what it was compiled of.
 pub struct Folder(TempDir);
@@ -155,6 +161,19 @@ fn read_line(reader: &mut impl std::io::Read) -> String {
         line.push(byte[0]);
     }
     String::from_utf8_lossy(&line).into_owned()
+}
+
+/// Waits until something is so, a minute at most.
+#[track_caller]
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let (_never, nothing) = channel::<()>();
+    for _ in 0..LOOKS {
+        if is_so() {
+            return;
+        }
+        let _ = nothing.recv_timeout(PAUSE);
+    }
+    panic!("it does not happen that {what}");
 }
 
 /// The repository's top folder.

@@ -9,12 +9,11 @@ use std::{
     },
     path::Path,
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use crate::{
     records::{self, Delivered},
-    tool::{Ended, Folder, Running},
+    tool::{Ended, Folder, Running, wait_until},
 };
 
 /// Lines that are there at first, and that come later.
@@ -26,23 +25,7 @@ const MANY: u64 = 20_000;
 /// Nobody, to whom permissions apply.
 const NOBODY: u32 = 65_534;
 
-/// How often it is looked for something that is to happen, and how long between two looks.
-const LOOKS: u32 = 2_000;
-const PAUSE: Duration = Duration::from_millis(15);
-
 const RUN: [&str; 4] = ["run", "pipeline.toml", "--log-level", "error"];
-
-#[track_caller]
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let (_never, nothing) = std::sync::mpsc::channel::<()>();
-    for _ in 0..LOOKS {
-        if is_so() {
-            return;
-        }
-        let _ = nothing.recv_timeout(PAUSE);
-    }
-    panic!("it does not happen that {what}");
-}
 
 fn wait_for_lines(folder: &Folder, lines: u64) {
     wait_until("all lines have come out", || Delivered::read(folder.path()).lines.len() as u64 >= lines);

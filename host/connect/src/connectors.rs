@@ -146,7 +146,8 @@ impl Connectors {
                 Box::new(PrintedSink::new(output, spec, stdout, time_zone))
             }
             SinkSpec::Files(spec) => {
-                Box::new(FileSink::open(output, spec, &resolve(&self.settings.folder, &spec.folder))?)
+                let run = format!("{:x}-{:x}", std::process::id(), self.settings.clock.now().0);
+                Box::new(FileSink::open(output, spec, &resolve(&self.settings.folder, &spec.folder), &run)?)
             }
         })
     }

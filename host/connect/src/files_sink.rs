@@ -32,20 +32,26 @@ pub(crate) struct FileSink {
     output: String,
     folder: PathBuf,
     format: FileFormat,
+    /// In the names of what this run stages, and no other: one that wakes up late has nothing of a later one's to publish.
+    run: String,
+    /// Nothing was delivered yet, and other runs may have left what they staged.
+    is_first: bool,
     /// Batches that are ready, and whether they have rows.
     staged: BTreeMap<Timestamp, bool>,
 }
 
 impl FileSink {
-    /// Makes the folder, and tries whether it can be written to.
-    pub fn open(output: &str, spec: &FilesSink, folder: &Path) -> Result<FileSink, PortError> {
+    /// Makes the folder, and tries whether it can be written to. `run`: letters that no other run has.
+    pub fn open(output: &str, spec: &FilesSink, folder: &Path, run: &str) -> Result<FileSink, PortError> {
         let sink = FileSink {
             output: output.to_owned(),
             folder: folder.to_owned(),
             format: spec.format,
+            run: run.to_owned(),
+            is_first: true,
             staged: BTreeMap::new(),
         };
-        let trial = folder.join(".staged-trial");
+        let trial = folder.join(format!(".staged-trial-{run}"));
         let tried = fs::create_dir_all(&trial).and_then(|()| fs::remove_dir(&trial));
         tried.map_err(|error| match error.kind() {
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
@@ -63,7 +69,7 @@ impl FileSink {
     }
 
     fn staged_folder(&self, time: Timestamp) -> PathBuf {
-        self.folder.join(format!(".staged-{:013}", time.millis()))
+        self.folder.join(format!(".staged-{:013}-{}", time.millis(), self.run))
     }
 
     fn final_folder(&self, time: Timestamp) -> PathBuf {
@@ -101,8 +107,23 @@ impl FileSink {
             tracing::warn!(output = %self.output, path = %place.display(), "the batch is there already; it stays as it is");
             return remove(&staged);
         }
-        fs::rename(&staged, &place)?;
+        match fs::rename(&staged, &place) {
+            // Another run, which this one does not know of yet, was faster; it had the same rows from the same record.
+            Err(error) if is_there(&error) => remove(&staged)?,
+            renamed => renamed?,
+        }
         sync_folder(&self.folder)
+    }
+
+    /// Removes what runs that were stopped have staged of earlier batches: they have been delivered.
+    fn remove_leftovers(&self, time: Timestamp) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let name = entry?.file_name();
+            if name.to_str().and_then(staged_time).is_some_and(|staged| staged < time) {
+                remove(&self.folder.join(name))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -127,6 +148,9 @@ impl Sink for FileSink {
             }
         }
         self.staged.remove(&time);
+        if std::mem::take(&mut self.is_first) {
+            self.remove_leftovers(time).map_err(|error| self.error("cannot be cleaned", error))?;
+        }
         Ok(())
     }
 
@@ -158,6 +182,17 @@ fn advice(kind: io::ErrorKind) -> &'static str {
 fn batch_time(name: &str) -> Option<Timestamp> {
     let millis: i64 = name.strip_prefix("batch-")?.parse().ok()?;
     millis.checked_mul(1_000).map(Timestamp)
+}
+
+/// The time in the name of what a run has staged.
+fn staged_time(name: &str) -> Option<Timestamp> {
+    let (millis, _) = name.strip_prefix(".staged-")?.split_once('-')?;
+    millis.parse::<i64>().ok()?.checked_mul(1_000).map(Timestamp)
+}
+
+/// Whether a folder could not be renamed because there is one with files already.
+fn is_there(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty)
 }
 
 /// Removes a folder that may be there.

@@ -42,9 +42,15 @@ impl Clock for SystemClock {
     }
 
     fn wait(&self, deadline: Timestamp, wake: &Wake) {
+        let mut seen = self.now();
         loop {
-            let left = deadline.since(self.now());
+            let left = deadline.since(seen);
             if wake.wait(Some(left.min(LOOK_AGAIN))) || left.is_zero() {
+                return;
+            }
+            let before = std::mem::replace(&mut seen, self.now());
+            // Set back: whoever waits has to think anew.
+            if seen < before {
                 return;
             }
         }

@@ -1,6 +1,7 @@
 //! The batch loop: ticks, head starts, batches, outputs.
 
 mod commit;
+mod due;
 mod exchanges;
 mod outputs;
 mod replay;
@@ -37,6 +38,7 @@ use crate::{
     stop::Stopper,
     task::{Left, Task},
 };
+use due::Due;
 use exchanges::Exchanges;
 use outputs::Outputs;
 use replay::Collected;
@@ -214,7 +216,7 @@ impl Run {
             if stop_at.is_some_and(|at| at <= tick) {
                 break;
             }
-            tick = self.plan.interval.next(tick);
+            tick = due::next_tick(self.plan.interval, tick, self.clock.now());
         }
         self.keeper.as_mut().map_or(Ok(()), Keeper::finish)
     }
@@ -229,14 +231,15 @@ impl Run {
 
     /// Until the tick, runs what has been received: the batch is open, but most of its work need not wait for its end.
     fn head_start(&mut self, tick: Timestamp) -> Result<(), RunError> {
-        while self.clock.now() < tick && !self.stopper.is_stopped() {
+        let mut due = Due::new(self.plan.interval, tick, self.clock.now());
+        while !due.is_reached(self.clock.now()) && !self.stopper.is_stopped() {
             let began = self.clock.now();
             let is_full = self.held_bytes() > self.held_bytes_max;
             let is_held = is_full || self.skipped.is_some() || self.is_short_of_room()?;
             let round = if is_held { Round::default() } else { self.sources.take_open(ROUND_BYTES)? };
             if round.is_empty() {
                 self.reporter.held_back(is_full, tick);
-                self.clock.wait(tick, &self.wake);
+                self.clock.wait(due.at(), &self.wake);
                 continue;
             }
             self.reporter.add_rows(round.rows());

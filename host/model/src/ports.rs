@@ -14,7 +14,8 @@ pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
 
-    /// Returns at `deadline`, or earlier when `wake` is notified (or was, since the last wait).
+    /// Returns at `deadline`, or earlier when `wake` is notified (or was, since the last wait), or when the time was set
+    /// back.
     fn wait(&self, deadline: Timestamp, wake: &Wake);
 }
 

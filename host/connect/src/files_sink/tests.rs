@@ -8,7 +8,7 @@ use super::*;
 const TIME: Timestamp = Timestamp(1_767_225_600_000_000);
 
 fn sink(folder: &Path, format: FileFormat) -> FileSink {
-    FileSink::open("out", &FilesSink { folder: folder.to_owned(), format }, folder).unwrap()
+    FileSink::open("out", &FilesSink { folder: folder.to_owned(), format }, folder, "one").unwrap()
 }
 
 fn stage(sink: &mut FileSink, schema: &str, time: Timestamp, partitions: &[&[&str]]) {
@@ -47,7 +47,7 @@ fn a_batch_is_staged_then_there() {
         &[&[r#"{"word": "a\nb", "n": 1}"#], &[], &[r#"{"word": "c", "n": null}"#, r#"{"word": "d"}"#]];
     stage(&mut sink, "word: text, n: integer?", TIME, &[&[r#"{"word": "x"}"#]]);
     stage(&mut sink, "word: text, n: integer?", TIME, rows);
-    assert!(files(&path).iter().all(|file| file.starts_with(".staged-1767225600000/")));
+    assert!(files(&path).iter().all(|file| file.starts_with(".staged-1767225600000-one/")));
     sink.deliver(TIME).unwrap();
     let expect = [
         "batch-1767225600000/",
@@ -58,7 +58,7 @@ fn a_batch_is_staged_then_there() {
     // The same batch again, by this process or by the next one.
     sink.deliver(TIME).unwrap();
     let mut next =
-        FileSink::open("out", &FilesSink { folder: path.clone(), format: FileFormat::Jsonl }, &path).unwrap();
+        FileSink::open("out", &FilesSink { folder: path.clone(), format: FileFormat::Jsonl }, &path, "two").unwrap();
     next.deliver(TIME).unwrap();
     stage(&mut next, "word: text, n: integer?", TIME, rows);
     next.deliver(TIME).unwrap();
@@ -96,7 +96,22 @@ fn a_folder_that_cannot_be_is_known_at_once() {
     let path = folder.path().join("file");
     fs::write(&path, "").unwrap();
     let spec = FilesSink { folder: path.clone(), format: FileFormat::Text };
-    let error = FileSink::open("out", &spec, &path).unwrap_err();
+    let error = FileSink::open("out", &spec, &path, "one").unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Environment);
     assert!(error.to_string().contains("is a file, or in one: choose a folder"), "{error}");
+}
+
+#[test]
+fn a_run_that_wakes_up_late_harms_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = sink(folder.path(), FileFormat::Text);
+    stage(&mut first, "a: text", Timestamp(1_000), &[&["\"old\""]]);
+    stage(&mut first, "a: text", Timestamp(2_000), &[&["\"a\""]]);
+    let spec = FilesSink { folder: folder.path().to_owned(), format: FileFormat::Text };
+    let mut second = FileSink::open("out", &spec, folder.path(), "two").unwrap();
+    stage(&mut second, "a: text", Timestamp(2_000), &[&["\"a\""]]);
+    first.deliver(Timestamp(2_000)).unwrap();
+    second.deliver(Timestamp(2_000)).unwrap();
+    let expect = ["batch-0000000000002/", "batch-0000000000002/part-00000.txt: a\n"];
+    assert_eq!(files(folder.path()), expect, "what was staged and is older is gone");
 }

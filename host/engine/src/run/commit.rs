@@ -55,6 +55,8 @@ impl Run {
         let mut sections = changes(self.tasks.iter_mut().flatten().flatten(), keeper.whole())?;
         sections.extend(self.outputs.sections(absent));
         keeper.commit(tick, plan, self.counters.with_batch(), &sections)?;
+        // A host that slept here for long is not to deliver what another one has delivered since.
+        keeper.fence().check()?;
         keeper.step(Step::Stage, tick, |_| self.outputs.stage(tick, absent))?;
         keeper.step(Step::Deliver, tick, |_| self.outputs.deliver(tick, absent))?;
         keeper.delivered(tick);

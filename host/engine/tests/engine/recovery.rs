@@ -1,10 +1,11 @@
 //! Runs that are stopped at every step and go on from their checkpoint: what came of them is what comes of a run that
 //! nobody stopped.
 
+mod clock;
+mod damage;
 mod kinds;
 mod migrate;
 mod replays;
-mod damage;
 mod room;
 mod world;
 

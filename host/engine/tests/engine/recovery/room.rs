@@ -20,7 +20,7 @@ const MANY: i64 = 60;
 /// Words that come in a second of the stream that cannot be read again.
 const LIVE: [(i64, &[&str]); 3] = [(1, &["live-1", "all"]), (20, &["live-2"]), (45, &["live-3", "all"])];
 
-fn many() -> World {
+pub fn many() -> World {
     let batches: Vec<String> =
         (0..MANY).map(|n| format!("[{{ word = \"w{n}\", count = {n} }}, {{ word = \"all\", count = 1 }}]")).collect();
     let text = format!(
@@ -35,7 +35,7 @@ fn many() -> World {
 }
 
 /// All rows of the output `rows`, and each word's last total, whatever the batches' times are.
-fn result(world: &World) -> (Vec<String>, BTreeMap<String, String>) {
+pub fn result(world: &World) -> (Vec<String>, BTreeMap<String, String>) {
     let (mut rows, mut totals) = (Vec::new(), BTreeMap::new());
     for ((output, _), of_batch) in world.rows_until(Timestamp(i64::MAX)) {
         if output == "rows" {

@@ -13,7 +13,7 @@ use tidemill_engine::{
     replay::{ReplayError, ReplayParts, Replayed, logged, replay},
 };
 use tidemill_model::{
-    ports::{Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Taken, Wake},
+    ports::{Clock, Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Taken, Wake},
     schema::Schema,
     testing::Value,
     time::Timestamp,
@@ -64,6 +64,8 @@ pub struct World {
     pub feed: Feed,
     pub delivered: Arc<Mutex<Delivered>>,
     pub runs: Arc<Mutex<u64>>,
+    /// Of all runs; without it each has one that begins at 0.
+    pub clock: Option<Arc<dyn Clock>>,
 }
 
 impl World {
@@ -86,6 +88,7 @@ impl World {
             feed: Arc::new(Mutex::new(feed.collect())),
             delivered: Arc::default(),
             runs: Arc::default(),
+            clock: None,
         }
     }
 
@@ -112,6 +115,7 @@ impl World {
             feed: Arc::new(Mutex::new(self.feed.lock().unwrap().clone())),
             delivered: Arc::new(Mutex::new(self.delivered.lock().unwrap().clone())),
             runs: Arc::new(Mutex::new(*self.runs.lock().unwrap())),
+            clock: self.clock.clone(),
             ..*self
         }
     }
@@ -168,7 +172,7 @@ impl World {
             Box::new(Exactly { output: output.to_owned(), staged: None, delivered: self.delivered.clone() })
         };
         let sinks = plan.outputs.iter().map(|output| sink(&output.name)).collect();
-        let clock = Arc::new(ManualClock::new(Timestamp(0)));
+        let clock = self.clock.clone().unwrap_or_else(|| Arc::new(ManualClock::new(Timestamp(0))));
         let plugins = guests().plugins();
         let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint };
         let (seed, fresh_instances) = (self.seed, self.fresh_instances);

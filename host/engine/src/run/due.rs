@@ -1,0 +1,90 @@
+//! When a batch is due by a clock that people may set. Pure.
+//!
+//! Batches have ascending times, whatever the clock does. Set back, it delays no batch by more than an interval: they go on
+//! at their pace, with times ahead of it. Set forward, or after a sleep of the machine, ticks that were missed are served
+//! one by one, as those that are late; but not those of more than an hour: then the next batch is the next one by the clock,
+//! and has what came meanwhile.
+
+use std::time::Duration;
+
+use tidemill_model::time::{Interval, Timestamp};
+
+/// Ticks that are later than this are left out.
+const LATE_MAX: Duration = Duration::from_secs(3_600);
+
+/// When the open batch is to end.
+pub(super) struct Due {
+    at: Timestamp,
+    /// The time at the last look.
+    seen: Timestamp,
+}
+
+impl Due {
+    /// For the batch of `tick`.
+    pub(super) fn new(interval: Interval, tick: Timestamp, now: Timestamp) -> Due {
+        Due { at: tick.min(interval.next(now)), seen: now }
+    }
+
+    /// The time to wait for, by the clock as it was at the last look.
+    pub(super) fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Looks at the clock.
+    pub(super) fn is_reached(&mut self, now: Timestamp) -> bool {
+        if now < self.seen {
+            let back = self.seen.0.saturating_sub(now.0);
+            tracing::warn!("the clock was set back by {} ms: batches go on with times ahead of it", back / 1_000);
+            self.at = Timestamp(self.at.0.saturating_sub(back));
+        }
+        self.seen = now;
+        now >= self.at
+    }
+}
+
+/// The tick of the batch after that of `tick`.
+pub(super) fn next_tick(interval: Interval, tick: Timestamp, now: Timestamp) -> Timestamp {
+    let next = interval.next(tick);
+    if now.since(next) <= LATE_MAX {
+        return next;
+    }
+    let on_time = interval.tick_after(now);
+    tracing::warn!(
+        "batches are late by more than an hour: those before {on_time} are left out, and their input is in it"
+    );
+    on_time
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp(seconds * SECOND)
+    }
+
+    #[test]
+    fn a_batch_waits_an_interval_at_most() {
+        let interval = Interval::try_new(10 * SECOND).expect("an interval");
+        let mut due = Due::new(interval, at(50), at(45));
+        assert!(!due.is_reached(at(46)));
+        assert_eq!(due.at(), at(50));
+        // Four seconds are left, whatever the time is called.
+        assert!(!due.is_reached(at(6)));
+        assert_eq!(due.at(), at(10));
+        assert!(!due.is_reached(at(9)) && due.is_reached(at(10)));
+        let mut due = Due::new(interval, at(60), at(10));
+        assert!(!due.is_reached(at(19)) && due.is_reached(at(20)));
+        assert!(Due::new(interval, at(60), at(10)).is_reached(at(1_000_000)));
+    }
+
+    #[test]
+    fn ticks_are_served_one_by_one_unless_they_are_very_late() {
+        let interval = Interval::try_new(10 * SECOND).expect("an interval");
+        let next = |tick, now| next_tick(interval, at(tick), at(now));
+        assert_eq!((next(50, 51), next(50, 9), next(50, 3_660)), (at(60), at(60), at(60)));
+        assert_eq!((next(50, 3_661), next(50, 2_000_000_005)), (at(3_670), at(2_000_000_010)));
+    }
+}

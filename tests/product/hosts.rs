@@ -1,0 +1,84 @@
+//! Two hosts on one checkpoint: the later one has it, and the earlier one stops, awake or asleep.
+#![cfg(unix)]
+
+use std::time::Duration;
+
+use crate::{
+    records::{self, Delivered},
+    tool::{Folder, Running, wait_until},
+};
+
+const RUN: [&str; 4] = ["run", "pipeline.toml", "--log-level", "error"];
+
+/// Lines that come at a time.
+const FEW: u64 = 50;
+
+/// Hosts that are put to sleep, each at another moment of its batch.
+const SLEEPERS: u64 = 8;
+
+fn start(folder: &Folder) -> Running {
+    Running::start(&mut folder.command(&RUN))
+}
+
+/// Adds lines, and waits until they have come out.
+#[track_caller]
+fn feed(folder: &Folder, lines: &mut u64) {
+    *lines += records::add(folder.path(), *lines, FEW);
+    wait_until("all lines have come out", || Delivered::read(folder.path()).lines.len() as u64 >= *lines);
+}
+
+#[track_caller]
+fn is_fenced_off(mut run: Running) {
+    wait_until("the earlier host ends", || run.child().try_wait().unwrap().is_some());
+    let ended = run.end();
+    assert_eq!(ended.code, 1, "{ended:#?}");
+    let says =
+        ["error: checkpoint: the host `process ", "` has taken this checkpoint over (generation ", "; this run stops"];
+    assert!(says.iter().all(|text| ended.stderr.contains(text)), "{ended:#?}");
+}
+
+#[track_caller]
+fn stop(run: Running) {
+    run.signal("INT");
+    let ended = run.end();
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn the_later_host_takes_over_and_the_earlier_one_stops() {
+    let folder = records::folder();
+    let mut lines = 0;
+    let first = start(&folder);
+    feed(&folder, &mut lines);
+    let second = start(&folder);
+    is_fenced_off(first);
+    feed(&folder, &mut lines);
+    let third = start(&folder);
+    is_fenced_off(second);
+    feed(&folder, &mut lines);
+    stop(third);
+    Delivered::read(folder.path()).check(lines);
+}
+
+#[test]
+fn a_host_that_wakes_up_after_a_take_over_writes_nothing() {
+    let folder = records::folder();
+    let mut lines = 0;
+    let mut run = start(&folder);
+    feed(&folder, &mut lines);
+    let (_never, nothing) = std::sync::mpsc::channel::<()>();
+    for sleeper in 0..SLEEPERS {
+        lines += records::add(folder.path(), lines, FEW);
+        // A batch takes some milliseconds, every 50 ms.
+        let _ = nothing.recv_timeout(Duration::from_millis(20 + sleeper * 9));
+        run.signal("STOP");
+        let next = start(&folder);
+        feed(&folder, &mut lines);
+        run.signal("CONT");
+        is_fenced_off(run);
+        feed(&folder, &mut lines);
+        run = next;
+    }
+    stop(run);
+    Delivered::read(folder.path()).check(lines);
+}
