@@ -188,6 +188,8 @@ fn a_run_at_work_is_not_disturbed() {
         rows = batches.iter().filter_map(|batch| batch["outputs"]["lines"].as_u64()).sum();
         assert!(rows <= lines, "{json:#}");
     }
+    let replayed = folder.stdout(&["replay", "p.toml", "--batch", "last"]);
+    assert!(replayed.ends_with("\nsame as committed\n"), "{replayed}");
     run.signal("INT");
     assert!(run.child().wait().unwrap().success());
     let json = json(&folder);

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{plugins, tool::Folder};
 
 /// Three batches of lines, the second with some that a function cannot take.
-fn folder(on_error: &str) -> Folder {
+pub fn folder(on_error: &str) -> Folder {
     Folder::new().with(
         "p.toml",
         format!(
@@ -36,7 +36,7 @@ files = {{ folder = "taken", format = "jsonl" }}
     )
 }
 
-const RUN: [&str; 5] = ["run", "p.toml", "--clock", "manual", "--until-done"];
+pub const RUN: [&str; 5] = ["run", "p.toml", "--clock", "manual", "--until-done"];
 
 /// The lines of an output's batches, in order.
 fn lines(folder: &Path) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::{fs, io::Write, net::TcpListener, path::PathBuf};
 use serde_json::{Value, json};
 
 use crate::{
-    plugins,
+    on_error, plugins,
     project::{lock, tidemill},
     tool::{Folder, Running, repository},
 };
@@ -174,6 +174,18 @@ fn a_plugin_that_remembers_is_found() {
     folder.stdout(&["run", "p.toml", "--clock", "manual", "--until-done"]);
     let says = ["does not come out as it was committed", "the plugins are those of then"];
     folder.fails(&["replay", "p.toml", "--batch", "3000"], 1, &says);
+}
+
+#[test]
+fn batches_with_rows_set_aside_and_skipped_ones_come_out_as_they_were() {
+    for (policy, is_skipped) in [("\"dead-letter\"", false), ("\"skip-batch\"", true)] {
+        let folder = on_error::folder(policy);
+        assert_eq!(folder.run(&on_error::RUN).code, 0);
+        let before = folder.run(&["inspect", "checkpoint"]).stdout;
+        assert_eq!(replay_all(&folder), 7);
+        assert_eq!(replayed(&folder, "2000")["skipped"], is_skipped, "{policy}");
+        assert_eq!(folder.run(&["inspect", "checkpoint"]).stdout, before);
+    }
 }
 
 #[test]

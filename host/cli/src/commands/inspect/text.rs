@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use tidemill_checkpoint::{
-    BatchFound, Plan, Record, Recovery, Scanned, SegmentFound, SnapshotFound, SourcePin, Survey, VERSION,
+    BatchFound, LoggedRange, Plan, Record, Recovery, Scanned, SegmentFound, SnapshotFound, SourcePin, Survey, VERSION,
 };
 
 use super::checkpoint::Looked;
@@ -139,9 +139,19 @@ fn batch(survey: &Survey, found: &BatchFound<'_>) -> String {
 }
 
 fn position(source: &SourcePin) -> String {
-    if let Some(range) = source.logged {
-        let place = |at: tidemill_checkpoint::InputPosition| format!("chunk {} of segment {}", at.frames, at.segment);
-        return format!("input from behind {} to {}", place(range.first), place(range.end));
+    if let Some(LoggedRange { first, end }) = source.logged {
+        return match first.segment == end.segment {
+            _ if first == end => "no input".to_owned(),
+            true if first.frames + 1 == end.frames => format!("input chunk {} of segment {}", end.frames, end.segment),
+            true => format!("input chunks {} to {} of segment {}", first.frames + 1, end.frames, end.segment),
+            false => format!(
+                "input from chunk {} of segment {} to chunk {} of segment {}",
+                first.frames + 1,
+                first.segment,
+                end.frames,
+                end.segment
+            ),
+        };
     }
     match source.pin.char_indices().nth(PIN_CHARS_MAX) {
         Some((end, _)) => format!("{}...", &source.pin[..end]),
