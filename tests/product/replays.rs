@@ -75,19 +75,20 @@ fn replay_all(folder: &Folder) -> u64 {
     rows
 }
 
-/// `wordcount` once more, with something added to each of its totals.
-fn other_plugin(folder: &Folder, added: &str) -> PathBuf {
+/// `wordcount` once more, with something added to each of its totals. `name` is no other test's: what cargo makes lies in one
+/// place for all of them.
+fn other_plugin(folder: &Folder, name: &str, added: &str) -> PathBuf {
     let source = fs::read_to_string(repository().join("plugins/wordcount/src/lib.rs")).unwrap();
     let (before, after) = ("Some(total.unwrap_or(0) + ", format!("Some({added} + total.unwrap_or(0) + "));
     assert!(source.contains(before));
     let (source, _tests) = source.split_once("#[cfg(test)]").unwrap();
-    folder.stdout(&["new", "other", "--sdk", repository().join("sdk/rust").to_str().unwrap()]);
-    let project = folder.path().join("other");
+    folder.stdout(&["new", name, "--sdk", repository().join("sdk/rust").to_str().unwrap()]);
+    let project = folder.path().join(name);
     fs::write(project.join("src/lib.rs"), source.replace(before, &after)).unwrap();
     lock(&project);
-    let built = tidemill(folder, &["build", "other"]);
+    let built = tidemill(folder, &["build", name]);
     assert_eq!(built.code, 0, "{built:#?}");
-    project.join("other.wasm")
+    project.join(format!("{name}.wasm"))
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn nothing_is_written_and_nothing_is_delivered() {
 #[test]
 fn another_plugin_shows_what_differs() {
     let folder = ran();
-    let other = other_plugin(&folder, "100");
+    let other = other_plugin(&folder, "more", "100");
     let replace = format!("wordcount={}", other.display());
     let arguments = ["replay", "p.toml", "--batch", "2000", "--plugin", &replace];
     let shown = folder.stdout(&arguments);
@@ -168,7 +169,7 @@ fn a_plugin_that_remembers_is_found() {
     let folder = Folder::new();
     let counter = "{ static CALLS: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0); \
                    CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed) }";
-    let plugin = other_plugin(&folder, counter);
+    let plugin = other_plugin(&folder, "remembers", counter);
     let text = pipeline(QUEUE).replace(plugins::built("wordcount").to_str().unwrap(), plugin.to_str().unwrap());
     let folder = folder.with("p.toml", text);
     folder.stdout(&["run", "p.toml", "--clock", "manual", "--until-done"]);
@@ -186,6 +187,25 @@ fn batches_with_rows_set_aside_and_skipped_ones_come_out_as_they_were() {
         assert_eq!(replayed(&folder, "2000")["skipped"], is_skipped, "{policy}");
         assert_eq!(folder.run(&["inspect", "checkpoint"]).stdout, before);
     }
+}
+
+#[test]
+fn a_batch_whose_commit_is_damaged_has_nothing_to_be_compared_with() {
+    let folder = ran();
+    fs::write(folder.path().join("checkpoint/log/00000000000000000007"), "gone").unwrap();
+    fs::remove_file(folder.path().join("checkpoint/log/00000000000000000008")).unwrap();
+    folder.fails(&["replay", "p.toml", "--batch", "3000"], 1, &["log/00000000000000000007"]);
+    let folder = ran();
+    let name = "checkpoint/log/00000000000000000007";
+    let mut commit = fs::read(folder.path().join(name)).unwrap();
+    commit[100] ^= 1;
+    let folder = folder.with(name, commit);
+    let shown = folder.stdout(&["replay", "p.toml", "--batch", "3000"]);
+    assert!(shown.contains("\noutput totals: 1 row\n  {\"word\":\"a\",\"count\":3}\n"), "{shown}");
+    assert!(shown.ends_with("\nnothing was committed to compare with\n"), "{shown}");
+    let json = replayed(&folder, "3000");
+    assert_eq!((&json["same"], &json["outputs"][0]["then"]), (&Value::Null, &Value::Null));
+    assert_eq!(replayed(&folder, "last")["batch"], 2000);
 }
 
 #[test]

@@ -45,8 +45,8 @@ pub struct ReplayParts<'a> {
 /// What was committed, and what comes out now.
 #[derive(Debug)]
 pub struct Replayed {
-    /// What was committed.
-    pub then: BatchRows,
+    /// What was committed, if it was.
+    pub then: Option<BatchRows>,
     /// What comes out now.
     pub now: BatchRows,
     /// Rows that sources gave.
@@ -89,7 +89,7 @@ pub enum ReplayError {
 /// The sources of a pipeline whose rows of a batch are in the input log: they are not opened.
 pub fn logged(plan: &Plan, survey: &Survey, past: &Past) -> Vec<String> {
     let renames = renames(plan, survey);
-    let logged = past.batch.plan.sources.iter().filter(|source| source.logged.is_some());
+    let logged = past.plan.sources.iter().filter(|source| source.logged.is_some());
     logged.map(|source| renames.now(&source.stream).to_owned()).collect()
 }
 
@@ -102,7 +102,6 @@ fn renames(plan: &Plan, survey: &Survey) -> Renames {
 /// Runs a past batch again.
 pub fn replay(parts: ReplayParts<'_>, workers: usize, seed: u64) -> Result<Replayed, ReplayError> {
     let ReplayParts { plan, plugins, mut sources, rows_max, clock, spawn, survey, past } = parts;
-    let schemas = &past.batch.commit.states;
     let renames = renames(&plan, survey);
     check_sources(&plan, past, &renames)?;
     let logged = logged(&plan, survey, past);
@@ -114,13 +113,13 @@ pub fn replay(parts: ReplayParts<'_>, workers: usize, seed: u64) -> Result<Repla
     let sinks = rows_max.into_iter().map(|rows_max| Box::new(NoSink { rows_max }) as _).collect();
     let parts = Parts { plan, plugins, sources, sinks, clock, wake: Wake::default(), spawn, checkpoint: None };
     let settings = Settings { workers, seed, fresh_instances: true, until: Until::Batches(1) };
-    let then = survey.archive().read_sections(past.batch.number)?;
+    let then = committed(survey, past, &renames)?;
     let run = Run::try_new(parts, &settings)?;
     let input = Pending { planned: input(survey, past)?, ..Pending::default() };
     let counters = counters_before(survey, past);
     let replayed = run.replay(survey.archive(), &survey.records, past, &renames, input, &counters)?;
     Ok(Replayed {
-        then: BatchRows::try_new(then, schemas, &renames, past.batch.commit.counters.clone())?,
+        then,
         now: BatchRows::try_new(replayed.sections, &replayed.states, &renames, replayed.summary.counters)?,
         rows: replayed.summary.rows,
         rejected: replayed.summary.rejected,
@@ -128,11 +127,18 @@ pub fn replay(parts: ReplayParts<'_>, workers: usize, seed: u64) -> Result<Repla
     })
 }
 
+/// What was committed.
+fn committed(survey: &Survey, past: &Past, renames: &Renames) -> Result<Option<BatchRows>, ReplayError> {
+    let Some((number, commit)) = &past.commit else { return Ok(None) };
+    let sections = survey.archive().read_sections(*number)?;
+    Ok(Some(BatchRows::try_new(sections, &commit.states, renames, commit.counters.clone())?))
+}
+
 /// The batch must have had the sources that the pipeline has.
 fn check_sources(plan: &Plan, past: &Past, renames: &Renames) -> Result<(), ReplayError> {
     let sources = plan.nodes.iter().filter(|node| matches!(node.operator, Operator::Source(_)));
     let now: Vec<&str> = sources.map(|node| node.name.as_str()).collect();
-    let then: Vec<&str> = past.batch.plan.sources.iter().map(|source| renames.now(&source.stream)).collect();
+    let then: Vec<&str> = past.plan.sources.iter().map(|source| renames.now(&source.stream)).collect();
     if let Some(&stream) = now.iter().find(|stream| !then.contains(stream)) {
         return Err(ReplayError::NewSource { stream: stream.to_owned() });
     }
@@ -144,7 +150,7 @@ fn check_sources(plan: &Plan, past: &Past, renames: &Renames) -> Result<(), Repl
 
 /// What the input log has of the batch, by stream.
 fn input(survey: &Survey, past: &Past) -> Result<LoggedChunks, CheckpointError> {
-    let ranges = past.batch.plan.sources.iter().filter_map(|source| source.logged);
+    let ranges = past.plan.sources.iter().filter_map(|source| source.logged);
     let range = ranges.reduce(|a, b| LoggedRange { first: a.first.min(b.first), end: a.end.max(b.end) });
     let mut chunks = LoggedChunks::new();
     for frame in range.into_iter().filter(|range| range.first < range.end).flat_map(|range| survey.input(range)) {

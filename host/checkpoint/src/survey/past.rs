@@ -3,19 +3,21 @@
 use tidemill_model::time::Timestamp;
 
 use crate::{
-    record::{Number, Record, RecordHeader, record_name},
-    recover::{Committed, Scanned},
+    record::{Commit, Number, Plan, Record, RecordHeader, record_name},
+    recover::Scanned,
     survey::{BatchFound, Survey},
 };
 
 /// Batches that are named where one is asked for that is not there.
 const NEAREST_MAX: usize = 5;
 
-/// A batch that counts, and the state that it began with.
+/// A batch, and the state that it began with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Past {
-    /// The batch, with its plan.
-    pub batch: Committed,
+    /// What it is made of.
+    pub plan: Plan,
+    /// What it led to, with the record's number; `None`: the run stopped before it did, or the record is damaged.
+    pub commit: Option<(Number, Commit)>,
     /// The commit before it, if there is one.
     pub before: Option<Number>,
     /// The snapshot that its state begins with, by its commit's number.
@@ -35,12 +37,6 @@ pub enum PastError {
         batch: Timestamp,
         /// Batches that can be run again, the nearest ones, by time.
         nearest: Vec<Timestamp>,
-    },
-    /// It has been planned, and has not come to count.
-    #[error("the batch {batch} is planned and not committed: it has led to nothing yet, a run will run it")]
-    NotCommitted {
-        /// The batch.
-        batch: Timestamp,
     },
     /// Its plan, or what its state was made of, has been cleaned away.
     #[error("{} was cleaned away, which the batch {batch} needs{}", record_name(*number), nearest_text(.nearest))]
@@ -92,12 +88,13 @@ impl Survey {
 /// From the batch's plan back along `previous`, to a snapshot or the beginning. Without state there is none to be had.
 fn walk(records: &[Scanned], snapshots: &[Number], found: &BatchFound<'_>) -> Result<Past, PastError> {
     let batch = found.time;
-    let (number, commit) = found.commit.ok_or(PastError::NotCommitted { batch })?;
-    let (_, plan) = found.plan.map_or_else(|| Err(not_there(records, commit.plan, batch)), Ok)?;
-    let committed = Committed { number, commit: commit.clone(), plan: plan.clone() };
-    let mut past = Past { batch: committed, before: None, snapshot: None, deltas: Vec::new() };
-    let is_stateless = commit.states.is_empty();
-    let mut previous = get(records, commit.plan, batch)?.previous;
+    let planned = found.commit.map(|(_, commit)| commit.plan).or(found.plan.map(|(number, _)| number));
+    let header = get(records, planned.unwrap_or(0), batch)?;
+    let Record::Plan(plan) = &header.record else { return Err(not_there(records, header.number, batch)) };
+    let commit = found.commit.map(|(number, commit)| (number, commit.clone()));
+    let is_stateless = commit.as_ref().is_some_and(|(_, commit)| commit.states.is_empty());
+    let mut past = Past { plan: plan.clone(), commit, before: None, snapshot: None, deltas: Vec::new() };
+    let mut previous = header.previous;
     while previous > 0 && past.snapshot.is_none() && !(is_stateless && past.before.is_some()) {
         let header = match get(records, previous, batch) {
             Err(_) if is_stateless => break,

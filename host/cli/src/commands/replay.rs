@@ -81,7 +81,7 @@ fn past(survey: &Survey, batch: BatchName) -> Result<Past, Failure> {
 
 fn replayed(ready: Ready, survey: &Survey, past: &Past, workers: Option<u32>) -> Result<Replayed, Failure> {
     // The time at which the batch ended then; it only shows in what the run says of itself.
-    let clock = Arc::new(ManualClock::new(past.batch.plan.batch));
+    let clock = Arc::new(ManualClock::new(past.plan.batch));
     let settings = ConnectorSettings::new(clock.clone(), Arc::new(Threads), ready.folder.clone(), stdout::shared());
     let logged = logged(&ready.plan, survey, past);
     let sources = sources(&ready, &logged, &Connectors::try_new(settings)?)?;
@@ -120,7 +120,7 @@ fn sources(ready: &Ready, logged: &[String], connectors: &Connectors) -> Result<
 
 /// What to make of a batch that comes out otherwise although nobody asked for another plugin.
 fn differs(shown: &Shown<'_>) -> Failure {
-    let batch = time::batch(shown.past.batch.plan.batch);
+    let batch = time::batch(shown.past.plan.batch);
     let failure = Failure::run(format!("the batch {batch} does not come out as it was committed"));
     let changed: Vec<&str> = shown.changed_plugins().map(|plugin| plugin.name.as_str()).collect();
     match changed.len() {
@@ -137,11 +137,11 @@ fn differs(shown: &Shown<'_>) -> Failure {
 impl Shown<'_> {
     /// The plugins whose components are not those of then.
     fn changed_plugins(&self) -> impl Iterator<Item = &PluginDigest> {
-        self.plugins.iter().filter(|plugin| !self.past.batch.plan.plugins.contains(plugin))
+        self.plugins.iter().filter(|plugin| !self.past.plan.plugins.contains(plugin))
     }
 
     /// What a plugin was then.
     fn plugin_then(&self, name: &str) -> Option<&PluginDigest> {
-        self.past.batch.plan.plugins.iter().find(|plugin| plugin.name == name)
+        self.past.plan.plugins.iter().find(|plugin| plugin.name == name)
     }
 }

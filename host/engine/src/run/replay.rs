@@ -49,10 +49,11 @@ impl Run {
         restorer.restore(&mut self.tasks, archive, snapshot, &deltas)?;
         let history: Vec<_> = snapshot.iter().chain(&deltas).map(|(_, schemas)| *schemas).collect();
         // What it is compared with holds the whole state of these.
-        let whole = other_versions(&history, renames, &past.batch.commit.states);
+        let then = past.commit.as_ref().map_or(&states, |(_, commit)| &commit.states);
+        let whole = other_versions(&history, renames, then);
         self.counters.restore(counters);
         self.collected = Some(Collected { whole, ..Collected::default() });
-        let plan = &past.batch.plan;
+        let plan = &past.plan;
         let resumed = self.sources.resume(None, Some(plan), input, renames);
         let replayed = resumed.and_then(|()| self.batch(plan.batch));
         self.sources.stop();

@@ -11,6 +11,8 @@ use tidemill_engine::{
 
 /// Both sides.
 pub struct Compared {
+    /// There is something to compare with. If not, both sides are what comes out now.
+    pub is_committed: bool,
     pub outputs: Vec<OutputCompared>,
     pub states: Vec<StatesCompared>,
     /// Counters that are not the same: name, then, now.
@@ -50,8 +52,14 @@ pub struct Change {
 
 impl Compared {
     pub fn of(replayed: &Replayed) -> Compared {
-        let Replayed { then, now, .. } = replayed;
-        Compared { outputs: outputs(then, now), states: states(then, now), counters: counters(then, now) }
+        let now = &replayed.now;
+        let then = replayed.then.as_ref().unwrap_or(now);
+        Compared {
+            is_committed: replayed.then.is_some(),
+            outputs: outputs(then, now),
+            states: states(then, now),
+            counters: counters(then, now),
+        }
     }
 
     /// Whether the batch comes out as it was committed.

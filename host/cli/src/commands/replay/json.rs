@@ -8,7 +8,7 @@ use super::{
 };
 use crate::pipeline::hex;
 
-/// Everything. Rows, keys and states are as sinks write them.
+/// Everything. Rows, keys and states are as sinks write them. Where nothing was committed, there is no `same` and no `then`.
 pub fn of(shown: &Shown<'_>) -> String {
     let Shown { pipeline, past, replayed, compared, plugins } = shown;
     let plugins = plugins.iter().map(|plugin| {
@@ -17,26 +17,27 @@ pub fn of(shown: &Shown<'_>) -> String {
     });
     let counters = compared.counters.iter();
     let counters = counters.map(|(name, then, now)| json!({ "counter": name, "then": then, "now": now }));
+    let is_committed = compared.is_committed;
     let value = json!({
         "pipeline": pipeline,
-        "batch": past.batch.plan.batch.millis(),
-        "same": compared.is_same(),
+        "batch": past.plan.batch.millis(),
+        "same": compared.is_committed.then(|| compared.is_same()),
         "rows": replayed.rows,
         "rejected": replayed.rejected,
         "skipped": replayed.is_skipped,
         "plugins": plugins.collect::<Vec<_>>(),
-        "outputs": compared.outputs.iter().map(output).collect::<Vec<_>>(),
-        "states": compared.states.iter().map(states).collect::<Vec<_>>(),
+        "outputs": compared.outputs.iter().map(|rows| output(rows, is_committed)).collect::<Vec<_>>(),
+        "states": compared.states.iter().map(|keys| states(keys, is_committed)).collect::<Vec<_>>(),
         "counters": counters.collect::<Vec<_>>(),
     });
     format!("{value:#}\n")
 }
 
-fn output(output: &OutputCompared) -> Value {
+fn output(output: &OutputCompared, is_committed: bool) -> Value {
     json!({
         "output": output.name,
-        "same": output.is_same(),
-        "then": output.then.as_ref().map(|rows| rows.len()),
+        "same": is_committed.then(|| output.is_same()),
+        "then": output.then.as_ref().filter(|_| is_committed).map(|rows| rows.len()),
         "rows": output.now.as_ref().map(|rows| parsed(rows)),
         "only_then": parsed(&output.difference.only_then),
         "only_now": parsed(&output.difference.only_now),
@@ -44,15 +45,16 @@ fn output(output: &OutputCompared) -> Value {
     })
 }
 
-fn states(StatesCompared { stream, keys }: &StatesCompared) -> Value {
+fn states(StatesCompared { stream, keys }: &StatesCompared, is_committed: bool) -> Value {
     let keys = keys.iter().map(|compared| {
         let KeyCompared { key, then, now } = compared;
-        json!({ "key": parse(key), "same": compared.is_same(), "then": change(then), "now": change(now) })
+        let (same, then) = (is_committed.then(|| compared.is_same()), then.as_ref().filter(|_| is_committed));
+        json!({ "key": parse(key), "same": same, "then": change(then), "now": change(now.as_ref()) })
     });
     json!({ "stream": stream, "keys": keys.collect::<Vec<_>>() })
 }
 
-fn change(change: &Option<Change>) -> Value {
+fn change(change: Option<&Change>) -> Value {
     match change {
         None => Value::Null,
         Some(Change { state: None, .. }) => json!({ "deleted": true }),

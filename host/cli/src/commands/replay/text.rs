@@ -15,7 +15,7 @@ const LINES_MAX: usize = 20;
 pub fn of(shown: &Shown<'_>) -> String {
     let Shown { pipeline, past, replayed, compared, .. } = shown;
     let (rows, rejected) = (replayed.rows, replayed.rejected);
-    let batch = time::batch(past.batch.plan.batch);
+    let batch = time::batch(past.plan.batch);
     let mut text =
         format!("batch {batch} of the pipeline `{pipeline}`: {} in, {rejected} rejected\n", counted(rows, "row"));
     if replayed.is_skipped {
@@ -30,7 +30,11 @@ pub fn of(shown: &Shown<'_>) -> String {
     for (name, then, now) in &compared.counters {
         let _ = writeln!(text, "\ncounter {name}: {then} then, {now} now");
     }
-    text.push_str(if compared.is_same() { "\nsame as committed\n" } else { "\nnot as it was committed\n" });
+    text.push_str(match (compared.is_committed, compared.is_same()) {
+        (false, _) => "\nnothing was committed to compare with\n",
+        (true, true) => "\nsame as committed\n",
+        (true, false) => "\nnot as it was committed\n",
+    });
     text
 }
 
