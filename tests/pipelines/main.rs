@@ -3,7 +3,8 @@
 //! A folder in `cases` is a case. It has a `pipeline.toml`, or an `options` file that names one of the repository (its
 //! first line) and replaces values of it as `--set` does (a line each); the input files that the pipeline names; and
 //! `printed.txt`, what it prints, byte for byte. Rows whose order hangs on the number of partitions are sorted within a
-//! batch before they are compared between numbers of partitions.
+//! batch before they are compared between numbers of partitions. A pipeline that is stopped at a step of every batch, and
+//! goes on from its checkpoint, prints the same; a batch may come again, as a whole.
 //!
 //! `UPDATE_EXPECT=1` writes what was printed into the folders.
 
@@ -18,6 +19,7 @@ use std::{
 };
 
 use run::{Mode, Pipeline};
+use tidemill_engine::checkpoint::Step;
 use tidemill_tests::repository;
 
 /// Every case, so that each is a test of its own.
@@ -61,6 +63,36 @@ fn check(case: &str) {
         let other = run::printed(&pipeline, mode);
         assert_eq!(rows_sorted(&other), rows_sorted(&printed), "{case}: {mode:?} prints other rows");
     }
+    for step in [Step::Plan, Step::Commit, Step::Stage, Step::Deliver] {
+        for after in [false, true] {
+            let expect = batches(&printed);
+            let (again, stops) = run::printed_with_stops(&pipeline, Mode::PLAIN, (step, after), expect.len());
+            assert_eq!(stops, expect.len(), "{case}: {step:?}");
+            check_repeats(&batches(&again)[..expect.len()], &expect, &format!("{case}: {step:?}, after {after}"));
+        }
+    }
+}
+
+/// Every batch came, in order, and if it came again, then as a whole.
+fn check_repeats(got: &[(&str, Vec<&str>)], expect: &[(&str, Vec<&str>)], what: &str) {
+    let times = |batches: &[(&str, Vec<&str>)]| batches.iter().map(|(time, _)| (*time).to_owned()).collect::<Vec<_>>();
+    assert_eq!(times(got), times(expect), "{what}");
+    for ((time, got), (_, expect)) in got.iter().zip(expect) {
+        assert!(got.chunks(expect.len()).all(|once| once == expect), "{what}: {time}: {got:?}");
+    }
+}
+
+/// What was printed, by batch: its time, and what its outputs printed.
+fn batches(printed: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut batches: Vec<(&str, Vec<&str>)> = Vec::new();
+    for block in printed.split_inclusive("\n\n") {
+        let time = block.lines().nth(1).unwrap_or_default();
+        match batches.last_mut() {
+            Some((last, blocks)) if *last == time => blocks.push(block),
+            _ => batches.push((time, vec![block])),
+        }
+    }
+    batches
 }
 
 #[allow(clippy::disallowed_methods, reason = "whether to write expectations is asked of whoever runs the tests")]

@@ -1,16 +1,21 @@
 //! Runs a pipeline file and keeps what it prints.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
+use tidemill_checkpoint::MemoryStorage;
 use tidemill_connect::{
     ConnectorSettings, Connectors,
     system::{ManualClock, Threads},
 };
-use tidemill_engine::{Parts, Run, Settings, Until};
+use tidemill_engine::{
+    Parts, Run, RunError, Settings, Until,
+    checkpoint::{Checkpoint, Failpoints, Step},
+};
 use tidemill_model::{
     ports::{Sink, Source, Wake},
     time::Timestamp,
@@ -81,21 +86,69 @@ impl Pipeline {
 
 /// What the pipeline prints until its sources are used up.
 pub fn printed(pipeline: &Pipeline, mode: Mode) -> String {
+    let stdout = Arc::default();
+    run(pipeline, mode, &stdout, None).unwrap();
+    text(&stdout)
+}
+
+/// What it prints when it is stopped at a step of each of the first batches, and goes on from its checkpoint each time;
+/// and how often that was. Once all is done a run has one batch more, without rows.
+pub fn printed_with_stops(
+    pipeline: &Pipeline,
+    mode: Mode,
+    (step, after): (Step, bool),
+    batches: usize,
+) -> (String, usize) {
+    let (stdout, storage, stopped) = (Arc::default(), Arc::new(MemoryStorage::new()), Arc::default());
+    for stops in 0.. {
+        let failpoints = Box::new(OnceEach { step, after, batches, stopped: Arc::clone(&stopped) });
+        let checkpoint = Checkpoint::new(storage.clone(), format!("run {stops}"), Vec::new());
+        match run(pipeline, mode, &stdout, Some(Checkpoint { failpoints, ..checkpoint })) {
+            Ok(()) => return (text(&stdout), stops),
+            Err(RunError::Failpoint { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    unreachable!("there are fewer batches than numbers")
+}
+
+/// Stops at a step, once for each batch.
+struct OnceEach {
+    step: Step,
+    after: bool,
+    batches: usize,
+    stopped: Arc<Mutex<BTreeSet<Timestamp>>>,
+}
+
+impl Failpoints for OnceEach {
+    fn stops(&mut self, step: Step, after: bool, batch: Timestamp) -> bool {
+        let mut stopped = self.stopped.lock().unwrap();
+        (step, after) == (self.step, self.after) && stopped.len() < self.batches && stopped.insert(batch)
+    }
+}
+
+fn text(stdout: &Mutex<Vec<u8>>) -> String {
+    String::from_utf8(stdout.lock().unwrap().clone()).unwrap()
+}
+
+fn run(
+    pipeline: &Pipeline,
+    mode: Mode,
+    stdout: &Arc<Mutex<Vec<u8>>>,
+    checkpoint: Option<Checkpoint>,
+) -> Result<(), RunError> {
     let (plan, plugins) = pipeline.plan(mode);
-    let (stdout, wake) = (Arc::new(Mutex::new(Vec::<u8>::new())), Wake::default());
+    let wake = Wake::default();
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
     let mut settings =
         ConnectorSettings::new(clock.clone(), Arc::new(Threads), pipeline.folder.clone(), stdout.clone());
     settings.until_done = true;
     let connectors = Connectors::try_new(settings).unwrap();
     let (sources, sinks) = (sources(&plan, &connectors, &wake), sinks(&plan, &connectors));
-    let parts =
-        Parts { plan, plugins: plugins.0, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint: None };
+    let parts = Parts { plan, plugins: plugins.0, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint };
     let Mode { workers, fresh_instances, seed, .. } = mode;
     let settings = Settings { workers, seed, fresh_instances, until: Until::Done };
-    Run::try_new(parts, &settings).unwrap().run().unwrap();
-    let printed = stdout.lock().unwrap().clone();
-    String::from_utf8(printed).unwrap()
+    Run::try_new(parts, &settings)?.run().map(drop)
 }
 
 fn sources(plan: &Plan, connectors: &Connectors, wake: &Wake) -> Vec<(NodeId, Box<dyn Source>)> {
