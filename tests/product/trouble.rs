@@ -168,6 +168,21 @@ fn an_output_that_is_moved_away_gets_the_batch_when_it_is_back() {
 }
 
 #[test]
+fn an_output_that_is_gone_between_two_runs_is_not_begun_anew_unseen() {
+    let folder = records::folder();
+    records::add(folder.path(), 0, FEW);
+    finish(&folder, FEW);
+    moved("totals", "elsewhere")(folder.path());
+    for _ in 0..2 {
+        let says = ["output `totals` has got its rows of the batch ", "bring it back (is its disk mounted?)"];
+        failed(Running::start(&mut folder.command(&RUN)), &says);
+    }
+    moved("elsewhere", "totals")(folder.path());
+    records::add(folder.path(), FEW, FEW);
+    finish(&folder, 2 * FEW);
+}
+
+#[test]
 fn folders_that_cannot_be_written_are_gone_on_with_when_they_can() {
     let set = |what: &'static str, mode| {
         move |folder: &Path| fs::set_permissions(folder.join(what), fs::Permissions::from_mode(mode)).unwrap()

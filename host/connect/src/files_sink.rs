@@ -34,6 +34,8 @@ pub(crate) struct FileSink {
     format: FileFormat,
     /// In the names of what this run stages, and no other: one that wakes up late has nothing of a later one's to publish.
     run: String,
+    /// This run has made the folder, and nothing was staged in it yet.
+    is_new: bool,
     /// Nothing was delivered yet, and other runs may have left what they staged.
     is_first: bool,
     /// Batches that are ready, and whether they have rows.
@@ -48,6 +50,7 @@ impl FileSink {
             folder: folder.to_owned(),
             format: spec.format,
             run: run.to_owned(),
+            is_new: matches!(folder.try_exists(), Ok(false)),
             is_first: true,
             staged: BTreeMap::new(),
         };
@@ -132,6 +135,7 @@ impl Sink for FileSink {
         for rows in batch.partitions.iter().flatten() {
             value::check(&self.output, batch.schema, rows)?;
         }
+        self.is_new = false;
         let has_rows = self.write(batch).map_err(|error| self.error("does not take the batch", error))?;
         self.staged.insert(batch.time, has_rows);
         Ok(())
@@ -160,6 +164,19 @@ impl Sink for FileSink {
         let mut times = names.map(|name| name.map(|name| name.to_str().and_then(batch_time)));
         let newest = times.try_fold(None, |newest: Option<Timestamp>, time| time.map(|time| newest.max(time)));
         newest.map_err(|error| self.error("cannot be listed", error))
+    }
+
+    fn is_new(&self) -> bool {
+        self.is_new
+    }
+}
+
+impl Drop for FileSink {
+    /// A folder that nothing came to is not left behind: the next run would take it for one that was there.
+    fn drop(&mut self) {
+        if self.is_new {
+            let _ = fs::remove_dir(&self.folder);
+        }
     }
 }
 

@@ -65,6 +65,17 @@ pub enum RunError {
         /// The newest batch of the checkpoint.
         last: Option<Timestamp>,
     },
+    /// A sink that has got batches is not there any more.
+    #[error(
+        "output `{output}` has got its rows of the batch {last}, and its place is not there any more: bring it back (is \
+         its disk mounted?), or make it anew, empty, to go on without what was in it"
+    )]
+    SinkGone {
+        /// The output.
+        output: String,
+        /// The last batch of the checkpoint.
+        last: Timestamp,
+    },
     /// A batch that counts has rows for an output that cannot be given to it.
     #[error(
         "output `{output}` has not got its rows of the batch {batch} yet, and {why}; run the pipeline as it was until \

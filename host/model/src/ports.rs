@@ -139,6 +139,12 @@ pub trait Sink: Send {
         Ok(None)
     }
 
+    /// Whether its place was not there before this run: a checkpoint that says otherwise is not to be believed, or the
+    /// place has vanished.
+    fn is_new(&self) -> bool {
+        false
+    }
+
     /// How many rows of a batch the sink looks at, from the first partition's first row on; `None`: all.
     fn rows_max(&self) -> Option<usize> {
         None

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use tidemill_checkpoint::{Section, SectionKind, StateSchema};
+use tidemill_checkpoint::{Recovered, Section, SectionKind, StateSchema};
 use tidemill_model::time::Timestamp;
 use tidemill_plan::graph::{NodeId, Operator, Plan};
 use tidemill_state::table::{BlockLimits, StateError};
 
 use super::{Run, restore::Restorer};
 use crate::{
-    checkpoint::{InputKeeper, Pending, Step},
+    checkpoint::{InputKeeper, Keeper, Pending, Step},
     failure::RunError,
     task::Task,
 };
@@ -80,6 +80,7 @@ impl Run {
         if let Some((output, newest)) = self.outputs.ahead_of(last)? {
             return Err(RunError::SinkAhead { output, newest, last });
         }
+        check_sinks(&self.outputs.new_ones(), keeper, &recovered)?;
         let mut pending = Pending::default();
         if self.sources.need_log() {
             let storage = keeper.storage().clone();
@@ -117,6 +118,20 @@ impl Run {
         keeper.step(Step::Deliver, batch, |_| self.outputs.deliver_again(batch, &present))?;
         keeper.delivered(batch);
         Ok(())
+    }
+}
+
+/// Of the sinks that are new none has got the last batch already.
+fn check_sinks(new: &[String], keeper: &Keeper, recovered: &Recovered) -> Result<(), RunError> {
+    let Some(last) = &recovered.last else { return Ok(()) };
+    if new.is_empty() || recovered.undelivered.iter().any(|undelivered| undelivered.number == last.number) {
+        return Ok(());
+    }
+    let sections = keeper.archive().read_sections(last.number)?;
+    let outputs = sections.iter().filter(|section| section.kind == SectionKind::Output);
+    match outputs.map(|section| &section.stream).find(|output| new.contains(output)) {
+        Some(output) => Err(RunError::SinkGone { output: output.clone(), last: last.commit.batch }),
+        None => Ok(()),
     }
 }
 

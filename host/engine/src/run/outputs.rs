@@ -104,6 +104,11 @@ impl Outputs {
         Ok(None)
     }
 
+    /// The names of the outputs whose sinks are new.
+    pub(super) fn new_ones(&self) -> Vec<String> {
+        self.outputs.iter().filter(|output| output.sink.is_new()).map(|output| output.name.clone()).collect()
+    }
+
     /// Takes the rows of a batch back from a checkpoint, and gives the names of the outputs that have a batch.
     pub(super) fn restore(&mut self, time: Timestamp, sections: Vec<Section>) -> Result<Vec<String>, RunError> {
         let mut present = Vec::new();
