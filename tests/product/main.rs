@@ -10,6 +10,7 @@ mod hosts;
 mod inspect;
 mod kills;
 mod logs;
+mod migrations;
 mod on_error;
 mod plugins;
 mod project;

@@ -109,8 +109,8 @@ impl<T: Table> Guest for Exports<T> {
         with_opened(|operator| operator.update_states(context, news))
     }
 
-    fn migrate_states(from_version: u32, _fields: Vec<Field>, _states: Batch) -> Result<Batch, Failure> {
-        Err(failure(format!("the function cannot take over states of version {from_version}: it has no migration")))
+    fn migrate_states(from_version: u32, fields: Vec<Field>, states: Batch) -> Result<Batch, Failure> {
+        with_opened(|operator| operator.migrate_states(from_version, &fields, &states))
     }
 
     fn output_rows(context: CallContext, rows: Batch) -> Result<Mapped, Failure> {

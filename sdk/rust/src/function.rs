@@ -2,6 +2,7 @@
 
 mod binding;
 mod map;
+mod migrate;
 mod reduce;
 mod rows;
 mod update;
@@ -13,6 +14,7 @@ use crate::bindings::{
 use crate::value::Malformed;
 
 pub use map::{MapFunction, RowsFunction, WholeFunction, open_map, open_whole};
+pub use migrate::{Migrated, migrate_rows, no_migration};
 pub use reduce::{ReduceFunction, finish_one, finished_fields, merge_into, merge_two, no_inverse, open_reduce};
 pub use rows::Rows;
 pub use update::{Changed, UpdateFunction, open_update};
@@ -53,6 +55,11 @@ pub trait Operator {
 
     /// Keys with news, or whose time has come, to new states.
     fn update_states(&mut self, _call: CallContext, _news: News) -> Result<Changes, Failure> {
+        Err(failure("this function is not of kind update-states"))
+    }
+
+    /// States that an older version wrote, with the fields that they were stored with, to states of this one.
+    fn migrate_states(&mut self, _from_version: u32, _stored: &[Field], _states: &Batch) -> Result<Batch, Failure> {
         Err(failure("this function is not of kind update-states"))
     }
 }

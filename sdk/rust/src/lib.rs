@@ -75,7 +75,41 @@
 //! - `#[update_state] fn f(new: Values<T>, state: Option<S>) -> Option<S>`: a key's new rows and its state to its new state;
 //!   `None` deletes it. The key's fields can be asked for before `new`: `key: &str`, or a record. It may return [`Update`]
 //!   instead, to emit rows and to be called again at a time, and a `Result` of either: an error rejects the key's new rows
-//!   and keeps its state. `#[update_state(version = 2)]` says that the state's meaning has changed.
+//!   and keeps its state.
+//!
+//! Fields of a state may come, go, change their order or become optional: the host takes old states over by itself. For
+//! anything else give the state a new version, and say how older states become new ones:
+//!
+//! ```
+//! use tidemill_sdk::{prelude::*, testing};
+//!
+//! /// The state of version 1, as far as it is needed, by the names of its fields.
+//! #[derive(Record)]
+//! struct Seconds { busy_seconds: i64 }
+//!
+//! #[derive(Clone, Debug, PartialEq, Record)]
+//! struct Busy { busy: f64 }
+//!
+//! fn from_seconds(old: Seconds) -> Busy {
+//!     Busy { busy: old.busy_seconds as f64 }
+//! }
+//!
+//! #[update_state(version = 2, migrate(1 = from_seconds))]
+//! fn busy(new: Values<f64>, busy: Option<Busy>) -> Option<Busy> {
+//!     Some(Busy { busy: busy.map_or(0.0, |busy| busy.busy) + new.iter().sum::<f64>() })
+//! }
+//!
+//! # fn main() -> Result<(), testing::Failed> {
+//! let mut busy = testing::migrated::<busy, _, _>(1, [("ann", Seconds { busy_seconds: 60 })]);
+//! busy.batch([("ann", 0.5)])?;
+//! assert_eq!(busy.states(), [("ann", Busy { busy: 60.5 })]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A migration leads from its version to the function's own in one step, and is called once for each state before the first
+//! batch: `migrate(1 = from_one, 2 = from_two)`. An old state that was no record is taken as it was: `fn from_one(total: i64)
+//! -> Total`. It may return a `Result`: an error ends the run before it changed anything.
 //!
 //! # What it is not
 //!
@@ -127,7 +161,7 @@ pub mod __private {
     pub use crate::{
         bindings::{
             exports::tidemill::plugin::operators::{Binding, Kind, Signature},
-            tidemill::plugin::data::{Column, Field},
+            tidemill::plugin::data::{Batch, Column, Failure, Field},
         },
         context::Context,
         export::{Exports, Table},

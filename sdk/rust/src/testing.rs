@@ -67,6 +67,16 @@ pub fn keyed<F: UpdateFunction, K: Clone + Eq + Hash + Write>() -> Keyed<F, K> {
     Kit::new().keyed()
 }
 
+/// An update-state function whose keys have states that its version `from_version` wrote, for a [`Kit::new`]. A migration that
+/// fails fails the test.
+#[track_caller]
+pub fn migrated<F: UpdateFunction, K: Clone + Eq + Hash + Write, S: Write>(
+    from_version: u32,
+    states: impl IntoIterator<Item = (K, S)>,
+) -> Keyed<F, K> {
+    passed(Kit::new().migrated(from_version, states))
+}
+
 /// A function's signature in one line, for example `split(line: text) -> word: text, count: integer`.
 pub fn signature<F: Function>() -> String {
     batch::signature_line(&F::signature())

@@ -7,6 +7,8 @@ mod compile_errors;
 mod context;
 #[path = "sdk/map.rs"]
 mod map;
+#[path = "sdk/migrate.rs"]
+mod migrate;
 #[path = "sdk/plugin.rs"]
 mod plugin;
 #[path = "sdk/reduce.rs"]

@@ -120,24 +120,26 @@ impl Record {
 
     fn writer(&self) -> TokenStream {
         let ty = self.ty(&code!('_));
+        // Where two records are mixed up the compiler tells of their writers.
+        let writer = format_ident!("{}Writer", self.item.ident);
         let idents: Vec<&Ident> = self.fields.iter().map(|field| &field.ident).collect();
         let types: Vec<Type> = self.fields.iter().map(|field| with_lifetime(&field.ty, "'static")).collect();
         code! {
             #[derive(Default)]
-            pub struct Writer {
+            pub struct #writer {
                 #(#idents: <#types as __sdk::Write>::Writer,)*
             }
 
             impl __sdk::Write for #ty {
-                type Writer = Writer;
+                type Writer = #writer;
 
                 #[inline]
-                fn write(&self, writer: &mut Writer) {
+                fn write(&self, writer: &mut #writer) {
                     #(__sdk::Write::write(&self.#idents, &mut writer.#idents);)*
                 }
             }
 
-            impl __sdk::ColumnWriter for Writer {
+            impl __sdk::ColumnWriter for #writer {
                 fn reserve(&mut self, rows: usize, bytes: usize) {
                     #(__sdk::ColumnWriter::reserve(&mut self.#idents, rows, bytes);)*
                 }

@@ -1,12 +1,16 @@
 //! `#[update_state]`.
 
-use proc_macro2::TokenStream;
-use syn::{LitInt, Type, parse::Parser, parse_quote};
+mod options;
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
+use syn::{Type, parse_quote, spanned::Spanned};
 
 use crate::{
     author::{Author, Parameter, RowType},
     types::{argument_of, arguments_of, check_value, is_named, with_lifetime},
 };
+use options::{Migration, Options};
 
 /// What the function returns.
 enum Returned {
@@ -20,7 +24,7 @@ enum Returned {
 
 /// A checked update-state function.
 struct UpdateState {
-    version: u32,
+    options: Options,
     key: RowType,
     new: Type,
     state: Type,
@@ -36,30 +40,14 @@ const RETURN_ADVICE: &str =
     "return the new state (`Option<T>`: `None` deletes it), or `Update<T>`, or a `Result` of one";
 
 pub fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let version = version_of(arguments)?;
-    let update = UpdateState::parse(version, Author::parse("update_state", item)?)?;
+    let options = Options::parse(arguments)?;
+    let update = UpdateState::parse(options, Author::parse("update_state", item)?)?;
     let (function, implementation) = (update.function(), update.implementation());
     Ok(update.author.with_companion(code!(#function #implementation)))
 }
 
-/// `#[update_state(version = 2)]`.
-fn version_of(arguments: TokenStream) -> syn::Result<u32> {
-    let mut version = 1;
-    let parser = syn::meta::parser(|meta| {
-        if !meta.path.is_ident("version") {
-            return Err(
-                meta.error("#[update_state] takes nothing or `version = 2`, the version of the state's meaning")
-            );
-        }
-        version = meta.value()?.parse::<LitInt>()?.base10_parse()?;
-        Ok(())
-    });
-    parser.parse2(arguments)?;
-    Ok(version)
-}
-
 impl UpdateState {
-    fn parse(version: u32, author: Author) -> syn::Result<UpdateState> {
+    fn parse(options: Options, author: Author) -> syn::Result<UpdateState> {
         let place = author.parameters.iter().position(|parameter| argument_of(&parameter.ty, "Values").is_some());
         let (Some(place), Some(state)) = (place, author.parameters.last()) else {
             return Err(syn::Error::new_spanned(&author.item.sig, ADVICE));
@@ -76,11 +64,12 @@ impl UpdateState {
         check_value(state)?;
         let returned = Returned::of(author.returned(RETURN_ADVICE)?)?;
         let (new, state, key) = (new.clone(), state.clone(), RowType::new(keys));
-        Ok(UpdateState { version, key, new, state, returned, author })
+        Ok(UpdateState { options, key, new, state, returned, author })
     }
 
     fn function(&self) -> TokenStream {
-        let (ident, signature, version) = (self.author.ident(), self.author.signature("UpdateStates"), self.version);
+        let (ident, signature, version) =
+            (self.author.ident(), self.author.signature("UpdateStates"), self.options.version);
         let [new, state, emitted] =
             [&self.new, &self.state, &self.returned.emitted()].map(|ty| with_lifetime(ty, "'static"));
         code! {
@@ -111,6 +100,7 @@ impl UpdateState {
             [self.returned.state(), &self.returned.emitted()].map(|ty| with_lifetime(ty, "'static"));
         let (key, key_fixed, names) = (self.key.ty("'a"), self.key.ty("'static"), &self.key.names);
         let (pattern, bindings) = (self.key.pattern(), &self.key.bindings);
+        let migrate = self.migrate();
         let apply = self.returned.apply(code!(#ident(#context #(#bindings,)* new, state)));
         code! {
             impl __sdk::UpdateFunction for #ident {
@@ -125,6 +115,12 @@ impl UpdateState {
                     <#key_fixed as __sdk::ReadRow<'static>>::row_fields(&[#(#names),*])
                 }
 
+                fn written_fields() -> __sdk::Fields {
+                    <#written as __sdk::Value>::fields("value")
+                }
+
+                #migrate
+
                 #[inline]
                 fn call<'a>(
                     context: &__sdk::Context,
@@ -135,6 +131,32 @@ impl UpdateState {
                 ) -> ::core::result::Result<(), ::std::string::String> {
                     #apply
                     ::core::result::Result::Ok(())
+                }
+            }
+        }
+    }
+}
+
+impl UpdateState {
+    /// The function that takes over states of older versions.
+    fn migrate(&self) -> TokenStream {
+        let versions: Vec<u32> = self.options.migrations.iter().map(|migration| migration.from).collect();
+        let calls = self.options.migrations.iter().map(|Migration { function, .. }| {
+            // What the compiler has to say of the function it says there.
+            let place = Span::mixed_site().located_at(function.span());
+            quote_spanned! { place =>
+                __sdk::migrate_rows::<Self::StateWriter, _, _>(stored, states, &Self::written_fields(), #function)
+            }
+        });
+        code! {
+            fn migrate(
+                from_version: u32,
+                stored: &[__sdk::Field],
+                states: &__sdk::Batch,
+            ) -> ::core::result::Result<__sdk::Batch, __sdk::Failure> {
+                match from_version {
+                    #(#versions => #calls,)*
+                    _ => __sdk::no_migration(from_version, &[#(#versions),*]),
                 }
             }
         }

@@ -21,22 +21,27 @@ pub(super) fn check(signature: &Signature, binding: &Binding) -> Result<(), Stri
     }
 }
 
-/// The places of a function's key columns among the columns of the whole key: `wanted` finds its fields by name; a single
-/// plain field binds by itself.
+/// The places of a function's key columns among the columns of the whole key.
 pub(super) fn key_columns(wanted: &[Field], keys: &[Field]) -> Result<Vec<usize>, String> {
+    places_of(wanted, keys, "the function", "key")
+}
+
+/// The places of the columns of the fields `wanted` among those of the fields `given`: fields are found by name; a single
+/// one binds by itself. An error says `who` wants it of `what`.
+pub(super) fn places_of(wanted: &[Field], given: &[Field], who: &str, what: &str) -> Result<Vec<usize>, String> {
     let mut places = Vec::new();
     for field in wanted {
-        let by_name = keys.iter().position(|key| key.name == field.name);
-        let place = by_name.or(if wanted.len() == 1 && keys.len() == 1 { Some(0) } else { None });
+        let by_name = given.iter().position(|other| other.name == field.name);
+        let place = by_name.or(if wanted.len() == 1 && given.len() == 1 { Some(0) } else { None });
         let place = place.ok_or_else(|| {
-            format!("the function wants the key's field `{}`, and the key is {}", field.name, list(keys))
+            format!("{who} wants the {what}'s field `{}`, and the {what} is {}", field.name, list(given))
         })?;
-        if !accepts(&field.kind, &keys[place].kind) {
-            let (name, wanted, given) = (&field.name, &field.kind, &keys[place].kind);
-            return Err(format!("the function wants the key's field `{name}` to be {wanted}, and it is {given}"));
+        if !accepts(&field.kind, &given[place].kind) {
+            let (name, wanted, given) = (&field.name, &field.kind, &given[place].kind);
+            return Err(format!("{who} wants the {what}'s field `{name}` to be {wanted}, and it is {given}"));
         }
-        let first: usize = keys[..place].iter().map(|key| nodes(&key.kind)).sum();
-        places.extend(first..first + nodes(&keys[place].kind));
+        let first: usize = given[..place].iter().map(|other| nodes(&other.kind)).sum();
+        places.extend(first..first + nodes(&given[place].kind));
     }
     Ok(places)
 }
@@ -62,7 +67,7 @@ fn nodes(kind: &str) -> usize {
     count
 }
 
-fn list(fields: &[Field]) -> String {
+pub(super) fn list(fields: &[Field]) -> String {
     let texts: Vec<String> = fields.iter().map(|field| format!("{}: {}", field.name, field.kind)).collect();
     if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
 }

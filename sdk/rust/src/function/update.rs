@@ -5,7 +5,7 @@ use std::{marker::PhantomData, ops::Range};
 use crate::{
     bindings::{
         exports::tidemill::plugin::operators::{Binding, CallContext, Changes},
-        tidemill::plugin::data::{Failure, Rejection},
+        tidemill::plugin::data::{Batch, Failure, Field, Rejection},
     },
     context::Context,
     update::{StateChange, Update},
@@ -13,7 +13,9 @@ use crate::{
     values::Values,
 };
 
-use super::{Fields, Function, News, Operator, Rows, binding::key_columns, failure, map::open_rows};
+use super::{
+    Fields, Function, News, Operator, Rows, binding::key_columns, failure, map::open_rows, migrate::check_state,
+};
 
 /// A function that updates a key's state.
 pub trait UpdateFunction: Function + 'static {
@@ -32,6 +34,12 @@ pub trait UpdateFunction: Function + 'static {
 
     /// The fields of the key that it asks for.
     fn key_fields() -> Fields;
+
+    /// The fields of the states that it returns.
+    fn written_fields() -> Fields;
+
+    /// States that version `from_version` wrote, with the fields that they were stored with, to states of this version.
+    fn migrate(from_version: u32, stored: &[Field], states: &Batch) -> Result<Batch, Failure>;
 
     /// Calls the function for one key. The error is a reason to reject the key's new rows; the state stays, and so does
     /// the time at which it is to be called again.
@@ -59,6 +67,7 @@ pub struct Changed<S, E> {
 
 /// Opens an update-state function.
 pub fn open_update<F: UpdateFunction>(binding: &Binding) -> Result<Box<dyn Operator>, String> {
+    check_state(&F::signature().state, &F::written_fields(), "it")?;
     let key_columns = key_columns(&F::key_fields(), &binding.keys)?;
     Ok(Box::new(UpdateOperator::<F> { context: Context::new(binding), key_columns, function: PhantomData }))
 }
@@ -97,6 +106,10 @@ impl<F: UpdateFunction> Operator for UpdateOperator<F> {
             start = end;
         }
         Ok(changed.finish())
+    }
+
+    fn migrate_states(&mut self, from_version: u32, stored: &[Field], states: &Batch) -> Result<Batch, Failure> {
+        F::migrate(from_version, stored, states)
     }
 }
 

@@ -119,6 +119,15 @@ impl Kit {
         Keyed::new(self)
     }
 
+    /// An update-state function whose keys have states that its version `from_version` wrote: they are migrated first.
+    pub fn migrated<F: UpdateFunction, K: Clone + Eq + Hash + Write, S: Write>(
+        &self,
+        from_version: u32,
+        states: impl IntoIterator<Item = (K, S)>,
+    ) -> Result<Keyed<F, K>, Failed> {
+        Keyed::migrated(self, from_version, states)
+    }
+
     /// A new instance, opened for input fields that are just what the function wants.
     pub(super) fn open<F: Function>(&self, keys: Vec<Field>) -> Result<Box<dyn Operator>, Failed> {
         let binding = Binding {

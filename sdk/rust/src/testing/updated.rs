@@ -73,6 +73,23 @@ impl<F: UpdateFunction, K: Clone + Eq + Hash + Write> Keyed<F, K> {
         Keyed { kit: kit.clone(), keys, places, kept, function: PhantomData }
     }
 
+    pub(super) fn migrated<S: Write>(
+        kit: &Kit,
+        from_version: u32,
+        states: impl IntoIterator<Item = (K, S)>,
+    ) -> Result<Keyed<F, K>, Failed> {
+        let mut keyed = Keyed::new(kit);
+        let (keys, old): (Vec<K>, Vec<S>) = states.into_iter().unzip();
+        let mut operator = kit.open::<F>(K::fields("key"))?;
+        let new = operator.migrate_states(from_version, &S::fields("value"), &batch_of(&old))?;
+        let new = Rc::new(new);
+        for (row, key) in keys.iter().enumerate() {
+            let place = keyed.place(key);
+            keyed.kept[place].state = Some((new.clone(), row));
+        }
+        Ok(keyed)
+    }
+
     /// The time of the batches from here on.
     pub fn at(&mut self, time: Timestamp) -> &mut Keyed<F, K> {
         self.kit = self.kit.clone().batch_time(time);
