@@ -198,3 +198,30 @@ fn a_run_at_work_is_not_disturbed() {
     let logged = batches.iter().find(|batch| batch["outputs"]["lines"].as_u64() > Some(0)).unwrap();
     assert_eq!(logged["sources"][0]["input"]["first"]["segment"], 1);
 }
+
+#[test]
+fn a_run_that_cleans_up_meanwhile_is_looked_at_all_the_same() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let kept = "{ folder = \"checkpoint\", keep-batches = 3, keep-bytes = \"100KiB\", budget = \"4MiB\" }";
+    let text = SOCKET.replace("ADDRESS", &address).replace("\"checkpoint\"", kept).replace("20ms", "10ms");
+    let folder = Folder::new().with("p.toml", text);
+    let mut run = Running::start(&mut folder.command(&["run", "p.toml", "--log-level", "warn"]));
+    let mut peer = listener.accept().unwrap().0;
+    let (mut looks, mut first) = (0, 1);
+    // Until enough has been cleaned away.
+    while looks < 10 || first < 20 {
+        let line = "a long line ".repeat(80);
+        (0..100).for_each(|_| writeln!(peer, "{line}").unwrap());
+        let ended = folder.run(&["inspect", "checkpoint", "--json"]);
+        if !ended.stderr.contains("no run has begun in it") {
+            assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+            let json: Value = serde_json::from_str(&ended.stdout).unwrap();
+            first = json["batches"][0]["commit"].as_u64().unwrap_or(first);
+            looks += 1;
+        }
+    }
+    run.signal("INT");
+    assert!(run.child().wait().unwrap().success());
+    folder.stdout(&["replay", "p.toml", "--batch", "last"]);
+}

@@ -53,4 +53,4 @@ pub use retain::{Keep, Removable, SnapshotFile, removable};
 pub use storage::{
     Advice, Appender, Call, Draft, Entry, FOLDERS, Fault, LocalFolder, MemoryStorage, Operation, Storage, StorageError,
 };
-pub use survey::{BatchFound, Consequence, Contents, Damage, Past, PastError, SnapshotFound, Survey};
+pub use survey::{BatchFound, Consequence, Contents, Damage, History, Past, PastError, SnapshotFound, Survey};

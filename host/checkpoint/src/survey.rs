@@ -3,20 +3,16 @@
 mod batches;
 mod contents;
 mod damage;
+mod history;
 mod past;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use serde::de::DeserializeOwned;
-
 use crate::{
     error::CheckpointError,
-    format::{FileKind, FileReader},
-    input::{self, Frames, SegmentFound},
-    log::{Archive, Scan, numbered, verify_record, verify_snapshot},
-    record::{
-        InputPosition, LoggedRange, Number, Plan, Record, RecordHeader, SnapshotHeader, record_name, snapshot_name,
-    },
+    input::{self, SegmentFound},
+    log::{Scan, numbered, verify_record},
+    record::{InputPosition, Number, Plan, Record},
     recover::{Recovery, Scanned},
     storage::{Storage, StorageError},
 };
@@ -24,6 +20,7 @@ use crate::{
 pub use batches::BatchFound;
 pub use contents::Contents;
 pub use damage::{Consequence, Damage};
+pub use history::{History, SnapshotFound};
 pub use past::{Past, PastError};
 
 /// How often it is looked again at a checkpoint that a host writes to meanwhile.
@@ -31,38 +28,21 @@ const LOOKS_MAX: usize = 8;
 
 /// What there is, every byte checked, and what a run would make of it.
 pub struct Survey {
-    /// Whose checkpoint it is; empty if no file says it any more.
-    pub pipeline: String,
-    /// The records by number, each whole or with what is damaged anywhere in its file.
-    pub records: Vec<Scanned>,
+    /// The records and snapshots. Each record is whole, or has what is damaged anywhere in its file.
+    pub history: History,
     /// What the whole commits hold, by number.
     pub contents: BTreeMap<Number, Contents>,
-    /// The snapshots by the numbers of their commits.
-    pub snapshots: Vec<SnapshotFound>,
     /// The segments of the input log by number.
     pub segments: Vec<SegmentFound>,
     /// Files that are damaged or missing.
     pub damage: Vec<Damage>,
     /// What a run would go on from, or why it would refuse.
     pub recovery: Result<Recovery, CheckpointError>,
-    storage: Arc<dyn Storage>,
-    archive: Archive,
-}
-
-/// A snapshot's file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotFound {
-    /// The number of its commit.
-    pub commit: Number,
-    /// Its length.
-    pub bytes: u64,
-    /// How it is damaged, if it is.
-    pub damaged: Option<String>,
 }
 
 impl Survey {
     /// Reads everything; `None` if there are no files. Nothing is written, and a host that runs is not disturbed: what
-    /// it removes meanwhile is looked for again.
+    /// it removes meanwhile is not in the survey, or is looked for again.
     ///
     /// # Errors
     /// The storage failed, or it holds what no checkpoint of this version holds.
@@ -74,10 +54,6 @@ impl Survey {
             let may_have_moved = match &looked {
                 Ok(None) => false,
                 Ok(Some(survey)) => survey.recovery.is_err() || !survey.damage.is_empty(),
-                Err(CheckpointError::Storage(StorageError::NotFound { .. })) if looks < LOOKS_MAX => {
-                    looks += 1;
-                    continue;
-                }
                 Err(_) => true,
             };
             if !may_have_moved || looks == LOOKS_MAX || numbered(&**storage, "log")? == before {
@@ -87,83 +63,67 @@ impl Survey {
         }
     }
 
-    /// For reading what the records and snapshots hold.
-    pub fn archive(&self) -> &Archive {
-        &self.archive
-    }
-
-    /// The chunks of a range of the input log, of all streams, in order.
-    pub fn input(&self, range: LoggedRange) -> Frames {
-        Frames::new(self.storage.clone(), &self.pipeline, range)
+    /// What a run would go on from by now, and the records by which that is decided: a host at work may have removed what
+    /// the survey's recovery rests upon.
+    pub fn decide_again(&self) -> Result<(Vec<Scanned>, Recovery), CheckpointError> {
+        let History { storage, pipeline, .. } = &self.history;
+        decide(&**storage, pipeline)
     }
 }
 
 impl fmt::Debug for Survey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Survey {{ {:?}, {} records }}", self.archive, self.records.len())
+        write!(f, "Survey {{ {:?} }}", self.history)
     }
 }
 
 fn look(storage: &Arc<dyn Storage>) -> Result<Option<Survey>, CheckpointError> {
-    let pipeline = pipeline(&**storage)?.unwrap_or_default();
-    let mut scan = Scan::of(&**storage, &pipeline)?;
-    if scan.records.is_empty() {
-        return Ok(None);
-    }
-    let archive = Archive::new(storage.clone(), &pipeline, 0);
-    let snapshots = snapshots(&**storage, &pipeline)?;
-    let records = records(&**storage, &scan.records)?;
-    let contents = contents::of_commits(&archive, &records)?;
-    let segments = input::segments(&**storage, &pipeline, &input_ends(&records))?;
+    let Some((mut history, mut scan)) = History::begin(storage)? else { return Ok(None) };
+    let pipeline = history.pipeline.clone();
+    verify_records(&**storage, &mut history.records)?;
+    let contents = contents::of_commits(&history)?;
+    let segments = input::segments(&**storage, &pipeline, &input_ends(&history.records))?;
     // As it is decided for a run, which reads less.
-    let recovery = scan.decide(&**storage, &pipeline).and_then(|recovery| {
+    let decided = match scan.decide(&**storage, &pipeline) {
+        Err(CheckpointError::Storage(StorageError::NotFound { .. })) => {
+            decide(&**storage, &pipeline).map(|(_, recovery)| recovery)
+        }
+        decided => decided,
+    };
+    let recovery = decided.and_then(|recovery| {
         let plans = [recovery.last.as_ref().map(|last| &last.plan), recovery.planned.as_ref().map(|next| &next.plan)];
         let [committed, planned] = plans.map(|plan| plan.and_then(input_end));
         input::check(storage, &pipeline, &segments, committed, planned).map(|()| recovery)
     });
-    let damage = damage::of(&records, &snapshots, &segments, recovery.as_ref().ok());
-    let storage = storage.clone();
-    Ok(Some(Survey { pipeline, records, contents, snapshots, segments, damage, recovery, storage, archive }))
+    history.drop_cleaned()?;
+    let damage = damage::of(&history.records, &history.snapshots, &segments, recovery.as_ref().ok());
+    Ok(Some(Survey { history, contents, segments, damage, recovery }))
 }
 
-/// The pipeline that the newest file names which can be read.
-fn pipeline(storage: &dyn Storage) -> Result<Option<String>, CheckpointError> {
-    for (number, _) in numbered(storage, "log")?.iter().rev() {
-        if let Some(header) = header::<RecordHeader>(storage, &record_name(*number), FileKind::Record) {
-            return Ok(Some(header.pipeline));
+/// What a run would go on from by now, and the records by which that is decided.
+fn decide(storage: &dyn Storage, pipeline: &str) -> Result<(Vec<Scanned>, Recovery), CheckpointError> {
+    let mut scan = Scan::of(storage, pipeline)?;
+    let recovery = scan.decide(storage, pipeline)?;
+    Ok((scan.records, recovery))
+}
+
+/// Finds those that are damaged behind their headers too.
+fn verify_records(storage: &dyn Storage, records: &mut [Scanned]) -> Result<(), CheckpointError> {
+    for record in records.iter_mut().filter(|record| record.found.is_ok()) {
+        if let Some(what) = unless_gone(verify_record(storage, record.number))?.flatten() {
+            record.found = Err(what);
         }
     }
-    for (commit, _) in numbered(storage, "state")?.iter().rev() {
-        if let Some(header) = header::<SnapshotHeader>(storage, &snapshot_name(*commit), FileKind::Snapshot) {
-            return Ok(Some(header.pipeline));
-        }
+    Ok(())
+}
+
+/// Nothing of a file that has been removed since it was listed.
+fn unless_gone<T>(read: Result<T, CheckpointError>) -> Result<Option<T>, CheckpointError> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(CheckpointError::Storage(StorageError::NotFound { .. })) => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(None)
-}
-
-fn header<T: DeserializeOwned>(storage: &dyn Storage, name: &str, kind: FileKind) -> Option<T> {
-    let reader = storage.reader(name).ok()?;
-    FileReader::begin::<T>(reader, kind).ok().map(|(_, prefix)| prefix.header)
-}
-
-/// The records, those that are damaged behind their headers too.
-fn records(storage: &dyn Storage, scanned: &[Scanned]) -> Result<Vec<Scanned>, CheckpointError> {
-    let verified = scanned.iter().map(|record| {
-        let damaged = if record.found.is_ok() { verify_record(storage, record.number)? } else { None };
-        Ok(match damaged {
-            Some(what) => Scanned { found: Err(what), ..record.clone() },
-            None => record.clone(),
-        })
-    });
-    verified.collect()
-}
-
-fn snapshots(storage: &dyn Storage, pipeline: &str) -> Result<Vec<SnapshotFound>, CheckpointError> {
-    let found = numbered(storage, "state")?.into_iter().map(|(commit, entry)| {
-        let damaged = verify_snapshot(storage, pipeline, commit)?;
-        Ok(SnapshotFound { commit, bytes: entry.bytes, damaged })
-    });
-    found.collect()
 }
 
 /// Behind the input of every plan.

@@ -170,6 +170,9 @@ impl From<CheckpointError> for Failure {
             CheckpointError::Storage(StorageError::NoCheckpoint { .. })
             | CheckpointError::Storage(StorageError::Foreign { .. }) => Failure::input(message)
                 .hint("a pipeline's checkpoint is the folder that its file names under `checkpoint`"),
+            CheckpointError::Storage(StorageError::NotFound { .. }) => {
+                Failure::run(message).hint("a run at work may have removed it meanwhile: then try again")
+            }
             _ => Failure::run(message),
         }
     }
@@ -177,14 +180,19 @@ impl From<CheckpointError> for Failure {
 
 impl From<RestoreError> for Failure {
     fn from(error: RestoreError) -> Failure {
-        Failure::run(chain(&error))
+        match error {
+            RestoreError::Checkpoint(error) => error.into(),
+            error => Failure::run(chain(&error)),
+        }
     }
 }
 
 impl From<ReplayError> for Failure {
     fn from(error: ReplayError) -> Failure {
         match error {
+            ReplayError::Run(RunError::Restore(error)) => (*error).into(),
             ReplayError::Run(error) => error.into(),
+            ReplayError::Checkpoint(error) => error.into(),
             ReplayError::NewSource { .. } | ReplayError::NoSource { .. } => Failure::input(chain(&error)),
             error => Failure::run(chain(&error)),
         }

@@ -7,7 +7,7 @@ mod rows;
 
 use std::{collections::HashMap, sync::Arc};
 
-use tidemill_checkpoint::{CheckpointError, LoggedRange, Past, Record, Survey};
+use tidemill_checkpoint::{CheckpointError, History, LoggedRange, Past, Record};
 use tidemill_guest::Plugin;
 use tidemill_model::ports::{Chunk, Clock, Source, Spawn, Wake};
 use tidemill_plan::graph::{NodeId, Operator, Plan};
@@ -37,7 +37,7 @@ pub struct ReplayParts<'a> {
     /// Starts the worker threads.
     pub spawn: Arc<dyn Spawn>,
     /// The checkpoint.
-    pub survey: &'a Survey,
+    pub history: &'a History,
     /// The batch.
     pub past: &'a Past,
 }
@@ -87,24 +87,24 @@ pub enum ReplayError {
 }
 
 /// The sources of a pipeline whose rows of a batch are in the input log: they are not opened.
-pub fn logged(plan: &Plan, survey: &Survey, past: &Past) -> Vec<String> {
-    let renames = renames(plan, survey);
+pub fn logged(plan: &Plan, history: &History, past: &Past) -> Vec<String> {
+    let renames = renames(plan, history);
     let logged = past.plan.sources.iter().filter(|source| source.logged.is_some());
     logged.map(|source| renames.now(&source.stream).to_owned()).collect()
 }
 
 /// What the streams of the checkpoint are called now: the pipeline may not say any more what a commit still does.
-fn renames(plan: &Plan, survey: &Survey) -> Renames {
-    let newest_first = survey.records.iter().rev();
-    Renames::of(plan).learn(newest_first.filter_map(|record| states_of(&survey.records, record.number)))
+fn renames(plan: &Plan, history: &History) -> Renames {
+    let newest_first = history.records.iter().rev();
+    Renames::of(plan).learn(newest_first.filter_map(|record| states_of(&history.records, record.number)))
 }
 
 /// Runs a past batch again.
 pub fn replay(parts: ReplayParts<'_>, workers: usize, seed: u64) -> Result<Replayed, ReplayError> {
-    let ReplayParts { plan, plugins, mut sources, rows_max, clock, spawn, survey, past } = parts;
-    let renames = renames(&plan, survey);
+    let ReplayParts { plan, plugins, mut sources, rows_max, clock, spawn, history, past } = parts;
+    let renames = renames(&plan, history);
     check_sources(&plan, past, &renames)?;
-    let logged = logged(&plan, survey, past);
+    let logged = logged(&plan, history, past);
     for (index, node) in plan.nodes.iter().enumerate() {
         if matches!(node.operator, Operator::Source(_)) && logged.contains(&node.name) {
             sources.push((NodeId(index), Box::new(LoggedSource::new(&node.schema))));
@@ -113,11 +113,11 @@ pub fn replay(parts: ReplayParts<'_>, workers: usize, seed: u64) -> Result<Repla
     let sinks = rows_max.into_iter().map(|rows_max| Box::new(NoSink { rows_max }) as _).collect();
     let parts = Parts { plan, plugins, sources, sinks, clock, wake: Wake::default(), spawn, checkpoint: None };
     let settings = Settings { workers, seed, fresh_instances: true, until: Until::Batches(1) };
-    let then = committed(survey, past, &renames)?;
+    let then = committed(history, past, &renames)?;
     let run = Run::try_new(parts, &settings)?;
-    let input = Pending { planned: input(survey, past)?, ..Pending::default() };
-    let counters = counters_before(survey, past);
-    let replayed = run.replay(survey.archive(), &survey.records, past, &renames, input, &counters)?;
+    let input = Pending { planned: input(history, past)?, ..Pending::default() };
+    let counters = counters_before(history, past);
+    let replayed = run.replay(history.archive(), &history.records, past, &renames, input, &counters)?;
     Ok(Replayed {
         then,
         now: BatchRows::try_new(replayed.sections, &replayed.states, &renames, replayed.summary.counters)?,
@@ -128,9 +128,9 @@ pub fn replay(parts: ReplayParts<'_>, workers: usize, seed: u64) -> Result<Repla
 }
 
 /// What was committed.
-fn committed(survey: &Survey, past: &Past, renames: &Renames) -> Result<Option<BatchRows>, ReplayError> {
+fn committed(history: &History, past: &Past, renames: &Renames) -> Result<Option<BatchRows>, ReplayError> {
     let Some((number, commit)) = &past.commit else { return Ok(None) };
-    let sections = survey.archive().read_sections(*number)?;
+    let sections = history.archive().read_sections(*number)?;
     Ok(Some(BatchRows::try_new(sections, &commit.states, renames, commit.counters.clone())?))
 }
 
@@ -149,11 +149,11 @@ fn check_sources(plan: &Plan, past: &Past, renames: &Renames) -> Result<(), Repl
 }
 
 /// What the input log has of the batch, by stream.
-fn input(survey: &Survey, past: &Past) -> Result<LoggedChunks, CheckpointError> {
+fn input(history: &History, past: &Past) -> Result<LoggedChunks, CheckpointError> {
     let ranges = past.plan.sources.iter().filter_map(|source| source.logged);
     let range = ranges.reduce(|a, b| LoggedRange { first: a.first.min(b.first), end: a.end.max(b.end) });
     let mut chunks = LoggedChunks::new();
-    for frame in range.into_iter().filter(|range| range.first < range.end).flat_map(|range| survey.input(range)) {
+    for frame in range.into_iter().filter(|range| range.first < range.end).flat_map(|range| history.input(range)) {
         let frame = frame?;
         let chunk = Chunk { partition: frame.partition, rows: frame.rows };
         chunks.entry(frame.stream).or_default().push(chunk);
@@ -162,8 +162,8 @@ fn input(survey: &Survey, past: &Past) -> Result<LoggedChunks, CheckpointError> 
 }
 
 /// The counters that the commit before the batch had.
-fn counters_before(survey: &Survey, past: &Past) -> Vec<(String, u64)> {
-    let records = survey.records.iter();
+fn counters_before(history: &History, past: &Past) -> Vec<(String, u64)> {
+    let records = history.records.iter();
     let before = past.before.and_then(|number| records.clone().find(|record| record.number == number));
     match before.and_then(|record| record.found.as_ref().ok()).map(|header| &header.record) {
         Some(Record::Commit(commit)) => commit.counters.clone(),

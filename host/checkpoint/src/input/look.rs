@@ -10,7 +10,7 @@ use crate::{
     error::CheckpointError,
     log::{file_error, numbered},
     record::{InputPosition, LoggedRange, segment_name},
-    storage::Storage,
+    storage::{Storage, StorageError},
 };
 
 /// A segment's file.
@@ -59,7 +59,13 @@ pub(crate) fn segments(
     ends: &[InputPosition],
 ) -> Result<Vec<SegmentFound>, CheckpointError> {
     let files = numbered(storage, "input")?;
-    let read = files.into_iter().map(|(segment, entry)| read(storage, pipeline, segment, entry.bytes));
+    let read = files.into_iter().filter_map(|(segment, entry)| {
+        match read(storage, pipeline, segment, entry.bytes) {
+            // A host has removed it since it was listed: it is needed no more.
+            Err(CheckpointError::Storage(StorageError::NotFound { .. })) => None,
+            read => Some(read),
+        }
+    });
     let read: Vec<Read> = read.collect::<Result<_, _>>()?;
     let counted = counted(&read);
     let mut found = Vec::with_capacity(read.len());

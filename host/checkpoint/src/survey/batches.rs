@@ -7,7 +7,7 @@ use tidemill_model::time::Timestamp;
 use crate::{
     record::{Commit, Number, Plan, Record},
     recover::Scanned,
-    survey::Survey,
+    survey::History,
 };
 
 /// A batch whose plan, or commit, is there and whole.
@@ -23,7 +23,7 @@ pub struct BatchFound<'a> {
     pub bytes: u64,
 }
 
-impl Survey {
+impl History {
     /// The batches, by time.
     pub fn batches(&self) -> Vec<BatchFound<'_>> {
         of_records(&self.records)

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::{History, unless_gone};
 use crate::{
     error::CheckpointError,
     format::SectionKind,
     log::Archive,
     record::{Number, Record},
-    recover::Scanned,
 };
 
 /// What a commit holds.
@@ -20,14 +20,16 @@ pub struct Contents {
 }
 
 /// Of all whole commits.
-pub(super) fn of_commits(
-    archive: &Archive,
-    records: &[Scanned],
-) -> Result<BTreeMap<Number, Contents>, CheckpointError> {
-    let commits = records
+pub(super) fn of_commits(history: &History) -> Result<BTreeMap<Number, Contents>, CheckpointError> {
+    let commits = history
+        .records
         .iter()
         .filter(|record| matches!(record.found.as_ref().map(|header| &header.record), Ok(Record::Commit(_))));
-    commits.map(|record| Ok((record.number, of_commit(archive, record.number)?))).collect()
+    let contents = commits.filter_map(|record| {
+        let contents = unless_gone(of_commit(history.archive(), record.number)).transpose()?;
+        Some(contents.map(|contents| (record.number, contents)))
+    });
+    contents.collect()
 }
 
 fn of_commit(archive: &Archive, commit: Number) -> Result<Contents, CheckpointError> {

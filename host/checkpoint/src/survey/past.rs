@@ -5,7 +5,7 @@ use tidemill_model::time::Timestamp;
 use crate::{
     record::{Commit, Number, Plan, Record, RecordHeader, record_name},
     recover::Scanned,
-    survey::{BatchFound, Survey},
+    survey::{BatchFound, History},
 };
 
 /// Batches that are named where one is asked for that is not there.
@@ -60,7 +60,7 @@ pub enum PastError {
     },
 }
 
-impl Survey {
+impl History {
     /// Whether a batch can be run again, as far as the log can tell.
     pub fn has_past(&self, found: &BatchFound<'_>) -> bool {
         self.walk(found).is_ok()

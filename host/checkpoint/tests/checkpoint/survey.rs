@@ -36,16 +36,16 @@ fn what_is_whole_is_shown_and_nothing_is_written() {
     let before = storage.files();
     let survey = survey(&storage).unwrap().unwrap();
     assert_eq!(storage.files(), before);
-    assert_eq!((survey.pipeline.as_str(), &survey.damage[..]), (PIPELINE, &[][..]));
+    assert_eq!((survey.history.pipeline.as_str(), &survey.damage[..]), (PIPELINE, &[][..]));
     let recovery = survey.recovery.as_ref().unwrap();
     let last = recovery.last.as_ref().unwrap();
     assert_eq!(recovery.delivered, Some(last.commit.batch));
-    let batches = survey.batches();
+    let batches = survey.history.batches();
     assert!(batches.iter().all(|batch| batch.commit.is_some()), "{batches:#?}");
     assert_eq!(batches.last().unwrap().time, last.commit.batch);
     let rows = &survey.contents[&last.number].outputs["sums"];
     let plan: &Plan = batches.last().unwrap().plan.unwrap().1;
-    assert_eq!(survey.input(plan.sources[0].logged.unwrap()).count() as u64, *rows);
+    assert_eq!(survey.history.input(plan.sources[0].logged.unwrap()).count() as u64, *rows);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn every_byte_that_is_damaged_is_said_and_so_is_what_a_run_makes_of_it() {
 fn files_that_are_missing_are_said() {
     let storage = world(8);
     let whole = survey(&storage).unwrap().unwrap();
-    let middle = &whole.records[whole.records.len() / 2..whole.records.len() - 1];
+    let middle = &whole.history.records[whole.history.records.len() / 2..whole.history.records.len() - 1];
     for record in middle {
         let name = format!("log/{:020}", record.number);
         let without = storage.copy();
@@ -115,14 +115,14 @@ fn a_past_batch_has_the_state_that_it_began_with() {
     // Snapshots stand after even batches, and what no recovery needs is gone.
     let storage = world(24);
     let survey = survey(&storage).unwrap().unwrap();
-    let batches = survey.batches();
+    let batches = survey.history.batches();
     let (mut with_past, mut cleaned) = (Vec::new(), 0);
     for found in &batches {
-        match survey.past(found.time) {
+        match survey.history.past(found.time) {
             Ok(past) => {
                 let recovered = Recovered { snapshot: past.snapshot, deltas: past.deltas, ..Recovered::default() };
-                let (sum, count) = state(survey.archive(), &recovered).unwrap();
-                let of_batch = survey.archive().read_sections(past.commit.unwrap().0).unwrap();
+                let (sum, count) = state(survey.history.archive(), &recovered).unwrap();
+                let of_batch = survey.history.archive().read_sections(past.commit.unwrap().0).unwrap();
                 let numbers = section_numbers(&of_batch, SectionKind::Output);
                 assert_eq!((sum, count), ((numbers[0] - 1) * numbers[0] / 2, numbers[0] - 1), "{}", found.time);
                 with_past.push(found.time);
@@ -132,10 +132,10 @@ fn a_past_batch_has_the_state_that_it_began_with() {
                 cleaned += 1;
             }
         }
-        assert_eq!(survey.has_past(found), survey.past(found.time).is_ok());
+        assert_eq!(survey.history.has_past(found), survey.history.past(found.time).is_ok());
     }
     assert!(with_past.len() >= 2 && cleaned == 1, "{with_past:?}");
-    let error = survey.past(Timestamp(1)).unwrap_err();
+    let error = survey.history.past(Timestamp(1)).unwrap_err();
     assert_eq!(error, PastError::Unknown { batch: Timestamp(1), nearest: with_past.clone() });
     let text = error.to_string();
     assert!(text.contains(&format!("the nearest that can be run again: {}", with_past[0])), "{text}");
@@ -146,7 +146,7 @@ fn a_past_batch_has_the_state_that_it_began_with() {
     *content.last_mut().unwrap() ^= 1;
     without.overwrite(&name, content);
     // What it led to is lost; what it was made of is not.
-    let past = self::survey(&without).unwrap().unwrap().past(*with_past.last().unwrap()).unwrap();
+    let past = self::survey(&without).unwrap().unwrap().history.past(*with_past.last().unwrap()).unwrap();
     assert!(past.commit.is_none() && past.before.is_some(), "{past:?}");
 }
 

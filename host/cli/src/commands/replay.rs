@@ -6,7 +6,7 @@ mod text;
 
 use std::{path::Path, sync::Arc};
 
-use tidemill_checkpoint::{CheckpointError, LocalFolder, Past, PluginDigest, Storage, Survey};
+use tidemill_checkpoint::{CheckpointError, History, LocalFolder, Past, PluginDigest, Storage};
 use tidemill_connect::{
     ConnectorSettings, Connectors, rows_max,
     system::{ManualClock, Threads},
@@ -45,10 +45,10 @@ pub fn run(arguments: &arguments::Replay) -> Result<(), Failure> {
     let Some(checkpoint) = &ready.checkpoint else {
         return Err(Failure::input(format!("the pipeline `{}` has no checkpoint to replay from", ready.plan.name)));
     };
-    let survey = survey(&ready.folder.join(&checkpoint.folder), &ready.plan.name)?;
-    let past = past(&survey, arguments.batch)?;
+    let history = history(&ready.folder.join(&checkpoint.folder), &ready.plan.name)?;
+    let past = past(&history, arguments.batch)?;
     let (pipeline, plugins) = (ready.plan.name.clone(), ready.digests.clone());
-    let replayed = replayed(ready, &survey, &past, arguments.workers)?;
+    let replayed = replayed(ready, &history, &past, arguments.workers)?;
     let compared = Compared::of(&replayed);
     let shown = Shown { pipeline: &pipeline, past: &past, plugins, replayed: &replayed, compared };
     stdout::write(&if arguments.json { json::of(&shown) } else { printable(&text::of(&shown)) })?;
@@ -56,34 +56,34 @@ pub fn run(arguments: &arguments::Replay) -> Result<(), Failure> {
     if shown.compared.is_same() || !arguments.plugins.is_empty() { Ok(()) } else { Err(differs(&shown)) }
 }
 
-fn survey(folder: &Path, pipeline: &str) -> Result<Survey, Failure> {
+fn history(folder: &Path, pipeline: &str) -> Result<History, Failure> {
     let storage = LocalFolder::existing(folder).map_err(|error| Failure::from(CheckpointError::from(error)))?;
     let storage: Arc<dyn Storage> = Arc::new(storage);
-    let survey = Survey::of(&storage)?;
-    let survey = survey.ok_or_else(|| Failure::input(format!("no run has begun in `{}`", folder.display())))?;
-    if survey.pipeline == pipeline {
-        return Ok(survey);
+    let history = History::of(&storage)?;
+    let history = history.ok_or_else(|| Failure::input(format!("no run has begun in `{}`", folder.display())))?;
+    if history.pipeline == pipeline {
+        return Ok(history);
     }
-    let (found, expected, place) = (survey.pipeline, pipeline.to_owned(), storage.place());
+    let (found, expected, place) = (history.pipeline, pipeline.to_owned(), storage.place());
     Err(CheckpointError::OtherPipeline { place, found, expected }.into())
 }
 
-fn past(survey: &Survey, batch: BatchName) -> Result<Past, Failure> {
+fn past(history: &History, batch: BatchName) -> Result<Past, Failure> {
     let time = match batch {
         BatchName::At(time) => time,
         BatchName::Last => {
-            let last = survey.batches().into_iter().rfind(|batch| batch.commit.is_some());
+            let last = history.batches().into_iter().rfind(|batch| batch.commit.is_some());
             last.ok_or_else(|| Failure::input("the checkpoint has no batch yet"))?.time
         }
     };
-    survey.past(time).map_err(|error| Failure::input(chain(&error)))
+    history.past(time).map_err(|error| Failure::input(chain(&error)))
 }
 
-fn replayed(ready: Ready, survey: &Survey, past: &Past, workers: Option<u32>) -> Result<Replayed, Failure> {
+fn replayed(ready: Ready, history: &History, past: &Past, workers: Option<u32>) -> Result<Replayed, Failure> {
     // The time at which the batch ended then; it only shows in what the run says of itself.
     let clock = Arc::new(ManualClock::new(past.plan.batch));
     let settings = ConnectorSettings::new(clock.clone(), Arc::new(Threads), ready.folder.clone(), stdout::shared());
-    let logged = logged(&ready.plan, survey, past);
+    let logged = logged(&ready.plan, history, past);
     let sources = sources(&ready, &logged, &Connectors::try_new(settings)?)?;
     let parts = ReplayParts {
         rows_max: ready.plan.outputs.iter().map(|output| rows_max(&output.sink)).collect(),
@@ -92,7 +92,7 @@ fn replayed(ready: Ready, survey: &Survey, past: &Past, workers: Option<u32>) ->
         sources,
         clock,
         spawn: Arc::new(Threads),
-        survey,
+        history,
         past,
     };
     let workers = workers.map_or_else(environment::cores, |workers| workers as usize);

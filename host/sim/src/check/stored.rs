@@ -24,8 +24,8 @@ pub(super) fn check(storage: &MemoryStorage, world: &World, model: &Model) -> Re
     if recovery.last.as_ref().map(|last| &last.commit.batch) != newest {
         return Err(format!("the checkpoint does not end with the batch {newest:?}"));
     }
-    let mut stored =
-        StoredStates::load(survey.archive(), &survey.records, recovery).map_err(|error| unusable(&error))?;
+    let mut stored = StoredStates::load(survey.history.archive(), &survey.history.records, recovery)
+        .map_err(|error| unusable(&error))?;
     world.outputs.iter().try_for_each(|output| check_stream(&mut stored, output, model))
 }
 

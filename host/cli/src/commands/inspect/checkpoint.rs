@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidemill_checkpoint::{CheckpointError, Consequence, Damage, LocalFolder, Storage, StorageError, Survey};
+use tidemill_checkpoint::{CheckpointError, Consequence, Damage, LocalFolder, Recovery, Storage, StorageError, Survey};
 use tidemill_engine::checkpoint::{RestoreError, StoredStates};
 
 use super::{json, keys, text};
@@ -37,19 +37,27 @@ pub fn run(arguments: &arguments::Inspect) -> Result<(), Failure> {
 }
 
 fn look(storage: &Arc<dyn Storage>) -> Result<Looked, Failure> {
+    let survey = Survey::of(storage)?.ok_or_else(|| {
+        Failure::input(format!("`{}` is the folder of a checkpoint, and no run has begun in it", storage.place()))
+    })?;
+    let states = survey.recovery.as_ref().ok().map(|recovery| states(&survey, recovery)).transpose()?;
+    Ok(Looked { place: storage.place(), survey, states })
+}
+
+/// The state that a run would go on with; if a run at work has cleaned that away meanwhile, the one by now.
+fn states(survey: &Survey, recovery: &Recovery) -> Result<StoredStates, Failure> {
+    let archive = survey.history.archive();
+    let mut states = StoredStates::load(archive, &survey.history.records, recovery);
     let mut looks = 1;
-    loop {
-        let survey = Survey::of(storage)?.ok_or_else(|| {
-            Failure::input(format!("`{}` is the folder of a checkpoint, and no run has begun in it", storage.place()))
-        })?;
-        let states = survey.recovery.as_ref().ok();
-        let states = states.map(|recovery| StoredStates::load(survey.archive(), &survey.records, recovery));
-        match states.transpose() {
-            Ok(states) => return Ok(Looked { place: storage.place(), survey, states }),
-            Err(error) if looks == LOOKS_MAX || !is_gone(&error) => return Err(error.into()),
-            Err(_) => looks += 1,
-        }
+    while let Err(error) = &states
+        && looks < LOOKS_MAX
+        && is_gone(error)
+    {
+        let (records, recovery) = survey.decide_again()?;
+        states = StoredStates::load(archive, &records, &recovery);
+        looks += 1;
     }
+    Ok(states?)
 }
 
 /// Whether what failed is that a file has gone since it was listed.

@@ -28,13 +28,13 @@ pub fn of(looked: &mut Looked) -> String {
         })
     });
     let value = json!({
-        "pipeline": survey.pipeline,
+        "pipeline": survey.history.pipeline,
         "format": VERSION,
         "place": place,
         "next": next(survey),
         "delivered": survey.recovery.as_ref().ok().and_then(|recovery| recovery.delivered).map(Timestamp::millis),
         "states": states.collect::<Vec<_>>(),
-        "batches": survey.batches().iter().map(|found| batch(survey, found)).collect::<Vec<_>>(),
+        "batches": survey.history.batches().iter().map(|found| batch(survey, found)).collect::<Vec<_>>(),
         "records": records(survey),
         "snapshots": snapshots(survey),
         "input": input(survey),
@@ -66,7 +66,7 @@ fn batch(survey: &Survey, found: &BatchFound<'_>) -> Value {
         "plan": found.plan.map(|(number, _)| number),
         "commit": found.commit.map(|(number, _)| number),
         "bytes": found.bytes,
-        "replayable": survey.has_past(found),
+        "replayable": survey.history.has_past(found),
         "sources": found.plan.map(|(_, plan)| sources(plan)),
         "plugins": found.plan.map(|(_, plan)| plan.plugins.iter().map(plugin).collect::<Vec<_>>()),
         "outputs": contents.map(|contents| &contents.outputs),
@@ -97,7 +97,7 @@ fn counters(counters: &[(String, u64)]) -> Value {
 }
 
 fn records(survey: &Survey) -> Value {
-    let records = survey.records.iter().map(|record| {
+    let records = survey.history.records.iter().map(|record| {
         let mut value = json!({ "number": record.number, "bytes": record.bytes });
         match &record.found {
             Err(what) => value["damaged"] = json!(what),
@@ -122,6 +122,7 @@ fn records(survey: &Survey) -> Value {
 
 fn snapshots(survey: &Survey) -> Value {
     let snapshots = survey
+        .history
         .snapshots
         .iter()
         .map(|snapshot| json!({ "commit": snapshot.commit, "bytes": snapshot.bytes, "damaged": snapshot.damaged }));

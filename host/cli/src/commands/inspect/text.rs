@@ -18,9 +18,9 @@ const PIN_CHARS_MAX: usize = 120;
 /// Everything that is known, as sections with a headline each.
 pub fn of(looked: &mut Looked) -> String {
     let Looked { place, survey, states } = looked;
-    let mut text = format!("checkpoint of the pipeline `{}`, format version {VERSION}\n", survey.pipeline);
+    let mut text = format!("checkpoint of the pipeline `{}`, format version {VERSION}\n", survey.history.pipeline);
     line(&mut text, &format!("place        {place}"));
-    if let Some(claim) = survey.records.iter().rev().find_map(claim) {
+    if let Some(claim) = survey.history.records.iter().rev().find_map(claim) {
         line(&mut text, &format!("last claim   {claim}"));
     }
     line(&mut text, &format!("last batch   {}", last(&survey.recovery)));
@@ -35,13 +35,13 @@ pub fn of(looked: &mut Looked) -> String {
         })
         .collect();
     section(&mut text, "states", &states);
-    let batches = survey.batches();
+    let batches = survey.history.batches();
     section(&mut text, "batches", &batches.iter().map(|found| batch(survey, found)).collect::<Vec<_>>());
     if let Some(plan) = batches.iter().rev().find_map(|found| found.plan) {
         section(&mut text, "plugins of the last batch", &plugins(plan.1));
     }
-    section(&mut text, "records", &survey.records.iter().map(record).collect::<Vec<_>>());
-    section(&mut text, "snapshots", &survey.snapshots.iter().map(snapshot).collect::<Vec<_>>());
+    section(&mut text, "records", &survey.history.records.iter().map(record).collect::<Vec<_>>());
+    section(&mut text, "snapshots", &survey.history.snapshots.iter().map(snapshot).collect::<Vec<_>>());
     section(&mut text, "input", &survey.segments.iter().map(segment).collect::<Vec<_>>());
     text
 }
@@ -117,7 +117,7 @@ fn batch(survey: &Survey, found: &BatchFound<'_>) -> String {
     let BatchFound { time, plan, commit, bytes } = found;
     let number = |number: Option<u64>| number.map_or("none".to_owned(), |number| number.to_string());
     let (plan_number, commit_number) = (plan.map(|(number, _)| number), commit.map(|(number, _)| number));
-    let replay = if survey.has_past(found) { "" } else { ", cannot be replayed" };
+    let replay = if survey.history.has_past(found) { "" } else { ", cannot be replayed" };
     let mut text = format!(
         "{}: plan {}, commit {}, {bytes} bytes{replay}",
         time::batch(*time),

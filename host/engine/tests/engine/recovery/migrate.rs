@@ -111,7 +111,9 @@ fn check_done(world: &World, expect: &World, what: &str) {
 fn stored(world: &World) -> Vec<String> {
     let storage: Arc<dyn Storage> = world.storage.clone();
     let survey = Survey::of(&storage).unwrap().unwrap();
-    let mut states = StoredStates::load(survey.archive(), &survey.records, survey.recovery.as_ref().unwrap()).unwrap();
+    let mut states =
+        StoredStates::load(survey.history.archive(), &survey.history.records, survey.recovery.as_ref().unwrap())
+            .unwrap();
     let mut rows = Vec::new();
     states
         .each_block("totals", |block| {

@@ -47,12 +47,12 @@ fn files(world: &World) -> BTreeMap<String, Vec<u8>> {
 
 /// Replays every batch that can be; gives how many.
 fn check_all(world: &World, what: &str) -> usize {
-    let survey = world.survey();
+    let history = world.history();
     let mut replayed_count = 0;
-    for found in survey.batches().iter().filter(|found| survey.has_past(found)) {
+    for found in history.batches().iter().filter(|found| history.has_past(found)) {
         let before = files(world);
-        let past = survey.past(found.time).unwrap();
-        let replayed = world.replay(&survey, &past).unwrap();
+        let past = history.past(found.time).unwrap();
+        let replayed = world.replay(&history, &past).unwrap();
         assert_eq!(replayed.then.is_some(), found.commit.is_some(), "{what}, batch {}", found.time);
         if let Some(then) = replayed.then {
             assert_eq!(replayed.now.outputs, then.outputs, "{what}, batch {}", found.time);
@@ -96,8 +96,8 @@ fn with_other_partitions_only_the_order_is_another() {
     let world = World { partitions: 3, ..new_world() };
     assert_eq!(world.run(None), Ended::Done);
     let world = World { partitions: 5, ..world };
-    let survey = world.survey();
-    let replayed = world.replay(&survey, &survey.past(at(BATCHES)).unwrap()).unwrap();
+    let history = world.history();
+    let replayed = world.replay(&history, &history.past(at(BATCHES)).unwrap()).unwrap();
     let committed = replayed.then.unwrap();
     let (then, now) = (outputs(&committed), outputs(&replayed.now));
     assert_eq!(then.keys().collect::<Vec<_>>(), now.keys().collect::<Vec<_>>());
@@ -116,10 +116,10 @@ fn states_of_an_older_version_are_migrated_here_too() {
         assert_eq!(world.run(Some(Stop { step: Step::Deliver, after: true, batch: at(3) })), Ended::Stopped);
         let world = migrate::with_version(world, 2);
         assert_eq!(world.run(None), Ended::Done);
-        let survey = world.survey();
+        let history = world.history();
         let mut replayed_count = 0;
-        for found in survey.batches().iter().filter(|found| survey.has_past(found)) {
-            let replayed = world.replay(&survey, &survey.past(found.time).unwrap()).unwrap();
+        for found in history.batches().iter().filter(|found| history.has_past(found)) {
+            let replayed = world.replay(&history, &history.past(found.time).unwrap()).unwrap();
             let then = replayed.then.unwrap();
             assert_eq!(outputs(&replayed.now), outputs(&then), "batch {}", found.time);
             // The fourth one is the first of the new version: it holds all states, although it was skipped.
@@ -160,8 +160,8 @@ fn what_changed_since_is_seen() {
         "[streams.sums]\nfrom = \"both\"\nby = \"word\"\nreduce = \"count\"",
     );
     let world = World { text, ..world };
-    let survey = world.survey();
-    let replayed = world.replay(&survey, &survey.past(at(BATCHES)).unwrap()).unwrap();
+    let history = world.history();
+    let replayed = world.replay(&history, &history.past(at(BATCHES)).unwrap()).unwrap();
     let (then, now) = (outputs(&replayed.then.unwrap()), outputs(&replayed.now));
     assert_ne!(now["sums"], then["sums"]);
     assert_eq!(now["all"], then["all"]);
@@ -171,12 +171,12 @@ fn what_changed_since_is_seen() {
 fn a_batch_that_a_run_has_not_come_to_commit_can_be_tried() {
     let world = World { keep: Keep { batches: 100, bytes: 1 << 30 }, ..new_world() };
     assert_eq!(world.run(Some(Stop { step: Step::Plan, after: true, batch: at(4) })), Ended::Stopped);
-    let survey = world.survey();
-    let replayed = world.replay(&survey, &survey.past(at(4)).unwrap()).unwrap();
+    let history = world.history();
+    let replayed = world.replay(&history, &history.past(at(4)).unwrap()).unwrap();
     assert!(replayed.then.is_none());
     assert_eq!(world.run(None), Ended::Done);
-    let survey = world.survey();
-    let again = world.replay(&survey, &survey.past(at(4)).unwrap()).unwrap();
+    let history = world.history();
+    let again = world.replay(&history, &history.past(at(4)).unwrap()).unwrap();
     assert_eq!(again.now.outputs, replayed.now.outputs);
     assert_eq!(again.then.unwrap().outputs, replayed.now.outputs);
 }
@@ -185,11 +185,11 @@ fn a_batch_that_a_run_has_not_come_to_commit_can_be_tried() {
 fn what_cannot_be_replayed_is_said() {
     let world = new_world();
     assert_eq!(world.run(Some(Stop { step: Step::Plan, after: true, batch: at(BATCHES) })), Ended::Stopped);
-    let survey = world.survey();
-    assert!(matches!(survey.past(at(99)).unwrap_err(), PastError::Unknown { .. }));
-    let past = survey.past(at(BATCHES - 1)).unwrap();
+    let history = world.history();
+    assert!(matches!(history.past(at(99)).unwrap_err(), PastError::Unknown { .. }));
+    let past = history.past(at(BATCHES - 1)).unwrap();
     let text = world.text.replace("[streams.live]", "[streams.alive]").replace("\"live\"", "\"alive\"");
     let renamed = World { text, live: "alive".to_owned(), ..world };
-    let error = renamed.replay(&survey, &past).unwrap_err();
+    let error = renamed.replay(&history, &past).unwrap_err();
     assert!(matches!(error, ReplayError::NewSource { ref stream } if stream == "alive"), "{error}");
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tidemill_checkpoint::{Budget, Keep, MemoryStorage, Past, Storage, Survey};
+use tidemill_checkpoint::{Budget, History, Keep, MemoryStorage, Past, Storage};
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Until,
@@ -126,16 +126,16 @@ impl World {
     }
 
     /// What the checkpoint holds.
-    pub fn survey(&self) -> Survey {
+    pub fn history(&self) -> History {
         let storage: Arc<dyn Storage> = self.storage.clone();
-        Survey::of(&storage).unwrap().expect("a run has begun")
+        History::of(&storage).unwrap().expect("a run has begun")
     }
 
     /// Runs a past batch again.
-    pub fn replay(&self, survey: &Survey, past: &Past) -> Result<Replayed, ReplayError> {
+    pub fn replay(&self, history: &History, past: &Past) -> Result<Replayed, ReplayError> {
         let plan = harness::plan(&self.text, self.partitions);
         let mut sources = harness::sources(&plan, &Wake::default(), |_, source| source);
-        let logged = logged(&plan, survey, past);
+        let logged = logged(&plan, history, past);
         sources.retain(|(node, _)| !logged.contains(&plan.nodes[node.0].name));
         let parts = ReplayParts {
             rows_max: vec![None; plan.outputs.len()],
@@ -144,7 +144,7 @@ impl World {
             sources,
             clock: Arc::new(ManualClock::new(Timestamp(0))),
             spawn: Arc::new(Threads),
-            survey,
+            history,
             past,
         };
         replay(parts, 2, 99)
