@@ -88,6 +88,8 @@ impl Simulation {
                 self.world().broken(format!("{HOSTS_MAX} hosts were not enough"));
             }
         }
+        self.world().full_until = None;
+        self.storage.set_capacity(None);
         // An operator may stop it to give it more room.
         let is_done = |_| self.world().broken.is_some() || self.run_host() == Ended::Done;
         if !(0..LAST_HOSTS_MAX).any(is_done) {

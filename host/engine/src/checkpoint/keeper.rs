@@ -192,7 +192,7 @@ impl Keeper {
         Ok(self.budget.shortage(self.log.used_bytes()?, self.storage.free_bytes()?))
     }
 
-    /// Removes all that no recovery needs; `begin`: has a snapshot made, after which that is more.
+    /// Removes all that no recovery needs; `begin`: has a snapshot made, after which that is more, unless one is being made.
     pub(crate) fn make_room(
         &mut self,
         batch: Timestamp,

@@ -32,16 +32,18 @@ impl Run {
     /// received until then is still run, with the room that is kept for it.
     pub(super) fn wait_for_room(&mut self, tick: Timestamp) -> Result<Timestamp, RunError> {
         self.room.is_short = false;
-        let mut looks = 0;
+        let mut looks = 0_u32;
         while let Some(shortage) = self.keeper.as_ref().map_or(Ok(None), Keeper::shortage)? {
             if self.stopper.is_stopped() {
                 break;
             }
             self.tell_shortage(&shortage);
             if let Some(keeper) = &mut self.keeper {
-                keeper.make_room(tick, self.sources.input(), looks == 0)?;
+                // A snapshot that fails is tried again, less and less often: it reads all state.
+                let begin = looks == 0 || looks.is_power_of_two();
+                keeper.make_room(tick, self.sources.input(), begin)?;
             }
-            looks += 1;
+            looks = looks.saturating_add(1);
             let look_again = self.clock.now().0.saturating_add(LOOK_AGAIN.as_micros() as i64);
             self.clock.wait(Timestamp(look_again), &self.wake);
         }

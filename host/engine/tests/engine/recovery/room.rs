@@ -119,6 +119,35 @@ fn a_run_lives_within_its_budget() {
 }
 
 #[test]
+fn a_snapshot_that_fails_while_room_is_waited_for_is_made_later() {
+    let keep = Keep { batches: 1_000, bytes: 1 << 30 };
+    let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: 1_000 };
+    let free = World { keep, snapshot_after, ..many() };
+    assert_eq!(free.run(None), Ended::Done);
+    let budget = used(&free) / 3;
+    let world = World { budget: Budget { bytes_max: Some(budget), free_bytes_min: 0 }, keep, snapshot_after, ..many() };
+    let storage = world.storage.clone();
+    let (mut made, mut fails_when_short) = (0, 3);
+    world.storage.set_faults(move |call| {
+        if call.operation != Operation::Draft {
+            return Fault::None;
+        }
+        let used: u64 = storage.files().values().map(|bytes| bytes.len() as u64).sum();
+        // One early, one late, and the one that makes room not at once.
+        let is_made = match made {
+            0 => true,
+            1 => used > budget / 10 * 8,
+            _ => fails_when_short == 0,
+        };
+        made += i32::from(is_made);
+        fails_when_short -= i32::from(!is_made && made == 2 && used > budget);
+        if is_made { Fault::None } else { Fault::Before }
+    });
+    assert_eq!(world.run(None), Ended::Done);
+    assert_eq!(result(&world), result(&free));
+}
+
+#[test]
 #[allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
 fn a_full_disk_stops_the_run_and_nothing_is_lost() {
     // Without words of a peer that cannot know which of them were logged: what it sent last is lost with the process.
