@@ -269,7 +269,7 @@ impl Simulation {
             return;
         }
         let to = world.random.pick(&others);
-        world.patience = world.random.pick(&[1, 4, 30, 200]);
+        world.patience = world.random.pick(&[1, 2, 5, 20, 100, 600]);
         drop(world);
         self.turns.pass(to);
         self.turns.wait(Some(host));
