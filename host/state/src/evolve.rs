@@ -4,7 +4,8 @@
 //! - come: missing where its type allows that, else 0, false, no text, no items;
 //! - go: its values are lost;
 //! - stand in another place;
-//! - become optional.
+//! - become optional;
+//! - be bytes where it was text.
 //!
 //! The same holds inside records, and in lists for their items. Everything else is refused, an integer that becomes a
 //! float too: not every integer is one. A field that is given another name is one that goes and one that comes.

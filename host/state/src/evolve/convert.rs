@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, ListArray, StructArray, cast::AsArray};
+use arrow_array::{Array, ArrayRef, BinaryArray, ListArray, StructArray, cast::AsArray};
 use arrow_schema::{ArrowError, DataType};
 use tidemill_model::{
     columns::RowsBuffer,
@@ -34,6 +34,10 @@ pub(super) fn blank(ty: &Type, len: usize) -> Result<ArrayRef, ArrowError> {
 fn converted(conversion: &Conversion, new: &Type, old: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     match (conversion, &new.kind, new.to_arrow()) {
         (Conversion::Record(plan), Kind::Record(fields), _) => record(plan, fields, old.as_struct()),
+        (Conversion::Bytes, ..) => {
+            let (offsets, bytes, nulls) = old.as_string::<i32>().clone().into_parts();
+            Ok(Arc::new(BinaryArray::try_new(offsets, bytes, nulls)?))
+        }
         (Conversion::List(items), Kind::List(item), DataType::List(field)) => {
             let list = old.as_list::<i32>();
             let items = converted(items, item, list.values())?;

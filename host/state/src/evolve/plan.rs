@@ -20,6 +20,8 @@ pub(super) enum Conversion {
     Same,
     /// A record's fields.
     Record(Vec<FieldPlan>),
+    /// Text is bytes.
+    Bytes,
     /// A list's items.
     List(Box<Conversion>),
 }
@@ -61,6 +63,7 @@ impl Planner {
         }
         match (&old.kind, &new.kind) {
             (old, new) if old == new => Conversion::Same,
+            (Kind::Text, Kind::Bytes) => Conversion::Bytes,
             (Kind::List(old), Kind::List(new)) => Conversion::List(Box::new(self.ty(&format!("{path}[]"), old, new))),
             (Kind::Record(old), Kind::Record(new)) => Conversion::Record(self.fields(&format!("{path}."), old, new)),
             (Kind::Integer, Kind::Float) => conflict("not every integer is a float"),

@@ -33,6 +33,8 @@ fn fields_come_go_move_and_widen() {
     check("old: integer", "new: integer", "+[new] -[old]");
     check("r: record<a: integer>", "r: record<b: text?, a: integer?>?", "+[r.b] -[]");
     check("l: list<record<a: integer, b: text>>", "l: list<record<a: integer>?>?", "+[] -[l[].b]");
+    check("a: text", "a: bytes?", "+[] -[]");
+    check("r: record<l: list<text?>>", "r: record<l: list<bytes?>>", "+[] -[]");
     check("l: list<list<integer>>", "l: list<list<integer?>>", "+[] -[]");
 }
 
@@ -41,7 +43,7 @@ fn what_loses_values_or_has_none_is_refused() {
     check("a: integer?", "a: integer", "field `a` was `integer?` and is `integer`, but it may be missing");
     check("a: integer", "a: float", "field `a` was `integer` and is `float`, but not every integer is a float");
     check("a: timestamp", "a: integer", "field `a` was `timestamp` and is `integer`, but that is another type");
-    check("a: text", "a: bytes", "field `a` was `text` and is `bytes`, but that is another type");
+    check("a: bytes", "a: text", "field `a` was `bytes` and is `text`, but that is another type");
     check("a: text", "a: list<text>", "field `a` was `text` and is `list<text>`, but that is another type");
     check(
         "l: list<integer?>",
@@ -102,6 +104,7 @@ fn expected(old: Option<(&Type, &Value)>, new: &Type) -> Value {
         (Some((Type { kind: Kind::Record(old), .. }, Value::Record(fields))), Kind::Record(new)) => {
             Value::Record(expected_row(old, new, fields))
         }
+        (Some((_, Value::Text(text))), Kind::Bytes) => Value::Bytes(text.clone().into_bytes()),
         (Some((_, value)), _) => value.clone(),
     }
 }
@@ -115,6 +118,7 @@ fn fits(old: &Type, new: &Type) -> bool {
     let kinds = match (&old.kind, &new.kind) {
         (Kind::List(old), Kind::List(new)) => fits(old, new),
         (Kind::Record(old), Kind::Record(new)) => all_fit(old, new),
+        (Kind::Text, Kind::Bytes) => true,
         (old, new) => old == new,
     };
     kinds && (new.optional || !old.optional)
@@ -146,6 +150,7 @@ fn edited_type(old: &Type, choices: &mut impl Iterator<Item = (u8, Type)>, widen
     let kind = match &old.kind {
         Kind::List(item) => Kind::List(Box::new(edited_type(item, choices, widens))),
         Kind::Record(schema) => Kind::Record(edited(schema, choices, true)),
+        Kind::Text if widens => Kind::Bytes,
         kind => kind.clone(),
     };
     Type { kind, optional: old.optional || widens }
