@@ -209,6 +209,18 @@ fn a_batch_whose_commit_is_damaged_has_nothing_to_be_compared_with() {
 }
 
 #[test]
+fn made_up_rows_are_made_up_again() {
+    for source in
+        ["generate = { kind = \"words\", count = 3000 }", "generate = { kind = \"words\", rate = 300, count = 1000 }"]
+    {
+        let folder = Folder::new().with("p.toml", pipeline(source));
+        folder.stdout(&["run", "p.toml", "--clock", "manual", "--until-done"]);
+        let count = if source.contains("3000") { 3_000 } else { 1_000 };
+        assert_eq!(replay_all(&folder), count, "{source}");
+    }
+}
+
+#[test]
 fn files_are_read_again_and_must_be_what_they_were() {
     let source = "files = { path = \"in\", existing = true }";
     let folder = Folder::new().with("p.toml", pipeline(source));
