@@ -4,6 +4,7 @@
 
 mod input;
 mod keeper;
+mod lineage;
 mod migrate;
 mod renames;
 mod restore;
@@ -17,7 +18,8 @@ use tidemill_checkpoint::{Budget, Keep, PluginDigest, Storage};
 
 pub(crate) use input::{InputKeeper, LoggedChunks, Pending};
 pub(crate) use keeper::Keeper;
-pub(crate) use migrate::{Loaded, Migration, newest, other_versions};
+pub(crate) use lineage::{newest, other_versions};
+pub(crate) use migrate::{Loaded, Migration};
 pub(crate) use renames::Renames;
 pub use restore::RestoreError;
 pub(crate) use restore::{States, states_of};

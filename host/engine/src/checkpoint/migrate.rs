@@ -1,14 +1,10 @@
-//! States that an older version of a function wrote: which of those in a checkpoint still count, and how they become
-//! states of the newer version.
+//! States that an older version of a function wrote, and how they become states of the newer version.
 //!
 //! A stream's states change their version as a whole. A run migrates all of them before its first batch, and the first
 //! commit that says the new version holds the stream's whole state. So whoever applies commits drops what came before such
-//! a commit and needs no guest for it; and until it is there the states of the old version stand, and are migrated again.
+//! a commit ([`lineage`](super::lineage)) and needs no guest for it; and until it is there the states of the old version stand, and are migrated again.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions, StructArray, cast::AsArray};
 use arrow_schema::ArrowError;
@@ -20,55 +16,13 @@ use tidemill_model::{
 use tidemill_state::table::{BlockLimits, StateError, StateTable, change_schema};
 
 use super::{
-    Renames, RestoreError,
+    RestoreError,
     restore::{AsTable, schema},
 };
 use crate::{
     failure::Cause,
     operators::{CHUNK_BYTES, CHUNK_ROWS, GuestSlot},
 };
-
-/// What the states were at a snapshot and at each commit behind it, the oldest first.
-pub(crate) type History<'a> = [&'a [StateSchema]];
-
-/// Where in a history the last version of each stream's states begins, by the names that streams have now.
-pub(super) struct Beginnings(BTreeMap<String, usize>);
-
-impl Beginnings {
-    pub(super) fn of(history: &History<'_>, renames: &Renames) -> Beginnings {
-        let mut versions: BTreeMap<&str, u32> = BTreeMap::new();
-        let mut beginnings = BTreeMap::new();
-        for (at, state) in (0..).zip(history).flat_map(|(at, states)| states.iter().map(move |state| (at, state))) {
-            let stream = renames.now(&state.stream);
-            if versions.insert(stream, state.version).is_some_and(|before| before != state.version) {
-                beginnings.insert(stream.to_owned(), at);
-            }
-        }
-        Beginnings(beginnings)
-    }
-
-    /// Whether sections of a stream at this place count: no later one holds its whole state in another version.
-    pub(super) fn count(&self, stream: &str, at: usize) -> bool {
-        self.0.get(stream).is_none_or(|&first| first <= at)
-    }
-}
-
-/// What a stream's states were at last, under the name that it has now.
-pub(crate) fn newest(history: &History<'_>, renames: &Renames, stream: &str) -> Option<StateSchema> {
-    let mut newest_first = history.iter().rev().flat_map(|states| states.iter());
-    let found = newest_first.find(|state| renames.now(&state.stream) == stream)?;
-    Some(StateSchema { stream: stream.to_owned(), ..found.clone() })
-}
-
-/// The streams, as they are called now, that have states of another version behind a history than at its end: what comes
-/// behind it holds their whole state.
-pub(crate) fn other_versions(history: &History<'_>, renames: &Renames, states: &[StateSchema]) -> BTreeSet<String> {
-    let is_other = |state: &&StateSchema| {
-        let before = newest(history, renames, renames.now(&state.stream));
-        before.is_some_and(|before| before.version != state.version)
-    };
-    states.iter().filter(is_other).map(|state| renames.now(&state.stream).to_owned()).collect()
-}
 
 /// A table that states are loaded into.
 pub(crate) enum Loaded<'a> {
@@ -179,45 +133,4 @@ impl<'a> Migration<'a> {
 
 fn layout(error: ArrowError) -> RestoreError {
     RestoreError::State(StateError::Layout(error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn states(told: &[(&str, u32)]) -> Vec<StateSchema> {
-        let state = |&(stream, version): &(&str, u32)| {
-            let [function, keys, state] = [(); 3].map(|()| String::new());
-            StateSchema { stream: stream.to_owned(), function, keys, state, version, previously: None }
-        };
-        told.iter().map(state).collect()
-    }
-
-    fn check(history: &[&[(&str, u32)]], stream: &str, expect: &str) {
-        let history: Vec<_> = history.iter().map(|told| states(told)).collect();
-        let history: Vec<_> = history.iter().map(|states| &states[..]).collect();
-        let beginnings = Beginnings::of(&history, &Renames::default());
-        let counts = (0..history.len()).map(|at| if beginnings.count(stream, at) { 'x' } else { '.' });
-        assert_eq!(counts.collect::<String>(), expect);
-    }
-
-    #[test]
-    fn what_came_before_the_last_version_does_not_count() {
-        check(&[], "a", "");
-        check(&[&[("a", 7)]], "a", "x");
-        check(&[&[("a", 1)], &[("a", 1)], &[("a", 1)]], "a", "xxx");
-        check(&[&[("a", 1)], &[("a", 1)], &[("a", 2)], &[("a", 2)]], "a", "..xx");
-        check(&[&[("a", 1)], &[("a", 2)], &[("a", 4)]], "a", "..x");
-        check(&[&[("a", 1), ("b", 1)], &[("a", 2), ("b", 1)]], "b", "xx");
-        check(&[&[("a", 1)], &[("b", 3)], &[("a", 2)]], "a", "..x");
-        check(&[&[("b", 1)], &[("a", 2), ("b", 1)]], "a", "xx");
-    }
-
-    #[test]
-    fn the_newest_states_are_those_of_the_last_commit_that_names_the_stream() {
-        let history = [states(&[("a", 1), ("b", 5)]), states(&[("a", 2)])];
-        let history: Vec<_> = history.iter().map(|states| &states[..]).collect();
-        let version = |stream: &str| newest(&history, &Renames::default(), stream).map(|state| state.version);
-        assert_eq!(["a", "b", "c"].map(version), [Some(2), Some(5), None]);
-    }
 }

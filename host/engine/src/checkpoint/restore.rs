@@ -10,7 +10,10 @@ use tidemill_state::{
     table::{ApplyError, StateError, StateTable, split},
 };
 
-use super::{Renames, migrate::Beginnings};
+use super::{
+    Renames,
+    lineage::{Lineages, Since},
+};
 use crate::failure::Cause;
 
 /// State that cannot be restored.
@@ -124,8 +127,8 @@ struct StreamStates<T> {
     keys: Schema,
     state: Schema,
     tables: Vec<T>,
-    /// From an earlier schema, as it is written, to this one.
-    evolution: Option<(String, Evolution)>,
+    /// From the schema of a place in the history through those behind it to this one.
+    evolutions: Option<(usize, Vec<Evolution>)>,
 }
 
 impl States<StateTable> {
@@ -156,20 +159,19 @@ impl<T: AsTable> States<T> {
     pub(crate) fn add(&mut self, wanted: StateSchema, tables: Vec<T>) -> Result<(), RestoreError> {
         let (keys, state) = (schema(&wanted.stream, &wanted.keys)?, schema(&wanted.stream, &wanted.state)?);
         let stream = wanted.stream.clone();
-        self.streams.insert(stream, StreamStates { wanted, keys, state, tables, evolution: None });
+        self.streams.insert(stream, StreamStates { wanted, keys, state, tables, evolutions: None });
         Ok(())
     }
 
-    /// Applies a section of a snapshot or commit. `schemas` says what the states were when it was written.
-    pub(crate) fn apply(&mut self, section: &Section, schemas: &[StateSchema]) -> Result<(), RestoreError> {
+    /// Applies a section of a snapshot or commit. `schemas` says what the stream's states were when it was written, and
+    /// behind it.
+    fn apply(&mut self, section: &Section, schemas: &[Since<'_>]) -> Result<(), RestoreError> {
         if section.kind != SectionKind::State || section.batches.iter().all(|batch| batch.num_rows() == 0) {
             return Ok(());
         }
         let no_stream = || RestoreError::NoStream { stream: section.stream.clone() };
         let stream = self.streams.get_mut(self.renames.now(&section.stream)).ok_or_else(no_stream)?;
-        if let Some(stored) = schemas.iter().find(|schema| schema.stream == section.stream) {
-            stream.settle(stored)?;
-        }
+        stream.settle(schemas)?;
         stream.reserve(section);
         section.batches.iter().try_for_each(|block| stream.apply(section.partition, block))
     }
@@ -183,13 +185,13 @@ impl<T: AsTable> States<T> {
         deltas: &[(Number, &'a [StateSchema])],
     ) -> Result<(), RestoreError> {
         let history: Vec<&[StateSchema]> = snapshot.iter().chain(deltas).map(|(_, schemas)| *schemas).collect();
-        let beginnings = Beginnings::of(&history, &self.renames);
-        for (at, &(number, schemas)) in snapshot.iter().chain(deltas).enumerate() {
+        let lineages = Lineages::of(&history, &self.renames);
+        for (at, &(number, _)) in snapshot.iter().chain(deltas).enumerate() {
             let is_snapshot = snapshot.is_some() && at == 0;
             let sections = if is_snapshot { archive.read_snapshot(number)? } else { archive.sections(number)? };
             for section in sections {
                 let section = section?;
-                if beginnings.count(self.renames.now(&section.stream), at) {
+                if let Some(schemas) = lineages.from(self.renames.now(&section.stream), at) {
                     self.apply(&section, schemas)?;
                 }
             }
@@ -218,8 +220,12 @@ impl<T: AsTable> States<T> {
 }
 
 impl<T: AsTable> StreamStates<T> {
-    /// Finds out how states that were stored like this become those of the pipeline.
-    fn settle(&mut self, stored: &StateSchema) -> Result<(), RestoreError> {
+    /// Finds out how states that were stored like the first of these, and then like the others, become those of the pipeline.
+    fn settle(&mut self, schemas: &[Since<'_>]) -> Result<(), RestoreError> {
+        let Some(&(since, stored)) = schemas.first() else { return Ok(()) };
+        if self.evolutions.as_ref().is_some_and(|(settled, _)| *settled == since) {
+            return Ok(());
+        }
         let (stream, wanted) = (stored.stream.clone(), &self.wanted);
         if stored.keys != wanted.keys {
             return Err(RestoreError::Keys { stream, stored: stored.keys.clone(), wanted: wanted.keys.clone() });
@@ -228,14 +234,17 @@ impl<T: AsTable> StreamStates<T> {
             let (stored, wanted) = (Box::new(stored.clone()), Box::new(wanted.clone()));
             return Err(RestoreError::Version { stored, wanted });
         }
-        if stored.state == wanted.state {
-            self.evolution = None;
-        } else if self.evolution.as_ref().is_none_or(|(from, _)| *from != stored.state) {
-            let old = schema(&stream, &stored.state)?;
-            let evolution = plan_evolution(&old, &self.state)
-                .map_err(|cause| RestoreError::Fields { stream, cause: Box::new(cause) })?;
-            self.evolution = Some((stored.state.clone(), evolution));
+        let mut evolutions = Vec::new();
+        let mut old = schema(&stream, &stored.state)?;
+        for state in schemas[1..].iter().map(|(_, schema)| &schema.state).chain([&wanted.state]) {
+            let new = schema(&stream, state)?;
+            let evolution = plan_evolution(&old, &new);
+            let failed = |cause| RestoreError::Fields { stream: stream.clone(), cause: Box::new(cause) };
+            evolutions.push(evolution.map_err(failed)?);
+            old = new;
         }
+        evolutions.retain(|evolution| !evolution.is_same());
+        self.evolutions = Some((since, evolutions));
         Ok(())
     }
 
@@ -251,10 +260,10 @@ impl<T: AsTable> StreamStates<T> {
 
     fn apply(&mut self, partition: u32, block: &RecordBatch) -> Result<(), RestoreError> {
         let failed = |cause| RestoreError::Block { stream: self.wanted.stream.clone(), cause };
-        let evolved = match &self.evolution {
-            Some((_, evolution)) => evolution.apply(block).map_err(failed)?,
-            None => block.clone(),
-        };
+        let mut evolved = block.clone();
+        for evolution in self.evolutions.iter().flat_map(|(_, evolutions)| evolutions) {
+            evolved = evolution.apply(&evolved).map_err(failed)?;
+        }
         let partitions = self.tables.len() as u32;
         if belongs(&evolved, partition, partitions) {
             let table = self.tables[partition as usize].as_table();

@@ -243,6 +243,25 @@ fn a_snapshot_that_is_made_before_the_first_new_commit_has_the_old_states() {
 }
 
 #[test]
+fn fields_that_went_and_came_back_are_blank_whenever_snapshots_were_made() {
+    for commits_max in [1, 2, 1_000] {
+        let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max };
+        let mut world = World { snapshot_after, ..world() };
+        // States of one version: `sum` and `was`, then `total` alone, then `sum` and `was` again.
+        for (function, batch) in
+            [("hostile/sum-migrated", 2), ("hostile/alarm-migrated", 3), ("hostile/sum-migrated", 5)]
+        {
+            world = with_totals(world, function);
+            assert_eq!(world.run(stop(Step::Deliver, true, batch)), Ended::Stopped);
+        }
+        let stored = stored(&world);
+        // Only the second batch has `c`; `f` is new in the fifth.
+        assert!(stored.contains(&"c 0 \"\"".to_owned()), "{stored:?}");
+        assert!(stored.contains(&"f 8 new".to_owned()), "{stored:?}");
+    }
+}
+
+#[test]
 fn a_migration_that_fails_changes_nothing() {
     let expect = expected();
     let world = world();

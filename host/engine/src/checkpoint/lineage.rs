@@ -1,0 +1,124 @@
+//! What the states of each stream were from commit to commit: which of those in a checkpoint count, and through which
+//! schemas they have come.
+//!
+//! Where the version of a stream's states changes, the commit holds the stream's whole state, and what was before does not
+//! count. Where only the fields change, older states go through every schema that there was: a field that went and comes
+//! back is blank, whenever the last snapshot was made.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tidemill_checkpoint::StateSchema;
+
+use super::Renames;
+
+/// What the states were at a snapshot and at each commit behind it, the oldest first.
+pub(crate) type History<'a> = [&'a [StateSchema]];
+
+/// From which place in a history on the states were like this.
+pub(super) type Since<'a> = (usize, &'a StateSchema);
+
+/// The lineage of each stream, by the names that streams have now.
+pub(super) struct Lineages<'a>(BTreeMap<String, Lineage<'a>>);
+
+#[derive(Default)]
+struct Lineage<'a> {
+    /// Where the last version begins.
+    first: usize,
+    /// What the states of this version were, one after the other.
+    schemas: Vec<Since<'a>>,
+}
+
+impl<'a> Lineages<'a> {
+    pub(super) fn of(history: &History<'a>, renames: &Renames) -> Lineages<'a> {
+        let mut lineages: BTreeMap<String, Lineage<'a>> = BTreeMap::new();
+        for (at, state) in (0..).zip(history).flat_map(|(at, states)| states.iter().map(move |state| (at, state))) {
+            let lineage = lineages.entry(renames.now(&state.stream).to_owned()).or_default();
+            match lineage.schemas.last() {
+                Some((_, before)) if before.version != state.version => {
+                    *lineage = Lineage { first: at, schemas: vec![(at, state)] };
+                }
+                Some((_, before)) if before.state == state.state && before.keys == state.keys => {}
+                _ => lineage.schemas.push((at, state)),
+            }
+        }
+        Lineages(lineages)
+    }
+
+    /// What the states of a stream were at a place and are behind it. `None`: those of this place do not count.
+    pub(super) fn from(&self, stream: &str, at: usize) -> Option<&[Since<'a>]> {
+        let Some(Lineage { first, schemas }) = self.0.get(stream) else { return Some(&[]) };
+        let later = schemas.partition_point(|(since, _)| *since <= at);
+        (*first <= at).then(|| &schemas[later.saturating_sub(1)..])
+    }
+}
+
+/// What a stream's states were at last, under the name that it has now.
+pub(crate) fn newest(history: &History<'_>, renames: &Renames, stream: &str) -> Option<StateSchema> {
+    let mut newest_first = history.iter().rev().flat_map(|states| states.iter());
+    let found = newest_first.find(|state| renames.now(&state.stream) == stream)?;
+    Some(StateSchema { stream: stream.to_owned(), ..found.clone() })
+}
+
+/// The streams, as they are called now, that have states of another version behind a history than at its end: what comes
+/// behind it holds their whole state.
+pub(crate) fn other_versions(history: &History<'_>, renames: &Renames, states: &[StateSchema]) -> BTreeSet<String> {
+    let is_other = |state: &&StateSchema| {
+        let before = newest(history, renames, renames.now(&state.stream));
+        before.is_some_and(|before| before.version != state.version)
+    };
+    states.iter().filter(is_other).map(|state| renames.now(&state.stream).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// States told as `a1 b2x`: a stream of one letter, its version, and its schema.
+    fn states(told: &str) -> Vec<StateSchema> {
+        let state = |told: &str| {
+            let [function, keys] = [(); 2].map(|()| String::new());
+            let (stream, state) = (told[..1].to_owned(), told[2..].to_owned());
+            let version = told[1..2].parse().expect("a digit");
+            StateSchema { stream, function, keys, state, version, previously: None }
+        };
+        told.split_whitespace().map(state).collect()
+    }
+
+    /// For each place `.` if it does not count, else the schemas from there on.
+    #[track_caller]
+    fn check(history: &[&str], stream: &str, expect: &[&str]) {
+        let history: Vec<_> = history.iter().map(|told| states(told)).collect();
+        let history: Vec<_> = history.iter().map(|states| &states[..]).collect();
+        let lineages = Lineages::of(&history, &Renames::default());
+        let shown = |at| match lineages.from(stream, at) {
+            Some(schemas) => schemas.iter().map(|(_, schema)| schema.state.clone()).collect::<Vec<_>>().join(">"),
+            None => ".".to_owned(),
+        };
+        assert_eq!((0..history.len()).map(shown).collect::<Vec<_>>(), expect);
+    }
+
+    #[test]
+    fn what_came_before_the_last_version_does_not_count() {
+        check(&[], "a", &[]);
+        check(&["a7x"], "a", &["x"]);
+        check(&["a1x", "a1x", "a2y", "a2y"], "a", &[".", ".", "y", "y"]);
+        check(&["a1x", "a2x", "a4x"], "a", &[".", ".", "x"]);
+        check(&["a1x b1y", "a2x b1y"], "b", &["y", "y"]);
+        check(&["a1x", "b3y", "a2x"], "a", &[".", ".", "x"]);
+        check(&["a1x"], "b", &[""]);
+    }
+
+    #[test]
+    fn states_come_through_every_schema_that_there_was() {
+        check(&["a1x", "a1x", "a1y", "a1x"], "a", &["x>y>x", "x>y>x", "y>x", "x"]);
+        check(&["a1x", "a1y", "a2z", "a2w"], "a", &[".", ".", "z>w", "w"]);
+    }
+
+    #[test]
+    fn the_newest_states_are_those_of_the_last_commit_that_names_the_stream() {
+        let history = [states("a1x b5x"), states("a2x")];
+        let history: Vec<_> = history.iter().map(|states| &states[..]).collect();
+        let version = |stream: &str| newest(&history, &Renames::default(), stream).map(|state| state.version);
+        assert_eq!(["a", "b", "c"].map(version), [Some(2), Some(5), None]);
+    }
+}
