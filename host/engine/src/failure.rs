@@ -143,8 +143,8 @@ pub enum Cause {
     },
     /// More calls failed than a search for rows may make.
     #[error(
-        "too many rows make the function fail to set them all aside in one batch; the last one: {0}. Nothing of the \
-         batch is lost: correct the plugin, and run again"
+        "too many rows make the function fail to set them all aside in one batch; the last one: {0}. Correct the plugin \
+         and run again (with a checkpoint nothing is lost), or let such batches go: then = \"skip-batch\""
     )]
     TooMuchPoison(Box<Cause>),
     /// More rows than a column can hold.

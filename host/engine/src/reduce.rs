@@ -9,7 +9,7 @@ use tidemill_plan::graph::{Aggregate, Node, Operator, Plan, Reducer};
 
 use crate::{
     failure::{Cause, RunError},
-    operators::{Batch, Guests},
+    operators::{Batch, GuestSlot, Guests},
 };
 
 use guest::GuestReduce;
@@ -44,6 +44,14 @@ pub(crate) trait Accumulate: Send {
 
     /// A new batch.
     fn begin(&mut self) {}
+
+    /// Nothing of what was added counts.
+    fn forget(&mut self) {}
+
+    /// The guest that accumulates, unless it is the host.
+    fn guest(&mut self) -> Option<&mut GuestSlot> {
+        None
+    }
 
     /// Adds rows of the input (phase combine) or accumulators (phase merge); `groups` are below `count`.
     fn add(&mut self, batch: &Batch, phase: Phase, rows: &Rows<'_>, groups: &[u32], count: usize) -> Result<(), Cause>;

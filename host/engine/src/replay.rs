@@ -115,7 +115,7 @@ pub fn replay(parts: ReplayParts<'_>, workers: usize, seed: u64) -> Result<Repla
     let settings = Settings { workers, seed, fresh_instances: true, until: Until::Batches(1) };
     let then = committed(history, past, &renames)?;
     let run = Run::try_new(parts, &settings)?;
-    let input = Pending { planned: input(history, past)?, ..Pending::default() };
+    let input = Pending { planned: input(history, past, &renames)?, ..Pending::default() };
     let counters = counters_before(history, past);
     let replayed = run.replay(history.archive(), &history.records, past, &renames, input, &counters)?;
     Ok(Replayed {
@@ -149,14 +149,14 @@ fn check_sources(plan: &Plan, past: &Past, renames: &Renames) -> Result<(), Repl
 }
 
 /// What the input log has of the batch, by stream.
-fn input(history: &History, past: &Past) -> Result<LoggedChunks, CheckpointError> {
+fn input(history: &History, past: &Past, renames: &Renames) -> Result<LoggedChunks, CheckpointError> {
     let ranges = past.plan.sources.iter().filter_map(|source| source.logged);
     let range = ranges.reduce(|a, b| LoggedRange { first: a.first.min(b.first), end: a.end.max(b.end) });
     let mut chunks = LoggedChunks::new();
     for frame in range.into_iter().filter(|range| range.first < range.end).flat_map(|range| history.input(range)) {
         let frame = frame?;
         let chunk = Chunk { partition: frame.partition, rows: frame.rows };
-        chunks.entry(frame.stream).or_default().push(chunk);
+        chunks.entry(renames.now(&frame.stream).to_owned()).or_default().push(chunk);
     }
     Ok(chunks)
 }

@@ -36,7 +36,7 @@ use crate::{
     presence::Presence,
     report::{BatchReport, Reporter, Summary},
     stop::Stopper,
-    task::{Left, Task},
+    task::{Left, Task, TaskFailure},
 };
 use due::Due;
 use exchanges::Exchanges;
@@ -333,7 +333,13 @@ impl Run {
         let mut left = Vec::new();
         let mut failed = None;
         for (partition, job) in (0u32..).zip(self.pool.run(jobs)) {
-            if let (None, Some(failure)) = (&failed, job.failure) {
+            // A batch that is skipped is gone for good: no other failure may hide behind that one.
+            let is_worse = |failure: &TaskFailure| match &failed {
+                None => true,
+                Some(Failed::Batch(_)) => !failure.skips,
+                Some(Failed::Run(_)) => false,
+            };
+            if let Some(failure) = job.failure.filter(is_worse) {
                 let error = RunError::Operator {
                     pipeline: self.plan.name.clone(),
                     stream: failure.stream,

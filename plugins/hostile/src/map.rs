@@ -19,6 +19,8 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
         "length" => lengths(rows),
         "odd-rows" => odd_rows(&rows),
         "is-yes" => is_yes(&rows),
+        "is-panic" => is(&rows, "panic"),
+        "is-fail" => is(&rows, "fail"),
         "odd-reasons" => odd_reasons(),
         "misaligned" => {
             allocator::set(Mode::Misaligned);
@@ -31,6 +33,10 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
             count("rows", given.into());
             count("calls", 1);
             same(rows)
+        }
+        "touchy-counted" => {
+            count("rows", given.into());
+            return touchy::lines(&rows);
         }
         "touchy" | "touchy-lines" => return touchy::lines(&rows),
         "fails" => return Err(Failure { reason: "it is\nTuesday".to_owned(), retryable: context.last }),
@@ -113,6 +119,12 @@ fn odd_reasons() -> Mapped {
     let reasons = [format!("\n{}", "é".repeat(2_000)), no_text];
     let rejected = (0..).zip(reasons).map(|(row, reason)| Rejection { row, reason }).collect();
     Mapped { rows: batch(0, vec![text(&[])]), origins: Origins::Rows(Vec::new()), rejected }
+}
+
+/// Whether each line is this one.
+fn is(rows: &Batch, wanted: &str) -> Mapped {
+    let answers: Vec<bool> = read_texts(&rows.columns[0]).into_iter().map(|line| line == wanted).collect();
+    same(batch(rows.rows, vec![booleans(&answers)]))
 }
 
 fn no_return(name: &str) -> Option<Mapped> {

@@ -62,6 +62,8 @@ pub(crate) const TABLE: &[Entry] = &[
     Entry { name: "lines", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[], version: 1 },
     map("odd-rows"),
     Entry { name: "is-yes", kind: Kind::MapRows, input: LINE, output: &[("ok", "boolean")], state: &[], version: 1 },
+    Entry { name: "is-panic", kind: Kind::MapRows, input: LINE, output: &[("ok", "boolean")], state: &[], version: 0 },
+    Entry { name: "is-fail", kind: Kind::MapRows, input: LINE, output: &[("ok", "boolean")], state: &[], version: 0 },
     map("misaligned"),
     map("counts"),
     Entry { name: "output-counts", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[], version: 1 },
@@ -79,6 +81,7 @@ pub(crate) const TABLE: &[Entry] = &[
     newer("alarm-migrated", 2, TOTAL),
     // Taking most rows.
     map("touchy"),
+    map("touchy-counted"),
     Entry { name: "touchy-lines", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[], version: 1 },
     reduce("touchy-sum"),
     update("touchy-total"),

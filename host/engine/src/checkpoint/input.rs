@@ -28,25 +28,14 @@ pub(crate) struct Pending {
     pub(crate) open: LoggedChunks,
 }
 
-impl Pending {
-    /// Gives streams the names that they have now.
-    pub(crate) fn rename(&mut self, renames: &Renames) {
-        for chunks in [&mut self.planned, &mut self.open] {
-            let named =
-                std::mem::take(chunks).into_iter().map(|(name, chunks)| (renames.now(&name).to_owned(), chunks));
-            *chunks = named.collect();
-        }
-    }
-}
-
 impl InputKeeper {
     /// Opens the log behind a claim. `committed` and `planned` are the plans that a recovery goes by.
     pub(crate) fn open(
         storage: Arc<dyn Storage>,
         fence: &Fence,
-        committed: Option<&Plan>,
-        planned: Option<&Plan>,
+        (committed, planned): (Option<&Plan>, Option<&Plan>),
         segment_bytes: u64,
+        renames: &Renames,
     ) -> Result<(InputKeeper, Pending), CheckpointError> {
         let ends = |plan: Option<&Plan>| plan.and_then(|plan| logged(plan).map(|range| range.end).max());
         let (committed, planned_end) = (ends(committed), ends(planned));
@@ -58,8 +47,8 @@ impl InputKeeper {
         let middle = planned_end.unwrap_or(begin);
         let end = log.position();
         let pending = Pending {
-            planned: read(&log, LoggedRange { first: begin, end: middle })?,
-            open: read(&log, LoggedRange { first: middle, end })?,
+            planned: read(&log, LoggedRange { first: begin, end: middle }, renames)?,
+            open: read(&log, LoggedRange { first: middle, end }, renames)?,
         };
         Ok((InputKeeper { log, first: middle, appended_bytes: 0 }, pending))
     }
@@ -103,13 +92,14 @@ fn logged(plan: &Plan) -> impl Iterator<Item = LoggedRange> + '_ {
     plan.sources.iter().filter_map(|source| source.logged)
 }
 
-fn read(log: &InputLog, range: LoggedRange) -> Result<LoggedChunks, CheckpointError> {
+/// The chunks by the names that their streams have now. A stream may have had several; its chunks keep their order.
+fn read(log: &InputLog, range: LoggedRange, renames: &Renames) -> Result<LoggedChunks, CheckpointError> {
     let mut chunks = LoggedChunks::new();
     if range.first < range.end {
         for frame in log.read(range) {
             let frame = frame?;
             let chunk = Chunk { partition: frame.partition, rows: frame.rows };
-            chunks.entry(frame.stream).or_default().push(chunk);
+            chunks.entry(renames.now(&frame.stream).to_owned()).or_default().push(chunk);
         }
     }
     Ok(chunks)

@@ -10,13 +10,15 @@ use tidemill_plan::graph::Plan;
 pub(crate) struct Renames {
     current: Vec<String>,
     names: BTreeMap<String, String>,
+    /// A name that a stream had, and another one has now; and what the first one is called.
+    pub(crate) taken: Option<(String, String)>,
 }
 
 impl Renames {
     /// As a pipeline says.
     pub(crate) fn of(plan: &Plan) -> Renames {
         let current = plan.nodes.iter().map(|node| node.name.clone()).collect();
-        let mut renames = Renames { current, names: BTreeMap::new() };
+        let mut renames = Renames { current, ..Renames::default() };
         for node in &plan.nodes {
             renames.add(node.previously.as_deref(), &node.name);
         }
@@ -26,7 +28,7 @@ impl Renames {
     /// Where there is no pipeline: these streams are those of now.
     pub(crate) fn of_states(states: &[StateSchema]) -> Renames {
         let current = states.iter().map(|state| state.stream.clone()).collect();
-        Renames { current, names: BTreeMap::new() }
+        Renames { current, ..Renames::default() }
     }
 
     /// And as commits say, the newest first: a pipeline need not say it any more once one of them does.
@@ -38,9 +40,12 @@ impl Renames {
     }
 
     fn add(&mut self, old: Option<&str>, name: &str) {
-        if let Some(old) = old.filter(|old| !self.current.iter().any(|current| current == old)) {
-            let now = self.now(name).to_owned();
+        let Some(old) = old else { return };
+        let now = self.now(name).to_owned();
+        if !self.current.iter().any(|current| current == old) {
             self.names.entry(old.to_owned()).or_insert(now);
+        } else if now != old {
+            self.taken.get_or_insert((old.to_owned(), now));
         }
     }
 
@@ -67,6 +72,7 @@ mod tests {
         let commits = [&now[..], &before, &first];
         let renames = Renames::of_states(&now).learn(commits.into_iter());
         assert_eq!(["a", "b", "c", "x", "y"].map(|name| renames.now(name)), ["c", "c", "c", "x", "y"]);
+        assert_eq!(renames.taken, Some(("c".to_owned(), "x".to_owned())), "what there is of c may be of either");
     }
 
     #[test]
@@ -74,5 +80,6 @@ mod tests {
         let (now, before) = ([state("a", Some("b"))], [state("b", Some("a"))]);
         let renames = Renames::of_states(&now).learn([&now[..], &before].into_iter());
         assert_eq!(["a", "b"].map(|name| renames.now(name)), ["a", "a"]);
+        assert_eq!(renames.taken, None);
     }
 }

@@ -32,6 +32,17 @@ pub enum RestoreError {
         /// The stream.
         stream: String,
     },
+    /// A stream has the name that another one had in commits that are still needed.
+    #[error(
+        "stream `{now}` was called `{old}` in commits that are still needed, and another stream has that name now: give \
+         it a name that no stream had before"
+    )]
+    NameTaken {
+        /// The name.
+        old: String,
+        /// What the stream that had it is called.
+        now: String,
+    },
     /// The keys of a stream are others.
     #[error(
         "the state of stream `{stream}` has keys of `{stored}`, and the pipeline has `{wanted}`; keys cannot change: \

@@ -18,7 +18,7 @@ use tidemill_model::{
 use tidemill_state::keys::KeyTable;
 
 use super::{
-    Batch, Letters, Operator, Out, Policy,
+    Batch, GuestSlot, Letters, Operator, Out, Policy,
     chunks::{CHUNK_BYTES, CHUNK_ROWS, next},
     letters::Letter,
     policy::{Attempt, Calls},
@@ -124,7 +124,7 @@ impl Combine {
 
     /// No groups, and nothing accumulated.
     fn begin_anew(&mut self) {
-        self.reduce.begin();
+        self.reduce.forget();
         self.forget_groups();
     }
 
@@ -210,9 +210,13 @@ impl Calls for Adding<'_> {
         }
     }
 
-    fn poison(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
+    fn guest(&mut self) -> Option<&mut GuestSlot> {
+        self.combine.reduce.guest()
+    }
+
+    fn set_aside(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
         let row = Some(self.combine.rows_so_far + at as u64);
-        policy.poison(self.batch, &Letter { row, reason, key: None, values: Some((self.rows, at)) })
+        policy.set_aside(self.batch, &Letter { row, reason, key: None, values: Some((self.rows, at)) })
     }
 }
 
@@ -227,7 +231,8 @@ fn take_behind_key(rows: &mut RowsBuffer, accumulators: &Rows<'_>, groups: &[u32
 
 impl Operator for Combine {
     fn begin(&mut self, _batch: &Batch) {
-        self.begin_anew();
+        self.reduce.begin();
+        self.forget_groups();
         self.rows_so_far = 0;
         self.policy.iter_mut().for_each(Policy::begin);
         self.left.iter_mut().for_each(RowsBuffer::clear);

@@ -79,6 +79,13 @@ impl Filter {
         called
     }
 
+    fn guest(&mut self) -> Option<&mut GuestSlot> {
+        match &mut self.condition {
+            FilterCondition::Function(guest) => Some(guest),
+            FilterCondition::Field(_) => None,
+        }
+    }
+
     /// Asks the function which rows stay.
     fn ask(&mut self, rows: &Rows<'_>, mut letters: Option<Rejecting<'_>>, batch: &mut Batch) -> Attempt {
         self.chosen.clear();
@@ -133,9 +140,13 @@ impl Calls for Filtering<'_, '_> {
         }
     }
 
-    fn poison(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
+    fn guest(&mut self) -> Option<&mut GuestSlot> {
+        self.filter.guest()
+    }
+
+    fn set_aside(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
         let row = Some(self.filter.rows_so_far + at as u64);
-        policy.poison(self.batch, &Letter { row, reason, key: None, values: Some((self.rows, at)) })
+        policy.set_aside(self.batch, &Letter { row, reason, key: None, values: Some((self.rows, at)) })
     }
 }
 

@@ -55,6 +55,7 @@ impl Guests {
             counters: self.counters.clone(),
             log,
             batches: 0,
+            counted: Vec::new(),
         })
     }
 }
@@ -71,6 +72,8 @@ pub(crate) struct GuestSlot {
     log: Arc<FunctionLog>,
     /// Batches that have begun.
     batches: u64,
+    /// What the calls of an attempt have counted.
+    counted: Vec<(String, u64)>,
 }
 
 impl GuestSlot {
@@ -86,8 +89,25 @@ impl GuestSlot {
     /// Calls an instance; one that failed is dropped.
     pub(crate) fn call(&mut self, call: impl FnOnce(&mut Instance) -> Result<(), Verdict>) -> Result<(), Cause> {
         let counted = self.try_call(call)?;
-        self.counters.add(&self.counted_as, counted);
+        if self.function.on_error.calls_again() {
+            self.counted.extend(counted);
+        } else {
+            self.counters.add(&self.counted_as, counted);
+        }
         Ok(())
+    }
+
+    /// Calls that are made again count only if the attempt that they belong to does.
+    pub(crate) fn end_attempt(&mut self, counts: bool) {
+        let counted = std::mem::take(&mut self.counted);
+        if counts {
+            self.counters.add(&self.counted_as, counted);
+        }
+    }
+
+    /// The next call is made by a new instance.
+    pub(crate) fn renew(&mut self) {
+        self.instance = None;
     }
 
     /// The same for a call that is only made to see whether it fails: what it counts does not count.

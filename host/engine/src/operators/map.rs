@@ -112,13 +112,17 @@ impl Map {
         out: &mut dyn Out,
     ) -> Attempt {
         let (shape, kind) = (&self.shape, self.kind);
-        let mut handed = None;
+        let (mut handed, mut judged) = (None, Ok(()));
         let mut consume = |mapped: Mapped<'_>| {
+            judged = shape.judge(&mapped);
+            if judged.is_err() {
+                return;
+            }
             let rejected = reject(&shape.stream, &mapped.rejected, rows, letters.as_mut(), batch);
             handed = Some(rejected.and_then(|()| shape.hand_on(rows, &mapped, batch, out)));
         };
         let called = self.guest.call(|instance| kind.call(instance, context, input, &mut consume));
-        self.guest.outcome(called, handed)
+        self.guest.outcome(judged.and(called), handed)
     }
 }
 
@@ -141,9 +145,13 @@ impl Calls for Mapping<'_, '_> {
         self.map.call(&part.with_columns(&part.columns()), Some(letters), self.batch, self.out)
     }
 
-    fn poison(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
+    fn guest(&mut self) -> Option<&mut GuestSlot> {
+        Some(&mut self.map.guest)
+    }
+
+    fn set_aside(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
         let row = Some(self.map.rows_so_far + at as u64);
-        policy.poison(self.batch, &Letter { row, reason, key: None, values: Some((self.rows, at)) })
+        policy.set_aside(self.batch, &Letter { row, reason, key: None, values: Some((self.rows, at)) })
     }
 }
 
@@ -188,7 +196,17 @@ impl Operator for Map {
     }
 }
 
+fn no_origins() -> Cause {
+    Cause::Rows("the function does not say where its rows came from, so no field can be kept".to_owned())
+}
+
 impl Shape {
+    /// Whether something can be made of an answer.
+    fn judge(&self, mapped: &Mapped<'_>) -> Result<(), Cause> {
+        let lacks = !self.keep.is_empty() && mapped.rows.len > 0 && mapped.origins == Origins::Many;
+        if lacks { Err(no_origins()) } else { Ok(()) }
+    }
+
     /// Pushes what was returned, kept fields behind it.
     fn hand_on(&self, from: &Rows<'_>, mapped: &Mapped<'_>, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         if mapped.rows.len == 0 {
@@ -205,10 +223,7 @@ impl Shape {
                 same = (0..mapped.rows.len as u32).collect();
                 &same[..]
             }
-            Origins::Many => {
-                let what = "the function does not say where its rows came from, so no field can be kept";
-                return Err(Cause::Rows(what.to_owned()));
-            }
+            Origins::Many => return Err(no_origins()),
         };
         let kept = Rows { schema: &self.kept, len: from.len, columns: &from.project(&self.keep) };
         Beside { rows: kept, places: origins, is_first: false }.push(schema, &mapped.rows, batch, out)

@@ -11,7 +11,7 @@ use tidemill_model::{
 use tidemill_state::keys::KeyTable;
 
 use super::{
-    Batch, Letters, Operator, Out, Policy,
+    Batch, GuestSlot, Letters, Operator, Out, Policy,
     arrange::{Arranged, Numbers, Runs},
     chunks::push_in_chunks,
     combine::{KEPT_BYTES_MAX, KEPT_KEYS_MAX},
@@ -167,20 +167,24 @@ impl Calls for Merging<'_, '_> {
         match self.merge.merged(self.first + range.start, &runs, self.batch) {
             Ok(rows) => push_in_chunks(self.batch, &rows.with_columns(&rows.columns()), self.out).map(Ok),
             Err(cause) if cause.is_of_rows() => {
-                self.merge.reduce.begin();
+                self.merge.reduce.forget();
                 Ok(Err(cause))
             }
             Err(cause) => Err(cause),
         }
     }
 
-    fn poison(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
+    fn guest(&mut self) -> Option<&mut GuestSlot> {
+        self.merge.reduce.guest()
+    }
+
+    fn set_aside(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
         let mut key = RowsBuffer::new(&self.merge.key_schema);
         let id = self.merge.table.touched()[self.first + at];
         key::decode(std::iter::once(self.merge.table.key(id)), &mut key)?;
         let columns = key.columns();
         let key = key.with_columns(&columns);
-        policy.poison(self.batch, &Letter { row: None, reason, key: Some((&key, 0)), values: None })
+        policy.set_aside(self.batch, &Letter { row: None, reason, key: Some((&key, 0)), values: None })
     }
 }
 

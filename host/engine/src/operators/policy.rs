@@ -1,7 +1,7 @@
 //! What is done about calls that fail: they are made again, or the rows that make them fail are found and set aside.
 //!
-//! A call that has handed its answer over counts, even if the guest then fails to free what it returned: the answer was
-//! checked, and an instance is only a cache.
+//! Where calls are made again, one that has handed its answer over counts, even if the guest then fails to free what it
+//! returned: the answer was checked, and an instance is only a cache.
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use tidemill_model::{
 use tidemill_plan::graph::{FunctionUse, OnError, RETRY_DELAY_MAX, Then};
 
 use super::{
-    Batch,
+    Batch, GuestSlot,
     letters::{Letter, Letters},
 };
 use crate::failure::Cause;
@@ -35,7 +35,10 @@ pub(crate) trait Calls {
     fn attempt(&mut self, policy: &mut Policy, range: Range<usize>) -> Attempt;
 
     /// Sets the row, or group, aside that makes the function fail.
-    fn poison(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause>;
+    fn set_aside(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause>;
+
+    /// Who is called.
+    fn guest(&mut self) -> Option<&mut GuestSlot>;
 }
 
 /// The policy of a function at its place, for one partition.
@@ -46,6 +49,8 @@ pub(crate) struct Policy {
     letters: Option<Letters>,
     /// Of [`SEARCH_MAX`], in this batch.
     spent: u32,
+    /// Retries did not help in this batch: there are no more of them, or a batch would wait for ever.
+    in_vain: bool,
 }
 
 impl Policy {
@@ -53,7 +58,7 @@ impl Policy {
     pub(crate) fn new(stream: &str, function: &FunctionUse, letters: Option<&Schema>, clock: Arc<dyn Clock>) -> Policy {
         let name = format!("{}/{}", function.plugin, function.signature.name);
         let letters = letters.map(|schema| Letters::new(schema, stream, &name));
-        Policy { stream: stream.to_owned(), on_error: function.on_error, clock, letters, spent: 0 }
+        Policy { stream: stream.to_owned(), on_error: function.on_error, clock, letters, spent: 0, in_vain: false }
     }
 
     /// Whether a failed call is made again, or searched for rows.
@@ -63,7 +68,7 @@ impl Policy {
 
     /// A new batch.
     pub(crate) fn begin(&mut self) {
-        self.spent = 0;
+        (self.spent, self.in_vain) = (0, false);
         if let Some(letters) = &mut self.letters {
             letters.clear();
         }
@@ -72,16 +77,21 @@ impl Policy {
     /// Makes a call for the rows, or groups, `0..len`; if it fails, again as often as the policy says, and then for
     /// parts of them, in order, until those that fail by themselves are found.
     pub(crate) fn run(&mut self, len: usize, calls: &mut dyn Calls) -> Result<(), Cause> {
-        let mut failed = calls.attempt(self, 0..len)?;
+        let mut failed = self.attempt(0..len, calls)?;
         let mut delay = self.on_error.delay;
         for _ in 0..self.on_error.retries {
             match &failed {
-                Err(cause) if may_succeed(cause) => {}
+                Err(cause) if may_succeed(cause) && !self.in_vain => {}
                 _ => break,
             }
             self.wait(delay);
             delay = (delay * 2).min(RETRY_DELAY_MAX);
-            failed = calls.attempt(self, 0..len)?;
+            failed = self.attempt(0..len, calls)?;
+        }
+        self.in_vain |= failed.is_err();
+        if failed.is_err() && self.on_error.then == Then::DeadLetter {
+            // On an instance that has served nobody: what is set aside must not hang on how old one was.
+            failed = self.attempt_anew(0..len, calls)?;
         }
         failed.or_else(|cause| self.search(0..len, cause, calls))
     }
@@ -90,15 +100,29 @@ impl Policy {
     fn search(&mut self, range: Range<usize>, cause: Cause, calls: &mut dyn Calls) -> Result<(), Cause> {
         let cause = self.spend(cause)?;
         if range.len() <= 1 {
-            return calls.poison(self, range.start, &reason(&cause));
+            return calls.set_aside(self, range.start, &reason(&cause));
         }
         let middle = range.start + range.len() / 2;
         for half in [range.start..middle, middle..range.end] {
-            if let Err(cause) = calls.attempt(self, half.clone())? {
+            if let Err(cause) = self.attempt_anew(half.clone(), calls)? {
                 self.search(half, cause, calls)?;
             }
         }
         Ok(())
+    }
+
+    fn attempt_anew(&mut self, range: Range<usize>, calls: &mut dyn Calls) -> Attempt {
+        calls.guest().into_iter().for_each(GuestSlot::renew);
+        self.attempt(range, calls)
+    }
+
+    /// What the function counts counts with the attempt.
+    fn attempt(&mut self, range: Range<usize>, calls: &mut dyn Calls) -> Attempt {
+        let attempt = calls.attempt(self, range)?;
+        if let Some(guest) = calls.guest() {
+            guest.end_attempt(attempt.is_ok());
+        }
+        Ok(attempt)
     }
 
     /// Counts a failed call of a search. An error if there is to be no search, or an end of it.
@@ -112,7 +136,7 @@ impl Policy {
     }
 
     /// Sets a row aside that makes the function fail, and counts it.
-    pub(crate) fn poison(&mut self, batch: &mut Batch, letter: &Letter<'_>) -> Result<(), Cause> {
+    pub(crate) fn set_aside(&mut self, batch: &mut Batch, letter: &Letter<'_>) -> Result<(), Cause> {
         batch.rejections.add(&self.stream, 1, letter.reason);
         self.letter(batch, letter)
     }
@@ -137,12 +161,10 @@ impl Policy {
         self.letters.as_ref().map_or(0, Letters::bytes)
     }
 
-    /// Nobody rings: the wait is short, and a run that is told to stop ends after it.
+    /// Once only: a clock that is set back ends a wait early, and must not make it longer.
     fn wait(&self, delay: Duration) {
         let deadline = Timestamp(self.clock.now().0.saturating_add(delay.as_micros() as i64));
-        while self.clock.now() < deadline {
-            self.clock.wait(deadline, &Wake::default());
-        }
+        self.clock.wait(deadline, &Wake::default());
     }
 }
 
@@ -172,7 +194,10 @@ pub(crate) fn reject(
 
 /// Whether a new instance may do better.
 fn may_succeed(cause: &Cause) -> bool {
-    matches!(cause, Cause::Guest { verdict, .. } if !matches!(verdict, Verdict::Failure { retryable: false, .. }))
+    let is_final = |verdict: &Verdict| {
+        matches!(verdict, Verdict::Failure { retryable: false, .. } | Verdict::OpenFailed { retryable: false, .. })
+    };
+    matches!(cause, Cause::Guest { verdict, .. } if !is_final(verdict))
 }
 
 /// What a dead letter says; who failed stands beside it.

@@ -94,9 +94,17 @@ impl Accumulate for GuestReduce {
     }
 
     fn begin(&mut self) {
+        self.forget();
+        self.guest.begin();
+    }
+
+    fn forget(&mut self) {
         (self.chunk, self.groups, self.grown_bytes) = (0, 0, 0);
         self.seen_bytes = None;
-        self.guest.begin();
+    }
+
+    fn guest(&mut self) -> Option<&mut GuestSlot> {
+        Some(&mut self.guest)
     }
 
     fn add(&mut self, batch: &Batch, phase: Phase, rows: &Rows<'_>, groups: &[u32], count: usize) -> Result<(), Cause> {

@@ -9,7 +9,7 @@ use tidemill_state::table::{BlockLimits, StateError};
 
 use super::{Run, restore::Restorer};
 use crate::{
-    checkpoint::{InputKeeper, Keeper, Pending, Step},
+    checkpoint::{InputKeeper, Keeper, Pending, RestoreError, Step},
     failure::RunError,
     task::Task,
 };
@@ -81,11 +81,19 @@ impl Run {
             return Err(RunError::SinkAhead { output, newest, last });
         }
         check_sinks(&self.outputs.new_ones(), keeper, &recovered)?;
+        if let Some((old, now)) = keeper.renames().taken.clone() {
+            return Err(RestoreError::NameTaken { old, now }.into());
+        }
         let mut pending = Pending::default();
         if self.sources.need_log() {
             let storage = keeper.storage().clone();
-            let (input, logged) =
-                InputKeeper::open(storage, keeper.fence(), last_plan, planned, keeper.segment_bytes())?;
+            let (input, logged) = InputKeeper::open(
+                storage,
+                keeper.fence(),
+                (last_plan, planned),
+                keeper.segment_bytes(),
+                keeper.renames(),
+            )?;
             self.sources.log_to(input);
             pending = logged;
         }

@@ -114,7 +114,6 @@ impl Sources {
         mut pending: Pending,
         renames: &Renames,
     ) -> Result<(), RunError> {
-        pending.rename(renames);
         let pin = |plan: Option<&BatchPlan>, stream: &str| {
             let is_of = |source: &&SourcePin| renames.now(&source.stream) == stream;
             let source = plan.and_then(|plan| plan.sources.iter().find(is_of));

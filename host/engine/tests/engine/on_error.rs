@@ -140,3 +140,39 @@ fn an_answer_counts_where_only_its_memory_cannot_be_freed() {
     assert!(seen.flatten().all(|row| *row == [Value::text("seen")]));
     assert_eq!(outcome.result.unwrap().rejected, 0);
 }
+
+#[test]
+fn a_key_that_fails_whatever_its_rows_are_does_not_end_the_run() {
+    let rows: Vec<String> = (0..600).map(|n| format!("{{ line = \"a\", value = {n} }}")).collect();
+    let text = format!(
+        "[streams.in]\nqueue = {{ schema = \"line: text, value: integer\", batches = [[{}]] }}\n[streams.out]\nfrom = \
+         \"in\"\nby = \"line\"\nupdate-state = \"hostile/action-three\"\non-error = \"dead-letter\"\n",
+        rows.join(", ")
+    );
+    let outcome = harness::run(&text, PLAIN);
+    assert_eq!(outcome.result.unwrap().rejected, 600);
+    let letters = outcome.delivered.iter().find(|batch| batch.output == "dead letters of out").unwrap();
+    let mut values: Vec<i64> = Vec::new();
+    for letter in letters.partitions.iter().flatten() {
+        let Some(Value::Record(fields)) = letter.last() else { panic!("a letter without its row") };
+        let Value::Integer(value) = fields[0] else { panic!("{fields:?}") };
+        values.push(value);
+    }
+    values.sort_unstable();
+    assert_eq!(values, (0..600).collect::<Vec<i64>>(), "each row once");
+}
+
+#[test]
+fn a_skipped_batch_does_not_hide_that_another_function_ends_the_run() {
+    // Behind the reduce the two lines are in two of many partitions.
+    let text = "[streams.in]\nqueue = { schema = \"line: text\", batches = [[\"panic\", \"fail\"]] }\n[streams.lines]\nfrom = \
+                \"in\"\nby = \"line\"\nreduce = \"count\"\n[streams.a]\nfrom = \"lines\"\nfilter = \"hostile/is-panic\"\n\
+                [streams.b]\nfrom = \"lines\"\nfilter = \"hostile/is-fail\"\n[streams.skips]\nfrom = \"a\"\nmap = \
+                \"hostile/touchy\"\non-error = \"skip-batch\"\n[streams.stops]\nfrom = \"b\"\nmap = \"hostile/touchy\"\n\
+                [outputs.skips]\nfrom = \"skips\"\nprint = true\n[outputs.stops]\nfrom = \"stops\"\nprint = true\n";
+    let outcome = harness::run(text, crate::mode::Mode { partitions: 32, ..PLAIN });
+    let Err(RunError::Operator { stream, .. }) = &outcome.result else {
+        panic!("{:?} {:?}", outcome.result, outcome.delivered)
+    };
+    assert_eq!(stream, "stops");
+}

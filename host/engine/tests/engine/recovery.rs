@@ -333,12 +333,19 @@ fn rows_that_an_output_has_not_got_yet_are_not_forgotten() {
 fn streams_may_be_given_other_names() {
     let expect = world();
     assert_eq!(expect.run(None), Ended::Done);
-    // With a snapshot between the runs, and without one; and stopped where a batch is planned.
-    for (commits_max, step) in [(1, Step::Deliver), (100, Step::Deliver), (2, Step::Commit)] {
+    // With a snapshot between the runs, and without one; stopped where a batch is planned; and twice in the same batch, so
+    // that its input is logged under both names.
+    for (commits_max, step, then, batches) in [
+        (1, Step::Deliver, Step::Deliver, [3, 5]),
+        (100, Step::Deliver, Step::Deliver, [3, 5]),
+        (2, Step::Commit, Step::Commit, [3, 5]),
+        (2, Step::Plan, Step::Commit, [4, 5]),
+        (2, Step::Plan, Step::Plan, [4, 5]),
+    ] {
         let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max };
-        let stop = |batch| Some(Stop { step, after: false, batch: at(batch) });
+        let stop = |step, batch| Some(Stop { step, after: false, batch: at(batch) });
         let world = World { snapshot_after, ..world() };
-        assert_eq!(world.run(stop(3)), Ended::Stopped);
+        assert_eq!(world.run(stop(step, batches[0])), Ended::Stopped);
         let rename = |text: &str, old: &str, new: &str, says: bool| {
             let header =
                 format!("[streams.{new}]{}", if says { format!("\npreviously = \"{old}\"") } else { String::new() });
@@ -351,11 +358,11 @@ fn streams_may_be_given_other_names() {
             names.iter().fold(both, |text, (old, new)| rename(&text, old, new, says))
         };
         let world = World { text: renamed(true), live: "words".to_owned(), ..world };
-        assert_eq!(world.run(stop(5)), Ended::Stopped);
+        assert_eq!(world.run(stop(then, batches[1])), Ended::Stopped);
         // Once a batch is committed, the checkpoint knows.
         let world = World { text: renamed(false), ..world };
         assert_eq!(world.run(None), Ended::Done);
-        check_like(&world, &expect, &format!("{commits_max} {step:?}"));
+        check_like(&world, &expect, &format!("{commits_max} {step:?} {then:?}"));
     }
 }
 

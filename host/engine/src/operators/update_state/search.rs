@@ -7,7 +7,7 @@ use tidemill_plan::graph::KeySet;
 
 use super::{
     super::{
-        Batch, Out, Policy,
+        Batch, GuestSlot, Out, Policy,
         arrange::{Arranged, Numbers},
         letters::Letter,
         policy::{Attempt, Calls, reason},
@@ -15,6 +15,9 @@ use super::{
     KeysOfCall, Prepared, UpdateState,
 };
 use crate::failure::Cause;
+
+/// Failed calls in search of the rows of one key. With more it is the key that fails, and not its rows.
+const KEY_SEARCH_MAX: usize = 200;
 
 /// The calls for some keys.
 pub(super) struct Updating<'a, 'o> {
@@ -37,45 +40,69 @@ impl Calls for Updating<'_, '_> {
         part.with(keys, |keys| self.update.call(keys, Some(policy), self.batch, self.out))
     }
 
-    fn poison(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
+    fn guest(&mut self) -> Option<&mut GuestSlot> {
+        Some(&mut self.update.guest)
+    }
+
+    fn set_aside(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
         let rows: Vec<u32> = self.keys.arranged.rows_of(at..at + 1).map(|row| row as u32).collect();
-        if rows.is_empty() { self.set_aside(policy, at, None, reason) } else { self.search(policy, at, rows, reason) }
+        if rows.is_empty() {
+            self.set_row_aside(policy, at, None, reason)
+        } else {
+            self.search(policy, at, rows, reason)
+        }
     }
 }
 
 impl Updating<'_, '_> {
-    /// Sets those of a key's new rows aside that make the function fail, and calls it with the others.
+    /// Sets those of a key's new rows aside that make the function fail, and calls it with the others. If there are too
+    /// many of them it is the key that fails, and none of its rows is taken.
     fn search(&mut self, policy: &mut Policy, at: usize, mut rows: Vec<u32>, first: &str) -> Result<(), Cause> {
-        let mut why = first.to_owned();
-        loop {
-            // With the rows before `passes` it does not fail, with those before `fails` it does.
-            let (mut passes, mut fails) = (0, rows.len());
+        let (mut why, mut failed) = (first.to_owned(), 0);
+        // With the rows before `passes` it does not fail, with those before `fails` it does.
+        let mut passes = 0;
+        while failed < KEY_SEARCH_MAX {
+            let mut fails = rows.len();
             while fails - passes > 1 {
                 let middle = passes + (fails - passes) / 2;
                 match self.probe(at, &rows[..middle])? {
                     Ok(()) => passes = middle,
                     Err(cause) => {
                         why = reason(&policy.spend(cause)?);
-                        fails = middle;
+                        (fails, failed) = (middle, failed + 1);
                     }
                 }
             }
-            self.set_aside(policy, at, Some(rows.remove(passes) as usize), &why)?;
+            self.set_row_aside(policy, at, Some(rows.remove(passes) as usize), &why)?;
             if rows.is_empty() && !self.is_called_without_rows(at) {
                 return Ok(());
             }
-            let part = Part::of_key(self.keys, at, &rows)?;
-            match part.with(self.keys, |keys| self.update.call(keys, Some(policy), self.batch, self.out))? {
+            match self.call(policy, at, &rows)? {
                 Ok(()) => return Ok(()),
                 Err(cause) => why = reason(&policy.spend(cause)?),
             }
-            if rows.is_empty() {
-                return self.set_aside(policy, at, None, &why);
+            failed += 1;
+            if rows.len() == passes {
+                // Those that passed together fail now without the one: there is no row to blame.
+                break;
             }
         }
+        if rows.is_empty() {
+            return self.set_row_aside(policy, at, None, &why);
+        }
+        rows.into_iter().try_for_each(|row| self.set_row_aside(policy, at, Some(row as usize), &why))
+    }
+
+    fn call(&mut self, policy: &mut Policy, at: usize, rows: &[u32]) -> Attempt {
+        self.update.guest.renew();
+        let part = Part::of_key(self.keys, at, rows)?;
+        let called = part.with(self.keys, |keys| self.update.call(keys, Some(policy), self.batch, self.out))?;
+        self.update.guest.end_attempt(called.is_ok());
+        Ok(called)
     }
 
     fn probe(&mut self, at: usize, rows: &[u32]) -> Attempt {
+        self.update.guest.renew();
         let part = Part::of_key(self.keys, at, rows)?;
         part.with(self.keys, |keys| self.update.probe(keys, self.batch))
     }
@@ -86,7 +113,7 @@ impl Updating<'_, '_> {
     }
 
     /// A new row of a key, or the key as a whole.
-    fn set_aside(&mut self, policy: &mut Policy, at: usize, row: Option<usize>, reason: &str) -> Result<(), Cause> {
+    fn set_row_aside(&mut self, policy: &mut Policy, at: usize, row: Option<usize>, reason: &str) -> Result<(), Cause> {
         let part = Part::of_key(self.keys, at, &[])?;
         let key = part.with(self.keys, |keys| Prepared::of(keys, &self.update.table, &self.update.key_schema))?.keys;
         let (columns, arranged) = (key.columns(), &self.keys.arranged);
@@ -96,7 +123,7 @@ impl Updating<'_, '_> {
             key: Some((&key.with_columns(&columns), 0)),
             values: row.map(|row| (&arranged.rows, row)),
         };
-        policy.poison(self.batch, &letter)
+        policy.set_aside(self.batch, &letter)
     }
 }
 
