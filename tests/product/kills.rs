@@ -11,8 +11,9 @@ use std::{
 };
 
 use crate::{
+    producer,
     records::{self, Delivered},
-    tool::Running,
+    tool::{Folder, Running, wait_until},
 };
 
 /// Kills unless it is said otherwise.
@@ -27,45 +28,48 @@ const PAUSE: Duration = Duration::from_millis(15);
 /// A run lives for less than this.
 const LIFE_MS_MAX: u64 = 500;
 
-/// How often it is looked whether everything has come out after the last kill, a pause apart: about a minute.
-const LOOKS: u32 = 4_000;
-
 #[test]
 fn nothing_is_lost_or_doubled_however_often_it_is_killed() {
-    let kills = kills();
     let folder = records::folder();
+    let fed = folder.path().to_owned();
+    kill_often(&folder, &[], move |stopped| feed(&fed, &stopped));
+}
+
+#[test]
+fn a_producer_that_is_told_what_is_durable_loses_nothing() {
+    let folder = records::folder();
+    let address = producer::address();
+    let socket = format!("streams.lines={{socket={{listen=\"{address}\", acknowledge=true}}}}");
+    kill_often(&folder, &["--set", &socket], move |stopped| producer::feed(address, &stopped));
+}
+
+/// Kills the program again and again while it is fed, lets it come to an end, and looks at what it has written. `feed` is
+/// to stop when it is told to, and gives the number of lines.
+fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> u64 + Send + 'static) {
+    let kills = kills();
+    let arguments = [&["run", "pipeline.toml", "--log-level", "error"], set].concat();
     let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
     println!("seed {seed}");
     let mut random = u64::from(seed) | 1;
     let (stop, stopped) = channel();
-    let feed = {
-        let folder = folder.path().to_owned();
-        #[allow(clippy::disallowed_methods, reason = "whoever feeds the program is another than the program")]
-        thread::spawn(move || feed(&folder, &stopped))
-    };
+    #[allow(clippy::disallowed_methods, reason = "whoever feeds the program is another than the program")]
+    let feed = thread::spawn(move || feed(stopped));
     let (_never, nothing) = channel::<()>();
     for _ in 0..kills {
         // xorshift64: instants need be no better.
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        let mut command = folder.command(&["run", "pipeline.toml", "--log-level", "error"]);
-        let run = Running::start(&mut command);
+        let run = Running::start(&mut folder.command(&arguments));
         let _ = nothing.recv_timeout(Duration::from_millis(random % LIFE_MS_MAX));
         run.signal("KILL");
         let ended = run.end();
         assert_eq!((ended.code, ended.stderr.as_str()), (-1, ""), "it ended before it was killed");
     }
     drop(stop);
+    let run = Running::start(&mut folder.command(&arguments));
     let lines = feed.join().unwrap();
-    let mut command = folder.command(&["run", "pipeline.toml", "--log-level", "error"]);
-    let run = Running::start(&mut command);
-    for _ in 0..LOOKS {
-        if Delivered::read(folder.path()).lines.len() >= lines as usize {
-            break;
-        }
-        let _ = nothing.recv_timeout(PAUSE);
-    }
+    wait_until("all lines have come out", || Delivered::read(folder.path()).lines.len() >= lines as usize);
     run.signal("INT");
     let ended = run.end();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));

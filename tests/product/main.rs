@@ -13,6 +13,7 @@ mod logs;
 mod migrations;
 mod on_error;
 mod plugins;
+mod producer;
 mod project;
 mod records;
 mod replays;

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -51,11 +52,16 @@ pub fn folder() -> Folder {
 
 /// Adds a file with `count` lines from number `first` on, at once; gives `count`. Line n is `n<n> k<n mod KEYS>`.
 pub fn add(folder: &Path, first: u64, count: u64) -> u64 {
-    let text: String = (first..first + count).map(|n| format!("n{n} k{}\n", n % KEYS)).collect();
+    let text = text(first..first + count);
     let (draft, place) = (folder.join(".draft"), folder.join(format!("in/{first:012}")));
     fs::write(&draft, text).unwrap();
     fs::rename(draft, place).unwrap();
     count
+}
+
+/// Lines with these numbers.
+pub fn text(lines: Range<u64>) -> String {
+    lines.map(|n| format!("n{n} k{}\n", n % KEYS)).collect()
 }
 
 /// What is in the output folders, read without any of the program's code.

@@ -3,6 +3,7 @@
 //! A task for each connection reads into one block that all share, and cuts lines from it into an inbox, which knows
 //! when what arrived. The inbox is bounded: while it is full no socket is read, so that TCP slows the peers down.
 
+mod acknowledge;
 mod connect;
 mod inbox;
 mod listen;
@@ -19,16 +20,21 @@ use std::{
 use arrow_schema::SchemaRef;
 use tidemill_model::{
     connector::{SocketMode, SocketSource},
-    ports::{Chunk, Clock, Irregularity, PortError, Sealed, Source, Taken, Wake},
+    ports::{Acknowledging, Chunk, Clock, Irregularity, PortError, Sealed, Source, Taken, Wake},
     schema::Schema,
     time::Timestamp,
 };
-use tokio::{runtime, sync::Notify, task::JoinHandle};
+use tokio::{
+    runtime,
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
 
 use crate::{
-    lock,
+    lock, pin,
     text::{self, CHUNK_BYTES},
 };
+use acknowledge::Acknowledged;
 use inbox::Inbox;
 use receive::Receiver;
 
@@ -60,6 +66,8 @@ pub struct ReceivedLines {
     receiver: Arc<Receiver>,
     task: JoinHandle<()>,
     local_address: Option<SocketAddr>,
+    /// Lines up to the last pin.
+    pinned: u64,
 }
 
 impl ReceivedLines {
@@ -84,13 +92,18 @@ impl ReceivedLines {
         if spec.buffer_bytes_max == 0 {
             return Err(PortError::configuration(format!("stream `{stream}`: a buffer of 0 bytes takes no line")));
         }
+        let mut inbox = Inbox::new(chunk_bytes);
+        if spec.acknowledge {
+            inbox.count_from(0);
+        }
         let receiver = Arc::new(Receiver {
             stream: stream.to_owned(),
             clock: world.clock,
             wake: wake.clone(),
             text: spec.text.clone(),
             buffer_bytes_max: spec.buffer_bytes_max,
-            inbox: Mutex::new(Inbox::new(chunk_bytes)),
+            inbox: Mutex::new(inbox),
+            durable: spec.acknowledge.then(|| watch::Sender::new(None)),
             room: Notify::new(),
             block: Mutex::new(vec![0; READ_BYTES_MAX]),
         });
@@ -101,11 +114,16 @@ impl ReceivedLines {
             }
             SocketMode::Listen(address) => {
                 let (listener, local) = listen::bind(stream, address, &world.runtime)?;
-                (world.runtime.spawn(listen::accept(Arc::clone(&receiver), listener)), Some(local))
+                let task = match spec.acknowledge {
+                    true => world.runtime.spawn(acknowledge::accept(Arc::clone(&receiver), listener)),
+                    false => world.runtime.spawn(listen::accept(Arc::clone(&receiver), listener)),
+                };
+                (task, Some(local))
             }
         };
         let schema = text::schema();
-        Ok(ReceivedLines { spec: spec.clone(), arrow: schema.to_arrow(), schema, receiver, task, local_address })
+        let (spec, arrow) = (spec.clone(), schema.to_arrow());
+        Ok(ReceivedLines { spec, arrow, schema, receiver, task, local_address, pinned: 0 })
     }
 
     /// Where a listening source listens: its port was chosen by the system if 0 was asked for.
@@ -146,6 +164,30 @@ impl Source for ReceivedLines {
 
     fn stop(&mut self) {
         self.task.abort();
+    }
+
+    fn acknowledging(&mut self) -> Option<&mut dyn Acknowledging> {
+        if self.spec.acknowledge { Some(self) } else { None }
+    }
+}
+
+impl Acknowledging for ReceivedLines {
+    fn pin(&mut self) -> Result<String, PortError> {
+        self.pinned = lock(&self.receiver.inbox).lines_taken();
+        pin::write(&self.receiver.stream, &Acknowledged { lines: self.pinned })
+    }
+
+    fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
+        let Acknowledged { lines } = pin::read(&self.receiver.stream, pin)?;
+        self.pinned = lines;
+        lock(&self.receiver.inbox).count_from(lines);
+        Ok(())
+    }
+
+    fn acknowledge(&mut self) {
+        let lines = Some(self.pinned);
+        let change = |durable: &mut Option<u64>| std::mem::replace(durable, lines) != lines;
+        self.receiver.durable.iter().for_each(|durable| _ = durable.send_if_modified(change));
     }
 }
 

@@ -44,6 +44,8 @@ pub struct SocketSource {
     pub text: TextOptions,
     /// Bytes received and not yet run; when they are reached the socket is not read.
     pub buffer_bytes_max: usize,
+    /// Producers are told how many lines are durable; only where they connect.
+    pub acknowledge: bool,
 }
 
 /// How bytes become rows of one field `line: text`.

@@ -90,6 +90,28 @@ pub trait Source: Send {
     fn repeatable(&mut self) -> Option<&mut dyn Repeatable> {
         None
     }
+
+    /// How its peers are told what is durable, if they want to know. Only of a source that is not repeatable.
+    fn acknowledging(&mut self) -> Option<&mut dyn Acknowledging> {
+        None
+    }
+}
+
+/// A source whose peers send again what was not acknowledged. Its pins say how much of their input was taken; what was
+/// logged behind the last one is not used after a restart, because it comes again.
+pub trait Acknowledging {
+    /// The pin of the sealed batch, as of a [`Repeatable`] source.
+    fn pin(&mut self) -> Result<String, PortError>;
+
+    /// Goes on behind the batch of `pin`. Asked before anything was taken, at most once.
+    ///
+    /// # Errors
+    /// The pin is not one of this source.
+    fn resume_after(&mut self, pin: &str) -> Result<(), PortError>;
+
+    /// What the last pin stands for is durable, and is not needed from a peer again; without a pin: nothing is. Peers are
+    /// not read before this was called once.
+    fn acknowledge(&mut self);
 }
 
 /// A source that can be read again: files, a queue, made-up rows.

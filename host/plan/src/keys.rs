@@ -32,7 +32,7 @@ pub(crate) const LIMITS: &[&str] = &[
 ];
 
 /// Keys of a socket that is read.
-pub(crate) const SOCKET: &[&str] = &["connect", "listen", "line-bytes-max", "invalid-utf8", "buffer"];
+pub(crate) const SOCKET: &[&str] = &["connect", "listen", "line-bytes-max", "invalid-utf8", "buffer", "acknowledge"];
 
 /// Keys of files that are read.
 pub(crate) const FILES: &[&str] = &["path", "existing", "line-bytes-max", "invalid-utf8"];
@@ -88,7 +88,6 @@ pub(crate) const LATER: &[(&str, &[&str])] = &[
     (
         "streams",
         &[
-            "acknowledge",
             "cogroup",
             "count-by-value",
             "event-time",

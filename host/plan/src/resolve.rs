@@ -12,14 +12,17 @@ mod sizes;
 
 use std::collections::HashMap;
 
-use tidemill_model::schema::Schema;
+use tidemill_model::{
+    connector::{SocketSource, SourceSpec},
+    schema::Schema,
+};
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::Name,
     functions::Functions,
     graph::{Node, NodeId, Output, Plan},
-    manifest::{Manifest, StreamEntry},
+    manifest::{Body, Manifest, StreamEntry},
     stages::{self, Stages},
     suggest,
 };
@@ -88,6 +91,7 @@ impl<'a> Resolver<'a> {
         let outputs = self.outputs();
         self.check_previous_names();
         self.check_partitions();
+        self.check_acknowledge();
         if self.diagnostics.error_count() > 0 {
             return None;
         }
@@ -104,6 +108,21 @@ impl<'a> Resolver<'a> {
         sizes::check_instances(&plan, &stages, self.diagnostics);
         sizes::check_depth(&plan, &stages, self.manifest, self.diagnostics);
         Some(plan)
+    }
+
+    /// What is acknowledged must be kept somewhere.
+    fn check_acknowledge(&mut self) {
+        if self.manifest.pipeline.checkpoint.is_some() {
+            return;
+        }
+        for stream in &self.manifest.streams {
+            if let Some(Body::Source(SourceSpec::Socket(SocketSource { acknowledge: true, .. }), _)) = &stream.body {
+                let what =
+                    format!("stream `{}` acknowledges lines, and the pipeline has no checkpoint", stream.name.text);
+                let error = Diagnostic::error(stream.name.span, what);
+                self.diagnostics.push(error.help("give it one: checkpoint = \"checkpoint\" in [pipeline]"));
+            }
+        }
     }
 
     /// The stream called `name`; that there is none is reported.

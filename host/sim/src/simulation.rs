@@ -25,7 +25,7 @@ use crate::{
 const HOSTS_MAX: usize = 500;
 
 /// How many hosts may be needed when nothing fails any more.
-const LAST_HOSTS_MAX: usize = 4;
+const LAST_HOSTS_MAX: usize = 16;
 
 /// So many hosts are up at the same time, at most.
 const HOSTS_AT_ONCE: usize = 3;

@@ -14,11 +14,36 @@ pub(super) struct Inbox {
     marks: VecDeque<(Timestamp, u64)>,
     /// Rows received by the last seal's time.
     sealed: u64,
+    /// Lines before the first row, and those that became no rows and stood before rows that are taken.
+    passed: u64,
 }
 
 impl Inbox {
     pub fn new(chunk_bytes: usize) -> Inbox {
-        Inbox { lines: LineBuffer::new(chunk_bytes), marks: VecDeque::new(), sealed: 0 }
+        Inbox { lines: LineBuffer::new(chunk_bytes), marks: VecDeque::new(), sealed: 0, passed: 0 }
+    }
+
+    /// Begins to count lines, after so many.
+    pub fn count_from(&mut self, lines: u64) {
+        self.passed = lines;
+        self.lines.gaps.get_or_insert_default();
+    }
+
+    /// Lines up to the last row that is taken, and those right behind it that became no rows.
+    pub fn lines_taken(&mut self) -> u64 {
+        let taken = self.lines.taken();
+        if let Some(gaps) = &mut self.lines.gaps {
+            while let Some((_, count)) = gaps.pop_front_if(|(row, _)| *row <= taken) {
+                self.passed += count;
+            }
+        }
+        self.passed + taken
+    }
+
+    /// Lines that have ended, taken or not.
+    pub fn lines_received(&self) -> u64 {
+        let gaps = self.lines.gaps.iter().flatten().map(|(_, count)| count).sum::<u64>();
+        self.passed + gaps + self.lines.received()
     }
 
     /// Says when the lines came that were appended since it was last said. A clock that was set back counts as one that
@@ -76,6 +101,21 @@ mod tests {
         inbox.arrived(Timestamp(41));
         assert_eq!(batch(&mut inbox, 30), "e");
         assert_eq!(batch(&mut inbox, 41), "fg");
+    }
+
+    #[test]
+    fn lines_that_are_no_rows_are_counted_where_they_stood() {
+        let mut inbox = Inbox::new(2);
+        inbox.count_from(100);
+        for line in ["", "a", "", "", "b", ""] {
+            if line.is_empty() { inbox.lines.pass_over() } else { inbox.lines.push(line) }
+        }
+        inbox.arrived(Timestamp(10));
+        assert_eq!((inbox.lines_taken(), inbox.lines_received()), (101, 106));
+        assert_eq!(inbox.take(1).chunks.len(), 1);
+        assert_eq!((inbox.lines_taken(), inbox.lines_received()), (104, 106));
+        assert_eq!(batch(&mut inbox, 10), "b");
+        assert_eq!((inbox.lines_taken(), inbox.lines_received()), (106, 106));
     }
 
     #[test]

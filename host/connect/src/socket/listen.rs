@@ -9,7 +9,7 @@ use super::{PRODUCERS_MAX, receive::Receiver};
 use crate::address;
 
 /// How long to wait when the system cannot accept, for want of file descriptors say.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+pub(super) const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Takes the port, at once: one in use is known before the first batch.
 pub(super) fn bind(

@@ -9,7 +9,10 @@ use tidemill_model::{
     connector::TextOptions,
     ports::{Clock, Wake},
 };
-use tokio::{net::TcpStream, sync::Notify};
+use tokio::{
+    net::TcpStream,
+    sync::{Notify, watch},
+};
 
 use super::Inbox;
 use crate::{lock, text::LineCutter};
@@ -24,6 +27,8 @@ pub(super) struct Receiver {
     pub inbox: Mutex<Inbox>,
     /// Rung when rows were taken.
     pub room: Notify,
+    /// How many lines are durable, for producers that are told; `None` until that is known.
+    pub durable: Option<watch::Sender<Option<u64>>>,
     /// What is read, until its lines are cut. All connections are read on one thread, so nobody waits for it.
     pub block: Mutex<Vec<u8>>,
 }
@@ -45,7 +50,7 @@ impl Receiver {
         result
     }
 
-    async fn read_blocks(&self, connection: &TcpStream, cutter: &mut LineCutter) -> io::Result<()> {
+    pub(super) async fn read_blocks(&self, connection: &TcpStream, cutter: &mut LineCutter) -> io::Result<()> {
         loop {
             self.wait_for_room().await;
             connection.readable().await?;

@@ -34,7 +34,7 @@ fn open(mode: SocketMode, buffer_bytes_max: usize, chunk_bytes: usize) -> Result
     let runtime = Runtime::try_new(&Threads).unwrap();
     let wake = Wake::default();
     let text = TextOptions { line_bytes_max: 1_000, invalid_utf8: InvalidUtf8::Replace };
-    let spec = SocketSource { mode, text, buffer_bytes_max };
+    let spec = SocketSource { mode, text, buffer_bytes_max, acknowledge: false };
     let world = World {
         clock: Arc::new(SystemClock),
         runtime: runtime.handle().clone(),
@@ -226,4 +226,88 @@ fn stopping_lets_go_of_the_connections() {
     // The end of the stream, or a reset: in any case not nothing.
     let end = producer.read(&mut [0; 1]);
     assert!(matches!(&end, Ok(0)) || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
+}
+
+/// A source that acknowledges, behind a batch of so many lines.
+fn acknowledging(lines: Option<u64>) -> Trial {
+    let runtime = Runtime::try_new(&Threads).unwrap();
+    let wake = Wake::default();
+    let mode = SocketMode::Listen(Address { host: "127.0.0.1".to_owned(), port: 0 });
+    let text = TextOptions { line_bytes_max: 10, invalid_utf8: InvalidUtf8::Reject };
+    let spec = SocketSource { mode, text, buffer_bytes_max: 1 << 20, acknowledge: true };
+    let world = World {
+        clock: Arc::new(SystemClock),
+        runtime: runtime.handle().clone(),
+        reconnect_delay: Duration::from_millis(5),
+    };
+    let mut source = ReceivedLines::open_with_chunks("lines", &spec, &wake, world, 1).unwrap();
+    let pin = lines.map(|lines| format!("{{\"source\":\"socket\",\"lines\":{lines}}}"));
+    pin.iter().for_each(|pin| source.resume_after(pin).unwrap());
+    Trial { source, wake, lines: Vec::new(), _runtime: runtime }
+}
+
+impl Trial {
+    /// Ends a batch, which becomes durable; gives its pin.
+    fn commit(&mut self) -> String {
+        let pin = self.source.pin().unwrap();
+        self.source.acknowledge();
+        pin
+    }
+}
+
+/// What a producer is told next.
+fn told(producer: &TcpStream) -> String {
+    producer.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while { producer }.read(&mut byte).unwrap() == 1 && byte[0] != b'\n' {
+        line.push(byte[0]);
+    }
+    String::from_utf8(line).unwrap()
+}
+
+#[test]
+fn a_producer_is_told_what_is_durable() {
+    let mut trial = acknowledging(None);
+    let mut producer = trial.producer();
+    producer.write_all(b"a\nmuch too long\nb\n\xff\nc").unwrap();
+    trial.source.acknowledge();
+    assert_eq!(told(&producer), "0");
+    assert_eq!(trial.lines(2), ["a", "b"]);
+    let pin = trial.commit();
+    assert_eq!(told(&producer), "4", "lines that became no rows too");
+    assert!(pin.contains("\"lines\":4"), "{pin}");
+    // What has no end is no line when the producer goes.
+    drop(producer);
+    let mut producer = trial.producer();
+    assert_eq!(told(&producer), "4");
+    producer.write_all(b"c\nd\n").unwrap();
+    assert_eq!(trial.lines(2), ["c", "d"]);
+    trial.commit();
+    assert_eq!(told(&producer), "6");
+}
+
+#[test]
+fn a_producer_that_comes_again_waits_until_what_it_sent_is_durable() {
+    let mut trial = acknowledging(Some(1_000));
+    trial.source.acknowledge();
+    let mut first = trial.producer();
+    assert_eq!(told(&first), "1000");
+    first.write_all(b"a\n").unwrap();
+    assert_eq!(trial.lines(1), ["a"]);
+    first.write_all(b"b\n").unwrap();
+    while lock(&trial.source.receiver.inbox).lines_received() < 1_002 {
+        assert!(trial.wake.wait(Some(PATIENCE)), "the line does not come");
+    }
+    // The first connection is still there; nobody knows that nothing will come of it.
+    let mut second = trial.producer();
+    assert_eq!(told(&first), "", "it is let go");
+    second.write_all(b"c\n").unwrap();
+    trial.commit();
+    second.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    assert!(second.read(&mut [0; 1]).is_err(), "`b` is not durable");
+    assert_eq!(trial.lines(1), ["b"]);
+    trial.commit();
+    assert_eq!(told(&second), "1002");
+    assert_eq!(trial.lines(1), ["c"]);
 }

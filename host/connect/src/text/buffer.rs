@@ -36,6 +36,8 @@ pub(crate) struct LineBuffer {
     pub filled: usize,
     /// Lines that did not come here as they were.
     pub irregular: Irregular,
+    /// How many lines that became no rows stood right before which row, if that is to be known.
+    pub gaps: Option<VecDeque<(u64, u64)>>,
     pool: Pool,
 }
 
@@ -62,6 +64,7 @@ impl LineBuffer {
             sealed: None,
             filled: 0,
             irregular: Irregular::default(),
+            gaps: None,
             pool: Pool::default(),
         }
     }
@@ -76,6 +79,16 @@ impl LineBuffer {
             self.filled += 1;
             self.close();
             self.carried = 0;
+        }
+    }
+
+    /// A line has ended that becomes no row.
+    pub fn pass_over(&mut self) {
+        let row = self.received();
+        let Some(gaps) = &mut self.gaps else { return };
+        match gaps.back_mut() {
+            Some((before, count)) if *before == row => *count += 1,
+            _ => gaps.push_back((row, 1)),
         }
     }
 

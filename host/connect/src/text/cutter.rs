@@ -27,7 +27,9 @@ impl LineCutter {
         if self.skipping || !self.partial.is_empty() {
             let Some(end) = memchr(b'\n', rest) else { return self.keep(rest, out) };
             self.keep(&rest[..end], out);
-            if !std::mem::take(&mut self.skipping) {
+            if std::mem::take(&mut self.skipping) {
+                out.pass_over();
+            } else {
                 self.end_partial(out);
             }
             rest = &rest[end + 1..];
@@ -62,6 +64,7 @@ impl LineCutter {
             start = end + 1;
             if line.len() > self.options.line_bytes_max {
                 out.irregular.too_long += 1;
+                out.pass_over();
             } else {
                 out.push(line);
             }
@@ -83,7 +86,7 @@ impl LineCutter {
     fn line(&self, line: &[u8], out: &mut LineBuffer) {
         if line.len() > self.options.line_bytes_max {
             out.irregular.too_long += 1;
-            return;
+            return out.pass_over();
         }
         if let Ok(line) = simdutf8::basic::from_utf8(line) {
             return out.push(line);
@@ -91,6 +94,8 @@ impl LineCutter {
         out.irregular.not_utf8 += 1;
         if self.options.invalid_utf8 == InvalidUtf8::Replace {
             out.push(&String::from_utf8_lossy(line));
+        } else {
+            out.pass_over();
         }
     }
 

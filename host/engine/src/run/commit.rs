@@ -55,6 +55,8 @@ impl Run {
         let mut sections = changes(self.tasks.iter_mut().flatten().flatten(), keeper.whole())?;
         sections.extend(self.outputs.sections(absent));
         keeper.commit(tick, plan, self.counters.with_batch(), &sections)?;
+        // Not with the plan: a damaged newest record is passed over, and what it says must not have been told.
+        self.sources.acknowledge();
         // A host that slept here for long is not to deliver what another one has delivered since.
         keeper.fence().check()?;
         keeper.step(Step::Stage, tick, |_| self.outputs.stage(tick, absent))?;
@@ -116,6 +118,7 @@ impl Run {
             self.batch(planned)?;
             return Ok(Some(planned));
         }
+        self.sources.acknowledge();
         Ok(last)
     }
 

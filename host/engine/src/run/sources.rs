@@ -121,7 +121,8 @@ impl Sources {
         };
         for feed in &mut self.feeds {
             if feed.is_logged() {
-                feed.resume_logged(&mut pending, planned.is_some());
+                let pin = pin(planned.or(last), &feed.stream);
+                feed.resume_logged(&mut pending, planned.is_some(), pin.as_deref())?;
             } else if let Some(pin) = pin(planned, &feed.stream) {
                 feed.repeat(&pin)?;
             } else if let Some(pin) = pin(last, &feed.stream) {
@@ -152,6 +153,12 @@ impl Sources {
     /// What a checkpoint keeps of the sealed batch, when all of it was taken. `logged`: where its input lies in the log.
     pub(super) fn pins(&mut self, logged: Option<LoggedRange>) -> Result<Vec<SourcePin>, RunError> {
         self.feeds.iter_mut().map(|feed| feed.pin(logged)).collect()
+    }
+
+    /// Tells peers that want to know what is durable up to the last pins.
+    pub(super) fn acknowledge(&mut self) {
+        let feeds = self.feeds.iter_mut().filter_map(|feed| feed.source.acknowledging());
+        feeds.for_each(|source| source.acknowledge());
     }
 
     /// Input that was not taken as it was, with the stream's name.

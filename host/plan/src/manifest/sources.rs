@@ -59,7 +59,8 @@ fn is_text(value: &Value) -> bool {
 fn socket(value: &Value, diagnostics: &mut Diagnostics) -> Option<SocketSource> {
     if is_text(value) {
         let mode = SocketMode::Connect(address(value, true, diagnostics)?);
-        return Some(SocketSource { mode, text: TextOptions::default(), buffer_bytes_max: BUFFER_BYTES_DEFAULT });
+        let (text, buffer_bytes_max) = (TextOptions::default(), BUFFER_BYTES_DEFAULT);
+        return Some(SocketSource { mode, text, buffer_bytes_max, acknowledge: false });
     }
     if !matches!(value.kind, ValueKind::Table(_)) {
         values::wrong_type(value, "\"HOST:PORT\" or a table", diagnostics);
@@ -88,7 +89,12 @@ fn socket(value: &Value, diagnostics: &mut Diagnostics) -> Option<SocketSource> 
         }
         _ => connect.map(SocketMode::Connect).or(listen.map(SocketMode::Listen)),
     };
-    Some(SocketSource { mode: mode?, text, buffer_bytes_max: buffer })
+    let acknowledge = reader.read("acknowledge", values::boolean).unwrap_or(false);
+    if let (Some(SocketMode::Connect(_)), Some(value), true) = (&mode, reader.get("acknowledge"), acknowledge) {
+        let error = Diagnostic::error(value.span, "only a socket that listens acknowledges");
+        reader.diagnostics.push(error.help("let the producer connect, with `listen`, or leave `acknowledge` out"));
+    }
+    Some(SocketSource { mode: mode?, text, buffer_bytes_max: buffer, acknowledge })
 }
 
 fn address(value: &Value, connects: bool, diagnostics: &mut Diagnostics) -> Option<Address> {

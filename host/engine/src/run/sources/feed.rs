@@ -59,11 +59,22 @@ impl SourceFeed {
 
     /// Gives what was logged for its stream before what the source gives. `again`: what was planned of it is a batch of
     /// its own, the next one.
-    pub(super) fn resume_logged(&mut self, pending: &mut Pending, again: bool) {
+    pub(super) fn resume_logged(
+        &mut self,
+        pending: &mut Pending,
+        again: bool,
+        pin: Option<&str>,
+    ) -> Result<(), RunError> {
         let planned = pending.planned.remove(&self.stream).unwrap_or_default();
         self.again = again.then_some(planned.len());
         self.logged = planned.into();
-        self.logged.extend(pending.open.remove(&self.stream).unwrap_or_default());
+        let open = pending.open.remove(&self.stream).unwrap_or_default();
+        match (self.source.acknowledging(), pin.filter(|pin| !pin.is_empty())) {
+            // What was logged behind the pin was not acknowledged, and comes again.
+            (Some(source), Some(pin)) => source.resume_after(pin).map_err(|error| self.failed(error))?,
+            _ => self.logged.extend(open),
+        }
+        Ok(())
     }
 
     /// Goes on behind the batch of a pin.
@@ -149,7 +160,10 @@ impl SourceFeed {
     pub(super) fn pin(&mut self, logged: Option<LoggedRange>) -> Result<SourcePin, RunError> {
         let stream = self.stream.clone();
         match self.source.repeatable().map(|source| source.pin()) {
-            None => Ok(SourcePin { stream, pin: String::new(), logged }),
+            None => {
+                let pin = self.source.acknowledging().map_or(Ok(String::new()), |source| source.pin());
+                Ok(SourcePin { stream, pin: pin.map_err(|error| self.failed(error))?, logged })
+            }
             Some(Ok(pin)) => Ok(SourcePin { stream, pin, logged: None }),
             Some(Err(error)) => Err(self.failed(error)),
         }
