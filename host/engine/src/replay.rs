@@ -7,7 +7,7 @@ mod rows;
 
 use std::{collections::HashMap, sync::Arc};
 
-use tidemill_checkpoint::{CheckpointError, History, LoggedRange, Past, Record};
+use tidemill_checkpoint::{CheckpointError, History, Past, Record};
 use tidemill_guest::Plugin;
 use tidemill_model::ports::{Chunk, Clock, Source, Spawn, Wake};
 use tidemill_plan::graph::{NodeId, Operator, Plan};
@@ -150,13 +150,16 @@ fn check_sources(plan: &Plan, past: &Past, renames: &Renames) -> Result<(), Repl
 
 /// What the input log has of the batch, by stream.
 fn input(history: &History, past: &Past, renames: &Renames) -> Result<LoggedChunks, CheckpointError> {
-    let ranges = past.plan.sources.iter().filter_map(|source| source.logged);
-    let range = ranges.reduce(|a, b| LoggedRange { first: a.first.min(b.first), end: a.end.max(b.end) });
     let mut chunks = LoggedChunks::new();
-    for frame in range.into_iter().filter(|range| range.first < range.end).flat_map(|range| history.input(range)) {
-        let frame = frame?;
-        let chunk = Chunk { partition: frame.partition, rows: frame.rows };
-        chunks.entry(renames.now(&frame.stream).to_owned()).or_default().push(chunk);
+    for source in &past.plan.sources {
+        let (stream, range) = (renames.now(&source.stream), source.logged.filter(|range| range.first < range.end));
+        for frame in range.into_iter().flat_map(|range| history.input(range)) {
+            let frame = frame?;
+            if renames.now(&frame.stream) == stream {
+                let chunk = Chunk { partition: frame.partition, rows: frame.rows };
+                chunks.entry(stream.to_owned()).or_default().push(chunk);
+            }
+        }
     }
     Ok(chunks)
 }

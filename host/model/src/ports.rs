@@ -109,8 +109,8 @@ pub trait Acknowledging {
     /// The pin is not one of this source.
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError>;
 
-    /// What the last pin stands for is durable, and is not needed from a peer again; without a pin: nothing is. Peers are
-    /// not read before this was called once.
+    /// What the last pin stands for is durable, and is not needed from a peer again. Peers are not read before this was
+    /// called once.
     fn acknowledge(&mut self);
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tidemill_checkpoint::{CheckpointError, Fence, InputLog, InputPosition, LoggedRange, Plan, Storage};
+use tidemill_checkpoint::{CheckpointError, Fence, InputLog, InputPosition, LoggedRange, Plan, SourcePin, Storage};
 use tidemill_model::ports::Chunk;
 
 use super::Renames;
@@ -47,7 +47,7 @@ impl InputKeeper {
         let middle = planned_end.unwrap_or(begin);
         let end = log.position();
         let pending = Pending {
-            planned: read(&log, LoggedRange { first: begin, end: middle }, renames)?,
+            planned: planned.map_or(Ok(LoggedChunks::new()), |plan| read_planned(&log, plan, renames))?,
             open: read(&log, LoggedRange { first: middle, end }, renames)?,
         };
         Ok((InputKeeper { log, first: middle, appended_bytes: 0 }, pending))
@@ -72,6 +72,11 @@ impl InputKeeper {
         self.log.sync().map(drop)
     }
 
+    /// Behind everything that was logged.
+    pub(crate) fn end(&self) -> InputPosition {
+        self.log.position()
+    }
+
     /// Where the input of the batch that ends now lies.
     pub(crate) fn batch(&self) -> LoggedRange {
         LoggedRange { first: self.first, end: self.log.position() }
@@ -90,6 +95,20 @@ impl InputKeeper {
 
 fn logged(plan: &Plan) -> impl Iterator<Item = LoggedRange> + '_ {
     plan.sources.iter().filter_map(|source| source.logged)
+}
+
+/// The chunks of a plan: of each stream those in its own range.
+fn read_planned(log: &InputLog, plan: &Plan, renames: &Renames) -> Result<LoggedChunks, CheckpointError> {
+    let mut chunks = LoggedChunks::new();
+    let mut ranges: Vec<LoggedRange> = logged(plan).collect();
+    ranges.dedup();
+    for range in ranges {
+        let is_in =
+            |source: &SourcePin, stream: &str| source.logged == Some(range) && renames.now(&source.stream) == stream;
+        let is_of = |stream: &str| plan.sources.iter().any(|source| is_in(source, stream));
+        chunks.extend(read(log, range, renames)?.into_iter().filter(|(stream, _)| is_of(stream)));
+    }
+    Ok(chunks)
 }
 
 /// The chunks by the names that their streams have now. A stream may have had several; its chunks keep their order.

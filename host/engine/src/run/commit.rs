@@ -118,7 +118,6 @@ impl Run {
             self.batch(planned)?;
             return Ok(Some(planned));
         }
-        self.sources.acknowledge();
         Ok(last)
     }
 

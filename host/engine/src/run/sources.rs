@@ -119,10 +119,11 @@ impl Sources {
             let source = plan.and_then(|plan| plan.sources.iter().find(is_of));
             source.map(|source| source.pin.clone())
         };
+        let end = self.input.as_ref().map(InputKeeper::end);
         for feed in &mut self.feeds {
             if feed.is_logged() {
                 let pin = pin(planned.or(last), &feed.stream);
-                feed.resume_logged(&mut pending, planned.is_some(), pin.as_deref())?;
+                feed.resume_logged(&mut pending, planned.is_some(), pin.as_deref(), end)?;
             } else if let Some(pin) = pin(planned, &feed.stream) {
                 feed.repeat(&pin)?;
             } else if let Some(pin) = pin(last, &feed.stream) {

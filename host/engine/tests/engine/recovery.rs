@@ -1,6 +1,7 @@
 //! Runs that are stopped at every step and go on from their checkpoint: what came of them is what comes of a run that
 //! nobody stopped.
 
+mod acknowledged;
 mod clock;
 mod damage;
 mod kinds;

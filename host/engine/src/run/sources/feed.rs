@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use tidemill_checkpoint::{LoggedRange, SourcePin};
+use tidemill_checkpoint::{InputPosition, LoggedRange, SourcePin};
 use tidemill_model::{
     ports::{Chunk, PortError, Sealed, Source, Taken},
     time::Timestamp,
@@ -25,6 +25,8 @@ pub(super) struct SourceFeed {
     pub(super) last: bool,
     /// Chunks that were logged and belong to no committed batch, before what the source gives.
     logged: VecDeque<Chunk>,
+    /// What was logged before is not used.
+    logged_from: Option<InputPosition>,
     /// How many of `logged` are the batch that is run again; it has nothing else.
     again: Option<usize>,
     pub(super) sealed: bool,
@@ -47,6 +49,7 @@ impl SourceFeed {
             next: 0,
             last: false,
             logged: VecDeque::new(),
+            logged_from: None,
             again: None,
             sealed: false,
         }
@@ -59,19 +62,26 @@ impl SourceFeed {
 
     /// Gives what was logged for its stream before what the source gives. `again`: what was planned of it is a batch of
     /// its own, the next one.
+    /// `end`: of the log.
     pub(super) fn resume_logged(
         &mut self,
         pending: &mut Pending,
         again: bool,
         pin: Option<&str>,
+        end: Option<InputPosition>,
     ) -> Result<(), RunError> {
         let planned = pending.planned.remove(&self.stream).unwrap_or_default();
         self.again = again.then_some(planned.len());
         self.logged = planned.into();
         let open = pending.open.remove(&self.stream).unwrap_or_default();
         match (self.source.acknowledging(), pin.filter(|pin| !pin.is_empty())) {
-            // What was logged behind the pin was not acknowledged, and comes again.
-            (Some(source), Some(pin)) => source.resume_after(pin).map_err(|error| self.failed(error))?,
+            // What was logged behind the pin was not acknowledged, and comes again. No later batch has it. Behind a plan
+            // without a pin there is nothing of the kind: nobody is read before the first one is committed.
+            (Some(source), Some(pin)) => {
+                let resumed = source.resume_after(pin).map(|()| source.acknowledge());
+                resumed.map_err(|error| self.failed(error))?;
+                self.logged_from = end;
+            }
             _ => self.logged.extend(open),
         }
         Ok(())
@@ -162,6 +172,8 @@ impl SourceFeed {
         match self.source.repeatable().map(|source| source.pin()) {
             None => {
                 let pin = self.source.acknowledging().map_or(Ok(String::new()), |source| source.pin());
+                let first = |first: InputPosition| self.logged_from.map_or(first, |from| from.max(first));
+                let logged = logged.map(|range| LoggedRange { first: first(range.first), ..range });
                 Ok(SourcePin { stream, pin: pin.map_err(|error| self.failed(error))?, logged })
             }
             Some(Ok(pin)) => Ok(SourcePin { stream, pin, logged: None }),

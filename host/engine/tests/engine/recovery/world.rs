@@ -13,7 +13,7 @@ use tidemill_engine::{
     replay::{ReplayError, ReplayParts, Replayed, logged, replay},
 };
 use tidemill_model::{
-    ports::{Clock, Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Taken, Wake},
+    ports::{Acknowledging, Clock, Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Taken, Wake},
     schema::Schema,
     testing::Value,
     time::Timestamp,
@@ -64,6 +64,9 @@ pub struct World {
     pub feed: Feed,
     pub delivered: Arc<Mutex<Delivered>>,
     pub runs: Arc<Mutex<u64>>,
+    /// The stream's peer keeps its words until it is told that they are durable, so nothing goes from the feed; how much
+    /// it was told.
+    pub acknowledged: Option<Arc<Mutex<usize>>>,
     /// Of all runs; without it each has one that begins at 0.
     pub clock: Option<Arc<dyn Clock>>,
 }
@@ -88,6 +91,7 @@ impl World {
             feed: Arc::new(Mutex::new(feed.collect())),
             delivered: Arc::default(),
             runs: Arc::default(),
+            acknowledged: None,
             clock: None,
         }
     }
@@ -115,6 +119,7 @@ impl World {
             feed: Arc::new(Mutex::new(self.feed.lock().unwrap().clone())),
             delivered: Arc::new(Mutex::new(self.delivered.lock().unwrap().clone())),
             runs: Arc::new(Mutex::new(*self.runs.lock().unwrap())),
+            acknowledged: self.acknowledged.as_ref().map(|told| Arc::new(Mutex::new(*told.lock().unwrap()))),
             clock: self.clock.clone(),
             ..*self
         }
@@ -166,7 +171,8 @@ impl World {
                 return source;
             }
             let schema = source.schema().clone();
-            Box::new(Live { schema, feed: self.feed.clone(), sealed: None })
+            let (feed, acknowledged) = (self.feed.clone(), self.acknowledged.clone());
+            Box::new(Live { schema, feed, sealed: None, acknowledged, place: 0, pinned: 0, is_open: false })
         });
         let sink = |output: &str| -> Box<dyn Sink> {
             Box::new(Exactly { output: output.to_owned(), staged: None, delivered: self.delivered.clone() })
@@ -234,6 +240,12 @@ struct Live {
     schema: Schema,
     feed: Feed,
     sealed: Option<Timestamp>,
+    acknowledged: Option<Arc<Mutex<usize>>>,
+    /// How much was taken of a feed from which nothing goes, now and at the last pin.
+    place: usize,
+    pinned: usize,
+    /// The peer has been told something, and sends.
+    is_open: bool,
 }
 
 impl Source for Live {
@@ -244,7 +256,14 @@ impl Source for Live {
     fn take(&mut self, _bytes_max: usize) -> Result<Taken, PortError> {
         let Some(until) = self.sealed else { return Ok(Taken::default()) };
         let mut feed = self.feed.lock().unwrap();
-        let Some((_, words)) = feed.pop_front_if(|(time, _)| *time <= until) else {
+        let next = match self.acknowledged {
+            Some(_) if !self.is_open => None,
+            Some(_) => feed.get(self.place).filter(|(time, _)| *time <= until).cloned(),
+            None => feed.pop_front_if(|(time, _)| *time <= until),
+        };
+        self.place += 1;
+        let Some((_, words)) = next else {
+            self.place -= 1;
             self.sealed = None;
             return Ok(Taken { end: true, ..Taken::default() });
         };
@@ -264,6 +283,30 @@ impl Source for Live {
     }
 
     fn stop(&mut self) {}
+
+    fn acknowledging(&mut self) -> Option<&mut dyn Acknowledging> {
+        if self.acknowledged.is_some() { Some(self) } else { None }
+    }
+}
+
+impl Acknowledging for Live {
+    fn pin(&mut self) -> Result<String, PortError> {
+        self.pinned = self.place;
+        Ok(self.pinned.to_string())
+    }
+
+    fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
+        self.place = pin.parse().unwrap();
+        self.pinned = self.place;
+        let told = *self.acknowledged.as_ref().unwrap().lock().unwrap();
+        assert!(told <= self.place, "{told} were told, and {} are known: the peer has forgotten some", self.place);
+        Ok(())
+    }
+
+    fn acknowledge(&mut self) {
+        self.is_open = true;
+        *self.acknowledged.as_ref().unwrap().lock().unwrap() = self.pinned;
+    }
 }
 
 /// A sink that knows its batches. A batch that comes again must be the same.
