@@ -8,7 +8,7 @@
 //! 3. [`Step::Plan`]: what the batch is made of is durable. If it does not come to count, it is run again with the same
 //!    input.
 //! 4. [`Step::Commit`]: the changed state, the rows for every sink and the counters are durable, in one record. This
-//!    decides: before it the batch has not happened, after it it has.
+//!    decides: before it the batch has not happened, after it it has. Peers that want to know are told.
 //! 5. [`Step::Stage`], [`Step::Deliver`]: the sinks stage their rows, then make them visible. Done again after a crash.
 //! 6. [`Step::Snapshot`] and [`Step::Clean`], now and then: a snapshot in the background, and what no recovery needs is
 //!    removed.
