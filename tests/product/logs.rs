@@ -1,6 +1,8 @@
 //! What `tidemill run` says on standard error while it runs.
 
-use crate::tool::Folder;
+use std::io::Read;
+
+use crate::tool::{Folder, Running};
 
 /// Lines of a file, printed.
 const LINES: &str = r#"
@@ -32,4 +34,22 @@ fn lines_that_a_source_rejects_are_rejected_and_lines_that_it_mends_irregular() 
     let reject = [&RUN[..], &["--set", "streams.lines.files.invalid-utf8=reject"]].concat();
     let rejected = folder.run(&reject).stderr;
     assert!(rejected.contains("done batches=1 rows=1 rejected=3 irregular=0 skipped=0\n"), "{rejected}");
+}
+
+#[test]
+fn a_run_goes_on_when_nobody_reads_its_logs_any_more() {
+    let unused = format!("[plugins]\nunused = \"unused.wasm\"\n{LINES}");
+    let folder = Folder::new().with("p.toml", LINES).with("wrong.toml", unused).with("lines.txt", "good\n");
+    let printed = |file: &str| {
+        let mut running = Running::start(&mut folder.command(&["run", file, "--clock", "manual", "--until-done"]));
+        let child = running.child();
+        drop(child.stderr.take());
+        let mut printed = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        (running.end().code, printed)
+    };
+    let (code, rows) = printed("p.toml");
+    assert_eq!(code, 0, "{rows}");
+    assert!(rows.contains("\ngood\n"), "{rows}");
+    assert_eq!(printed("wrong.toml"), (2, String::new()));
 }

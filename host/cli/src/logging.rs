@@ -25,7 +25,9 @@ pub fn start(logging: &Logging) {
         let quiet = QUIET.iter().filter_map(|directive| directive.parse::<Directive>().ok());
         filter = quiet.fold(filter, EnvFilter::add_directive);
     }
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Where nobody reads any more, lines are lost: to say so would go the same way, and panic on it.
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     // A second start would be a defect, and the first one goes on to serve.
     let _ = match logging.log_format {
         LogFormat::Text => subscriber.with_target(false).with_ansi(io::stderr().is_terminal()).finish().try_init(),

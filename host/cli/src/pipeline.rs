@@ -49,7 +49,7 @@ pub fn prepare_with(arguments: &arguments::Pipeline, replaced: &[Replacement]) -
     let (manifest, mut diagnostics) = Manifest::read(&path.display().to_string(), &text, &arguments.overrides);
     let loaded = LoadedPlugins::load(manifest.plugins(), &folder, replaced, arguments.cache)?;
     let plan = manifest.resolve(&loaded, &mut diagnostics);
-    show(&diagnostics)?;
+    show(&diagnostics);
     let plan = plan.ok_or_else(|| mistakes(path, &diagnostics))?;
     // A plan has no more of them than fit into the number.
     let instances = Stages::of(&plan).instances(&plan).try_into().unwrap_or(u32::MAX);
@@ -78,9 +78,10 @@ fn read(path: &Path) -> Result<String, Failure> {
     })
 }
 
-fn show(diagnostics: &Diagnostics) -> Result<(), Failure> {
+fn show(diagnostics: &Diagnostics) {
     let text = diagnostics.render(io::stderr().is_terminal());
-    io::stderr().lock().write_all(text.as_bytes()).map_err(|error| Failure::stdout(&error))
+    // If nobody reads it, the exit code alone has to say it.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 fn mistakes(path: &Path, diagnostics: &Diagnostics) -> Failure {

@@ -173,6 +173,7 @@ impl<'a> Resolver<'a> {
         }
         outputs::check_folders(&self.manifest.outputs, self.diagnostics);
         dead_letters::add(&self.manifest.pipeline, &self.done, &mut outputs, self.diagnostics);
+        outputs::check_checkpoint(self.manifest.pipeline.checkpoint.as_ref(), &outputs, self.diagnostics);
         outputs
     }
 

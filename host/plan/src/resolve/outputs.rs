@@ -11,7 +11,7 @@ use super::{Stream, calls, plugins::Plugins};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     graph::{NodeId, Output},
-    manifest::OutputEntry,
+    manifest::{CheckpointEntry, OutputEntry},
 };
 
 /// The output, or `None` if there was an error in it or in the stream.
@@ -46,6 +46,24 @@ pub(super) fn check_folders(outputs: &[OutputEntry], diagnostics: &mut Diagnosti
             let message =
                 format!("outputs `{first}` and `{second}` write to the same folder, `{}`", files.folder.display());
             diagnostics.push(Diagnostic::error(output.name.span, message).help("give each its own folder"));
+        }
+    }
+}
+
+/// A checkpoint's folder with anything else in it is refused by the next run.
+pub(super) fn check_checkpoint(
+    checkpoint: Option<&CheckpointEntry>,
+    outputs: &[Output],
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(checkpoint) = checkpoint else { return };
+    let folder = plain(Path::new(&checkpoint.folder));
+    for output in outputs {
+        let SinkSpec::Files(files) = &output.sink else { continue };
+        if plain(&files.folder).starts_with(&folder) {
+            let (name, folder) = (&output.name, &checkpoint.folder);
+            let message = format!("output `{name}` writes into the folder of the checkpoint, `{folder}`");
+            diagnostics.push(Diagnostic::whole(message).help("give each its own folder"));
         }
     }
 }
