@@ -16,7 +16,9 @@ const WORKERS_MAX: i64 = 1_024;
 /// Runs pipelines whose user code is sandboxed Wasm components.
 #[derive(Debug, Parser)]
 #[command(name = "tidemill", version, arg_required_else_help = true, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done, 1 the run failed, 2 usage or pipeline error.")]
+#[command(
+    after_help = "Exit codes: 0 done; 1 the run failed, or inspect found damage, or replay a difference; 2 usage or pipeline error."
+)]
 pub struct Arguments {
     #[command(flatten)]
     pub logging: Logging,

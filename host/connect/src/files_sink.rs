@@ -107,7 +107,7 @@ impl FileSink {
     fn publish(&self, time: Timestamp) -> io::Result<()> {
         let (staged, place) = (self.staged_folder(time), self.final_folder(time));
         if place.try_exists()? {
-            tracing::warn!(output = %self.output, path = %place.display(), "the batch is there already; it stays as it is");
+            tracing::info!(output = %self.output, path = %place.display(), "the batch is there already; it stays as it is");
             return remove(&staged);
         }
         match fs::rename(&staged, &place) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidemill_checkpoint::{Archive, Number, StateSchema};
 use tidemill_plan::graph::{Operator, Plan};
-use tidemill_state::table::StateTable;
+use tidemill_state::{evolve::plan_evolution, table::StateTable};
 
 use crate::{
     checkpoint::{Loaded, Migration, Renames, States, newest, other_versions},
@@ -48,13 +48,16 @@ impl Restorer<'_> {
             let wanted = self.schemas.iter().find(|schema| schema.stream == stream);
             let wanted = wanted.expect("who has a table has a schema").clone();
             let stored = newest(&history, self.renames, &stream);
-            match stored.filter(|stored| stored.version < wanted.version) {
-                Some(stored) => {
+            match stored {
+                Some(stored) if stored.version < wanted.version => {
                     let migration = Migration::of(stored.clone(), wanted, tables)?;
                     states.add(stored, migration.old_tables())?;
                     migrations.push(migration);
                 }
-                None => states.add(wanted, tables.into_iter().map(Loaded::Live).collect())?,
+                stored => {
+                    stored.iter().for_each(|stored| tell_removed(stored, &wanted));
+                    states.add(wanted, tables.into_iter().map(Loaded::Live).collect())?;
+                }
             }
         }
         states.load(archive, snapshot, deltas)?;
@@ -74,6 +77,22 @@ impl Restorer<'_> {
         };
         let mut guest = self.guests.slot(&migration.stored.stream, &update.function)?;
         Ok(migration.run(old, &mut guest)?)
+    }
+}
+
+/// Says which values are lost: a field that is given another name is one that goes and one that comes.
+fn tell_removed(stored: &StateSchema, wanted: &StateSchema) {
+    let (Ok(old), Ok(new)) = (stored.state.parse(), wanted.state.parse()) else { return };
+    if let Ok(evolution) = plan_evolution(&old, &new)
+        && !evolution.removed().is_empty()
+    {
+        tracing::warn!(
+            stream = %wanted.stream,
+            "the state had `{}` and has `{}`: the values of {} are dropped, fields that are new begin empty",
+            stored.state,
+            wanted.state,
+            evolution.removed().join(", "),
+        );
     }
 }
 
