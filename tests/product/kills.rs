@@ -1,9 +1,9 @@
 //! The real program, killed at random instants: what it has written in the end is checked by a reader of its own.
 //!
 //! `TIDEMILL_KILLS=1000` kills it so often; `make soak` does. The seed of the instants is printed.
-#![allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
 
 use std::{
+    io::Write,
     path::Path,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
@@ -49,7 +49,7 @@ fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> 
     let kills = kills();
     let arguments = [&["run", "pipeline.toml", "--log-level", "error"], set].concat();
     let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
-    println!("seed {seed}");
+    let _ = writeln!(std::io::stderr(), "seed {seed}");
     let mut random = u64::from(seed) | 1;
     let (stop, stopped) = channel();
     #[allow(clippy::disallowed_methods, reason = "whoever feeds the program is another than the program")]
@@ -73,7 +73,7 @@ fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> 
     run.signal("INT");
     let ended = run.end();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
-    println!("{kills} kills, {}", Delivered::read(folder.path()).check(lines));
+    let _ = writeln!(std::io::stderr(), "{kills} kills, {}", Delivered::read(folder.path()).check(lines));
 }
 
 #[allow(clippy::disallowed_methods, reason = "how long a soak is, whoever starts it says")]

@@ -1,6 +1,6 @@
 //! Every byte of every file, damaged or missing.
 
-use std::sync::Arc;
+use std::{io::Write, sync::Arc};
 
 use tidemill_checkpoint::{CheckpointError, InputLog, InputPosition, Log, MemoryStorage, Storage};
 use tidemill_model::time::Timestamp;
@@ -66,7 +66,7 @@ fn damage_all(storage: &MemoryStorage, file: &str, whole: &[Outcome]) -> Counts 
         }
         check(storage, &name, [bytes.as_slice(), &[0]].concat(), whole, &mut counts);
     }
-    println!("{files} files, {tries} truncations and flips: {counts:?}, no wrong data");
+    let _ = writeln!(std::io::stderr(), "{files} files, {tries} truncations and flips: {counts:?}, no wrong data");
     counts
 }
 
@@ -118,6 +118,6 @@ fn an_input_log_without_its_end_is_cut() {
         flipped[at] ^= 1 << (at % 8);
         check(&storage, name, flipped, &whole, &mut counts);
     }
-    println!("an unsynced input log of {} bytes: {counts:?}", bytes.len());
+    let _ = writeln!(std::io::stderr(), "an unsynced input log of {} bytes: {counts:?}", bytes.len());
     assert!(counts.cut > 1000, "{counts:?}");
 }

@@ -1,5 +1,7 @@
 //! The storage fails, or the machine stops, at every single call.
 
+use std::io::Write;
+
 use proptest::prelude::*;
 use tidemill_checkpoint::Fault;
 
@@ -41,7 +43,11 @@ fn every_call_may_fail_before_and_after_its_effect() {
             }
         }
     }
-    println!("{calls} calls, {} faults, {restarts} restarts, nothing lost, nothing twice", calls * 12);
+    let _ = writeln!(
+        std::io::stderr(),
+        "{calls} calls, {} faults, {restarts} restarts, nothing lost, nothing twice",
+        calls * 12
+    );
     assert!(calls > 100 && restarts as u64 > calls * 6);
 }
 

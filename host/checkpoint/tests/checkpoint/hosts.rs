@@ -1,6 +1,9 @@
 //! Two hosts on one checkpoint, and checkpoints that are none of ours.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+};
 
 use tidemill_checkpoint::{
     CheckpointError, Fault, InputLog, Keep, Log, MemoryStorage, Operation, Record, SectionKind, Storage, StorageError,
@@ -104,7 +107,11 @@ fn a_host_that_wakes_up_after_a_take_over_harms_nothing() {
             fenced += usize::from(take_over_at(call, second_last).0);
         }
     }
-    println!("{calls} calls, {} take-overs, {fenced} hosts fenced off, nothing lost, nothing twice", calls * 2);
+    let _ = writeln!(
+        std::io::stderr(),
+        "{calls} calls, {} take-overs, {fenced} hosts fenced off, nothing lost, nothing twice",
+        calls * 2
+    );
     assert!(fenced > 100);
 }
 

@@ -10,6 +10,8 @@ mod replays;
 mod room;
 mod world;
 
+use std::io::Write;
+
 use tidemill_checkpoint::Keep;
 use tidemill_engine::{
     RunError,
@@ -190,18 +192,16 @@ fn a_checkpoint_changes_nothing() {
 }
 
 #[test]
-#[allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
 fn every_step_of_every_batch_can_be_the_last() {
     let stops = stop_everywhere(PIPELINE);
-    println!("{stops} stops, lost 0, duplicated 0");
+    let _ = writeln!(std::io::stderr(), "{stops} stops, lost 0, duplicated 0");
     assert!(stops >= 5 * 2 * BATCHES as usize, "{stops}");
 }
 
 #[test]
-#[allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
 fn batches_that_are_skipped_and_rows_that_are_set_aside_survive_too() {
     let stops = stop_everywhere(FAILING);
-    println!("{stops} stops with failing functions, lost 0, duplicated 0");
+    let _ = writeln!(std::io::stderr(), "{stops} stops with failing functions, lost 0, duplicated 0");
     assert!(stops >= 5 * 2 * BATCHES as usize, "{stops}");
     let world = world_of(FAILING);
     assert_eq!(world.run(None), Ended::Done);

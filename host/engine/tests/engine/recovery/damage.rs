@@ -2,9 +2,8 @@
 //! one over the undamaged files does; every other one refuses.
 //!
 //! A test of seconds takes some of the bytes, always the same; `TIDEMILL_DAMAGE_STEP=1` takes all, and `make soak` does.
-#![allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
 
-use std::{collections::BTreeMap, error::Error};
+use std::{collections::BTreeMap, error::Error, io::Write};
 
 use tidemill_checkpoint::Keep;
 use tidemill_engine::{
@@ -134,7 +133,8 @@ fn check_all(step: Step, after: bool, batch: i64, folders: &[&str]) {
     assert_eq!(whole.run(None), Ended::Done);
     assert_eq!(whole.delivered_until(at(LAST)), expect.delivered_until(at(LAST)));
     let counts = damage(&stopped, &expect);
-    println!("stopped at {step:?} of batch {batch}, after {after}: {counts:?}, no other result");
+    let _ =
+        writeln!(std::io::stderr(), "stopped at {step:?} of batch {batch}, after {after}: {counts:?}, no other result");
     assert_eq!(counts.keys().collect::<Vec<_>>(), folders);
     assert!(counts.values().all(|counts| counts.tries > counts.files), "{counts:?}");
     assert!(counts.values().any(|counts| counts.refused > 0) && counts.values().any(|counts| counts.went_on > 0));

@@ -5,6 +5,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::Write,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -173,7 +174,6 @@ fn a_queue() {
 }
 
 /// Stops at every step and runs on.
-#[allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
 fn check(kind: &'static str, source: &str) {
     let expect = Place::new(kind, source);
     expect.run(None).unwrap();
@@ -197,7 +197,7 @@ fn check(kind: &'static str, source: &str) {
             }
         }
     }
-    println!("{kind} to files and print: {stops} stops, lost 0, duplicated 0");
+    let _ = writeln!(std::io::stderr(), "{kind} to files and print: {stops} stops, lost 0, duplicated 0");
     assert!(stops >= STOPPED.len() * 2 * 4, "{stops}");
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::Write,
     sync::{Arc, Mutex},
 };
 
@@ -148,7 +149,6 @@ fn a_snapshot_that_fails_while_room_is_waited_for_is_made_later() {
 }
 
 #[test]
-#[allow(clippy::print_stdout, reason = "how much was tried is part of the result")]
 fn a_full_disk_stops_the_run_and_nothing_is_lost() {
     // Without words of a peer that cannot know which of them were logged: what it sent last is lost with the process.
     let world = || World::new(super::PIPELINE, "live", &[]);
@@ -171,6 +171,6 @@ fn a_full_disk_stops_the_run_and_nothing_is_lost() {
         check_like(&world, &expect, &format!("a disk of {capacity} bytes"));
         assert!(world.delivered_until(at(BATCHES)).len() > 10);
     }
-    println!("{tries} sizes of disk, {stops} runs stopped by it, lost 0, duplicated 0");
+    let _ = writeln!(std::io::stderr(), "{tries} sizes of disk, {stops} runs stopped by it, lost 0, duplicated 0");
     assert!(stops * 2 > tries, "{stops} of {tries}");
 }
