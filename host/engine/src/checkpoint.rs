@@ -16,7 +16,7 @@ use std::{fmt, sync::Arc};
 
 use tidemill_checkpoint::{Budget, Keep, PluginDigest, Storage};
 
-pub(crate) use input::{InputKeeper, LoggedChunks, Pending};
+pub(crate) use input::{InputKeeper, Pending, planned_chunks};
 pub(crate) use keeper::Keeper;
 pub(crate) use lineage::{newest, other_versions};
 pub(crate) use migrate::{Loaded, Migration};

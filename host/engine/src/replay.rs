@@ -9,11 +9,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use tidemill_checkpoint::{CheckpointError, History, Past, Record};
 use tidemill_guest::Plugin;
-use tidemill_model::ports::{Chunk, Clock, Source, Spawn, Wake};
+use tidemill_model::ports::{Clock, Source, Spawn, Wake};
 use tidemill_plan::graph::{NodeId, Operator, Plan};
 
 use crate::{
-    checkpoint::{LoggedChunks, Pending, Renames, RestoreError, states_of},
+    checkpoint::{Pending, Renames, RestoreError, planned_chunks, states_of},
     failure::RunError,
     run::{Parts, Run, Settings, Until},
 };
@@ -115,7 +115,8 @@ pub fn replay(parts: ReplayParts<'_>, workers: usize, seed: u64) -> Result<Repla
     let settings = Settings { workers, seed, fresh_instances: true, until: Until::Batches(1) };
     let then = committed(history, past, &renames)?;
     let run = Run::try_new(parts, &settings)?;
-    let input = Pending { planned: input(history, past, &renames)?, ..Pending::default() };
+    let input =
+        Pending { planned: planned_chunks(&past.plan, &renames, |range| history.input(range))?, ..Pending::default() };
     let counters = counters_before(history, past);
     let replayed = run.replay(history.archive(), &history.records, past, &renames, input, &counters)?;
     Ok(Replayed {
@@ -146,22 +147,6 @@ fn check_sources(plan: &Plan, past: &Past, renames: &Renames) -> Result<(), Repl
         Some(&stream) => Err(ReplayError::NoSource { stream: stream.to_owned() }),
         None => Ok(()),
     }
-}
-
-/// What the input log has of the batch, by stream.
-fn input(history: &History, past: &Past, renames: &Renames) -> Result<LoggedChunks, CheckpointError> {
-    let mut chunks = LoggedChunks::new();
-    for source in &past.plan.sources {
-        let (stream, range) = (renames.now(&source.stream), source.logged.filter(|range| range.first < range.end));
-        for frame in range.into_iter().flat_map(|range| history.input(range)) {
-            let frame = frame?;
-            if renames.now(&frame.stream) == stream {
-                let chunk = Chunk { partition: frame.partition, rows: frame.rows };
-                chunks.entry(stream.to_owned()).or_default().push(chunk);
-            }
-        }
-    }
-    Ok(chunks)
 }
 
 /// The counters that the commit before the batch had.

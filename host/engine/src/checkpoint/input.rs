@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tidemill_checkpoint::{CheckpointError, Fence, InputLog, InputPosition, LoggedRange, Plan, SourcePin, Storage};
+use tidemill_checkpoint::{
+    CheckpointError, Fence, Frame, Frames, InputLog, InputPosition, LoggedRange, Plan, SourcePin, Storage,
+};
 use tidemill_model::ports::Chunk;
 
 use super::Renames;
@@ -46,9 +48,11 @@ impl InputKeeper {
         let begin = committed.unwrap_or(InputPosition::START);
         let middle = planned_end.unwrap_or(begin);
         let end = log.position();
+        let open = Some(LoggedRange { first: middle, end }).filter(|open| open.first < open.end);
+        let chunks_of = |plan| planned_chunks(plan, renames, |range| log.read(range));
         let pending = Pending {
-            planned: planned.map_or(Ok(LoggedChunks::new()), |plan| read_planned(&log, plan, renames))?,
-            open: read(&log, LoggedRange { first: middle, end }, renames)?,
+            planned: planned.map(chunks_of).transpose()?.unwrap_or_default(),
+            open: by_stream(open.into_iter().flat_map(|open| log.read(open)), renames)?,
         };
         Ok((InputKeeper { log, first: middle, appended_bytes: 0 }, pending))
     }
@@ -97,29 +101,34 @@ fn logged(plan: &Plan) -> impl Iterator<Item = LoggedRange> + '_ {
     plan.sources.iter().filter_map(|source| source.logged)
 }
 
-/// The chunks of a plan: of each stream those in its own range.
-fn read_planned(log: &InputLog, plan: &Plan, renames: &Renames) -> Result<LoggedChunks, CheckpointError> {
+/// The logged chunks of a plan: of each stream those in its own range. `frames` reads the log.
+pub(crate) fn planned_chunks(
+    plan: &Plan,
+    renames: &Renames,
+    frames: impl Fn(LoggedRange) -> Frames,
+) -> Result<LoggedChunks, CheckpointError> {
     let mut chunks = LoggedChunks::new();
-    let mut ranges: Vec<LoggedRange> = logged(plan).collect();
+    let mut ranges: Vec<LoggedRange> = logged(plan).filter(|range| range.first < range.end).collect();
     ranges.dedup();
     for range in ranges {
         let is_in =
             |source: &SourcePin, stream: &str| source.logged == Some(range) && renames.now(&source.stream) == stream;
         let is_of = |stream: &str| plan.sources.iter().any(|source| is_in(source, stream));
-        chunks.extend(read(log, range, renames)?.into_iter().filter(|(stream, _)| is_of(stream)));
+        chunks.extend(by_stream(frames(range), renames)?.into_iter().filter(|(stream, _)| is_of(stream)));
     }
     Ok(chunks)
 }
 
-/// The chunks by the names that their streams have now. A stream may have had several; its chunks keep their order.
-fn read(log: &InputLog, range: LoggedRange, renames: &Renames) -> Result<LoggedChunks, CheckpointError> {
+/// Chunks by the names that their streams have now. A stream may have had several; its chunks keep their order.
+fn by_stream(
+    frames: impl IntoIterator<Item = Result<Frame, CheckpointError>>,
+    renames: &Renames,
+) -> Result<LoggedChunks, CheckpointError> {
     let mut chunks = LoggedChunks::new();
-    if range.first < range.end {
-        for frame in log.read(range) {
-            let frame = frame?;
-            let chunk = Chunk { partition: frame.partition, rows: frame.rows };
-            chunks.entry(renames.now(&frame.stream).to_owned()).or_default().push(chunk);
-        }
+    for frame in frames {
+        let frame = frame?;
+        let chunk = Chunk { partition: frame.partition, rows: frame.rows };
+        chunks.entry(renames.now(&frame.stream).to_owned()).or_default().push(chunk);
     }
     Ok(chunks)
 }

@@ -215,8 +215,7 @@ impl Calls for Adding<'_> {
     }
 
     fn set_aside(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
-        let row = Some(self.combine.rows_so_far + at as u64);
-        policy.set_aside(self.batch, &Letter { row, reason, key: None, values: Some((self.rows, at)) })
+        policy.set_aside(self.batch, &Letter::of_row(self.rows, at, self.combine.rows_so_far, reason))
     }
 }
 

@@ -8,7 +8,7 @@ use tidemill_model::columns::{Column, Rows, RowsBuffer};
 use super::{
     Batch, GuestSlot, Letters, Operator, Out, Policy, for_guest,
     letters::Letter,
-    policy::{Attempt, Calls, Rejecting, reject},
+    policy::{Attempt, Calls, Rejecting, reject_rows},
 };
 use crate::failure::Cause;
 
@@ -100,7 +100,7 @@ impl Filter {
         let mut consume = |mapped: Mapped<'_>| {
             judged = judge(rows.len, &mapped, chosen);
             let is_right = judged.is_ok();
-            handed = is_right.then(|| reject(stream, &mapped.rejected, rows, letters.as_mut(), batch));
+            handed = is_right.then(|| reject_rows(stream, &mapped.rejected, rows, letters.as_mut(), batch));
         };
         let called = guest.call(|instance| instance.map_rows(&context, &input, &mut consume));
         guest.outcome(judged.and(called), handed)
@@ -145,8 +145,7 @@ impl Calls for Filtering<'_, '_> {
     }
 
     fn set_aside(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
-        let row = Some(self.filter.rows_so_far + at as u64);
-        policy.set_aside(self.batch, &Letter { row, reason, key: None, values: Some((self.rows, at)) })
+        policy.set_aside(self.batch, &Letter::of_row(self.rows, at, self.filter.rows_so_far, reason))
     }
 }
 

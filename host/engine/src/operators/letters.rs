@@ -29,6 +29,13 @@ pub(crate) struct Letter<'a> {
     pub(crate) values: Option<RowOf<'a>>,
 }
 
+impl<'a> Letter<'a> {
+    /// Of an operator without a key: row `row` of `rows`, the first of which has the number `first_row`.
+    pub(crate) fn of_row(rows: &'a Rows<'a>, row: usize, first_row: u64, reason: &'a str) -> Letter<'a> {
+        Letter { row: Some(first_row + row as u64), reason, key: None, values: Some((rows, row)) }
+    }
+}
+
 impl Letters {
     /// `schema` is that of the plan's output for these letters.
     pub(crate) fn new(schema: &Schema, stream: &str, function: &str) -> Letters {

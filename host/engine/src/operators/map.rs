@@ -14,7 +14,7 @@ use super::{
     beside::Beside,
     chunks::{for_guest, push_in_chunks},
     letters::Letter,
-    policy::{Attempt, Calls, Rejecting, reject},
+    policy::{Attempt, Calls, Rejecting, reject_rows},
 };
 use crate::{failure::Cause, presence::Presence};
 
@@ -118,7 +118,7 @@ impl Map {
             if judged.is_err() {
                 return;
             }
-            let rejected = reject(&shape.stream, &mapped.rejected, rows, letters.as_mut(), batch);
+            let rejected = reject_rows(&shape.stream, &mapped.rejected, rows, letters.as_mut(), batch);
             handed = Some(rejected.and_then(|()| shape.hand_on(rows, &mapped, batch, out)));
         };
         let called = self.guest.call(|instance| kind.call(instance, context, input, &mut consume));
@@ -150,8 +150,7 @@ impl Calls for Mapping<'_, '_> {
     }
 
     fn set_aside(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
-        let row = Some(self.map.rows_so_far + at as u64);
-        policy.set_aside(self.batch, &Letter { row, reason, key: None, values: Some((self.rows, at)) })
+        policy.set_aside(self.batch, &Letter::of_row(self.rows, at, self.map.rows_so_far, reason))
     }
 }
 

@@ -174,22 +174,37 @@ pub(crate) struct Rejecting<'a> {
     pub(crate) first_row: u64,
 }
 
-/// Counts the rows of a call that the function rejected, and sets them aside if that is wanted.
+/// Counts the rows of a call that the function rejected. If `policy` has dead letters, `set_aside` makes one of each row of
+/// the call and its reason.
 pub(crate) fn reject(
+    stream: &str,
+    rejected: &RejectedRows<'_>,
+    policy: Option<&mut Policy>,
+    batch: &mut Batch,
+    set_aside: impl Fn(&mut Policy, &Batch, usize, &str) -> Result<(), Cause>,
+) -> Result<(), Cause> {
+    let Some(first) = rejected.first() else { return Ok(()) };
+    batch.rejections.add(stream, rejected.len() as u64, &first.reason);
+    let Some(policy) = policy.filter(|policy| policy.has_letters()) else { return Ok(()) };
+    for Rejection { row, reason } in rejected.iter() {
+        set_aside(policy, batch, row as usize, &reason)?;
+    }
+    Ok(())
+}
+
+/// The same where rows have no key. `letters` is there if a policy is at work.
+pub(crate) fn reject_rows(
     stream: &str,
     rejected: &RejectedRows<'_>,
     rows: &Rows<'_>,
     letters: Option<&mut Rejecting<'_>>,
     batch: &mut Batch,
 ) -> Result<(), Cause> {
-    let Some(first) = rejected.first() else { return Ok(()) };
-    batch.rejections.add(stream, rejected.len() as u64, &first.reason);
-    let Some(letters) = letters.filter(|letters| letters.policy.has_letters()) else { return Ok(()) };
-    for Rejection { row, reason } in rejected.iter() {
-        let (number, values) = (letters.first_row + u64::from(row), Some((rows, row as usize)));
-        letters.policy.letter(batch, &Letter { row: Some(number), reason: &reason, key: None, values })?;
-    }
-    Ok(())
+    let first_row = letters.as_ref().map_or(0, |letters| letters.first_row);
+    let policy = letters.map(|letters| &mut *letters.policy);
+    reject(stream, rejected, policy, batch, |policy, batch, row, reason| {
+        policy.letter(batch, &Letter::of_row(rows, row, first_row, reason))
+    })
 }
 
 /// Whether a new instance may do better.

@@ -20,13 +20,13 @@ use super::{
     Batch, GuestSlot, Letters, Operator, Out, Policy, arrange,
     chunks::{CHUNK_BYTES, CHUNK_ROWS},
     combine::key_column,
-    policy::Attempt,
+    policy::{Attempt, reject},
 };
 use crate::failure::Cause;
 use call::{KeysOfCall, Prepared};
 use search::Updating;
 use undo::Undo;
-use write::{emit, reject, write};
+use write::{emit, set_aside, write};
 
 /// Keys of one call.
 const CALL_KEYS: usize = 1 << 14;
@@ -128,7 +128,10 @@ impl UpdateState {
         let mut handed = None;
         let called = self.guest.call(|instance| {
             instance.update_states(&context, &call, &mut |changes| {
-                let mut done = reject(stream, keys, &call, &changes.rejected, policy.as_deref_mut(), batch);
+                let set_aside = |policy: &mut Policy, batch: &Batch, row: usize, reason: &str| {
+                    set_aside(policy, batch, keys, &call, row, reason)
+                };
+                let mut done = reject(stream, &changes.rejected, policy.as_deref_mut(), batch, set_aside);
                 if let Some(undo) = undo {
                     done = done.and_then(|()| undo.note(keys, &changes, table));
                 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use tidemill_guest::{Changes, RejectedRows, Rejection, UpdateCall};
+use tidemill_guest::{Changes, UpdateCall};
 use tidemill_model::{columns::Rows, schema::Schema, time::Timestamp};
 use tidemill_state::table::{Action, StateTable};
 
@@ -12,30 +12,23 @@ use super::{
 };
 use crate::failure::Cause;
 
-/// Counts the new rows that the function rejected, and sets them aside if that is wanted.
-pub(super) fn reject(
-    stream: &str,
+/// Sets a new row aside that the function rejected, with its key.
+pub(super) fn set_aside(
+    policy: &mut Policy,
+    batch: &Batch,
     keys: &KeysOfCall<'_>,
     call: &UpdateCall<'_>,
-    rejected: &RejectedRows<'_>,
-    policy: Option<&mut Policy>,
-    batch: &mut Batch,
+    row: usize,
+    reason: &str,
 ) -> Result<(), Cause> {
-    let Some(first) = rejected.first() else { return Ok(()) };
-    batch.rejections.add(stream, rejected.len() as u64, &first.reason);
-    let Some(policy) = policy.filter(|policy| policy.has_letters()) else { return Ok(()) };
-    for Rejection { row, reason } in rejected.iter() {
-        let row = row as usize;
-        let group = call.ends.partition_point(|&end| end as usize <= row);
-        let letter = Letter {
-            row: Some(keys.arranged.numbers.of(row)),
-            reason: &reason,
-            key: Some((&call.keys, group)),
-            values: Some((&call.rows, row)),
-        };
-        policy.letter(batch, &letter)?;
-    }
-    Ok(())
+    let group = call.ends.partition_point(|&end| end as usize <= row);
+    let letter = Letter {
+        row: Some(keys.arranged.numbers.of(row)),
+        reason,
+        key: Some((&call.keys, group)),
+        values: Some((&call.rows, row)),
+    };
+    policy.letter(batch, &letter)
 }
 
 /// Does to the table what the function said of a call.
