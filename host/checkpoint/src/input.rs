@@ -53,6 +53,8 @@ pub struct InputLog {
     synced_bytes: u64,
     /// The current segment; none after a failure, when its end is not known.
     appender: Option<Box<dyn Appender>>,
+    /// The last frame's bytes: kept for the room, because chunks are about as long as the one before.
+    frame: Vec<u8>,
 }
 
 /// The end of the input log that was not whole: it had not been synced when its host stopped.
@@ -96,6 +98,7 @@ impl InputLog {
                 bytes: 0,
                 synced_bytes: 0,
                 appender: None,
+                frame: Vec::new(),
             };
             let at = log.end;
             // A host that this one has fenced off may be faster; then look again, because its segment counts.
@@ -123,11 +126,13 @@ impl InputLog {
             self.roll()?;
         }
         let at = segment::Place { segment: self.end.segment, at: self.bytes, synced: self.synced_bytes };
-        let frame = segment::frame(at, stream, partition, rows)
+        let mut frame = std::mem::take(&mut self.frame);
+        segment::frame(at, stream, partition, rows, &mut frame)
             .map_err(|source| file_error(&*self.storage, &segment_name(self.end.segment), source))?;
         self.run(|appender| appender.append(&frame))?;
         self.bytes += frame.len() as u64;
         self.end.frames += 1;
+        self.frame = frame;
         Ok(self.end)
     }
 

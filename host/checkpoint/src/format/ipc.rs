@@ -8,17 +8,24 @@ use super::FormatError;
 
 /// A stream of batches of one schema; nothing for no batches.
 pub(crate) fn encode_batches(batches: &[RecordBatch]) -> Result<Vec<u8>, FormatError> {
-    let Some(first) = batches.first() else { return Ok(Vec::new()) };
+    let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+    let mut encoded = Vec::with_capacity(if batches.is_empty() { 0 } else { bytes + 1024 });
+    append_batches(batches, &mut encoded)?;
+    Ok(encoded)
+}
+
+/// Adds such a stream to the end of `bytes`.
+pub(crate) fn append_batches(batches: &[RecordBatch], bytes: &mut Vec<u8>) -> Result<(), FormatError> {
+    let Some(first) = batches.first() else { return Ok(()) };
     if batches.iter().any(|batch| batch.schema_ref() != first.schema_ref()) {
         return Err(FormatError::Unwritable { what: "a section with batches of different schemas".to_owned() });
     }
-    let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
     let failed = |error: arrow_schema::ArrowError| FormatError::Unwritable { what: error.to_string() };
-    let mut writer = StreamWriter::try_new(Vec::with_capacity(bytes + 1024), first.schema_ref()).map_err(failed)?;
+    let mut writer = StreamWriter::try_new(bytes, first.schema_ref()).map_err(failed)?;
     for batch in batches {
         writer.write(batch).map_err(failed)?;
     }
-    writer.into_inner().map_err(failed)
+    writer.finish().map_err(failed)
 }
 
 /// The batches of a stream, which keep its bytes; `at` is where it stands.

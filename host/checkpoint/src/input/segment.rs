@@ -9,8 +9,8 @@ use super::{Frame, lost};
 use crate::{
     error::CheckpointError,
     format::{
-        FileKind, FileReader, FileWriter, FormatError, HEADER_BYTES_MAX, SECTION_BYTES_MAX, decode, decode_batches,
-        encode, encode_batches,
+        FileKind, FileReader, FileWriter, FormatError, HEADER_BYTES_MAX, SECTION_BYTES_MAX, append_batches, decode,
+        decode_batches, encode,
     },
     log::{file_error, own},
     record::segment_name,
@@ -81,30 +81,33 @@ pub(super) fn beginning(header: &SegmentHeader) -> Result<Vec<u8>, FormatError> 
     FileWriter::begin(FileKind::Input, header, 0).map(|(_, bytes)| bytes)
 }
 
-/// A frame's bytes.
+/// Writes a frame over what `bytes` held.
 pub(super) fn frame(
     place: Place,
     stream: &str,
     partition: Option<u32>,
     rows: &RecordBatch,
-) -> Result<Vec<u8>, FormatError> {
+    bytes: &mut Vec<u8>,
+) -> Result<(), FormatError> {
+    const BODY: usize = FRAME_HEAD_BYTES + CHECKSUM_BYTES;
     let head = encode(&FrameHead { stream: stream.to_owned(), partition })?;
-    let rows = encode_batches(std::slice::from_ref(rows))?;
-    if rows.len() as u64 > SECTION_BYTES_MAX {
-        return Err(FormatError::Unwritable { what: format!("a chunk of `{stream}` has {} bytes", rows.len()) });
-    }
-    let mut bytes = Vec::with_capacity(FRAME_HEAD_BYTES + head.len() + rows.len() + 2 * CHECKSUM_BYTES);
-    bytes.extend_from_slice(&TAG);
-    bytes.extend_from_slice(&(head.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(&(rows.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(&place.synced.to_le_bytes());
-    let checksum = crc32c::crc32c_append(seed(place.segment, place.at), &bytes);
-    bytes.extend_from_slice(&checksum.to_le_bytes());
+    bytes.clear();
+    bytes.resize(BODY, 0);
     bytes.extend_from_slice(&head);
-    bytes.extend_from_slice(&rows);
-    let checksum = crc32c::crc32c_append(checksum, &bytes[FRAME_HEAD_BYTES + CHECKSUM_BYTES..]);
+    append_batches(std::slice::from_ref(rows), bytes)?;
+    let rows_bytes = (bytes.len() - BODY - head.len()) as u64;
+    if rows_bytes > SECTION_BYTES_MAX {
+        return Err(FormatError::Unwritable { what: format!("a chunk of `{stream}` has {rows_bytes} bytes") });
+    }
+    bytes[..4].copy_from_slice(&TAG);
+    bytes[4..8].copy_from_slice(&(head.len() as u32).to_le_bytes());
+    bytes[8..16].copy_from_slice(&rows_bytes.to_le_bytes());
+    bytes[16..FRAME_HEAD_BYTES].copy_from_slice(&place.synced.to_le_bytes());
+    let checksum = crc32c::crc32c_append(seed(place.segment, place.at), &bytes[..FRAME_HEAD_BYTES]);
+    bytes[FRAME_HEAD_BYTES..BODY].copy_from_slice(&checksum.to_le_bytes());
+    let checksum = crc32c::crc32c_append(checksum, &bytes[BODY..]);
     bytes.extend_from_slice(&checksum.to_le_bytes());
-    Ok(bytes)
+    Ok(())
 }
 
 /// A frame is right at its place only.

@@ -12,6 +12,9 @@ use super::{Appender, Draft, Entry, FOLDERS, Storage, StorageError};
 
 /// Where files are until they get their names.
 const DRAFTS: &str = "tmp";
+/// After so many bytes that were appended the system is told to write them, so that a sync finds little left to wait for.
+/// RocksDB's `wal_bytes_per_sync` is for the same.
+const WRITEBACK_BYTES: u64 = 4 << 20;
 
 /// A folder of this machine. Its files can be read by their owner alone.
 #[derive(Debug)]
@@ -31,6 +34,10 @@ struct Unpublished {
 struct FolderAppender {
     file: File,
     path: PathBuf,
+    /// Its length.
+    bytes: u64,
+    /// How much of it the system has been told to write.
+    handed_on: u64,
 }
 
 // === impl LocalFolder ===
@@ -150,8 +157,10 @@ impl Storage for LocalFolder {
 
     fn appender(&self, name: &str) -> Result<Box<dyn Appender>, StorageError> {
         let path = self.path(name);
-        let file = OpenOptions::new().append(true).open(&path).map_err(|e| self.failed("append to", &path, e))?;
-        Ok(Box::new(FolderAppender { file, path }))
+        let failed = |error| self.failed("append to", &path, error);
+        let file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        Ok(Box::new(FolderAppender { file, path, bytes, handed_on: bytes }))
     }
 
     fn sync(&self, folder: &str) -> Result<(), StorageError> {
@@ -211,7 +220,13 @@ impl Drop for Unpublished {
 
 impl Appender for FolderAppender {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        self.file.write_all(bytes).map_err(|error| StorageError::system("append to", shown(&self.path), error))
+        self.file.write_all(bytes).map_err(|error| StorageError::system("append to", shown(&self.path), error))?;
+        self.bytes += bytes.len() as u64;
+        if self.bytes - self.handed_on >= WRITEBACK_BYTES {
+            begin_writing(&self.file, self.handed_on, self.bytes);
+            self.handed_on = self.bytes;
+        }
+        Ok(())
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {
@@ -238,6 +253,17 @@ fn refuse_others(root: &Path) -> Result<(), StorageError> {
     }
     Ok(())
 }
+
+/// Begins to write a part of a file to the disk, and waits for nothing. It is not kept in memory either: a log is seldom
+/// read. What the system makes of that is its own affair; only a sync makes durable.
+#[cfg(target_os = "linux")]
+fn begin_writing(file: &File, from: u64, to: u64) {
+    let length = std::num::NonZeroU64::new(to.saturating_sub(from));
+    let _ = rustix::fs::fadvise(file, from, length, rustix::fs::Advice::DontNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn begin_writing(_: &File, _: u64, _: u64) {}
 
 fn sync_folder(path: &Path) -> Result<(), StorageError> {
     let synced = File::open(path).and_then(|folder| folder.sync_all());
