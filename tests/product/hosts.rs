@@ -82,3 +82,19 @@ fn a_host_that_wakes_up_after_a_take_over_writes_nothing() {
     stop(run);
     Delivered::read(folder.path()).check(lines);
 }
+
+#[test]
+fn a_run_that_is_refused_takes_nothing_over() {
+    let folder = records::folder();
+    let mut lines = 0;
+    let first = start(&folder);
+    feed(&folder, &mut lines);
+    let pipeline = std::fs::read_to_string(folder.path().join("pipeline.toml")).unwrap();
+    let renamed =
+        pipeline.replace("[streams.totals]", "[streams.sums]").replace("from = \"totals\"", "from = \"sums\"");
+    std::fs::write(folder.path().join("renamed.toml"), renamed).unwrap();
+    folder.fails(&["run", "renamed.toml"], 1, &["the checkpoint has state of the stream `totals`"]);
+    feed(&folder, &mut lines);
+    stop(first);
+    Delivered::read(folder.path()).check(lines);
+}

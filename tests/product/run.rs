@@ -136,7 +136,7 @@ fn a_second_signal_stops_at_once() {
     let mut run = Running::start(&mut folder.command(&["run", "p.toml"]));
     run.wait_for("no checkpoint");
     // The signals are waited for soon after; until then the first one ends the process, and another exit code says so.
-    run.wait_for("running");
+    run.wait_for("starting");
     run.signal("INT");
     run.wait_for("stopping after the running batch");
     run.signal("INT");

@@ -157,7 +157,7 @@ fn a_file_in_the_place_of_a_folder_is_told_from_it() {
             fs::rename(folder.join("kept"), folder.join(what)).unwrap();
         }
     };
-    check(replace("checkpoint/log"), &["a file stands where its folder was"], back("checkpoint/log"));
+    check(replace("checkpoint/log"), &["a file stands where a folder must be"], back("checkpoint/log"));
     check(replace("lines"), &["output `lines`: folder lines does not take the "], back("lines"));
 }
 

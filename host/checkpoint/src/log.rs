@@ -20,7 +20,7 @@ use crate::{
 
 pub use archive::{Archive, Sections};
 pub use fence::Fence;
-pub use open::Recovered;
+pub use open::{Glance, Recovered};
 pub(crate) use scan::{Scan, file_error, numbered, own, verify_record, verify_snapshot};
 
 /// A checkpoint's log, of the host that has claimed it.

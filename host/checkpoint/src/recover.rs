@@ -85,7 +85,7 @@ pub struct FellBack {
 #[non_exhaustive]
 pub enum Refusal {
     /// A record that is needed is damaged, and it is not the newest.
-    #[error("{} is damaged ({what}) and is needed; bring it back from a copy of the checkpoint", record_name(*number))]
+    #[error("{} is needed and cannot be used ({what}); bring it back from a copy of the checkpoint", record_name(*number))]
     Damaged {
         /// Its number.
         number: Number,

@@ -157,7 +157,7 @@ impl StorageError {
             io::ErrorKind::FileTooLarge => Advice::FileTooLarge,
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Advice::NotWritable,
             io::ErrorKind::NotFound => Advice::Vanished,
-            io::ErrorKind::NotADirectory => Advice::NoFolder,
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Advice::NoFolder,
             io::ErrorKind::Unsupported => Advice::Unsuitable,
             _ => Advice::Other,
         };
@@ -174,7 +174,7 @@ impl fmt::Display for Advice {
             }
             Advice::NotWritable => "it may not be written or read; correct its permissions or mount and run again",
             Advice::Vanished => "it has vanished; bring it back (is its disk mounted?) and run again",
-            Advice::NoFolder => "a file stands where its folder was; bring the folder back and run again",
+            Advice::NoFolder => "a file stands where a folder must be; bring the folder back, or name another, and run again",
             Advice::Unsuitable => "its file system lacks what is needed (hard links); choose another place",
             Advice::Other => "see what the system says, correct it and run again",
         })

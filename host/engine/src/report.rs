@@ -2,14 +2,18 @@
 
 mod pace;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use tidemill_model::{
     ports::Irregularity,
     time::{Interval, Timestamp},
 };
+use tidemill_plan::graph::{Caller, Plan};
 
-use crate::{failure::RunError, operators::Rejections};
+use crate::{
+    failure::RunError,
+    operators::{Rejections, StreamRejections},
+};
 use pace::{Millis, News, Pace};
 
 /// What is known of a batch when it is done.
@@ -22,6 +26,8 @@ pub(crate) struct BatchReport {
     pub(crate) irregularities: Vec<(String, Irregularity)>,
     /// Why it was skipped, if it was.
     pub(crate) skipped: Option<RunError>,
+    /// It is a past batch, run again for a look: how long that took says nothing.
+    pub(crate) is_replayed: bool,
 }
 
 /// What a run did.
@@ -45,6 +51,8 @@ pub struct Summary {
 pub(crate) struct Reporter {
     interval: Interval,
     summary: Summary,
+    /// The outputs that get the dead letters of streams and outputs.
+    letters: BTreeMap<String, String>,
     rows: u64,
     /// Time spent on the open batch before its tick.
     ahead: Duration,
@@ -54,9 +62,23 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    pub(crate) fn new(interval: Interval) -> Reporter {
-        let (summary, pace) = (Summary::default(), Pace::new(interval));
-        Reporter { interval, summary, rows: 0, ahead: Duration::ZERO, pace, full: false }
+    pub(crate) fn new(plan: &Plan) -> Reporter {
+        let letters = plan.outputs.iter().filter_map(|output| {
+            let caller = match output.dead_letters? {
+                Caller::Stream(id) => &plan.nodes[id.0].name,
+                Caller::Output(caller) => &plan.outputs[caller].name,
+            };
+            Some((caller.clone(), output.name.clone()))
+        });
+        Reporter {
+            interval: plan.interval,
+            summary: Summary::default(),
+            letters: letters.collect(),
+            rows: 0,
+            ahead: Duration::ZERO,
+            pace: Pace::new(plan.interval),
+            full: false,
+        }
     }
 
     pub(crate) fn batches(&self) -> u64 {
@@ -86,17 +108,11 @@ impl Reporter {
 
     /// A batch is done.
     pub(crate) fn batch(&mut self, report: BatchReport) {
-        let total = report.ended.since(report.time);
         let execution = report.ended.since(report.began);
         let (rows, ahead) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.ahead));
-        tracing::info!(
-            rows,
-            ahead_ms = ahead.as_millis() as u64,
-            "Total delay: {:.3} s for time {} ms (execution: {:.3} s)",
-            total.as_secs_f64(),
-            report.time.millis(),
-            execution.as_secs_f64(),
-        );
+        if !report.is_replayed {
+            tell_delay(&report, rows, ahead);
+        }
         self.full = false;
         self.summary.batches += 1;
         self.summary.rows += rows;
@@ -105,20 +121,25 @@ impl Reporter {
             self.summary.skipped += 1;
             tracing::warn!(rows, "batch {} is skipped: {error}", report.time);
         }
-        for stream in &report.rejections.by_stream {
-            self.summary.rejected += stream.count;
-            tracing::warn!(
-                stream = %stream.stream,
-                "{} rows rejected in batch {}; the first: {}",
-                stream.count,
-                report.time,
-                stream.first_reason
-            );
+        for rejected in &report.rejections.by_stream {
+            self.summary.rejected += rejected.count;
+            self.tell_rejected(rejected, report.time);
         }
         for (stream, found) in &report.irregularities {
             let sum = if found.is_rejected { &mut self.summary.rejected } else { &mut self.summary.irregular };
             *sum += found.count;
             tracing::warn!(%stream, "{} {} in batch {}", found.count, found.what, report.time);
+        }
+    }
+
+    fn tell_rejected(&self, rejected: &StreamRejections, batch: Timestamp) {
+        let StreamRejections { stream, count, first_reason } = rejected;
+        match self.letters.get(stream) {
+            Some(output) => tracing::warn!(
+                %stream,
+                "{count} rows rejected in batch {batch}, set aside in the output `{output}`; the first: {first_reason}"
+            ),
+            None => tracing::warn!(%stream, "{count} rows rejected in batch {batch}; the first: {first_reason}"),
         }
     }
 
@@ -151,4 +172,15 @@ impl Reporter {
     pub(crate) fn summary(&self, counters: Vec<(String, u64)>) -> Summary {
         Summary { counters, ..self.summary.clone() }
     }
+}
+
+fn tell_delay(report: &BatchReport, rows: u64, ahead: Duration) {
+    tracing::info!(
+        rows,
+        ahead_ms = ahead.as_millis() as u64,
+        "Total delay: {:.3} s for time {} ms (execution: {:.3} s)",
+        report.ended.since(report.time).as_secs_f64(),
+        report.time.millis(),
+        report.ended.since(report.began).as_secs_f64(),
+    );
 }

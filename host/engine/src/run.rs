@@ -172,7 +172,7 @@ impl Run {
             wake: parts.wake,
             until: settings.until,
             held_bytes_max: HELD_BYTES_MAX,
-            reporter: Reporter::new(parts.plan.interval),
+            reporter: Reporter::new(&parts.plan),
             counters: guests.counters().clone(),
             guests,
             keeper,
@@ -284,7 +284,9 @@ impl Run {
         let irregularities = self.sources.irregularities();
         let now = self.clock.now();
         self.counters.commit();
-        self.reporter.batch(BatchReport { time: tick, began, ended: now, rejections, irregularities, skipped });
+        let is_replayed = self.collected.is_some();
+        let report = BatchReport { time: tick, began, ended: now, rejections, irregularities, skipped, is_replayed };
+        self.reporter.batch(report);
         Ok(())
     }
 

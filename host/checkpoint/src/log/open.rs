@@ -12,7 +12,7 @@ use crate::{
     error::CheckpointError,
     format::{FileKind, whole_file},
     record::{Number, Record, RecordHeader, record_name},
-    recover::{Committed, FellBack, Planned, Recovery, Undelivered},
+    recover::{Committed, FellBack, Planned, Recovery, Scanned, Undelivered, recover},
     storage::{Storage, StorageError},
 };
 
@@ -43,7 +43,26 @@ pub struct Recovered {
     pub damaged_snapshots: Vec<Number>,
 }
 
+/// What an opening would find, as far as the beginnings of files tell.
+#[derive(Debug)]
+pub struct Glance {
+    /// The records by number.
+    pub records: Vec<Scanned>,
+    /// What a run would go on from.
+    pub recovery: Recovery,
+    /// For reading what they hold.
+    pub archive: Archive,
+}
+
 impl Log {
+    /// Looks at a checkpoint before it is taken over, without disturbing a host at work: whoever finds there that it cannot
+    /// go on need not claim it. `None` if that is not to be known; [`Log::open`] then says why.
+    pub fn glance(storage: &Arc<dyn Storage>, pipeline: &str) -> Option<Glance> {
+        let Scan { records, snapshots, .. } = Scan::of(&**storage, pipeline).ok()?;
+        let recovery = recover(&records, &snapshots).ok()?;
+        Some(Glance { records, recovery, archive: Archive::new(storage.clone(), pipeline, 0) })
+    }
+
     /// Reads the checkpoint, decides what to go on from, and claims it for `host` (which no other opening is called).
     /// Nothing is written before everything that counts was read and found whole; another pipeline's checkpoint, a newer
     /// format or anything else in its folders is refused and left as it is.

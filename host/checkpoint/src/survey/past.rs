@@ -49,7 +49,7 @@ pub enum PastError {
         nearest: Vec<Timestamp>,
     },
     /// A record that it needs is damaged.
-    #[error("{} is damaged ({what}), which the batch {batch} needs; bring it back from a copy", record_name(*number))]
+    #[error("the batch {batch} needs {}, which cannot be used ({what}); bring it back from a copy", record_name(*number))]
     Damaged {
         /// The batch.
         batch: Timestamp,

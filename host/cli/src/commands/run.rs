@@ -42,7 +42,7 @@ pub fn run(arguments: &arguments::Run) -> Result<(), Failure> {
     let mut run = Run::try_new(parts(ready, clock, &connectors, checkpoint)?, &run_settings(arguments))?;
     signals::stop_on_signals(run.stopper())
         .map_err(|error| Failure::run(format!("cannot wait for signals: {error}")))?;
-    tracing::info!("running; Ctrl-C stops after a batch");
+    tracing::info!("starting; Ctrl-C stops after a batch");
     let summary = run.run()?;
     tell(&summary);
     Ok(())

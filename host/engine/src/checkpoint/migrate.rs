@@ -17,7 +17,7 @@ use tidemill_state::table::{BlockLimits, StateError, StateTable, change_schema};
 
 use super::{
     RestoreError,
-    restore::{AsTable, schema},
+    restore::{AsTable, check_keys, schema},
 };
 use crate::{
     failure::Cause,
@@ -61,11 +61,8 @@ impl<'a> Migration<'a> {
         wanted: StateSchema,
         tables: Vec<&'a mut StateTable>,
     ) -> Result<Migration<'a>, RestoreError> {
-        let stream = wanted.stream.clone();
-        if stored.keys != wanted.keys {
-            return Err(RestoreError::Keys { stream, stored: stored.keys, wanted: wanted.keys });
-        }
-        let (old, new) = (schema(&stream, &stored.state)?, schema(&stream, &wanted.state)?);
+        check_keys(&stored, &wanted)?;
+        let (old, new) = (schema(&wanted.stream, &stored.state)?, schema(&wanted.stream, &wanted.state)?);
         Ok(Migration { stored, wanted, old, new, tables })
     }
 

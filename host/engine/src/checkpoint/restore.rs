@@ -237,21 +237,15 @@ impl<T: AsTable> StreamStates<T> {
         if self.evolutions.as_ref().is_some_and(|(settled, _)| *settled == since) {
             return Ok(());
         }
-        let (stream, wanted) = (stored.stream.clone(), &self.wanted);
-        if stored.keys != wanted.keys {
-            return Err(RestoreError::Keys { stream, stored: stored.keys.clone(), wanted: wanted.keys.clone() });
-        }
+        let wanted = &self.wanted;
+        check_keys(stored, wanted)?;
         if stored.version != wanted.version {
-            let (stored, wanted) = (Box::new(stored.clone()), Box::new(wanted.clone()));
-            return Err(RestoreError::Version { stored, wanted });
+            return Err(other_version(stored, wanted));
         }
         let mut evolutions = Vec::new();
-        let mut old = schema(&stream, &stored.state)?;
-        for state in schemas[1..].iter().map(|(_, schema)| &schema.state).chain([&wanted.state]) {
-            let new = schema(&stream, state)?;
-            let evolution = plan_evolution(&old, &new);
-            let failed = |cause| RestoreError::Fields { stream: stream.clone(), cause: Box::new(cause) };
-            evolutions.push(evolution.map_err(failed)?);
+        let mut old = &stored.state;
+        for new in schemas[1..].iter().map(|(_, schema)| &schema.state).chain([&wanted.state]) {
+            evolutions.push(evolution(&stored.stream, old, new)?);
             old = new;
         }
         evolutions.retain(|evolution| !evolution.is_same());
@@ -286,6 +280,25 @@ impl<T: AsTable> StreamStates<T> {
         }
         Ok(())
     }
+}
+
+/// The keys of a stream stay what they are.
+pub(super) fn check_keys(stored: &StateSchema, wanted: &StateSchema) -> Result<(), RestoreError> {
+    if stored.keys == wanted.keys {
+        return Ok(());
+    }
+    let stream = wanted.stream.clone();
+    Err(RestoreError::Keys { stream, stored: stored.keys.clone(), wanted: wanted.keys.clone() })
+}
+
+pub(super) fn other_version(stored: &StateSchema, wanted: &StateSchema) -> RestoreError {
+    RestoreError::Version { stored: Box::new(stored.clone()), wanted: Box::new(wanted.clone()) }
+}
+
+/// How the states of a stream get from one schema to another.
+pub(super) fn evolution(stream: &str, old: &str, new: &str) -> Result<Evolution, RestoreError> {
+    let failed = |cause| RestoreError::Fields { stream: stream.to_owned(), cause: Box::new(cause) };
+    plan_evolution(&schema(stream, old)?, &schema(stream, new)?).map_err(failed)
 }
 
 /// Whether all keys of a block belong to this partition of so many.
