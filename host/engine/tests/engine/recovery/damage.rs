@@ -1,7 +1,7 @@
 //! Whole runs over damaged checkpoints: every byte of every kind of file, cut off or changed. A run that goes on ends as
 //! one over the undamaged files does; every other one refuses.
 //!
-//! A test of seconds takes some of the bytes, always the same; `TIDEMILL_DAMAGE_STEP=1` takes all, and `make soak` does.
+//! A test of seconds takes some of the bytes, always the same; `TIDEMILL_DAMAGE_STEP=1` takes all, and `make test` does.
 
 use std::{collections::BTreeMap, error::Error, io::Write};
 
