@@ -15,6 +15,9 @@ const DRAFTS: &str = "tmp";
 /// After so many bytes that were appended the system is told to write them, so that a sync finds little left to wait for.
 /// RocksDB's `wal_bytes_per_sync` is for the same.
 const WRITEBACK_BYTES: u64 = 4 << 20;
+/// Room that a file has behind its end while it is appended to.
+#[cfg(target_os = "linux")]
+const RESERVE_BYTES: u64 = 4 * WRITEBACK_BYTES;
 
 /// A folder of this machine. Its files can be read by their owner alone.
 #[derive(Debug)]
@@ -38,6 +41,8 @@ struct FolderAppender {
     bytes: u64,
     /// How much of it the system has been told to write.
     handed_on: u64,
+    /// Whether there is room behind its end.
+    has_reserve: bool,
 }
 
 // === impl LocalFolder ===
@@ -160,7 +165,7 @@ impl Storage for LocalFolder {
         let failed = |error| self.failed("append to", &path, error);
         let file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
-        Ok(Box::new(FolderAppender { file, path, bytes, handed_on: bytes }))
+        Ok(Box::new(FolderAppender { file, path, bytes, handed_on: bytes, has_reserve: false }))
     }
 
     fn sync(&self, folder: &str) -> Result<(), StorageError> {
@@ -224,6 +229,7 @@ impl Appender for FolderAppender {
         self.bytes += bytes.len() as u64;
         if self.bytes - self.handed_on >= WRITEBACK_BYTES {
             begin_writing(&self.file, self.handed_on, self.bytes);
+            self.has_reserve |= reserve(&self.file, self.bytes);
             self.handed_on = self.bytes;
         }
         Ok(())
@@ -231,6 +237,15 @@ impl Appender for FolderAppender {
 
     fn sync(&mut self) -> Result<(), StorageError> {
         self.file.sync_data().map_err(|error| StorageError::system("sync", shown(&self.path), error))
+    }
+}
+
+impl Drop for FolderAppender {
+    fn drop(&mut self) {
+        if self.has_reserve {
+            // The room goes. What an append that failed has left behind the end counts for nothing.
+            let _ = self.file.set_len(self.bytes);
+        }
     }
 }
 
@@ -262,8 +277,19 @@ fn begin_writing(file: &File, from: u64, to: u64) {
     let _ = rustix::fs::fadvise(file, from, length, rustix::fs::Advice::DontNeed);
 }
 
+/// Room on the disk for what will be appended next: had at once it is cheaper than page by page. Whether there is some.
+#[cfg(target_os = "linux")]
+fn reserve(file: &File, from: u64) -> bool {
+    rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, from, RESERVE_BYTES).is_ok()
+}
+
 #[cfg(not(target_os = "linux"))]
 fn begin_writing(_: &File, _: u64, _: u64) {}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve(_: &File, _: u64) -> bool {
+    false
+}
 
 fn sync_folder(path: &Path) -> Result<(), StorageError> {
     let synced = File::open(path).and_then(|folder| folder.sync_all());

@@ -1,6 +1,11 @@
 //! The local folder.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+    sync::Arc,
+};
 
 use tidemill_checkpoint::{Advice, CheckpointError, LocalFolder, Log, Record, Storage, StorageError};
 use tidemill_model::time::Timestamp;
@@ -115,4 +120,23 @@ fn what_the_system_says_becomes_advice() {
         };
         assert_eq!(found, advice);
     }
+}
+
+#[test]
+fn a_file_that_grew_fast_keeps_no_room_behind_its_end() {
+    const PART_BYTES: usize = 1 << 20;
+    const PARTS: usize = 9;
+    let root = tempfile::tempdir().unwrap();
+    let folder = LocalFolder::open(root.path()).unwrap();
+    folder.create("input/1", b"").unwrap();
+    let mut appender = folder.appender("input/1").unwrap();
+    for part in 0..PARTS {
+        appender.append(&vec![part as u8; PART_BYTES]).unwrap();
+    }
+    appender.sync().unwrap();
+    drop(appender);
+    let content = folder.read("input/1").unwrap();
+    assert!(content.chunks(PART_BYTES).enumerate().all(|(part, bytes)| bytes == vec![part as u8; PART_BYTES]));
+    let on_disk = fs::metadata(root.path().join("input/1")).unwrap().blocks() * 512;
+    assert!(on_disk < (PARTS + 1) as u64 * PART_BYTES as u64, "{on_disk} bytes");
 }
