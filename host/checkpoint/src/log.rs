@@ -20,7 +20,7 @@ use crate::{
 
 pub use archive::{Archive, Sections};
 pub use fence::Fence;
-pub use open::{Glance, Recovered};
+pub use open::Glance;
 pub(crate) use scan::{Scan, file_error, numbered, own, verify_record, verify_snapshot};
 
 /// A checkpoint's log, of the host that has claimed it.
@@ -94,6 +94,11 @@ impl Log {
     /// The sections of a commit record.
     pub fn read_sections(&self, number: Number) -> Result<Vec<Section>, CheckpointError> {
         self.archive.read_sections(number)
+    }
+
+    /// Snapshots that were damaged at the opening and were passed over, by their commits' numbers. Nothing is lost.
+    pub fn damaged_snapshots(&self) -> &[Number] {
+        &self.damaged_snapshots
     }
 
     /// The records that are there, by number, and the bytes that they take.

@@ -232,18 +232,7 @@ impl Builder<'_> {
     }
 
     fn node_of(&self, kind: StepKind) -> Option<&Node> {
-        match kind {
-            StepKind::Pass(id)
-            | StepKind::Map(id)
-            | StepKind::Filter(id)
-            | StepKind::Combine(id, _)
-            | StepKind::Merge(id)
-            | StepKind::UpdateState(id)
-            | StepKind::Sort(id)
-            | StepKind::Limit(id)
-            | StepKind::Scatter(id, _) => Some(self.node(id)),
-            _ => None,
-        }
+        kind.node().map(|id| self.node(id))
     }
 
     /// The stream or output that a step works for.

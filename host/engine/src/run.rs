@@ -14,7 +14,7 @@ mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 
-use tidemill_checkpoint::Recovered;
+use tidemill_checkpoint::Recovery;
 use tidemill_guest::Plugin;
 use tidemill_model::{
     columns::RowsBuffer,
@@ -118,7 +118,7 @@ pub struct Run {
     keeper: Option<Keeper>,
     room: RoomWatch,
     /// What the checkpoint says, until the run begins.
-    recovered: Option<Recovered>,
+    recovered: Option<Recovery>,
     /// Why the open batch is to be skipped, if it is.
     skipped: Option<RunError>,
     /// What a batch that is replayed would commit, in place of committing it.

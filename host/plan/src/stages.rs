@@ -85,6 +85,24 @@ pub enum StepKind {
     Output(usize),
 }
 
+impl StepKind {
+    /// The stream that the step works for, of one that does not work for an output.
+    pub fn node(self) -> Option<NodeId> {
+        match self {
+            StepKind::Pass(id)
+            | StepKind::Map(id)
+            | StepKind::Filter(id)
+            | StepKind::Combine(id, _)
+            | StepKind::Merge(id)
+            | StepKind::UpdateState(id)
+            | StepKind::Sort(id)
+            | StepKind::Limit(id)
+            | StepKind::Scatter(id, _) => Some(id),
+            _ => None,
+        }
+    }
+}
+
 impl Stages {
     /// The stages of a plan.
     pub fn of(plan: &Plan) -> Stages {

@@ -11,37 +11,13 @@ use super::{
 use crate::{
     error::CheckpointError,
     format::{FileKind, whole_file},
-    record::{Number, Record, RecordHeader, record_name},
-    recover::{Committed, FellBack, Planned, Recovery, Scanned, Undelivered, recover},
+    record::{Record, RecordHeader, record_name},
+    recover::{FellBack, Recovery, Scanned, recover},
     storage::{Storage, StorageError},
 };
 
 /// How often a claim is tried when other hosts claim too.
 const CLAIMS_MAX: usize = 16;
-
-/// What a run goes on from.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Recovered {
-    /// The generation of this host.
-    pub generation: u64,
-    /// The snapshot to load, by its commit's number: [`Archive::read_snapshot`].
-    pub snapshot: Option<Number>,
-    /// The commits whose state sections follow it, in this order: [`Archive::read_sections`].
-    pub deltas: Vec<Number>,
-    /// The last batch that counts, with its plan, counters and state schemas.
-    pub last: Option<Committed>,
-    /// Batches that count and that some sink may not have, the oldest first: to be delivered from the output sections of
-    /// their commits.
-    pub undelivered: Vec<Undelivered>,
-    /// All sinks have this batch and those before it.
-    pub delivered: Option<Timestamp>,
-    /// A batch whose input is settled and that does not count: to be run again, under this plan's number.
-    pub planned: Option<Planned>,
-    /// The newest record was damaged and is passed over: what it said is lost.
-    pub fell_back: Option<FellBack>,
-    /// Damaged snapshots that were passed over, by their commits' numbers. Nothing is lost.
-    pub damaged_snapshots: Vec<Number>,
-}
 
 /// What an opening would find, as far as the beginnings of files tell.
 #[derive(Debug)]
@@ -71,7 +47,7 @@ impl Log {
         pipeline: &str,
         host: &str,
         now: Timestamp,
-    ) -> Result<(Log, Recovered), CheckpointError> {
+    ) -> Result<(Log, Recovery), CheckpointError> {
         for folder in crate::storage::FOLDERS {
             // What an earlier host could only just make visible must not vanish after this one has relied upon it.
             storage.sync(folder)?;
@@ -133,7 +109,7 @@ fn opened(
     claim: RecordHeader,
     bytes: u64,
     fell_back: Option<FellBack>,
-) -> Result<Option<(Log, Recovered)>, CheckpointError> {
+) -> Result<Option<(Log, Recovery)>, CheckpointError> {
     let pipeline = claim.pipeline.clone();
     let archive = Archive::new(storage.clone(), &pipeline, claim.generation);
     let fence = Fence::new(storage.clone(), &pipeline, claim.generation, claim.number + 1);
@@ -160,27 +136,8 @@ fn opened(
         records: scan.records,
         committed: recovery.last.as_ref().map(|last| last.commit.batch),
         planned: recovery.planned.as_ref().map(|planned| (planned.number, planned.plan.batch)),
-        damaged_snapshots: scan.damaged_snapshots.clone(),
+        damaged_snapshots: scan.damaged_snapshots,
         is_uncertain: false,
     };
-    Ok(Some((log, recovered(recovery, claim.generation, fell_back, scan.damaged_snapshots))))
-}
-
-fn recovered(
-    recovery: Recovery,
-    generation: u64,
-    fell_back: Option<FellBack>,
-    damaged_snapshots: Vec<Number>,
-) -> Recovered {
-    Recovered {
-        generation,
-        snapshot: recovery.snapshot,
-        deltas: recovery.deltas,
-        last: recovery.last,
-        undelivered: recovery.undelivered,
-        delivered: recovery.delivered,
-        planned: recovery.planned,
-        fell_back,
-        damaged_snapshots,
-    }
+    Ok(Some((log, Recovery { fell_back, ..recovery })))
 }

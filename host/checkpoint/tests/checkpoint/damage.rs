@@ -30,7 +30,7 @@ fn open(storage: &MemoryStorage, counts: &mut Counts) -> Result<Outcome, Checkpo
     let first = last.map_or(InputPosition { segment: 1, frames: 0 }, |plan| plan.sources[0].logged.unwrap().first);
     let logged = read(&input, first, input.position())?;
     counts.fell_back += usize::from(recovered.fell_back.is_some());
-    counts.passed_over += usize::from(!recovered.damaged_snapshots.is_empty());
+    counts.passed_over += usize::from(!log.damaged_snapshots().is_empty());
     counts.cut += usize::from(cut.is_some());
     Ok((state, logged))
 }

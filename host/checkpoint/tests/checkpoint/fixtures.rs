@@ -67,7 +67,7 @@ fn version_1_is_read() {
     fixtures().into_iter().for_each(|(name, bytes)| storage.overwrite(&name, bytes));
     let shared = Arc::new(storage);
     let (log, recovered) = Log::open(shared.clone(), PIPELINE, "next", Timestamp(0)).unwrap();
-    assert_eq!((recovered.generation, recovered.snapshot, recovered.deltas.len()), (2, Some(3), 0));
+    assert_eq!((log.fence().generation(), recovered.snapshot, recovered.deltas.len()), (2, Some(3), 0));
     assert_eq!(recovered.delivered, Some(Timestamp(1_700_000_005_000_000)));
     assert_eq!(state(log.archive(), &recovered).unwrap(), (7, 3));
     assert_eq!(section_numbers(&log.read_sections(3).unwrap(), SectionKind::Output), [1, 2, 4]);

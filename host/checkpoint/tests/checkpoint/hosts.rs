@@ -63,8 +63,8 @@ fn of_two_claims_at_once_one_is_made_anew_above_the_other() {
         });
         Log::open(Arc::new(storage), PIPELINE, "slower", Timestamp(0))
     };
-    let (log, recovered) = racing(3).unwrap();
-    assert_eq!((log.fence().generation(), recovered.generation), (4, 4));
+    let (log, _) = racing(3).unwrap();
+    assert_eq!(log.fence().generation(), 4);
     assert!(matches!(racing(100), Err(CheckpointError::Contended { .. })));
 }
 
@@ -144,13 +144,13 @@ fn a_host_that_sleeps_while_it_opens_takes_no_number_that_was_cleaned_away() {
             }
             Fault::None
         });
-        let (mut second, recovered) = Log::open(Arc::new(storage.clone()), PIPELINE, "second", Timestamp(0))
+        let (mut second, _) = Log::open(Arc::new(storage.clone()), PIPELINE, "second", Timestamp(0))
             .unwrap_or_else(|error| {
                 unreachable!("asleep at call {sleeps_at}: {error}");
             });
         let is_over = storage.calls() <= begin + sleeps_at;
         storage.clear_faults();
-        holes += usize::from(recovered.generation > 2);
+        holes += usize::from(second.fence().generation() > 2);
         let batch = Timestamp(9_000_000);
         let late = first.lock().unwrap().append(Record::Plan(plan(batch, None, None)), &[]);
         assert!(matches!(late, Err(CheckpointError::Fenced { .. })), "asleep at call {sleeps_at}: {late:?}");

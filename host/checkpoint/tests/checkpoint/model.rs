@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use tidemill_checkpoint::{Keep, Log, MemoryStorage, Record, Recovered, SectionKind};
+use tidemill_checkpoint::{Keep, Log, MemoryStorage, Record, Recovery, SectionKind};
 use tidemill_model::time::Timestamp;
 
 use crate::scene::{PIPELINE, commit, plan, section, state};
@@ -129,7 +129,7 @@ impl Both {
         self.before = None;
     }
 
-    fn compare(&self, log: &Log, recovered: &Recovered) {
+    fn compare(&self, log: &Log, recovered: &Recovery) {
         let batches = self.model.sums.len();
         let sum = self.model.sums.last().copied().unwrap_or(0);
         assert_eq!(state(log.archive(), recovered).unwrap(), (sum, batches as i64));

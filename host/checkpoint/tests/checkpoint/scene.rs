@@ -7,7 +7,7 @@ use arrow_array::{Array, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use tidemill_checkpoint::{
     Archive, CheckpointError, Commit, InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Number, Plan,
-    PluginDigest, Record, Recovered, Section, SectionKind, SourcePin, StateSchema,
+    PluginDigest, Record, Recovery, Section, SectionKind, SourcePin, StateSchema,
 };
 use tidemill_model::time::Timestamp;
 
@@ -54,7 +54,7 @@ pub fn commit(batch: Timestamp, plan: Number, count: u64) -> Commit {
 }
 
 /// Sum and count after everything that was recovered.
-pub fn state(archive: &Archive, recovered: &Recovered) -> Result<(i64, i64), CheckpointError> {
+pub fn state(archive: &Archive, recovered: &Recovery) -> Result<(i64, i64), CheckpointError> {
     let mut state = vec![0, 0];
     if let Some(commit) = recovered.snapshot {
         let sections: Vec<Section> = archive.read_snapshot(commit)?.collect::<Result<_, _>>()?;

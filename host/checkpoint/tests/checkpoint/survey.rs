@@ -3,7 +3,7 @@
 use std::{io::Write, sync::Arc};
 
 use tidemill_checkpoint::{
-    CheckpointError, Consequence, InputLog, Log, MemoryStorage, PastError, Plan, Recovered, SectionKind, Storage,
+    CheckpointError, Consequence, InputLog, Log, MemoryStorage, PastError, Plan, Recovery, SectionKind, Storage,
     StorageError, Survey,
 };
 use tidemill_model::time::Timestamp;
@@ -120,7 +120,7 @@ fn a_past_batch_has_the_state_that_it_began_with() {
     for found in &batches {
         match survey.history.past(found.time) {
             Ok(past) => {
-                let recovered = Recovered { snapshot: past.snapshot, deltas: past.deltas, ..Recovered::default() };
+                let recovered = Recovery { snapshot: past.snapshot, deltas: past.deltas, ..Recovery::default() };
                 let (sum, count) = state(survey.history.archive(), &recovered).unwrap();
                 let of_batch = survey.history.archive().read_sections(past.commit.unwrap().0).unwrap();
                 let numbers = section_numbers(&of_batch, SectionKind::Output);

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tidemill_checkpoint::{
     Archive, Budget, CheckpointError, Commit, Fence, Keep, Log, LoggedRange, Number, Plan, PluginDigest, Record,
-    Recovered, SEGMENT_BYTES, Section, Shortage, SourcePin, StateSchema, Storage,
+    Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, StateSchema, Storage,
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
 
@@ -52,7 +52,7 @@ impl Keeper {
         renames: Renames,
         now: Timestamp,
         spawn: Arc<dyn Spawn>,
-    ) -> Result<(Keeper, Recovered), RunError> {
+    ) -> Result<(Keeper, Recovery), RunError> {
         let Checkpoint { storage, host, plugins, mut keep, budget, mut snapshot_after, failpoints } = checkpoint;
         if let Some(glance) = Log::glance(&storage, pipeline) {
             foresee::check(&glance, &states, renames.clone())?;

@@ -8,7 +8,7 @@ use std::sync::{
     mpsc::{Receiver, TryRecvError, channel},
 };
 
-use tidemill_checkpoint::{Archive, CheckpointError, Log, Number, Recovered, Section, SectionKind, StateSchema};
+use tidemill_checkpoint::{Archive, CheckpointError, Log, Number, Recovery, Section, SectionKind, StateSchema};
 use tidemill_model::ports::Spawn;
 use tidemill_state::table::BlockLimits;
 
@@ -67,7 +67,7 @@ pub(super) struct Snapshots {
 impl Snapshots {
     pub(super) fn new(
         log: &Log,
-        recovered: &Recovered,
+        recovered: &Recovery,
         states: &[StateSchema],
         partitions: u32,
         after: SnapshotAfter,

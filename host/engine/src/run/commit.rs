@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tidemill_checkpoint::{Recovered, Section, SectionKind, StateSchema};
+use tidemill_checkpoint::{Recovery, Section, SectionKind, StateSchema};
 use tidemill_model::time::Timestamp;
 use tidemill_plan::graph::{NodeId, Operator, Plan};
 use tidemill_state::table::{BlockLimits, StateError};
@@ -132,7 +132,7 @@ impl Run {
 }
 
 /// Of the sinks that are new none has got the last batch already.
-fn check_sinks(new: &[String], keeper: &Keeper, recovered: &Recovered) -> Result<(), RunError> {
+fn check_sinks(new: &[String], keeper: &Keeper, recovered: &Recovery) -> Result<(), RunError> {
     let Some(last) = &recovered.last else { return Ok(()) };
     if new.is_empty() || recovered.undelivered.iter().any(|undelivered| undelivered.number == last.number) {
         return Ok(());

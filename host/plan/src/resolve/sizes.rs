@@ -77,16 +77,7 @@ fn first_too_deep(stage: &Stage) -> Option<StepKind> {
 /// Whose a step is: a stream's, or an output's.
 fn named(kind: StepKind) -> Option<Result<NodeId, usize>> {
     match kind {
-        StepKind::Pass(id)
-        | StepKind::Map(id)
-        | StepKind::Filter(id)
-        | StepKind::Combine(id, _)
-        | StepKind::Merge(id)
-        | StepKind::UpdateState(id)
-        | StepKind::Sort(id)
-        | StepKind::Limit(id)
-        | StepKind::Scatter(id, _) => Some(Ok(id)),
         StepKind::OutputFunction(output) | StepKind::Output(output) => Some(Err(output)),
-        StepKind::Gather(_) | StepKind::Collect { .. } => None,
+        _ => kind.node().map(Ok),
     }
 }
