@@ -22,11 +22,12 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("tidemill-sim", &["tidemill-model", "tidemill-plan", "tidemill-guest", "tidemill-checkpoint", "tidemill-engine"]),
 ];
 /// Crates that are fenced in, and the one that may use them.
-const FENCED: [(&str, &str); 4] = [
+const FENCED: [(&str, &str); 5] = [
     ("wasmtime", "tidemill-guest"),
     ("wit-component", "tidemill-guest"),
     ("toml", "tidemill-plan"),
     ("bincode", "tidemill-checkpoint"),
+    ("object_store", "tidemill-checkpoint"),
 ];
 /// Crates of plugin authors, which know nothing of the host.
 const OUTSIDE: [&str; 2] = ["tidemill-sdk", "tidemill-sdk-macros"];

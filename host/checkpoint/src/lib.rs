@@ -5,7 +5,7 @@
 //! of state mean is the state's matter, and when a batch is delivered the engine's.
 //!
 //! Limits: a header of 16 MiB, a section of 4 GiB, one owner at a time (the latest claim). The local folder needs a file
-//! system with hard links. Nobody is kept from removing files by hand.
+//! system with hard links, an object store conditional writes. Nobody is kept from removing files by hand.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -51,6 +51,7 @@ pub use record::{
 pub use recover::{Committed, FellBack, Planned, Recovery, Refusal, Scanned, Undelivered, recover};
 pub use retain::{Keep, Removable, SnapshotFile, removable};
 pub use storage::{
-    Advice, Appender, Call, Draft, Entry, FOLDERS, Fault, LocalFolder, MemoryStorage, Operation, Storage, StorageError,
+    Advice, Appender, Call, Draft, Entry, FOLDERS, Fault, LocalFolder, MemoryStorage, ObjectStorage, Operation,
+    Storage, StorageError,
 };
 pub use survey::{BatchFound, Consequence, Contents, Damage, History, Past, PastError, SnapshotFound, Survey};

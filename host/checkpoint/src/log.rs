@@ -119,13 +119,19 @@ impl Log {
     /// Removes what neither a recovery nor `keep` needs. What could not be removed is tried again the next time.
     pub fn clean(&mut self, keep: Keep) -> Result<Cleaned, CheckpointError> {
         let mut snapshots = scan::snapshot_files(&*self.storage)?;
+        for snapshot in &snapshots {
+            // Of a host that had been fenced off before it was done.
+            if !self.damaged_snapshots.contains(&snapshot.commit)
+                && !self.storage.is_whole(&snapshot_name(snapshot.commit))?
+            {
+                self.damaged_snapshots.push(snapshot.commit);
+            }
+        }
         snapshots.retain(|snapshot| !self.damaged_snapshots.contains(&snapshot.commit));
         let removable = removable(&self.records, &snapshots, keep);
         // Only now: whoever claims after this sees the snapshots that the decision rests upon.
         self.fence.check()?;
-        for name in &removable.names {
-            self.storage.remove(name)?;
-        }
+        self.storage.remove_all(&removable.names)?;
         for commit in std::mem::take(&mut self.damaged_snapshots) {
             self.storage.remove(&snapshot_name(commit))?;
         }

@@ -4,12 +4,14 @@
 mod faults;
 mod folder;
 mod memory;
+mod object;
 
 use std::{fmt, io, io::Read};
 
 pub use faults::{Call, Fault, Operation};
 pub use folder::LocalFolder;
 pub use memory::MemoryStorage;
+pub use object::ObjectStorage;
 
 /// The folders that a checkpoint has.
 pub const FOLDERS: [&str; 3] = ["log", "state", "input"];
@@ -17,7 +19,8 @@ pub const FOLDERS: [&str; 3] = ["log", "state", "input"];
 /// Where a checkpoint lies. Names are `folder/file`, with a folder of [`FOLDERS`].
 pub trait Storage: Send + Sync {
     /// Makes a file with this content, durably, in one step: afterwards it is there as a whole, or it is not. Fails with
-    /// [`StorageError::Exists`] if the name is taken. After another error it may be there or not.
+    /// [`StorageError::Exists`] if the name is taken; not if what is there has this very content, where it cannot be told
+    /// whether an earlier try has made it. After another error it may be there or not.
     fn create(&self, name: &str, content: &[u8]) -> Result<(), StorageError>;
 
     /// Begins a file that is written in parts and appears, durably, when it is published.
@@ -38,7 +41,12 @@ pub trait Storage: Send + Sync {
     /// Removes a file. That it is not there is no error.
     fn remove(&self, name: &str) -> Result<(), StorageError>;
 
-    /// Appends to a file that [`Storage::create`] made.
+    /// Removes files in about this order; after an error some of them are left.
+    fn remove_all(&self, names: &[String]) -> Result<(), StorageError> {
+        names.iter().try_for_each(|name| self.remove(name))
+    }
+
+    /// Appends to a file of `input` that [`Storage::create`] made.
     fn appender(&self, name: &str) -> Result<Box<dyn Appender>, StorageError>;
 
     /// Makes durable what is visible in a folder: for files whose creation did not say whether they are.
@@ -46,6 +54,12 @@ pub trait Storage: Send + Sync {
 
     /// Removes what drafts and creations that did not end have left. Call it as the owner of the checkpoint.
     fn remove_leftovers(&self) -> Result<(), StorageError>;
+
+    /// Whether all of a file is there. Where files lie in parts, one can appear whose parts a later host has swept away: it
+    /// reads as damaged, and nothing may be removed because of it.
+    fn is_whole(&self, _name: &str) -> Result<bool, StorageError> {
+        Ok(true)
+    }
 
     /// Bytes that are free where it lies; `None` where that is not known or not bounded.
     fn free_bytes(&self) -> Result<Option<u64>, StorageError> {
@@ -100,7 +114,9 @@ pub enum StorageError {
         place: String,
     },
     /// The folder has things that no checkpoint has.
-    #[error("{place} is no checkpoint: it has `{entry}`; name an empty folder, or one that does not exist yet")]
+    #[error(
+        "{place} is no checkpoint: it has `{entry}`; name an empty folder or prefix, or one that does not exist yet"
+    )]
     Foreign {
         /// The folder.
         place: String,
@@ -143,6 +159,26 @@ pub enum Advice {
     NoFolder,
     /// The file system lacks something that is needed.
     Unsuitable,
+    /// The store has no such bucket.
+    NoBucket,
+    /// The store does not let this user do it.
+    Denied,
+    /// It is not known, or not believed, who asks.
+    NoCredentials,
+    /// Nobody answers.
+    Unreachable,
+    /// The bucket is elsewhere.
+    WrongRegion,
+    /// The store and this machine disagree about the time.
+    WrongClock,
+    /// The store overwrites what is there, or cannot promise not to.
+    NoConditionalWrites,
+    /// A setting in the environment cannot be.
+    Settings,
+    /// A later version wrote it.
+    Newer,
+    /// The store has trouble.
+    StoreFailed,
     /// Something else.
     Other,
 }
@@ -176,6 +212,26 @@ impl fmt::Display for Advice {
             Advice::Vanished => "it has vanished; bring it back (is its disk mounted?) and run again",
             Advice::NoFolder => "a file stands where a folder must be; bring the folder back, or name another, and run again",
             Advice::Unsuitable => "its file system lacks what is needed (hard links); choose another place",
+            Advice::NoBucket => "there is no such bucket; make it, or correct its name or AWS_ENDPOINT_URL",
+            Advice::Denied => {
+                "this user may not do that; allow s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket for the prefix"
+            }
+            Advice::NoCredentials => {
+                "the store needs credentials that it believes: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and \
+                 AWS_SESSION_TOKEN), or run where the machine has a role"
+            }
+            Advice::Unreachable => {
+                "the store does not answer; look at the network, AWS_ENDPOINT_URL and AWS_REGION and run again, nothing \
+                 committed is lost"
+            }
+            Advice::WrongRegion => "the bucket is in another region; set AWS_REGION to it",
+            Advice::WrongClock => "the store has another time than this machine; set its clock and run again",
+            Advice::NoConditionalWrites => {
+                "the store cannot keep two hosts from overwriting each other (PUT with If-None-Match); choose another store"
+            }
+            Advice::Settings => "correct that variable",
+            Advice::Newer => "a later version of Tidemill wrote it; use that one",
+            Advice::StoreFailed => "the store has trouble; run again when it is well, nothing committed is lost",
             Advice::Other => "see what the system says, correct it and run again",
         })
     }

@@ -17,6 +17,7 @@ pub mod connector;
 pub mod function;
 pub mod key;
 pub mod limits;
+pub mod object_url;
 pub mod ports;
 pub mod schema;
 #[cfg(any(test, feature = "testing"))]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests say what they counted, and fail by panicking")]
 
+mod contract;
 mod damage;
 mod faults;
 mod fixtures;
@@ -9,5 +10,8 @@ mod folder;
 mod hosts;
 mod input;
 mod model;
+mod object;
+mod object_faults;
+mod object_store;
 mod scene;
 mod survey;

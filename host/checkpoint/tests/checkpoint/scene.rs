@@ -7,7 +7,7 @@ use arrow_array::{Array, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use tidemill_checkpoint::{
     Archive, CheckpointError, Commit, InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Number, Plan,
-    PluginDigest, Record, Recovery, Section, SectionKind, SourcePin, StateSchema,
+    PluginDigest, Record, Recovery, Section, SectionKind, SourcePin, StateSchema, Storage, StorageError,
 };
 use tidemill_model::time::Timestamp;
 
@@ -66,10 +66,15 @@ pub fn state(archive: &Archive, recovered: &Recovery) -> Result<(i64, i64), Chec
     Ok((state[0], state[1]))
 }
 
+/// How a host opens its storage.
+pub type Opening = Box<dyn Fn() -> Result<Arc<dyn Storage>, StorageError> + Send>;
+
 /// What is outside: a sink that knows the batches it has, and a peer that resends what was not acknowledged.
 #[derive(Default)]
 pub struct World {
     pub storage: MemoryStorage,
+    /// Another storage to run over, opened anew by each host.
+    pub opened: Option<Opening>,
     pub acknowledged: i64,
     pub sink: BTreeMap<Timestamp, Vec<i64>>,
     pub deliveries: usize,
@@ -85,10 +90,14 @@ impl World {
         assert_eq!(*known, numbers, "batch {batch} again, and it is another one");
     }
 
+    fn open(&self) -> Result<Arc<dyn Storage>, StorageError> {
+        self.opened.as_ref().map_or_else(|| Ok(Arc::new(self.storage.clone()) as Arc<dyn Storage>), |open| open())
+    }
+
     /// Runs until the numbers up to `last` are summed and delivered.
     pub fn run(&mut self, last: i64) -> Result<(), CheckpointError> {
         self.openings += 1;
-        let storage = Arc::new(self.storage.clone());
+        let storage = self.open()?;
         let host = format!("host {}", self.openings);
         let (mut log, recovered) = Log::open(storage.clone(), PIPELINE, &host, Timestamp(0))?;
         let (mut sum, mut count) = state(log.archive(), &recovered)?;
@@ -147,8 +156,8 @@ impl World {
 
     /// Sum and count are right, and the sink has every number once.
     pub fn check(&self, last: i64) {
-        let storage = self.storage.copy();
-        let (log, recovered) = Log::open(Arc::new(storage), PIPELINE, "checker", Timestamp(0)).unwrap();
+        let storage = if self.opened.is_some() { self.open().unwrap() } else { Arc::new(self.storage.copy()) };
+        let (log, recovered) = Log::open(storage, PIPELINE, "checker", Timestamp(0)).unwrap();
         assert_eq!(state(log.archive(), &recovered).unwrap(), (last * (last + 1) / 2, last));
         assert!(recovered.undelivered.is_empty());
         let delivered: Vec<i64> = self.sink.values().flatten().copied().collect();

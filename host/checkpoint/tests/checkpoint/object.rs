@@ -1,0 +1,172 @@
+//! What is particular to a checkpoint in an object store.
+
+use std::sync::Arc;
+
+use tidemill_checkpoint::{
+    Advice, CheckpointError, InputLog, Keep, Log, ObjectStorage, Record, SectionKind, Storage, StorageError,
+};
+use tidemill_model::time::Timestamp;
+
+use crate::{
+    object_store::{Store, Threads, Trouble},
+    scene::{PIPELINE, START, commit, plan, read, rows, section},
+};
+
+fn refused(result: Result<ObjectStorage, StorageError>, expect: Advice) {
+    match result {
+        Err(StorageError::System { advice, .. }) => assert_eq!(advice, expect),
+        other => unreachable!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_lost_answer_is_found_out() {
+    let store = Store::default();
+    let storage = store.open(1, 10).unwrap();
+    store.set_trouble(0..1, Trouble::After);
+    storage.create("log/1", b"one").unwrap();
+    store.set_trouble(0..1, Trouble::Before);
+    storage.create("log/2", b"two").unwrap();
+    store.set_trouble(0..2, Trouble::Before);
+    assert!(matches!(storage.create("log/3", b"3"), Err(StorageError::System { advice: Advice::StoreFailed, .. })));
+    assert_eq!(storage.list("log").unwrap().len(), 2);
+    store.set_trouble(0..1, Trouble::After);
+    assert!(storage.list("log").is_err(), "half a list is none");
+}
+
+#[test]
+fn other_things_and_unfit_stores_are_refused_and_left_as_they_are() {
+    let store = Store::default();
+    assert!(matches!(store.look(), Err(StorageError::NoCheckpoint { .. })));
+    store.put("letter.txt", b"dear");
+    assert!(matches!(store.open(1, 10), Err(StorageError::Foreign { entry, .. }) if entry == "letter.txt"));
+    assert_eq!(store.names(), ["letter.txt"]);
+    let store = Store::default();
+    store.put("letters/1", b"dear");
+    assert!(matches!(store.open(1, 10), Err(StorageError::Foreign { entry, .. }) if entry == "letters/"));
+    let store = Store::default();
+    store.put("checkpoint", b"mine");
+    assert!(matches!(store.open(1, 10), Err(StorageError::Foreign { entry, .. }) if entry == "checkpoint"));
+    let store = Store::default();
+    store.put("checkpoint", b"a checkpoint of Tidemill, layout 2\n");
+    refused(store.open(1, 10), Advice::Newer);
+    refused(Store::default().overwriting().open(1, 10), Advice::NoConditionalWrites);
+}
+
+#[test]
+fn to_look_writes_nothing() {
+    let store = Store::default();
+    store.open(1, 10).unwrap().create("log/1", &[7; 35]).unwrap();
+    let names = store.names();
+    let storage = store.look().unwrap();
+    assert_eq!(storage.read("log/1").unwrap(), [7; 35]);
+    assert_eq!(storage.place(), "mem://a/b");
+    assert_eq!(store.names(), names);
+    // Another checkpoint beside it, in the whole bucket, is none of it.
+    let whole = ObjectStorage::open(Arc::new(store.clone()), "", "mem://", 2, &Threads);
+    assert!(matches!(whole, Err(StorageError::Foreign { entry, .. }) if entry == "a/"));
+}
+
+#[test]
+fn parts_that_nobody_names_are_swept() {
+    let store = Store::default();
+    let storage = store.open(1, 10).unwrap();
+    storage.create("state/1", &[1; 35]).unwrap();
+    storage.create("input/1", &[2; 5]).unwrap();
+    let whole = store.names();
+    let mut draft = storage.draft("state/2").unwrap();
+    draft.write(&[3; 35]).unwrap();
+    let mut again = storage.draft("state/1").unwrap();
+    again.write(&[3; 35]).unwrap();
+    // The host ends here: nothing of it is dropped.
+    std::mem::forget((draft, again));
+    store.put("state/3/0000000000000001-9/00000000", b"of another host");
+    store.put("input/9/00000000000000000005", b"whose beginning was removed");
+    store.open(2, 10).unwrap().remove_leftovers().unwrap();
+    // What was on its way when it was swept may come later.
+    store.open(3, 10).unwrap().remove_leftovers().unwrap();
+    assert_eq!(store.names(), whole);
+    storage.remove("state/1").unwrap();
+    storage.remove("input/1").unwrap();
+    assert_eq!(store.names(), ["checkpoint"]);
+}
+
+#[test]
+fn a_file_ends_where_a_part_is_missing() {
+    let store = Store::default();
+    let storage = store.open(1, 10).unwrap();
+    let content: Vec<u8> = (0..35).collect();
+    storage.create("state/1", &content).unwrap();
+    assert!(storage.is_whole("state/1").unwrap());
+    store.delete("state/1/0000000000000001-0/00000002");
+    assert!(!storage.is_whole("state/1").unwrap());
+    assert_eq!(storage.read("state/1").unwrap(), content[..20]);
+    assert_eq!(storage.list("state").unwrap()[0].bytes, 35);
+    storage.create("input/1", b"begin").unwrap();
+    let mut appender = storage.appender("input/1").unwrap();
+    for _ in 0..3 {
+        appender.append(&content[..10]).unwrap();
+    }
+    appender.sync().unwrap();
+    store.delete("input/1/00000000000000000015");
+    assert_eq!(storage.read("input/1").unwrap(), [b"begin", &content[..10]].concat());
+    assert_eq!(storage.list("input").unwrap()[0].bytes, 15);
+}
+
+/// A snapshot of a host that slept: the later one has swept its parts away before its index appears.
+#[test]
+fn nothing_is_removed_because_of_a_snapshot_that_is_not_whole() {
+    let store = Store::default();
+    let first = Arc::new(store.open(1, 10).unwrap());
+    let (mut log, _) = Log::open(first.clone(), PIPELINE, "first", Timestamp(0)).unwrap();
+    let mut commits = Vec::new();
+    for batch in [1, 2, 3, 4].map(|batch| Timestamp(batch * 1_000_000)) {
+        let number = log.append(Record::Plan(plan(batch, None, None)), &[]).unwrap();
+        let sections = [section(SectionKind::State, &[batch.0, 1])];
+        commits.push(log.append(Record::Commit(commit(batch, number, 1)), &sections).unwrap());
+    }
+    let names: Vec<String> = commits.iter().map(|commit| format!("state/{commit:020}")).collect();
+    let mut drafts = Vec::new();
+    for name in &names[1..] {
+        let mut draft = first.draft(name).unwrap();
+        draft.write(&[9; 95]).unwrap();
+        drafts.push(draft);
+    }
+    let second = Arc::new(store.open(2, 10).unwrap());
+    let (mut log, recovered) = Log::open(second.clone(), PIPELINE, "second", Timestamp(0)).unwrap();
+    assert_eq!(recovered.deltas.len(), 4);
+    // Again: of the first host's parts some were still on their way.
+    second.remove_leftovers().unwrap();
+    drafts.into_iter().for_each(|draft| draft.publish().unwrap());
+    assert_eq!(second.list("state").unwrap().len(), 3);
+    let cleaned = log.clean(Keep { batches: 0, bytes: 0 }).unwrap();
+    assert_eq!((cleaned.removed.len(), second.list("state").unwrap().len()), (0, 0));
+    let third = Arc::new(store.open(3, 10).unwrap());
+    let (_, recovered) = Log::open(third, PIPELINE, "third", Timestamp(0)).unwrap();
+    assert_eq!((recovered.deltas.len(), recovered.snapshot), (4, None));
+}
+
+/// Input that an earlier host still adds counts for nobody, be it in its own segment or in a new one.
+#[test]
+fn a_host_that_is_fenced_off_adds_nothing_that_counts() {
+    let store = Store::default();
+    let first = Arc::new(store.open(1, 10).unwrap());
+    let (log, _) = Log::open(first.clone(), PIPELINE, "first", Timestamp(0)).unwrap();
+    let (mut late, _) = InputLog::open(first, log.fence(), None, 1 << 20).unwrap();
+    late.append("numbers", None, &rows(&[1])).unwrap();
+    late.sync().unwrap();
+    let second = Arc::new(store.open(2, 10).unwrap());
+    let (log, _) = Log::open(second.clone(), PIPELINE, "second", Timestamp(0)).unwrap();
+    let (mut input, _) = InputLog::open(second, log.fence(), None, 1000).unwrap();
+    for number in [10, 11, 12] {
+        late.append("numbers", None, &rows(&[number])).unwrap();
+    }
+    assert!(matches!(late.sync(), Err(CheckpointError::Fenced { .. })));
+    input.append("numbers", None, &rows(&[2])).unwrap();
+    let end = input.sync().unwrap();
+    assert_eq!(read(&input, START, end).unwrap(), [1, 2]);
+    let third = Arc::new(store.open(3, 10).unwrap());
+    let (log, _) = Log::open(third.clone(), PIPELINE, "third", Timestamp(0)).unwrap();
+    let (input, _) = InputLog::open(third, log.fence(), Some(end), 1000).unwrap();
+    assert_eq!(read(&input, START, input.position()).unwrap(), [1, 2]);
+}

@@ -1,0 +1,176 @@
+//! A store in memory that fails as stores do, and storages over it.
+
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream, stream::BoxStream};
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, memory::InMemory, path::Path,
+};
+use tidemill_checkpoint::{ObjectStorage, StorageError};
+use tidemill_model::ports::Spawn;
+
+/// What happens to some calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// They fail and have done nothing.
+    Before,
+    /// They have done everything, and fail.
+    After,
+}
+
+/// A store whose calls are counted, and some of which fail.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    inner: Arc<InMemory>,
+    plan: Arc<Mutex<Plan>>,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    calls: u64,
+    troubled: Range<u64>,
+    trouble: Option<Trouble>,
+    /// It does what no store should: a PUT takes what is there away.
+    overwrites: bool,
+}
+
+/// Threads of the system.
+pub struct Threads;
+
+impl Spawn for Threads {
+    #[allow(clippy::disallowed_methods, reason = "the port's implementation for tests")]
+    fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
+        std::thread::Builder::new().name(name).spawn(work).unwrap();
+    }
+}
+
+impl Store {
+    /// From here on these calls, counted from 0 anew, have this trouble.
+    pub fn set_trouble(&self, calls: Range<u64>, trouble: Trouble) {
+        *self.plan.lock().unwrap() = Plan { troubled: calls, trouble: Some(trouble), ..Plan::default() };
+    }
+
+    pub fn overwriting(self) -> Store {
+        self.plan.lock().unwrap().overwrites = true;
+        self
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> u64 {
+        self.plan.lock().unwrap().calls
+    }
+
+    pub fn open(&self, writer: u64, part_bytes: usize) -> std::result::Result<ObjectStorage, StorageError> {
+        let store = Arc::new(self.clone());
+        Ok(ObjectStorage::open(store, "a/b", "mem://a/b", writer, &Threads)?.with_part_bytes(part_bytes))
+    }
+
+    pub fn look(&self) -> std::result::Result<ObjectStorage, StorageError> {
+        ObjectStorage::existing(Arc::new(self.clone()), "a/b", "mem://a/b", &Threads)
+    }
+
+    /// The names of all objects below the prefix.
+    pub fn names(&self) -> Vec<String> {
+        let listed = block_on(self.inner.list(None).collect::<Vec<_>>());
+        let mut names: Vec<String> = listed.into_iter().map(|meta| meta.unwrap().location.to_string()).collect();
+        names.sort();
+        names.into_iter().map(|name| name.strip_prefix("a/b/").map_or(name.clone(), str::to_owned)).collect()
+    }
+
+    pub fn put(&self, name: &str, content: &[u8]) {
+        block_on(self.inner.put(&Path::from(format!("a/b/{name}")), content.to_vec().into())).unwrap();
+    }
+
+    pub fn get(&self, name: &str) -> Vec<u8> {
+        let got = async { self.inner.get(&Path::from(format!("a/b/{name}"))).await.unwrap().bytes().await };
+        block_on(got).unwrap().to_vec()
+    }
+
+    pub fn delete(&self, name: &str) {
+        block_on(self.inner.delete(&Path::from(format!("a/b/{name}")))).unwrap();
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        let mut plan = self.plan.lock().unwrap();
+        let number = plan.calls;
+        plan.calls += 1;
+        plan.trouble.filter(|_| plan.troubled.contains(&number))
+    }
+
+    async fn call<T>(&self, effect: impl Future<Output = Result<T>>) -> Result<T> {
+        match self.trouble() {
+            None => effect.await,
+            Some(Trouble::Before) => Err(failed()),
+            Some(Trouble::After) => effect.await.and(Err(failed())),
+        }
+    }
+}
+
+fn failed() -> Error {
+    Error::Generic { store: "test", source: "injected".into() }
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a store that fails")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Store {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, mut options: PutOptions) -> Result<PutResult> {
+        if self.plan.lock().unwrap().overwrites {
+            options = PutOptions::default();
+        }
+        self.call(self.inner.put_opts(location, payload, options)).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.call(self.inner.get_opts(location, options)).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        let store = self.clone();
+        let delete = move |location: Result<Path>| {
+            let store = store.clone();
+            async move {
+                let location = location?;
+                store.call(store.inner.delete(&location)).await?;
+                Ok(location)
+            }
+        };
+        locations.then(delete).boxed()
+    }
+
+    /// One that fails afterwards has given one page.
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let listed = self.inner.list(prefix);
+        match self.trouble() {
+            None => listed,
+            Some(Trouble::Before) => stream::once(async { Err(failed()) }).boxed(),
+            Some(Trouble::After) => listed.take(1).chain(stream::once(async { Err(failed()) })).boxed(),
+        }
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.call(self.inner.list_with_delimiter(prefix)).await
+    }
+
+    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        unreachable!("not every store has it")
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
+        unreachable!("not every store has it")
+    }
+}
