@@ -151,7 +151,7 @@ pub enum ClockKind {
 
 #[derive(Args, Debug)]
 pub struct Inspect {
-    /// A component, as `tidemill build` writes it, or the folder of a checkpoint, which is only read
+    /// A component, as `tidemill build` writes it, or a checkpoint, which is only read: its folder, or s3://BUCKET/PREFIX
     pub path: PathBuf,
     /// Write one JSON object
     #[arg(long)]

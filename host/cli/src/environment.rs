@@ -16,6 +16,14 @@ pub fn compiled_code_folder() -> Option<PathBuf> {
     Some(caches.join("tidemill").join("compiled"))
 }
 
+/// What object stores are to be known by: variables whose names begin with `AWS_`.
+pub fn store_settings() -> Vec<(String, String)> {
+    env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("AWS_"))
+        .collect()
+}
+
 /// How many threads can run at once.
 pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)

@@ -8,7 +8,20 @@ use tracing_subscriber::{EnvFilter, filter::Directive, util::SubscriberInitExt};
 use crate::arguments::{LogFormat, LogLevel, Logging};
 
 /// Libraries that say more than an operator wants to know.
-const QUIET: [&str; 4] = ["wasmtime=warn", "wasmtime_internal_cranelift=warn", "cranelift_codegen=warn", "mio=warn"];
+const QUIET: [&str; 11] = [
+    "wasmtime=warn",
+    "wasmtime_internal_cranelift=warn",
+    "cranelift_codegen=warn",
+    "mio=warn",
+    // What they say at their lowest levels has the headers of requests in it, and those have tokens.
+    "h2=warn",
+    "hyper=warn",
+    "hyper_util=warn",
+    "reqwest=warn",
+    "rustls=warn",
+    "rustls_platform_verifier=warn",
+    "object_store=info",
+];
 
 /// Logs from here on.
 pub fn start(logging: &Logging) {

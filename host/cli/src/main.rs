@@ -16,6 +16,7 @@ mod pipeline;
 mod plugin_text;
 mod signals;
 mod stdout;
+mod storage;
 mod time;
 
 use std::process::ExitCode;

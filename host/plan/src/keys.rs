@@ -10,7 +10,7 @@ pub(crate) const PIPELINE: &[&str] = &["name", "interval", "partitions", "checkp
 pub(crate) const ON_ERROR: &[&str] = &["retry", "delay", "then"];
 
 /// Keys of a checkpoint.
-pub(crate) const CHECKPOINT: &[&str] = &["folder", "keep-batches", "keep-bytes", "budget", "free-space"];
+pub(crate) const CHECKPOINT: &[&str] = &["folder", "url", "keep-batches", "keep-bytes", "budget", "free-space"];
 
 /// Keys of a plugin.
 pub(crate) const PLUGIN: &[&str] = &["path", "sha256", "limits"];
@@ -131,8 +131,9 @@ pub(crate) fn kinds_with(key: &str) -> impl Iterator<Item = &'static str> {
 
 /// Where a value may be short, the key that it stands for in the long form. `depth` counts the names before `key`:
 /// that of a plugin is 1, that of a stream's `socket` 2.
-pub(crate) fn long_form(section: &str, depth: usize, key: &str) -> Option<&'static str> {
+pub(crate) fn long_form(section: &str, depth: usize, key: &str, is_url: bool) -> Option<&'static str> {
     match (section, depth, key) {
+        ("pipeline", 1, "checkpoint") if is_url => Some("url"),
         ("pipeline", 1, "checkpoint") => Some("folder"),
         ("plugins", 1, _) => Some("path"),
         ("streams", 2, "socket") => Some("connect"),

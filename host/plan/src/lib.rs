@@ -79,4 +79,4 @@ mod suggest;
 
 pub use document::overrides::{InvalidOverride, Override};
 pub use functions::Functions;
-pub use manifest::{CheckpointEntry, Manifest, PluginEntry};
+pub use manifest::{CheckpointEntry, CheckpointPlace, Manifest, PluginEntry};

@@ -12,8 +12,8 @@ mod streams;
 use tidemill_model::{connector::SinkSpec, time::Interval};
 
 pub(crate) use operators::{Call, Native, NativeCall, OperatorEntry};
-pub use pipeline::CheckpointEntry;
 pub(crate) use pipeline::Pipeline;
+pub use pipeline::{CheckpointEntry, CheckpointPlace};
 pub use plugins::PluginEntry;
 pub(crate) use streams::{Body, StreamEntry};
 

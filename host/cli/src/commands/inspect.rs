@@ -8,14 +8,16 @@ mod text;
 use std::{
     fs,
     io::{self, Read},
+    path::Path,
 };
 
-use tidemill_model::limits::Limits;
+use tidemill_model::{limits::Limits, object_url::ObjectUrl};
 
 use crate::{
     arguments,
     failure::{Failure, printable},
     pipeline, plugin_text, stdout,
+    storage::{self, CheckpointPlace},
 };
 
 /// What a component begins with, and a core module too.
@@ -23,8 +25,8 @@ const WASM_MAGIC: &[u8] = b"\0asm";
 
 pub fn run(arguments: &arguments::Inspect) -> Result<(), Failure> {
     let path = &arguments.path;
-    if path.is_dir() {
-        return checkpoint::run(arguments);
+    if let Some(place) = checkpoint_place(path)? {
+        return checkpoint::run(arguments, &storage::to_look_at(&place, Path::new(""))?);
     }
     if arguments.keys.is_some() {
         return Err(Failure::input(format!("`{}` is no folder of a checkpoint: only those have keys", path.display())));
@@ -40,6 +42,17 @@ pub fn run(arguments: &arguments::Inspect) -> Result<(), Failure> {
         plugin_text::long(&plugin, bytes.len(), &sha256)
     };
     stdout::write(&printable(&text))
+}
+
+/// Where a checkpoint is that is to be looked at; nothing if a component is.
+fn checkpoint_place(path: &Path) -> Result<Option<CheckpointPlace>, Failure> {
+    match path.to_str() {
+        Some(text) if ObjectUrl::is_meant(text) => {
+            let url = ObjectUrl::parse(text).map_err(|error| Failure::input(error.to_string()))?;
+            Ok(Some(CheckpointPlace::Objects(url)))
+        }
+        _ => Ok(path.is_dir().then(|| CheckpointPlace::Folder(path.to_owned()))),
+    }
 }
 
 /// The file, unless it is longer than any component.

@@ -4,9 +4,9 @@ mod compare;
 mod json;
 mod text;
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use tidemill_checkpoint::{CheckpointError, History, LocalFolder, Past, PluginDigest, Storage};
+use tidemill_checkpoint::{CheckpointError, History, Past, PluginDigest, Storage};
 use tidemill_connect::{
     ConnectorSettings, Connectors, rows_max,
     system::{ManualClock, Threads},
@@ -23,7 +23,7 @@ use crate::{
     environment,
     failure::{Failure, chain, printable},
     pipeline::{self, Ready},
-    stdout, time,
+    stdout, storage, time,
 };
 use compare::Compared;
 
@@ -45,7 +45,7 @@ pub fn run(arguments: &arguments::Replay) -> Result<(), Failure> {
     let Some(checkpoint) = &ready.checkpoint else {
         return Err(Failure::input(format!("the pipeline `{}` has no checkpoint to replay from", ready.plan.name)));
     };
-    let history = history(&ready.folder.join(&checkpoint.folder), &ready.plan.name)?;
+    let history = history(&storage::to_look_at(&checkpoint.place, &ready.folder)?, &ready.plan.name)?;
     let past = past(&history, arguments.batch)?;
     let (pipeline, plugins) = (ready.plan.name.clone(), ready.digests.clone());
     let replayed = replayed(ready, &history, &past, arguments.workers)?;
@@ -56,11 +56,9 @@ pub fn run(arguments: &arguments::Replay) -> Result<(), Failure> {
     if shown.compared.is_same() || !arguments.plugins.is_empty() { Ok(()) } else { Err(differs(&shown)) }
 }
 
-fn history(folder: &Path, pipeline: &str) -> Result<History, Failure> {
-    let storage = LocalFolder::existing(folder).map_err(|error| Failure::from(CheckpointError::from(error)))?;
-    let storage: Arc<dyn Storage> = Arc::new(storage);
-    let history = History::of(&storage)?;
-    let history = history.ok_or_else(|| Failure::input(format!("no run has begun in `{}`", folder.display())))?;
+fn history(storage: &Arc<dyn Storage>, pipeline: &str) -> Result<History, Failure> {
+    let history = History::of(storage)?;
+    let history = history.ok_or_else(|| Failure::input(format!("no run has begun in `{}`", storage.place())))?;
     if history.pipeline == pipeline {
         return Ok(history);
     }

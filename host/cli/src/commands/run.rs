@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use tidemill_checkpoint::LocalFolder;
 use tidemill_connect::{
     ConnectorSettings, Connectors,
     system::{ManualClock, SystemClock, Threads},
@@ -19,9 +18,9 @@ use tidemill_plan::graph::{NodeId, Operator, Plan};
 use crate::{
     arguments::{self, ClockKind},
     environment,
-    failure::{Failure, chain},
+    failure::Failure,
     pipeline::{self, Ready},
-    signals, stdout,
+    signals, stdout, storage,
 };
 
 pub fn run(arguments: &arguments::Run) -> Result<(), Failure> {
@@ -116,9 +115,8 @@ fn checkpoint(ready: &Ready) -> Result<Option<Checkpoint>, Failure> {
         tracing::info!("no checkpoint: a restart begins anew, and what was received but not delivered is lost");
         return Ok(None);
     };
-    let folder = ready.folder.join(&entry.folder);
-    let storage = LocalFolder::open(folder).map_err(|error| Failure::run(chain(&error)))?;
-    let mut checkpoint = Checkpoint::new(Arc::new(storage), environment::run_name(), ready.digests.clone());
+    let storage = storage::for_run(&entry.place, &ready.folder)?;
+    let mut checkpoint = Checkpoint::new(storage, environment::run_name(), ready.digests.clone());
     checkpoint.keep.batches = entry.keep_batches.unwrap_or(checkpoint.keep.batches);
     checkpoint.keep.bytes = entry.keep_bytes.unwrap_or(checkpoint.keep.bytes);
     checkpoint.budget.bytes_max = entry.budget_bytes;

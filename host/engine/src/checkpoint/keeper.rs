@@ -192,7 +192,9 @@ impl Keeper {
 
     /// Why no new input is to be taken, if there is too little room for it.
     pub(crate) fn shortage(&self) -> Result<Option<Shortage>, CheckpointError> {
-        Ok(self.budget.shortage(self.log.used_bytes()?, self.storage.free_bytes()?))
+        // To count them is to list files, which costs time and money where they are not on this machine.
+        let used = if self.budget.bytes_max.is_some() { self.log.used_bytes()? } else { 0 };
+        Ok(self.budget.shortage(used, self.storage.free_bytes()?))
     }
 
     /// Removes all that no recovery needs; `begin`: has a snapshot made, after which that is more, unless one is being made.

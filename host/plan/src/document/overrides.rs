@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use tidemill_model::object_url::ObjectUrl;
+
 use super::{Name, Table, Value, ValueKind, parse_value};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Span},
@@ -135,7 +137,8 @@ fn enter<'a>(table: &'a mut Table, parents: &[Name], segment: &Name) -> Result<&
 fn expand(parents: &[Name], segment: &Name, value: &mut Value) {
     let section = parents.first().map_or("", |name| name.text.as_str());
     let depth = parents.len();
-    let Some(key) = keys::long_form(section, depth, &segment.text) else { return };
+    let is_url = matches!(&value.kind, ValueKind::Text(text) if ObjectUrl::is_meant(text));
+    let Some(key) = keys::long_form(section, depth, &segment.text, is_url) else { return };
     let inner = match &value.kind {
         ValueKind::Table(_) | ValueKind::Broken => return,
         ValueKind::Boolean(true) => Table::default(),

@@ -13,7 +13,7 @@ use crate::{
     reader::quantity,
 };
 
-pub use checkpoint::CheckpointEntry;
+pub use checkpoint::{CheckpointEntry, CheckpointPlace};
 
 /// Partitions where the pipeline does not say how many.
 const PARTITIONS_DEFAULT: u32 = 4;

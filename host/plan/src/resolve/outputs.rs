@@ -11,7 +11,7 @@ use super::{Stream, calls, plugins::Plugins};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     graph::{NodeId, Output},
-    manifest::{CheckpointEntry, OutputEntry},
+    manifest::{CheckpointEntry, CheckpointPlace, OutputEntry},
 };
 
 /// The output, or `None` if there was an error in it or in the stream.
@@ -56,13 +56,14 @@ pub(super) fn check_checkpoint(
     outputs: &[Output],
     diagnostics: &mut Diagnostics,
 ) {
-    let Some(checkpoint) = checkpoint else { return };
-    let folder = plain(Path::new(&checkpoint.folder));
+    let Some(CheckpointPlace::Folder(checkpoint)) = checkpoint.map(|checkpoint| &checkpoint.place) else { return };
+    let folder = plain(checkpoint);
     for output in outputs {
         let SinkSpec::Files(files) = &output.sink else { continue };
         if plain(&files.folder).starts_with(&folder) {
-            let (name, folder) = (&output.name, &checkpoint.folder);
-            let message = format!("output `{name}` writes into the folder of the checkpoint, `{folder}`");
+            let name = &output.name;
+            let message =
+                format!("output `{name}` writes into the folder of the checkpoint, `{}`", checkpoint.display());
             diagnostics.push(Diagnostic::whole(message).help("give each its own folder"));
         }
     }

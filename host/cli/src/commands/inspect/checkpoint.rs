@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidemill_checkpoint::{CheckpointError, Consequence, Damage, LocalFolder, Recovery, Storage, StorageError, Survey};
+use tidemill_checkpoint::{CheckpointError, Consequence, Damage, Recovery, Storage, StorageError, Survey};
 use tidemill_engine::checkpoint::{RestoreError, StoredStates};
 
 use super::{json, keys, text};
@@ -24,10 +24,8 @@ pub struct Looked {
     pub states: Option<StoredStates>,
 }
 
-pub fn run(arguments: &arguments::Inspect) -> Result<(), Failure> {
-    let storage: Arc<dyn Storage> =
-        Arc::new(LocalFolder::existing(&arguments.path).map_err(|error| Failure::from(CheckpointError::from(error)))?);
-    let mut looked = look(&storage)?;
+pub fn run(arguments: &arguments::Inspect, storage: &Arc<dyn Storage>) -> Result<(), Failure> {
+    let mut looked = look(storage)?;
     match &arguments.keys {
         Some(stream) => keys::write(&mut looked, stream.as_deref())?,
         None if arguments.json => stdout::write(&json::of(&mut looked))?,
@@ -38,7 +36,7 @@ pub fn run(arguments: &arguments::Inspect) -> Result<(), Failure> {
 
 fn look(storage: &Arc<dyn Storage>) -> Result<Looked, Failure> {
     let survey = Survey::of(storage)?.ok_or_else(|| {
-        Failure::input(format!("`{}` is the folder of a checkpoint, and no run has begun in it", storage.place()))
+        Failure::input(format!("`{}` is the place of a checkpoint, and no run has begun in it", storage.place()))
     })?;
     let states = survey.recovery.as_ref().ok().map(|recovery| states(&survey, recovery)).transpose()?;
     Ok(Looked { place: storage.place(), survey, states })

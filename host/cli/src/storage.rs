@@ -1,0 +1,39 @@
+//! Where checkpoints lie: in folders, or in object stores.
+
+use std::{path::Path, sync::Arc};
+
+use tidemill_checkpoint::{CheckpointError, LocalFolder, ObjectStorage, Storage, StorageError};
+use tidemill_connect::system::Threads;
+pub use tidemill_plan::CheckpointPlace;
+
+use crate::{
+    environment,
+    failure::{Failure, chain},
+};
+
+/// A checkpoint for a run; it is made if it is not there.
+pub fn for_run(place: &CheckpointPlace, base: &Path) -> Result<Arc<dyn Storage>, Failure> {
+    let opened = match place {
+        CheckpointPlace::Folder(folder) => shared(LocalFolder::open(base.join(folder))),
+        CheckpointPlace::Objects(url) => {
+            let (settings, writer) = (environment::store_settings(), environment::secret_seed());
+            shared(ObjectStorage::open_s3(url, &settings, writer, &Threads))
+        }
+    };
+    opened.map_err(|error| Failure::run(chain(&error)))
+}
+
+/// A checkpoint that is there; nothing in it is changed.
+pub fn to_look_at(place: &CheckpointPlace, base: &Path) -> Result<Arc<dyn Storage>, Failure> {
+    let opened = match place {
+        CheckpointPlace::Folder(folder) => shared(LocalFolder::existing(base.join(folder))),
+        CheckpointPlace::Objects(url) => {
+            shared(ObjectStorage::existing_s3(url, &environment::store_settings(), &Threads))
+        }
+    };
+    opened.map_err(|error| CheckpointError::from(error).into())
+}
+
+fn shared<S: Storage + 'static>(opened: Result<S, StorageError>) -> Result<Arc<dyn Storage>, StorageError> {
+    opened.map(|storage| Arc::new(storage) as Arc<dyn Storage>)
+}
