@@ -2,13 +2,15 @@
 
 use std::{
     io::Write,
-    sync::mpsc::channel,
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
     time::{Duration, SystemTime},
 };
 
 use serde_json::Value;
 
 use crate::{
+    producer,
     records::{self, Delivered},
     s3::{BUCKET, Fault, KEY, S3, SECRET, STRANGER},
     tool::{Ended, Folder, Running, wait_until},
@@ -16,6 +18,9 @@ use crate::{
 
 /// Lines that come at a time.
 const FEW: u64 = 50;
+
+/// Between two files of the feed.
+const PAUSE: Duration = Duration::from_millis(15);
 
 /// How often the program is killed.
 const KILLS: u64 = 12;
@@ -43,7 +48,7 @@ fn feed(folder: &Folder, lines: &mut u64) {
 }
 
 #[track_caller]
-fn stop(run: Running) {
+fn stop_run(run: Running) {
     run.signal("INT");
     let ended = run.end();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
@@ -57,7 +62,7 @@ fn a_run_goes_on_from_a_store_and_can_be_looked_at_and_replayed() {
         let run = start(&folder, &store);
         feed(&folder, &mut lines);
         feed(&folder, &mut lines);
-        stop(run);
+        stop_run(run);
     }
     Delivered::read(folder.path()).check(lines);
     assert!(!folder.path().join("checkpoint").exists());
@@ -73,40 +78,116 @@ fn a_run_goes_on_from_a_store_and_can_be_looked_at_and_replayed() {
     assert_eq!(store.objects(), objects, "looking writes nothing");
 }
 
-#[test]
-fn nothing_is_lost_or_doubled_by_kills_and_a_store_with_trouble() {
-    let (folder, store) = (records::folder(), S3::start());
-    let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+/// Numbers that differ from run to run; faults need be no better than xorshift64.
+fn random(seed: u32) -> impl FnMut() -> u64 + Clone {
     let mut random = u64::from(seed) | 1;
-    let mut next = move || {
-        // xorshift64: faults need be no better.
+    move || {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
         random
-    };
-    let mut drawn = next;
-    store.set_faults(move || match drawn() % 40 {
+    }
+}
+
+/// Kills the program again and again over a store with trouble while it is fed, lets it come to an end, and looks at what it
+/// has written. `feed` is to stop when it is told to, and gives the number of lines.
+fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> u64 + Send + 'static) {
+    let store = S3::start();
+    let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+    let (mut lives, mut faults) = (random(seed), random(!seed));
+    store.set_faults(move || match faults() % 40 {
         0 => Fault::Trouble,
         1 => Fault::TroubleAfter,
         2 => Fault::Silence,
         _ => Fault::None,
     });
+    let (stop, stopped) = channel();
+    #[allow(clippy::disallowed_methods, reason = "whoever feeds the program is another than the program")]
+    let feed = thread::spawn(move || feed(stopped));
     let (_never, nothing) = channel::<()>();
-    let mut lines = 0;
+    let arguments = [&RUN, set].concat();
     for _ in 0..KILLS {
-        lines += records::add(folder.path(), lines, FEW);
-        let run = start(&folder, &store);
-        let _ = nothing.recv_timeout(Duration::from_millis(100 + next() % 500));
+        let run = Running::start(store.known_to(&mut folder.command(&arguments)));
+        let _ = nothing.recv_timeout(Duration::from_millis(100 + lives() % 500));
         run.signal("KILL");
         let ended = run.end();
         assert_eq!((ended.code, ended.stderr.as_str()), (-1, ""), "seed {seed}: it ended before it was killed");
     }
-    let run = start(&folder, &store);
-    feed(&folder, &mut lines);
-    stop(run);
+    drop(stop);
+    let run = Running::start(store.known_to(&mut folder.command(&arguments)));
+    let lines = feed.join().unwrap();
+    wait_until("all lines have come out", || Delivered::read(folder.path()).lines.len() >= lines as usize);
+    stop_run(run);
     let told = Delivered::read(folder.path()).check(lines);
     let _ = writeln!(std::io::stderr(), "seed {seed}: {KILLS} kills, {told}");
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_by_kills_and_a_store_with_trouble() {
+    let folder = records::folder();
+    let fed = folder.path().to_owned();
+    kill_often(&folder, &[], move |stopped| {
+        let mut lines = 0;
+        while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PAUSE) {
+            lines += records::add(&fed, lines, FEW);
+        }
+        lines
+    });
+}
+
+#[test]
+fn lines_that_were_logged_in_a_store_are_not_lost() {
+    let folder = records::folder();
+    let address = producer::address();
+    let socket = format!("streams.lines={{socket={{listen=\"{address}\", acknowledge=true}}}}");
+    kill_often(&folder, &["--set", &socket], move |stopped| producer::feed(address, &stopped));
+}
+
+/// A batch whose record is longer than an object gets.
+#[test]
+fn long_records_lie_in_parts() {
+    const LINES: usize = 12_000;
+    let pipeline = r#"
+        [pipeline]
+        name = "long"
+        interval = "50ms"
+        checkpoint = "s3://tides/long"
+        [streams.lines]
+        files = { path = "in", existing = true }
+        [outputs.lines]
+        from = "lines"
+        files = { folder = "lines", format = "text" }
+    "#;
+    let (folder, store) = (Folder::new().with("pipeline.toml", pipeline), S3::start());
+    std::fs::create_dir(folder.path().join("in")).unwrap();
+    let text: String = (0..LINES).map(|n| format!("n{n} {}\n", "x".repeat(1_000))).collect();
+    std::fs::write(folder.path().join("in/1"), text).unwrap();
+    for _ in 0..2 {
+        stdout(&folder, &store, &["run", "pipeline.toml", "--batches", "3"]);
+        assert_eq!(Delivered::read(folder.path()).lines.len(), LINES);
+    }
+    let parts = store.objects().into_keys().filter(|key| key.starts_with("long/log/") && key.ends_with("/00000001"));
+    assert_eq!(parts.count(), 1, "{:?}", store.objects().keys());
+    stdout(&folder, &store, &["inspect", "s3://tides/long"]);
+    stdout(&folder, &store, &["replay", "pipeline.toml", "--batch", "last"]);
+}
+
+#[test]
+fn no_secret_reaches_logs_or_objects() {
+    const TOKEN: &str = "a-token-that-nobody-is-to-read";
+    let (folder, store) = (records::folder(), S3::start());
+    records::add(folder.path(), 0, FEW);
+    let arguments = ["run", "pipeline.toml", "--log-level", "trace", "--set", SET, "--batches", "2"];
+    let mut command = folder.command(&arguments);
+    store.known_to(&mut command).env("AWS_SESSION_TOKEN", TOKEN).env("XDG_CACHE_HOME", folder.path().join("caches"));
+    let ended: Ended = command.output().unwrap().into();
+    assert_eq!(ended.code, 0, "{ended:#?}");
+    assert!(ended.stderr.len() > 100);
+    for secret in [SECRET, TOKEN, KEY] {
+        assert!(!ended.stderr.contains(secret) && !ended.stdout.contains(secret), "{secret}: {}", ended.stderr);
+        let holds = |object: &Vec<u8>| object.windows(secret.len()).any(|bytes| bytes == secret.as_bytes());
+        assert!(!store.objects().values().any(holds), "{secret}");
+    }
 }
 
 #[test]
@@ -120,7 +201,7 @@ fn of_two_hosts_on_one_prefix_the_later_one_has_it() {
     let ended = first.end();
     assert!(ended.code == 1 && ended.stderr.contains("has taken this checkpoint over"), "{ended:#?}");
     feed(&folder, &mut lines);
-    stop(second);
+    stop_run(second);
     Delivered::read(folder.path()).check(lines);
 }
 
@@ -175,7 +256,7 @@ fn a_damaged_store_is_told_from_a_whole_one() {
     for _ in 0..2 {
         let run = start(&folder, &store);
         feed(&folder, &mut lines);
-        stop(run);
+        stop_run(run);
     }
     let key = store.objects().into_keys().find(|key| key.ends_with("/log/00000000000000000003")).unwrap();
     store.remove(&key);

@@ -32,6 +32,11 @@ pub trait Storage: Send + Sync {
     /// A file's first `bytes` bytes, or all if it has fewer.
     fn read_prefix(&self, name: &str, bytes: usize) -> Result<Vec<u8>, StorageError>;
 
+    /// The beginnings of many files, in their order. A storage that is far away is asked for several at once.
+    fn read_prefixes(&self, names: &[String], bytes: usize) -> Vec<Result<Vec<u8>, StorageError>> {
+        names.iter().map(|name| self.read_prefix(name, bytes)).collect()
+    }
+
     /// Reads a file from its beginning, for files that need not fit into memory.
     fn reader(&self, name: &str) -> Result<Box<dyn Read + Send>, StorageError>;
 

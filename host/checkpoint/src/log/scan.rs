@@ -12,6 +12,9 @@ use crate::{
 /// What is read of a record at first: most headers fit.
 const FIRST_BYTES: usize = 4 << 10;
 
+/// How many records' beginnings are held at once.
+const AT_ONCE_MAX: usize = 256;
+
 /// The log and the snapshots as they were found.
 pub(crate) struct Scan {
     pub records: Vec<Scanned>,
@@ -27,16 +30,20 @@ impl Scan {
         let snapshots: Vec<Number> = snapshot_files(storage)?.iter().map(|snapshot| snapshot.commit).collect();
         let has_input = !storage.list("input")?.is_empty();
         let mut records = Vec::new();
-        for (number, entry) in numbered(storage, "log")? {
-            let found = match read_header(storage, pipeline, number) {
-                Ok((header, file_bytes)) if file_bytes == Some(entry.bytes) => Ok(header),
-                Ok(_) => Err(format!("it has {} bytes, and was written with others", entry.bytes)),
-                Err(CheckpointError::File { source, .. }) if source.is_damage() => Err(source.to_string()),
-                // Another host has just cleaned it away.
-                Err(CheckpointError::Storage(StorageError::NotFound { .. })) => continue,
-                Err(error) => return Err(error),
-            };
-            records.push(Scanned { number, bytes: entry.bytes, found });
+        for entries in numbered(storage, "log")?.chunks(AT_ONCE_MAX) {
+            let names: Vec<String> = entries.iter().map(|&(number, _)| record_name(number)).collect();
+            let begun = storage.read_prefixes(&names, FIRST_BYTES);
+            for ((number, entry), begun) in entries.iter().zip(begun) {
+                let found = match header_of(storage, pipeline, *number, begun) {
+                    Ok((header, file_bytes)) if file_bytes == Some(entry.bytes) => Ok(header),
+                    Ok(_) => Err(format!("it has {} bytes, and was written with others", entry.bytes)),
+                    Err(CheckpointError::File { source, .. }) if source.is_damage() => Err(source.to_string()),
+                    // Another host has just cleaned it away.
+                    Err(CheckpointError::Storage(StorageError::NotFound { .. })) => continue,
+                    Err(error) => return Err(error),
+                };
+                records.push(Scanned { number: *number, bytes: entry.bytes, found });
+            }
         }
         let without_log = |folder| CheckpointError::WithoutLog { place: storage.place(), folder };
         if records.is_empty() && !snapshots.is_empty() {
@@ -98,8 +105,18 @@ pub(super) fn read_header(
     pipeline: &str,
     number: Number,
 ) -> Result<(RecordHeader, Option<u64>), CheckpointError> {
+    header_of(storage, pipeline, number, storage.read_prefix(&record_name(number), FIRST_BYTES))
+}
+
+/// The same, its first bytes read already.
+fn header_of(
+    storage: &dyn Storage,
+    pipeline: &str,
+    number: Number,
+    begun: Result<Vec<u8>, StorageError>,
+) -> Result<(RecordHeader, Option<u64>), CheckpointError> {
     let name = record_name(number);
-    let mut bytes = storage.read_prefix(&name, FIRST_BYTES)?;
+    let mut bytes = begun?;
     let mut prefix = read_prefix::<RecordHeader>(&bytes, FileKind::Record);
     if matches!(prefix, Err(FormatError::Truncated { .. })) && bytes.len() == FIRST_BYTES {
         bytes = storage.read(&name)?;

@@ -171,6 +171,20 @@ impl ObjectStorage {
         Ok(files)
     }
 
+    /// A file's first bytes, of which there may be enough already.
+    fn prefix_of(&self, name: &str, bytes: usize, head: Head) -> Result<Vec<u8>, StorageError> {
+        if let Head::Content(got) = head {
+            let is_all = got.bytes.len() as u64 == got.size && !name.starts_with(GROWING);
+            if got.bytes.len() >= bytes || is_all {
+                return Ok(got.bytes[..got.bytes.len().min(bytes)].to_vec());
+            }
+        }
+        let mut content = Vec::new();
+        let read = self.reader(name)?.take(bytes as u64).read_to_end(&mut content);
+        read.map_err(|error| StorageError::system("read", self.objects.shown(name), error))?;
+        Ok(content)
+    }
+
     /// A file's length; nothing if it has just gone.
     fn bytes(&self, name: &str, head: &Object, file: &File) -> Result<Option<u64>, StorageError> {
         let appended = file.counted(head.bytes).iter().map(|(_, bytes)| bytes).sum::<u64>();
@@ -248,17 +262,12 @@ impl Storage for ObjectStorage {
     }
 
     fn read_prefix(&self, name: &str, bytes: usize) -> Result<Vec<u8>, StorageError> {
-        // Only the object itself, if that has enough.
-        if let Head::Content(got) = self.objects.head(name, (bytes as u64).min(objects::READ_BYTES))? {
-            let is_all = got.bytes.len() as u64 == got.size && !name.starts_with(GROWING);
-            if got.bytes.len() >= bytes || is_all {
-                return Ok(got.bytes[..got.bytes.len().min(bytes)].to_vec());
-            }
-        }
-        let mut content = Vec::new();
-        let read = self.reader(name)?.take(bytes as u64).read_to_end(&mut content);
-        read.map_err(|error| StorageError::system("read", self.objects.shown(name), error))?;
-        Ok(content)
+        self.prefix_of(name, bytes, self.objects.head(name, (bytes as u64).min(objects::READ_BYTES))?)
+    }
+
+    fn read_prefixes(&self, names: &[String], bytes: usize) -> Vec<Result<Vec<u8>, StorageError>> {
+        let heads = self.objects.heads(names, (bytes as u64).min(objects::READ_BYTES));
+        heads.into_iter().zip(names).map(|(head, name)| self.prefix_of(name, bytes, head?)).collect()
     }
 
     fn reader(&self, name: &str) -> Result<Box<dyn Read + Send>, StorageError> {

@@ -56,6 +56,15 @@ fn files_are_made_once_and_read_again() {
         let expect = [("1".to_owned(), 0), ("2".to_owned(), 1), ("3".to_owned(), 40)];
         assert_eq!(listed(storage, "log"), expect);
         assert_eq!(listed(storage, "input"), []);
+        let names: Vec<String> = (1..50).map(|number| format!("log/{number}")).collect();
+        let begun = storage.read_prefixes(&names, 20);
+        assert_eq!(begun.len(), names.len());
+        for (number, begun) in (1..).zip(begun) {
+            match [0, 1, 20].get(number - 1) {
+                Some(&count) => assert_eq!(begun.unwrap(), bytes(count)),
+                None => assert!(is_missing(begun)),
+            }
+        }
     });
 }
 
@@ -80,8 +89,9 @@ fn drafts_appear_when_they_are_published() {
         assert_eq!(lengths, [0, 5, 270]);
         storage.remove_leftovers().unwrap();
         has(storage, "state/3", &bytes(30).repeat(9));
-        storage.remove("state/3").unwrap();
+        storage.remove_all(&["state/3".to_owned(), "state/2".to_owned(), "state/9".to_owned()]).unwrap();
         assert!(is_missing(storage.reader("state/3")));
+        assert_eq!(listed(storage, "state"), [("1".to_owned(), 0)]);
         storage.create("state/3", b"again").unwrap();
         has(storage, "state/3", b"again");
     });

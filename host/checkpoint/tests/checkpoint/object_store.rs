@@ -24,6 +24,9 @@ pub enum Trouble {
     After,
 }
 
+/// Something that happens while a host waits for the store.
+type Event = Box<dyn FnOnce() + Send>;
+
 /// A store whose calls are counted, and some of which fail.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
@@ -31,11 +34,13 @@ pub struct Store {
     plan: Arc<Mutex<Plan>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Plan {
     calls: u64,
     troubled: Range<u64>,
     trouble: Option<Trouble>,
+    /// What happens before one call.
+    event: Option<(u64, Event)>,
     /// It does what no store should: a PUT takes what is there away.
     overwrites: bool,
 }
@@ -54,6 +59,11 @@ impl Store {
     /// From here on these calls, counted from 0 anew, have this trouble.
     pub fn set_trouble(&self, calls: Range<u64>, trouble: Trouble) {
         *self.plan.lock().unwrap() = Plan { troubled: calls, trouble: Some(trouble), ..Plan::default() };
+    }
+
+    /// Before this call, counted from 0 anew, something happens.
+    pub fn set_event(&self, call: u64, event: impl FnOnce() + Send + 'static) {
+        *self.plan.lock().unwrap() = Plan { event: Some((call, Box::new(event))), ..Plan::default() };
     }
 
     pub fn overwriting(self) -> Store {
@@ -100,7 +110,12 @@ impl Store {
         let mut plan = self.plan.lock().unwrap();
         let number = plan.calls;
         plan.calls += 1;
-        plan.trouble.filter(|_| plan.troubled.contains(&number))
+        let event = plan.event.take_if(|(call, _)| *call == number);
+        let trouble = plan.trouble.filter(|_| plan.troubled.contains(&number));
+        drop(plan);
+        // Without the lock: it uses the store itself.
+        event.into_iter().for_each(|(_, event)| event());
+        trouble
     }
 
     async fn call<T>(&self, effect: impl Future<Output = Result<T>>) -> Result<T> {
@@ -118,6 +133,12 @@ fn failed() -> Error {
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Plan {{ calls {} }}", self.calls)
+    }
 }
 
 impl fmt::Display for Store {

@@ -1,6 +1,6 @@
 //! The objects below a prefix, for callers that wait, with errors that say what and where.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::VecDeque, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use object_store::{ObjectStore, path::Path};
@@ -16,6 +16,9 @@ use crate::storage::{Advice, StorageError};
 
 /// How much is read at once. The index of any file fits into it.
 pub(super) const READ_BYTES: u64 = 4 << 20;
+
+/// How many beginnings of files are on their way at once.
+const GETS_MAX: usize = 16;
 
 /// Some answer of the store.
 pub(super) type Answer<T> = Pending<object_store::Result<T>>;
@@ -88,10 +91,30 @@ impl Objects {
         self.runtime.start(calls::get(self.store.clone(), self.path(name), range))
     }
 
+    /// The beginnings of files' objects, as [`Objects::head`] gives them one by one.
+    pub fn heads(&self, names: &[String], bytes: u64) -> Vec<Result<Head, StorageError>> {
+        let mut heads = Vec::with_capacity(names.len());
+        let mut in_flight = VecDeque::new();
+        let first_bytes = bytes.max(Index::BYTES_MIN as u64);
+        for (at, name) in names.iter().enumerate() {
+            while in_flight.len() < GETS_MAX && at + in_flight.len() < names.len() {
+                in_flight.push_back(self.begin_get(&names[at + in_flight.len()], 0..first_bytes));
+            }
+            let got = in_flight.pop_front().map_or(Ok(None), |answer| self.wait("read", name, answer));
+            heads.push(got.and_then(|got| self.head_of(name, got)));
+        }
+        heads
+    }
+
     /// The beginning of a file's object, at most `bytes` of it, or what parts the file has.
     pub fn head(&self, name: &str, bytes: u64) -> Result<Head, StorageError> {
         let bytes = bytes.max(Index::BYTES_MIN as u64);
-        let mut got = self.wait("read", name, self.begin_get(name, 0..bytes))?.ok_or_else(|| self.missing(name))?;
+        let got = self.wait("read", name, self.begin_get(name, 0..bytes))?;
+        self.head_of(name, got)
+    }
+
+    fn head_of(&self, name: &str, got: Option<Got>) -> Result<Head, StorageError> {
+        let mut got = got.ok_or_else(|| self.missing(name))?;
         if Index::is_meant(&got.bytes) && (got.bytes.len() as u64) < got.size.min(READ_BYTES) {
             got = self.wait("read", name, self.begin_get(name, 0..READ_BYTES))?.ok_or_else(|| self.missing(name))?;
         }

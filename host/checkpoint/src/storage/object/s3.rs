@@ -16,9 +16,11 @@ const PREFIX: &str = "AWS_";
 /// The longest that it takes to connect, and until a request is answered.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 const REQUEST_MAX: Duration = Duration::from_secs(30);
-/// How often a request is made again, when the store has trouble that may pass, and for how long.
-const RETRIES_MAX: usize = 10;
+/// How long a request is made again and again when the store has trouble that may pass: a run has patience,
 const RETRIES_FOR: Duration = Duration::from_secs(45);
+/// and whoever looks at a checkpoint has less, so many times.
+const RETRIES_MAX: usize = 60;
+const RETRIES_TO_LOOK_MAX: usize = 8;
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// The longest that credentials are waited for before anything is asked of the store.
@@ -42,7 +44,7 @@ impl ObjectStorage {
         writer: u64,
         spawn: &dyn Spawn,
     ) -> Result<ObjectStorage, StorageError> {
-        let (store, runtime) = connected(url, settings, spawn)?;
+        let (store, runtime) = connected(url, settings, RETRIES_MAX, spawn)?;
         ObjectStorage::new(store, url.prefix(), &url.to_string(), writer, runtime).made_ready()
     }
 
@@ -52,7 +54,7 @@ impl ObjectStorage {
         settings: &[(String, String)],
         spawn: &dyn Spawn,
     ) -> Result<ObjectStorage, StorageError> {
-        let (store, runtime) = connected(url, settings, spawn)?;
+        let (store, runtime) = connected(url, settings, RETRIES_TO_LOOK_MAX, spawn)?;
         ObjectStorage::new(store, url.prefix(), &url.to_string(), 0, runtime).with_checkpoint()
     }
 }
@@ -60,12 +62,13 @@ impl ObjectStorage {
 fn connected(
     url: &ObjectUrl,
     settings: &[(String, String)],
+    retries_max: usize,
     spawn: &dyn Spawn,
 ) -> Result<(Arc<AmazonS3>, Arc<Runtime>), StorageError> {
     let place = url.to_string();
     let settings = Settings(settings);
     settings.check(&place)?;
-    let store = settings.builder(url).build();
+    let store = settings.builder(url, retries_max).build();
     let store = Arc::new(store.map_err(|error| trouble::failed("open", place.clone(), &error))?);
     let runtime = started(spawn, &place)?;
     if !settings.is_on("AWS_SKIP_SIGNATURE") {
@@ -142,12 +145,12 @@ impl Settings<'_> {
         Ok(())
     }
 
-    fn builder(&self, url: &ObjectUrl) -> AmazonS3Builder {
+    fn builder(&self, url: &ObjectUrl, max_retries: usize) -> AmazonS3Builder {
         let backoff = BackoffConfig { init_backoff: PAUSE_MIN, max_backoff: PAUSE_MAX, base: 2.0 };
         let options = ClientOptions::new().with_connect_timeout(CONNECT_MAX).with_timeout(REQUEST_MAX);
         let mut builder = AmazonS3Builder::new()
             .with_client_options(options)
-            .with_retry(RetryConfig { backoff, max_retries: RETRIES_MAX, retry_timeout: RETRIES_FOR })
+            .with_retry(RetryConfig { backoff, max_retries, retry_timeout: RETRIES_FOR })
             // DELETE of one object is what every store has.
             .with_disable_bulk_delete(true);
         for (name, value) in self.0.iter().filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty()) {
