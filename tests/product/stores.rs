@@ -108,7 +108,7 @@ fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> 
     let arguments = [&RUN, set].concat();
     for _ in 0..KILLS {
         let run = Running::start(store.known_to(&mut folder.command(&arguments)));
-        let _ = nothing.recv_timeout(Duration::from_millis(100 + lives() % 500));
+        let _ = nothing.recv_timeout(Duration::from_millis(100 + lives() % 900));
         run.signal("KILL");
         let ended = run.end();
         assert_eq!((ended.code, ended.stderr.as_str()), (-1, ""), "seed {seed}: it ended before it was killed");

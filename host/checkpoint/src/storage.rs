@@ -172,6 +172,8 @@ pub enum Advice {
     NoCredentials,
     /// Nobody answers.
     Unreachable,
+    /// It is not certain that the store is the one that was named.
+    Certificate,
     /// The bucket is elsewhere.
     WrongRegion,
     /// The store and this machine disagree about the time.
@@ -228,6 +230,9 @@ impl fmt::Display for Advice {
             Advice::Unreachable => {
                 "the store does not answer; look at the network, AWS_ENDPOINT_URL and AWS_REGION and run again, nothing \
                  committed is lost"
+            }
+            Advice::Certificate => {
+                "this machine does not trust the store's certificate; SSL_CERT_FILE names a file of root certificates"
             }
             Advice::WrongRegion => "the bucket is in another region; set AWS_REGION to it",
             Advice::WrongClock => "the store has another time than this machine; set its clock and run again",

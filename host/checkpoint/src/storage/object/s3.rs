@@ -25,6 +25,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// The longest that credentials are waited for before anything is asked of the store.
 const CREDENTIALS_MAX: Duration = Duration::from_secs(15);
+/// Settings that say where the store is.
+const ENDPOINTS: [&str; 3] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
 /// Settings that say whose a request is. Without one of them the machine is asked whose it is.
 const CREDENTIALS: [&str; 6] = [
     "AWS_ACCESS_KEY_ID",
@@ -119,8 +121,7 @@ impl Settings<'_> {
 
     /// Mistakes that would only show as failures of the network, or in a text that has a secret in it.
     fn check(&self, place: &str) -> Result<(), StorageError> {
-        let endpoints = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
-        for (name, endpoint) in endpoints.iter().filter_map(|name| Some((name, self.get(name)?))) {
+        for (name, endpoint) in ENDPOINTS.iter().filter_map(|name| Some((name, self.get(name)?))) {
             if endpoint.contains('@') {
                 let what = format!("{name} has credentials in it; give them as AWS_ACCESS_KEY_ID and the like");
                 return Err(refused(place, Advice::Settings, &what));
@@ -145,9 +146,19 @@ impl Settings<'_> {
         Ok(())
     }
 
+    /// Whether nothing is encrypted: then a machine without root certificates will do.
+    fn needs_no_certificates(&self) -> bool {
+        let is_plain = ENDPOINTS.iter().filter_map(|name| self.get(name)).all(|address| address.starts_with("http://"));
+        let has_endpoint = ENDPOINTS.iter().any(|name| self.get(name).is_some());
+        has_endpoint && is_plain && (self.get("AWS_ACCESS_KEY_ID").is_some() || self.is_on("AWS_SKIP_SIGNATURE"))
+    }
+
     fn builder(&self, url: &ObjectUrl, max_retries: usize) -> AmazonS3Builder {
         let backoff = BackoffConfig { init_backoff: PAUSE_MIN, max_backoff: PAUSE_MAX, base: 2.0 };
-        let options = ClientOptions::new().with_connect_timeout(CONNECT_MAX).with_timeout(REQUEST_MAX);
+        let mut options = ClientOptions::new().with_connect_timeout(CONNECT_MAX).with_timeout(REQUEST_MAX);
+        if self.needs_no_certificates() {
+            options = options.with_no_system_certificates(true);
+        }
         let mut builder = AmazonS3Builder::new()
             .with_client_options(options)
             .with_retry(RetryConfig { backoff, max_retries, retry_timeout: RETRIES_FOR })

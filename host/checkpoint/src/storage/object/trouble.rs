@@ -40,6 +40,7 @@ fn advice(error: &object_store::Error, code: &str, told: &str) -> Advice {
         (E::Unauthenticated { .. }, _) => Advice::NoCredentials,
         (E::NotFound { .. }, _) => Advice::NoBucket,
         _ if told.contains("incorrectly configured region") => Advice::WrongRegion,
+        _ if code.is_empty() && told.to_lowercase().contains("certificate") => Advice::Certificate,
         _ if code.is_empty() && told.contains("HTTP error") => Advice::Unreachable,
         _ => Advice::StoreFailed,
     }
@@ -94,6 +95,11 @@ mod tests {
         check(generic(&xml("SignatureDoesNotMatch")), Advice::NoCredentials, "SignatureDoesNotMatch: No.");
         check(generic(&xml("SlowDown")), Advice::StoreFailed, "SlowDown: No.");
         check(generic("HTTP error: connection refused"), Advice::Unreachable, "HTTP error: connection refused");
+        check(
+            generic("HTTP error: invalid peer certificate: Expired"),
+            Advice::Certificate,
+            "HTTP error: invalid peer certificate: Expired",
+        );
         let denied = |said: &str| object_store::Error::PermissionDenied { path: String::new(), source: said.into() };
         check(denied("<Code>AccessDenied</Code>"), Advice::Denied, "AccessDenied");
         check(denied("a\u{1b}b"), Advice::Denied, "a b");
