@@ -121,7 +121,8 @@ impl InputLog {
         if stream.len() > STREAM_BYTES_MAX {
             return Err(CheckpointError::OutOfOrder { what: "a stream's name is far too long".to_owned() });
         }
-        if self.end.frames > 0 && self.bytes >= self.segment_bytes {
+        let is_full = self.appender.as_ref().is_some_and(|appender| appender.is_full());
+        if self.end.frames > 0 && (is_full || self.bytes >= self.segment_bytes) {
             self.sync()?;
             self.roll()?;
         }

@@ -91,6 +91,11 @@ pub trait Appender: Send {
 
     /// Makes everything appended durable.
     fn sync(&mut self) -> Result<(), StorageError>;
+
+    /// Whether it would be slow to read if it grew further, so that another file is better begun.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 /// A file of a folder.

@@ -146,6 +146,20 @@ fn nothing_is_removed_because_of_a_snapshot_that_is_not_whole() {
     assert_eq!((recovered.deltas.len(), recovered.snapshot), (4, None));
 }
 
+#[test]
+fn input_that_is_synced_often_lies_in_several_segments() {
+    let storage = Arc::new(Store::default().open(1, 8 << 20).unwrap());
+    let (log, _) = Log::open(storage.clone(), PIPELINE, "first", Timestamp(0)).unwrap();
+    let (mut input, _) = InputLog::open(storage.clone(), log.fence(), None, 1 << 30).unwrap();
+    let numbers: Vec<i64> = (0..1_200).collect();
+    for &number in &numbers {
+        input.append("numbers", None, &rows(&[number])).unwrap();
+        input.sync().unwrap();
+    }
+    assert_eq!(storage.list("input").unwrap().len(), 2);
+    assert_eq!(read(&input, START, input.position()).unwrap(), numbers);
+}
+
 /// Input that an earlier host still adds counts for nobody, be it in its own segment or in a new one.
 #[test]
 fn a_host_that_is_fenced_off_adds_nothing_that_counts() {

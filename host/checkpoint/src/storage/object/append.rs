@@ -11,11 +11,16 @@ use super::{
 };
 use crate::storage::{Appender, StorageError};
 
+/// With so many parts a file takes a second or two to be read.
+const PARTS_MAX: usize = 1_000;
+
 /// The end of a file.
 pub(super) struct ObjectAppender {
     objects: Objects,
     file: String,
     part_bytes: usize,
+    /// How many parts the file has behind its beginning.
+    parts: usize,
     /// Where the buffer begins.
     at: u64,
     buffer: Vec<u8>,
@@ -31,6 +36,7 @@ impl ObjectAppender {
             objects: objects.clone(),
             file: file.to_owned(),
             part_bytes,
+            parts: counted.len(),
             at: beginning_bytes + counted.iter().map(|(_, bytes)| bytes).sum::<u64>(),
             buffer: Vec::new(),
             in_flight: VecDeque::new(),
@@ -44,6 +50,7 @@ impl ObjectAppender {
         let part = std::mem::take(&mut self.buffer);
         let name = layout::appended_name(&self.file, self.at);
         self.at += part.len() as u64;
+        self.parts += 1;
         let answer = self.objects.begin_put(&name, part.into());
         self.in_flight.push_back((name, answer));
         Ok(())
@@ -64,6 +71,10 @@ impl Appender for ObjectAppender {
         self.buffer.extend_from_slice(bytes);
         // A part ends where what was appended at once does.
         if self.buffer.len() >= self.part_bytes { self.put_part() } else { Ok(()) }
+    }
+
+    fn is_full(&self) -> bool {
+        self.parts >= PARTS_MAX
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {

@@ -17,8 +17,8 @@ use crate::storage::{Advice, StorageError};
 /// How much is read at once. The index of any file fits into it.
 pub(super) const READ_BYTES: u64 = 4 << 20;
 
-/// How many beginnings of files are on their way at once.
-const GETS_MAX: usize = 16;
+/// How many short pieces are on their way at once.
+pub(super) const GETS_MAX: usize = 16;
 
 /// Some answer of the store.
 pub(super) type Answer<T> = Pending<object_store::Result<T>>;

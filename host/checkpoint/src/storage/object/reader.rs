@@ -1,4 +1,4 @@
-//! Reading a file piece by piece, with the next piece under way.
+//! Reading a file piece by piece, with the next pieces under way.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +11,7 @@ use super::{
     calls::Got,
     index::Index,
     layout::{self, Object},
-    objects::{Answer, Head, Objects, READ_BYTES},
+    objects::{Answer, GETS_MAX, Head, Objects, READ_BYTES},
 };
 use crate::storage::StorageError;
 
@@ -31,8 +31,10 @@ pub(super) struct ObjectReader {
     file: String,
     /// What was read and not handed on.
     bytes: Bytes,
-    /// What is under way.
-    next: Option<(Answer<Option<Got>>, Piece)>,
+    /// What is under way, in order.
+    in_flight: VecDeque<(Answer<Option<Got>>, Piece)>,
+    /// Its length.
+    in_flight_bytes: u64,
     /// What is to be read then: objects from a byte on, up to another.
     rest: VecDeque<Piece>,
 }
@@ -55,14 +57,19 @@ impl ObjectReader {
                 bytes
             }
         };
-        let mut reader = ObjectReader { objects: objects.clone(), file: file.to_owned(), bytes, next: None, rest };
+        let in_flight = VecDeque::new();
+        let (objects, file) = (objects.clone(), file.to_owned());
+        let mut reader = ObjectReader { objects, file, bytes, in_flight, in_flight_bytes: 0, rest };
         reader.begin_next();
         Ok(reader)
     }
 
-    /// Asks for the next piece.
+    /// Asks for the next pieces: several, where they are short.
     fn begin_next(&mut self) {
         while let Some(piece) = self.rest.front_mut() {
+            if self.in_flight.len() >= GETS_MAX || self.in_flight_bytes >= READ_BYTES {
+                return;
+            }
             let bytes = piece.bytes.min(READ_BYTES);
             let next = Piece { bytes, ..piece.clone() };
             piece.at += bytes;
@@ -72,21 +79,23 @@ impl ObjectReader {
             }
             if bytes > 0 {
                 let answer = self.objects.begin_get(&next.name, next.at..next.at + bytes);
-                self.next = Some((answer, next));
-                return;
+                self.in_flight.push_back((answer, next));
+                self.in_flight_bytes += bytes;
             }
         }
     }
 
     /// Waits for the piece that is under way; `false`: there is none.
     fn advance(&mut self) -> Result<bool, io::Error> {
-        let Some((answer, piece)) = self.next.take() else { return Ok(false) };
+        let Some((answer, piece)) = self.in_flight.pop_front() else { return Ok(false) };
+        self.in_flight_bytes -= piece.bytes;
         let got = self.objects.wait("read", &piece.name, answer).map_err(io::Error::other)?;
         self.bytes = got.map(|got| got.bytes).unwrap_or_default();
         if self.bytes.len() as u64 == piece.bytes {
             self.begin_next();
             return Ok(true);
         }
+        self.in_flight.clear();
         self.rest.clear();
         if self.objects.size(&self.file).map_err(io::Error::other)?.is_none() {
             let what = format!("{} was removed meanwhile", self.objects.shown(&self.file));
