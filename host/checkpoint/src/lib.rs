@@ -52,6 +52,6 @@ pub use recover::{Committed, FellBack, Planned, Recovery, Refusal, Scanned, Unde
 pub use retain::{Keep, Removable, SnapshotFile, removable};
 pub use storage::{
     Advice, Appender, Call, Draft, Entry, FOLDERS, Fault, LocalFolder, MemoryStorage, ObjectStorage, Operation,
-    Storage, StorageError,
+    Readers, Storage, StorageError,
 };
 pub use survey::{BatchFound, Consequence, Contents, Damage, History, Past, PastError, SnapshotFound, Survey};

@@ -40,6 +40,11 @@ pub trait Storage: Send + Sync {
     /// Reads a file from its beginning, for files that need not fit into memory.
     fn reader(&self, name: &str) -> Result<Box<dyn Read + Send>, StorageError>;
 
+    /// Reads many files, one after the other. A storage that is far away is asked for several at once.
+    fn readers<'a>(&'a self, names: Vec<String>) -> Readers<'a> {
+        Box::new(names.into_iter().map(|name| self.reader(&name)))
+    }
+
     /// The files of a folder, by name.
     fn list(&self, folder: &str) -> Result<Vec<Entry>, StorageError>;
 
@@ -74,6 +79,9 @@ pub trait Storage: Send + Sync {
     /// Where it is, for people.
     fn place(&self) -> String;
 }
+
+/// Files that are read one after the other.
+pub type Readers<'a> = Box<dyn Iterator<Item = Result<Box<dyn Read + Send>, StorageError>> + 'a>;
 
 /// A file that is being written. Dropped before it is published, it leaves nothing.
 pub trait Draft: Send {

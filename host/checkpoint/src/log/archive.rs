@@ -41,8 +41,18 @@ impl Archive {
 
     /// The sections of a record, one by one.
     pub fn sections(&self, number: Number) -> Result<Sections, CheckpointError> {
+        self.sections_in(number, self.storage.reader(&record_name(number))?)
+    }
+
+    /// The sections of many records, record by record.
+    pub fn sections_of(&self, numbers: Vec<Number>) -> impl Iterator<Item = Result<Sections, CheckpointError>> + '_ {
+        let names = numbers.iter().map(|&number| record_name(number)).collect();
+        numbers.into_iter().zip(self.storage.readers(names)).map(|(number, reader)| self.sections_in(number, reader?))
+    }
+
+    fn sections_in(&self, number: Number, reader: Box<dyn Read + Send>) -> Result<Sections, CheckpointError> {
         let name = record_name(number);
-        let (reader, prefix) = FileReader::begin::<RecordHeader>(self.storage.reader(&name)?, FileKind::Record)
+        let (reader, prefix) = FileReader::begin::<RecordHeader>(reader, FileKind::Record)
             .map_err(|source| self.file_error(&name, source))?;
         own(&*self.storage, &self.pipeline, &prefix.header.pipeline)?;
         self.check_number(&name, prefix.header.number, number)?;

@@ -1,5 +1,7 @@
 //! What is in a checkpoint's folders, read and checked.
 
+use std::io::Read;
+
 use crate::{
     error::CheckpointError,
     format::{FileKind, FileReader, FormatError, read_prefix},
@@ -74,13 +76,20 @@ impl Scan {
                 }
                 checked_snapshot = Some(commit);
             }
-            let unchecked = relied_upon(&recovery).into_iter().find(|number| !checked.contains(number));
-            let Some(number) = unchecked else { return Ok(recovery) };
-            if let Some(what) = verify_record(storage, number)? {
-                let at = self.records.binary_search_by_key(&number, |record| record.number);
-                at.into_iter().for_each(|at| self.records[at].found = Err(what.clone()));
+            let mut unchecked = relied_upon(&recovery);
+            unchecked.retain(|number| !checked.contains(number));
+            let names = unchecked.iter().map(|&number| record_name(number)).collect();
+            let mut damaged = None;
+            for (&number, reader) in unchecked.iter().zip(storage.readers(names)) {
+                checked.push(number);
+                damaged = verify_read_record(storage, number, reader?)?.map(|what| (number, what));
+                if damaged.is_some() {
+                    break;
+                }
             }
-            checked.push(number);
+            let Some((number, what)) = damaged else { return Ok(recovery) };
+            let at = self.records.binary_search_by_key(&number, |record| record.number);
+            at.into_iter().for_each(|at| self.records[at].found = Err(what.clone()));
         }
     }
 }
@@ -145,11 +154,17 @@ pub(crate) fn own(storage: &dyn Storage, pipeline: &str, found: &str) -> Result<
 
 /// How a record is damaged, if it is.
 pub(crate) fn verify_record(storage: &dyn Storage, number: Number) -> Result<Option<String>, CheckpointError> {
-    let name = record_name(number);
-    let reader = storage.reader(&name)?;
+    verify_read_record(storage, number, storage.reader(&record_name(number))?)
+}
+
+fn verify_read_record(
+    storage: &dyn Storage,
+    number: Number,
+    reader: Box<dyn Read + Send>,
+) -> Result<Option<String>, CheckpointError> {
     let verified =
         FileReader::begin::<RecordHeader>(reader, FileKind::Record).and_then(|(mut reader, _)| reader.verify());
-    damage(storage, &name, verified)
+    damage(storage, &record_name(number), verified)
 }
 
 /// How a snapshot is damaged, if it is.

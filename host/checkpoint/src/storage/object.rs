@@ -29,7 +29,7 @@ use std::{
 use object_store::ObjectStore;
 use tidemill_model::ports::Spawn;
 
-use super::{Advice, Appender, Draft, Entry, FOLDERS, Storage, StorageError};
+use super::{Advice, Appender, Draft, Entry, FOLDERS, Readers, Storage, StorageError};
 use append::ObjectAppender;
 use calls::Put;
 use draft::{ObjectDraft, PART_BYTES};
@@ -44,6 +44,8 @@ const MARKER: &str = "checkpoint";
 /// What stands in it; a layout that this version does not know has another number.
 const MARKER_TEXT: &[u8] = b"a checkpoint of Tidemill, layout 1\n";
 const MARKER_BEGINNING: &[u8] = b"a checkpoint of Tidemill, layout ";
+/// How much is read ahead of each of many files.
+const AHEAD_BYTES: u64 = 256 << 10;
 /// The folder whose files grow.
 const GROWING: &str = "input/";
 
@@ -266,12 +268,19 @@ impl Storage for ObjectStorage {
     }
 
     fn read_prefixes(&self, names: &[String], bytes: usize) -> Vec<Result<Vec<u8>, StorageError>> {
-        let heads = self.objects.heads(names, (bytes as u64).min(objects::READ_BYTES));
-        heads.into_iter().zip(names).map(|(head, name)| self.prefix_of(name, bytes, head?)).collect()
+        let heads = self.objects.begin_heads(names.to_vec(), (bytes as u64).min(objects::READ_BYTES));
+        heads.map(|(name, head)| self.prefix_of(&name, bytes, head?)).collect()
     }
 
     fn reader(&self, name: &str) -> Result<Box<dyn Read + Send>, StorageError> {
         Ok(Box::new(ObjectReader::open(&self.objects, name, name.starts_with(GROWING))?))
+    }
+
+    fn readers<'a>(&'a self, names: Vec<String>) -> Readers<'a> {
+        Box::new(self.objects.begin_heads(names, AHEAD_BYTES).map(|(name, head)| {
+            let reader = ObjectReader::of(&self.objects, &name, head?, name.starts_with(GROWING))?;
+            Ok(Box::new(reader) as Box<dyn Read + Send>)
+        }))
     }
 
     fn list(&self, folder: &str) -> Result<Vec<Entry>, StorageError> {

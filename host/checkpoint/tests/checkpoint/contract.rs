@@ -57,6 +57,16 @@ fn files_are_made_once_and_read_again() {
         assert_eq!(listed(storage, "log"), expect);
         assert_eq!(listed(storage, "input"), []);
         let names: Vec<String> = (1..50).map(|number| format!("log/{number}")).collect();
+        for (number, reader) in (1..).zip(storage.readers(names.clone())) {
+            match [0, 1, 40].get(number - 1) {
+                Some(&count) => {
+                    let mut read = Vec::new();
+                    reader.unwrap().read_to_end(&mut read).unwrap();
+                    assert_eq!(read, bytes(count));
+                }
+                None => assert!(is_missing(reader)),
+            }
+        }
         let begun = storage.read_prefixes(&names, 20);
         assert_eq!(begun.len(), names.len());
         for (number, begun) in (1..).zip(begun) {

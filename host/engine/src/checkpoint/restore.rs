@@ -197,10 +197,10 @@ impl<T: AsTable> States<T> {
     ) -> Result<(), RestoreError> {
         let history: Vec<&[StateSchema]> = snapshot.iter().chain(deltas).map(|(_, schemas)| *schemas).collect();
         let lineages = Lineages::of(&history, &self.renames);
-        for (at, &(number, _)) in snapshot.iter().chain(deltas).enumerate() {
-            let is_snapshot = snapshot.is_some() && at == 0;
-            let sections = if is_snapshot { archive.read_snapshot(number)? } else { archive.sections(number)? };
-            for section in sections {
+        let whole = snapshot.iter().map(|&(number, _)| archive.read_snapshot(number));
+        let changes = archive.sections_of(deltas.iter().map(|&(number, _)| number).collect());
+        for (at, sections) in whole.chain(changes).enumerate() {
+            for section in sections? {
                 let section = section?;
                 if let Some(schemas) = lineages.from(self.renames.now(&section.stream), at) {
                     self.apply(&section, schemas)?;

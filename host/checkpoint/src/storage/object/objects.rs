@@ -91,19 +91,24 @@ impl Objects {
         self.runtime.start(calls::get(self.store.clone(), self.path(name), range))
     }
 
-    /// The beginnings of files' objects, as [`Objects::head`] gives them one by one.
-    pub fn heads(&self, names: &[String], bytes: u64) -> Vec<Result<Head, StorageError>> {
-        let mut heads = Vec::with_capacity(names.len());
+    /// The beginnings of files' objects, as [`Objects::head`] gives them one by one: the next ones are under way.
+    pub fn begin_heads(
+        &self,
+        names: Vec<String>,
+        bytes: u64,
+    ) -> impl Iterator<Item = (String, Result<Head, StorageError>)> + '_ {
+        let bytes = bytes.max(Index::BYTES_MIN as u64);
+        let mut names = names.into_iter();
         let mut in_flight = VecDeque::new();
-        let first_bytes = bytes.max(Index::BYTES_MIN as u64);
-        for (at, name) in names.iter().enumerate() {
-            while in_flight.len() < GETS_MAX && at + in_flight.len() < names.len() {
-                in_flight.push_back(self.begin_get(&names[at + in_flight.len()], 0..first_bytes));
+        std::iter::from_fn(move || {
+            for name in names.by_ref().take(GETS_MAX - in_flight.len()) {
+                let answer = self.begin_get(&name, 0..bytes);
+                in_flight.push_back((name, answer));
             }
-            let got = in_flight.pop_front().map_or(Ok(None), |answer| self.wait("read", name, answer));
-            heads.push(got.and_then(|got| self.head_of(name, got)));
-        }
-        heads
+            let (name, answer) = in_flight.pop_front()?;
+            let head = self.wait("read", &name, answer).and_then(|got| self.head_of(&name, got));
+            Some((name, head))
+        })
     }
 
     /// The beginning of a file's object, at most `bytes` of it, or what parts the file has.

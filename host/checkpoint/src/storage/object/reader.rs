@@ -42,8 +42,13 @@ pub(super) struct ObjectReader {
 impl ObjectReader {
     /// Begins with what a file's object has; `may_grow`: parts may have been appended to it.
     pub fn open(objects: &Objects, file: &str, may_grow: bool) -> Result<ObjectReader, StorageError> {
+        ObjectReader::of(objects, file, objects.head(file, READ_BYTES)?, may_grow)
+    }
+
+    /// The same, the beginning read already.
+    pub fn of(objects: &Objects, file: &str, head: Head, may_grow: bool) -> Result<ObjectReader, StorageError> {
         let mut rest = VecDeque::new();
-        let bytes = match objects.head(file, READ_BYTES)? {
+        let bytes = match head {
             Head::Index(index) => {
                 rest.extend(parts(file, &index));
                 Bytes::new()
