@@ -7,8 +7,9 @@ use std::{
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     process::Command,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::channel},
     thread,
+    time::Duration,
 };
 
 /// The one bucket.
@@ -32,6 +33,8 @@ pub enum Fault {
     TroubleAfter,
     /// It has done it, and the connection ends without an answer.
     Silence,
+    /// It takes its time.
+    Delay(Duration),
 }
 
 type Faults = Box<dyn FnMut() -> Fault + Send>;
@@ -47,6 +50,8 @@ pub struct S3 {
 struct Shared {
     objects: BTreeMap<String, Vec<u8>>,
     faults: Option<Faults>,
+    /// How many requests there were, by their methods.
+    requests: BTreeMap<String, u64>,
     /// It does not know conditions: it overwrites.
     is_old: bool,
 }
@@ -112,6 +117,11 @@ impl S3 {
         self.lock().objects.clone()
     }
 
+    /// How many requests of a method there were; `LIST` is one of them.
+    pub fn requests(&self, method: &str) -> u64 {
+        self.lock().requests.get(method).copied().unwrap_or_default()
+    }
+
     pub fn remove(&self, key: &str) {
         self.lock().objects.remove(key).unwrap();
     }
@@ -136,10 +146,19 @@ impl S3 {
     /// Nothing: there is to be none.
     fn answer(&self, request: &Incoming) -> Option<Answer> {
         let mut shared = self.lock();
+        let is_list = request.method == "GET" && request.key.is_empty();
+        let method = if is_list { "LIST" } else { &request.method };
+        *shared.requests.entry(method.to_owned()).or_default() += 1;
         let fault = shared.faults.as_mut().map_or(Fault::None, |faults| faults());
+        if let Fault::Delay(delay) = fault {
+            drop(shared);
+            let (_never, nothing) = channel::<()>();
+            let _ = nothing.recv_timeout(delay);
+            return Some(self.lock().answer(request));
+        }
         let trouble = || Answer::error("503 Slow Down", "SlowDown", "Please reduce your request rate.");
         match fault {
-            Fault::None => Some(shared.answer(request)),
+            Fault::None | Fault::Delay(_) => Some(shared.answer(request)),
             Fault::Trouble => Some(trouble()),
             Fault::TroubleAfter => {
                 shared.answer(request);

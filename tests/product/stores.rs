@@ -99,6 +99,7 @@ fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> 
         0 => Fault::Trouble,
         1 => Fault::TroubleAfter,
         2 => Fault::Silence,
+        3 => Fault::Delay(Duration::from_millis(200)),
         _ => Fault::None,
     });
     let (stop, stopped) = channel();
@@ -170,6 +171,20 @@ fn long_records_lie_in_parts() {
     assert_eq!(parts.count(), 1, "{:?}", store.objects().keys());
     stdout(&folder, &store, &["inspect", "s3://tides/long"]);
     stdout(&folder, &store, &["replay", "pipeline.toml", "--batch", "last"]);
+}
+
+#[test]
+fn a_batch_takes_two_puts_one_get_and_no_list() {
+    let count = |batches: &str| {
+        let (folder, store) = (records::folder(), S3::start());
+        records::add(folder.path(), 0, FEW);
+        let run = ["run", "pipeline.toml", "--clock", "manual", "--set", SET, "--batches", batches];
+        stdout(&folder, &store, &run);
+        ["PUT", "GET", "LIST", "HEAD", "DELETE"].map(|method| store.requests(method))
+    };
+    let (few, many) = (count("10"), count("60"));
+    let for_batches: Vec<u64> = many.iter().zip(few).map(|(many, few)| many - few).collect();
+    assert_eq!(for_batches, [2 * 50, 50, 0, 0, 0]);
 }
 
 #[test]

@@ -169,7 +169,7 @@ impl From<CheckpointError> for Failure {
         match error {
             CheckpointError::Storage(StorageError::NoCheckpoint { .. })
             | CheckpointError::Storage(StorageError::Foreign { .. }) => Failure::input(message)
-                .hint("a pipeline's checkpoint is the folder that its file names under `checkpoint`"),
+                .hint("a pipeline's checkpoint is the folder or URL that its file names under `checkpoint`"),
             CheckpointError::Storage(StorageError::NotFound { .. }) => {
                 Failure::run(message).hint("a run at work may have removed it meanwhile: then try again")
             }
