@@ -19,7 +19,7 @@ mod trouble;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Read,
+    io::{self, Read},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -183,8 +183,17 @@ impl ObjectStorage {
         }
         let mut content = Vec::new();
         let read = self.reader(name)?.take(bytes as u64).read_to_end(&mut content);
-        read.map_err(|error| StorageError::system("read", self.objects.shown(name), error))?;
+        read.map_err(|error| self.unread(name, error))?;
         Ok(content)
+    }
+
+    /// What a reader could not read, as what it is.
+    fn unread(&self, name: &str, error: io::Error) -> StorageError {
+        match error.downcast::<StorageError>() {
+            Ok(error) => error,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.objects.missing(name),
+            Err(error) => StorageError::system("read", self.objects.shown(name), error),
+        }
     }
 
     /// A file's length; nothing if it has just gone.
@@ -258,8 +267,7 @@ impl Storage for ObjectStorage {
 
     fn read(&self, name: &str) -> Result<Vec<u8>, StorageError> {
         let mut content = Vec::new();
-        let read = self.reader(name)?.read_to_end(&mut content);
-        read.map_err(|error| StorageError::system("read", self.objects.shown(name), error))?;
+        self.reader(name)?.read_to_end(&mut content).map_err(|error| self.unread(name, error))?;
         Ok(content)
     }
 

@@ -27,7 +27,7 @@ fn a_lost_answer_is_found_out() {
     storage.create("log/1", b"one").unwrap();
     store.set_trouble(0..1, Trouble::Before);
     storage.create("log/2", b"two").unwrap();
-    store.set_trouble(0..2, Trouble::Before);
+    store.set_trouble(0..3, Trouble::Before);
     assert!(matches!(storage.create("log/3", b"3"), Err(StorageError::System { advice: Advice::StoreFailed, .. })));
     assert_eq!(storage.list("log").unwrap().len(), 2);
     store.set_trouble(0..1, Trouble::After);

@@ -66,6 +66,11 @@ impl Store {
         *self.plan.lock().unwrap() = Plan { event: Some((call, Box::new(event))), ..Plan::default() };
     }
 
+    /// A store of its own with the same objects, without trouble.
+    pub fn copy(&self) -> Store {
+        Store { inner: Arc::new(self.inner.fork()), plan: Arc::default() }
+    }
+
     pub fn overwriting(self) -> Store {
         self.plan.lock().unwrap().overwrites = true;
         self

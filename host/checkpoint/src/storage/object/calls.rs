@@ -9,7 +9,7 @@ use object_store::{
 };
 
 /// How often a call is made when it fails in a way that may pass, beside the tries that the store's client makes by itself.
-const TRIES_MAX: usize = 2;
+const TRIES_MAX: usize = 3;
 
 /// What came of a conditional PUT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
