@@ -127,7 +127,8 @@ fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> 
 fn nothing_is_lost_or_doubled_by_kills_and_a_store_with_trouble() {
     let folder = records::folder();
     let fed = folder.path().to_owned();
-    kill_often(&folder, &[], move |stopped| {
+    // An eighth of the budget makes a snapshot.
+    kill_often(&folder, &["--set", "pipeline.checkpoint.budget=2MiB"], move |stopped| {
         let mut lines = 0;
         while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PAUSE) {
             lines += records::add(&fed, lines, FEW);
@@ -142,6 +143,30 @@ fn lines_that_were_logged_in_a_store_are_not_lost() {
     let address = producer::address();
     let socket = format!("streams.lines={{socket={{listen=\"{address}\", acknowledge=true}}}}");
     kill_often(&folder, &["--set", &socket], move |stopped| producer::feed(address, &stopped));
+}
+
+#[test]
+fn snapshots_are_made_and_what_is_not_needed_is_deleted() {
+    let (folder, store) = (records::folder(), S3::start());
+    let set = ["--set", "pipeline.checkpoint.budget=2MiB", "--set", "pipeline.checkpoint.keep-batches=0"];
+    let arguments = [&RUN[..], &set].concat();
+    let mut lines = 0;
+    for _ in 0..2 {
+        let deleted = store.requests("DELETE");
+        let run = Running::start(store.known_to(&mut folder.command(&arguments)));
+        loop {
+            (0..9).for_each(|_| lines += records::add(folder.path(), lines, FEW));
+            feed(&folder, &mut lines);
+            if store.requests("DELETE") > deleted {
+                break;
+            }
+        }
+        stop_run(run);
+    }
+    Delivered::read(folder.path()).check(lines);
+    assert!(store.objects().keys().any(|key| key.contains("/state/")));
+    let keys = stdout(&folder, &store, &["inspect", URL, "--keys", "totals"]);
+    assert_eq!(keys.lines().count() as u64, 7 + lines);
 }
 
 /// A batch whose record is longer than an object gets.
