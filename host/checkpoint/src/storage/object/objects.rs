@@ -1,6 +1,6 @@
 //! The objects below a prefix, for callers that wait, with errors that say what and where.
 
-use std::{collections::VecDeque, ops::Range, sync::Arc};
+use std::{collections::VecDeque, fmt, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use object_store::{ObjectStore, path::Path};
@@ -24,7 +24,7 @@ pub(super) const GETS_MAX: usize = 16;
 pub(super) type Answer<T> = Pending<object_store::Result<T>>;
 
 /// A store, and what the names of the checkpoint's objects begin with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Objects {
     store: Arc<dyn ObjectStore>,
     prefix: String,
@@ -179,5 +179,12 @@ impl Objects {
     pub fn refused(&self, action: &'static str, name: &str, advice: Advice, what: &str) -> StorageError {
         let source = std::io::Error::other(what.to_owned());
         StorageError::System { action, place: self.shown(name), advice, source }
+    }
+}
+
+/// The place alone: what a store shows of itself may have its keys in it.
+impl fmt::Debug for Objects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Objects {{ {} }}", self.place)
     }
 }

@@ -178,6 +178,27 @@ impl Settings<'_> {
 mod tests {
     use super::*;
 
+    struct NoThreads;
+
+    impl Spawn for NoThreads {
+        fn spawn(&self, _: String, _: Box<dyn FnOnce() + Send>) {}
+    }
+
+    #[test]
+    fn a_storage_shows_no_secret_of_itself() {
+        let url = ObjectUrl::parse("s3://bucket/prefix").expect("a URL");
+        let settings = [("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACCESS_KEY", "hunter2")];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let store = Settings(&settings).builder(&url, 1).build().expect("settings that fit");
+        let runtime = started(&NoThreads, "s3://bucket/prefix").expect("a runtime");
+        let storage = ObjectStorage::new(Arc::new(store), url.prefix(), &url.to_string(), 1, runtime);
+        let shown = format!("{storage:?}");
+        assert!(
+            shown.contains("s3://bucket/prefix") && !shown.contains("hunter2") && !shown.contains("AKID"),
+            "{shown}"
+        );
+    }
+
     #[test]
     fn settings_that_cannot_be_are_refused_without_being_repeated() {
         let check = |settings: &[(&str, &str)], expect: &str| {
