@@ -118,6 +118,19 @@ impl Log {
 
     /// Removes what neither a recovery nor `keep` needs. What could not be removed is tried again the next time.
     pub fn clean(&mut self, keep: Keep) -> Result<Cleaned, CheckpointError> {
+        self.remove(keep, None)
+    }
+
+    /// Reads the snapshot of a commit whole, which is the newest one, and removes all that it stands for: there is no other
+    /// one to spare then. If it cannot be read nothing is removed.
+    pub fn rely_on(&mut self, snapshot: Number) -> Result<Cleaned, CheckpointError> {
+        for section in self.archive.read_snapshot(snapshot)? {
+            section?;
+        }
+        self.remove(Keep { batches: 0, bytes: 0 }, Some(snapshot))
+    }
+
+    fn remove(&mut self, keep: Keep, verified: Option<Number>) -> Result<Cleaned, CheckpointError> {
         let mut snapshots = scan::snapshot_files(&*self.storage)?;
         for snapshot in &snapshots {
             // Of a host that had been fenced off before it was done.
@@ -128,7 +141,7 @@ impl Log {
             }
         }
         snapshots.retain(|snapshot| !self.damaged_snapshots.contains(&snapshot.commit));
-        let removable = removable(&self.records, &snapshots, keep);
+        let removable = removable(&self.records, &snapshots, keep, verified);
         // Only now: whoever claims after this sees the snapshots that the decision rests upon.
         self.fence.check()?;
         self.storage.remove_all(&removable.names)?;

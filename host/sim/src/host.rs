@@ -14,7 +14,7 @@ use tidemill_engine::{
     checkpoint::{Checkpoint, RestoreError, SnapshotAfter},
 };
 use tidemill_model::ports::{Sink, Source, Wake};
-use tidemill_plan::graph::{NodeId, Operator, Plan};
+use tidemill_plan::graph::{NodeId, Operator, Output, Plan};
 
 use crate::{
     scenario::REPEATABLE,
@@ -91,11 +91,20 @@ fn parts(simulation: &Arc<Simulation>, id: HostId, partitions: u32) -> Parts {
         };
         Some((NodeId(index), source))
     });
-    let sink = |index| -> Box<dyn Sink> { Box::new(SimulatedSink::new(simulation.clone(), id, index)) };
+    let outputs = &simulation.scenario.outputs;
+    let sink = |output: &Output| -> Box<dyn Sink> {
+        // Dead letters have theirs behind all others.
+        let place = outputs.iter().position(|spec| spec.name == output.name);
+        Box::new(SimulatedSink::new(
+            simulation.clone(),
+            id,
+            place.expect("the scenario has all outputs of its pipeline"),
+        ))
+    };
     Parts {
         plugins: simulation.plugins.clone(),
         sources: sources.collect(),
-        sinks: (0..plan.outputs.len()).map(sink).collect(),
+        sinks: plan.outputs.iter().map(sink).collect(),
         clock: Arc::new(SimulatedClock::new(simulation.clone(), id)),
         wake: Wake::default(),
         spawn: Arc::new(Threads::new(simulation.clone(), id)),

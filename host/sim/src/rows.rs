@@ -18,6 +18,8 @@ fn text(value: &Value) -> String {
     match value {
         Value::Integer(integer) => integer.to_string(),
         Value::Text(text) => text.clone(),
+        Value::Missing => "-".to_owned(),
+        Value::Record(fields) => format!("{{{}}}", fields.iter().map(text).collect::<Vec<_>>().join(" ")),
         other => format!("{other:?}"),
     }
 }

@@ -1,13 +1,15 @@
 //! What a seed stands for: the pipeline, its feeds, and what may change from host to host.
 
 mod menu;
+mod trouble;
 
 use std::fmt::Write as _;
 
 use crate::random::Random;
 
 pub(crate) use menu::Content;
-use menu::MENU;
+use menu::{MENU, troubled};
+pub(crate) use trouble::{POISON, REJECTED, Trouble};
 
 /// The stream that can be read again.
 pub(crate) const REPEATABLE: &str = "in";
@@ -16,7 +18,7 @@ pub(crate) const REPEATABLE: &str = "in";
 pub(crate) const LIVE: &str = "live";
 
 /// What every source gives.
-const SCHEMA: &str = "number: integer, line: text";
+const SCHEMA: &str = "number: integer, value: integer, line: text";
 
 /// One run of the simulation, drawn from its seed.
 pub(crate) struct Scenario {
@@ -24,6 +26,8 @@ pub(crate) struct Scenario {
     pub streams: Vec<&'static str>,
     /// In the order of the pipeline.
     pub outputs: Vec<OutputSpec>,
+    /// What functions stumble over, and what is done about it.
+    pub trouble: Trouble,
     pub interval_micros: i64,
     /// Rows of a chunk.
     pub chunk_rows: usize,
@@ -54,20 +58,23 @@ pub(crate) struct OutputSpec {
 
 impl Scenario {
     pub fn of(seed: u64) -> Scenario {
-        let random = &mut Random::new(seed, 1);
-        let streams = random.pick(&[vec![REPEATABLE], vec![LIVE], vec![REPEATABLE, LIVE]]);
+        // Each concern has numbers of its own: a new one does not change what a seed stands for otherwise.
+        let of = |concern| Random::new(seed, concern);
+        let (mut pace, mut room) = (of("pace"), of("room"));
+        let trouble = of("trouble").pick(&[Trouble::None, Trouble::Letters, Trouble::Skip, Trouble::Retry]);
         Scenario {
-            streams,
-            outputs: outputs(random),
-            interval_micros: random.pick(&[100_000, 500_000, 1_000_000]),
-            chunk_rows: random.length(1, 5),
-            words: random.between(2, 12),
-            gap_micros_max: random.pick(&[50_000, 300_000, 1_000_000]),
-            snapshot_commits: random.length(1, 8),
-            keep_batches: random.length(0, 3),
-            budget_bytes: random.pick(&[None, Some(60_000), Some(200_000)]),
-            free_bytes_min: random.pick(&[0, 2_000]),
-            faults: random.between(10, 20) as u32,
+            streams: of("streams").pick(&[vec![REPEATABLE], vec![LIVE], vec![REPEATABLE, LIVE]]),
+            outputs: outputs(&mut of("outputs"), &mut of("troubled outputs"), trouble),
+            trouble,
+            interval_micros: pace.pick(&[100_000, 500_000, 1_000_000]),
+            chunk_rows: pace.length(1, 5),
+            words: pace.between(2, 12),
+            gap_micros_max: pace.pick(&[50_000, 300_000, 1_000_000]),
+            snapshot_commits: room.length(1, 8),
+            keep_batches: room.length(0, 3),
+            budget_bytes: room.pick(&[None, Some(60_000), Some(200_000)]),
+            free_bytes_min: room.pick(&[0, 2_000]),
+            faults: of("count of faults").between(10, 20) as u32,
         }
     }
 
@@ -89,17 +96,22 @@ impl Scenario {
             }
         };
         let _ = writeln!(text, "[streams.words]\nfrom = \"{lines}\"\nmap = \"wordcount/split\"\n");
+        let _ = writeln!(text, "[streams.valued]\nfrom = \"{lines}\"\nmap = \"wordcount/split\"\nkeep = \"value\"\n");
         for OutputSpec { name, content, .. } in &self.outputs {
+            if matches!(content, Content::Letters(_)) {
+                continue;
+            }
             let from = if *content == Content::Lines { lines } else { name };
-            text.push_str(&menu::streams(*content).replace("LINES", lines));
+            text.push_str(&menu::streams(*content).replace("LINES", lines).replace("POLICY", self.trouble.policy()));
             let _ = writeln!(text, "\n[outputs.{name}]\nfrom = \"{from}\"\nprint = true\n");
         }
         text
     }
 }
 
-/// Some of the menu in any order, and always the lines, which say what a batch is made of.
-fn outputs(random: &mut Random) -> Vec<OutputSpec> {
+/// Some of the menu in any order, and always the lines, which say what a batch is made of; behind them some of what functions
+/// stumble over, with its dead letters.
+fn outputs(random: &mut Random, of_trouble: &mut Random, trouble: Trouble) -> Vec<OutputSpec> {
     let mut left: Vec<_> = MENU.to_vec();
     let mut chosen = vec![("lines", Content::Lines)];
     for _ in 0..random.length(1, 4) {
@@ -107,9 +119,27 @@ fn outputs(random: &mut Random) -> Vec<OutputSpec> {
     }
     let place = random.length(0, chosen.len() - 1);
     chosen.swap(0, place);
-    let spec = |(name, content)| {
+    let spec = |random: &mut Random, (name, content)| {
         let is_exact = random.once_in(2) || content == Content::Lines;
         OutputSpec { name, content, is_exact }
     };
-    chosen.into_iter().map(spec).collect()
+    let mut outputs: Vec<_> = chosen.into_iter().map(|chosen| spec(random, chosen)).collect();
+    let mut left = troubled(trouble).to_vec();
+    for _ in 0..of_trouble.length(1, 2).min(left.len()) {
+        let (name, content) = left.swap_remove(of_trouble.length(0, left.len() - 1));
+        outputs.push(spec(of_trouble, (name, content)));
+        if trouble == Trouble::Letters {
+            outputs.push(spec(of_trouble, (letters_of(name), Content::Letters(name))));
+        }
+    }
+    outputs
+}
+
+/// The output of a stream's dead letters.
+fn letters_of(stream: &str) -> &'static str {
+    match stream {
+        "taken" => "dead letters of taken",
+        "sums" => "dead letters of sums",
+        _ => "dead letters of touchy",
+    }
 }

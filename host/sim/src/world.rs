@@ -7,6 +7,7 @@ mod outputs;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    ops::Range,
     thread::JoinHandle,
 };
 
@@ -16,12 +17,10 @@ use tidemill_model::time::Timestamp;
 use crate::{
     host::Ended,
     random::Random,
-    scenario::{REPEATABLE, Scenario},
+    scenario::{Scenario, Trouble},
 };
 pub(crate) use faults::{Faults, Site, Strike};
-#[cfg(test)]
-pub(crate) use feed::Line;
-pub(crate) use feed::{Feed, LIVE_NUMBERS, Logged};
+pub(crate) use feed::{Feed, LIVE_NUMBERS, Line, Logged};
 pub(crate) use outputs::{Delivery, Output, Rows};
 
 /// A simulated world begins here: 2026-01-01.
@@ -51,14 +50,16 @@ pub(crate) struct World {
     pub hosts: Vec<HostState>,
     /// Whose claim of the checkpoint is the newest.
     pub owner: Option<HostId>,
-    /// Batches whose commit record is in the storage, and its name.
-    pub committed: BTreeMap<Timestamp, String>,
+    /// Batches whose commit record is in the storage.
+    pub committed: BTreeMap<Timestamp, Committed>,
     /// Files that appeared in a call which failed: until their folder is synced, a power cut may take them back.
     pub unsettled: BTreeSet<String>,
     /// Files that were removed: until something is made durable in their folder, a power cut may bring them back.
     pub removed: BTreeMap<String, Vec<u8>>,
     /// Until when the disk is full.
     pub full_until: Option<Timestamp>,
+    /// What is done about functions that fail.
+    pub trouble: Trouble,
     /// Bytes that the checkpoint may have.
     pub budget_bytes: Option<u64>,
     /// How often hosts have waited since the last commit.
@@ -76,6 +77,15 @@ pub(crate) struct World {
     calls: u64,
 }
 
+/// A batch that counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Committed {
+    /// The name of its record.
+    pub record: String,
+    /// Which lines it has of the feed that can be read again.
+    pub lines: Range<usize>,
+}
+
 /// What the world knows of a host.
 #[derive(Default)]
 pub(crate) struct HostState {
@@ -87,6 +97,8 @@ pub(crate) struct HostState {
     pub is_opening: bool,
     /// It was told to stop.
     pub is_stopped: bool,
+    /// The lines of the batch that it sealed last, of the feed that can be read again.
+    pub sealed: Range<usize>,
     /// The batch that its next record commits.
     pub committing: Option<Timestamp>,
     /// How far its clock is ahead of the world's, in microseconds.
@@ -98,16 +110,12 @@ pub(crate) struct HostState {
 
 impl World {
     pub fn new(seed: u64, scenario: &Scenario) -> World {
-        let feed = |(part, &stream)| {
-            let random = Random::new(seed, 10 + part as u64);
-            (stream, Feed::new(stream == REPEATABLE, BEGIN, random, scenario))
-        };
         World {
             now: BEGIN,
-            random: Random::new(seed, 2),
+            random: Random::new(seed, "world"),
             trace: String::new(),
-            faults: Faults::new(scenario.faults, Random::new(seed, 3), scenario.interval_micros),
-            feeds: scenario.streams.iter().enumerate().map(feed).collect(),
+            faults: Faults::new(scenario.faults, Random::new(seed, "faults"), scenario.interval_micros),
+            feeds: scenario.streams.iter().map(|&stream| (stream, Feed::new(seed, stream, BEGIN, scenario))).collect(),
             outputs: scenario.outputs.iter().map(Output::new).collect(),
             hosts: Vec::new(),
             owner: None,
@@ -115,6 +123,7 @@ impl World {
             unsettled: BTreeSet::new(),
             removed: BTreeMap::new(),
             full_until: None,
+            trouble: scenario.trouble,
             budget_bytes: scenario.budget_bytes,
             waits: 0,
             late_work: Vec::new(),
@@ -176,7 +185,8 @@ impl World {
     /// A commit record has appeared. An error says which promise is broken.
     pub fn committed(&mut self, host: HostId, batch: Timestamp, record: &str) -> Result<(), String> {
         self.waits = 0;
-        if self.committed.insert(batch, record.to_owned()).is_some() {
+        let lines = self.hosts[host].sealed.clone();
+        if self.committed.insert(batch, Committed { record: record.to_owned(), lines }).is_some() {
             return Err(format!("host {host} commits the batch {batch} a second time"));
         }
         if self.owner != Some(host) {

@@ -23,6 +23,8 @@ enum Step {
         batches: usize,
         bytes: u64,
     },
+    /// Nothing is kept besides the newest snapshot.
+    Rely,
     Reopen,
     DamageRecord,
     DamageSnapshot,
@@ -42,6 +44,8 @@ struct Both {
     /// The model before the newest record; none if that is a claim.
     before: Option<Model>,
     snapshots: Vec<u64>,
+    /// This snapshot had no spare one when it was the newest.
+    alone: Option<u64>,
     commit: Option<u64>,
     planned: Option<u64>,
     damaged: bool,
@@ -52,7 +56,7 @@ impl Both {
         let storage = MemoryStorage::new();
         let (log, _) = Log::open(Arc::new(storage.clone()), PIPELINE, "host", Timestamp(0)).unwrap();
         let (model, snapshots) = (Model::default(), Vec::new());
-        Both { storage, log, model, before: None, snapshots, commit: None, planned: None, damaged: false }
+        Both { storage, log, model, before: None, snapshots, alone: None, commit: None, planned: None, damaged: false }
     }
 
     fn step(&mut self, step: &Step) {
@@ -93,6 +97,13 @@ impl Both {
             Step::Clean { batches, bytes } => {
                 self.log.clean(Keep { batches: *batches, bytes: *bytes }).unwrap();
             }
+            Step::Rely => {
+                let Some(&newest) = self.snapshots.last() else { return };
+                // One that is damaged, or was not needed any more, cannot be read.
+                if self.log.rely_on(newest).is_ok() {
+                    self.alone = Some(newest);
+                }
+            }
             Step::Reopen => self.reopen(false),
             Step::DamageRecord => {
                 let Some(before) = self.before.take() else { return };
@@ -102,7 +113,10 @@ impl Both {
                 self.reopen(true);
             }
             Step::DamageSnapshot => {
-                // One at a time: two are kept so that one can be lost.
+                // One at a time: two are kept so that one can be lost, but for the one that was relied upon.
+                if self.snapshots.last().copied() == self.alone {
+                    return;
+                }
                 let Some(number) = self.snapshots.pop().filter(|_| !self.damaged) else { return };
                 self.damaged = true;
                 self.damage(&format!("state/{number:020}"));
@@ -153,6 +167,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Delivered),
         3 => Just(Step::Snapshot),
         3 => (0..4_usize, 0..9_u64).prop_map(|(batches, kilo)| Step::Clean { batches, bytes: kilo << 10 }),
+        1 => Just(Step::Rely),
         2 => Just(Step::Reopen),
         1 => Just(Step::DamageRecord),
         1 => Just(Step::DamageSnapshot),

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use tidemill_checkpoint::{
-    Archive, Budget, CheckpointError, Commit, Fence, Keep, Log, LoggedRange, Number, Plan, PluginDigest, Record,
-    Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, StateSchema, Storage,
+    Archive, Budget, CheckpointError, Cleaned, Commit, Fence, Keep, Log, LoggedRange, Number, Plan, PluginDigest,
+    Record, Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, StateSchema, Storage,
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
 
@@ -37,6 +37,8 @@ pub(crate) struct Keeper {
     /// The plan of the batch that is run again.
     again: Option<Number>,
     snapshots: Snapshots,
+    /// The snapshot that stays alone.
+    relied_on: Option<Number>,
     renames: Renames,
     /// The streams whose whole state the next commit has to hold.
     whole: BTreeSet<String>,
@@ -77,6 +79,7 @@ impl Keeper {
             noted,
             again,
             snapshots,
+            relied_on: None,
             renames,
             whole: BTreeSet::new(),
         };
@@ -198,6 +201,7 @@ impl Keeper {
     }
 
     /// Removes all that no recovery needs; `begin`: has a snapshot made, after which that is more, unless one is being made.
+    /// Where the newest snapshot holds everything there can be no other one: it is read whole, and stays alone.
     pub(crate) fn make_room(
         &mut self,
         batch: Timestamp,
@@ -209,10 +213,20 @@ impl Keeper {
         if begin && self.snapshots.is_possible() {
             self.begin_snapshot(batch)?;
         }
-        if self.has_new_snapshot() || begin {
-            self.clean(batch, input, Keep { batches: 0, bytes: 0 })?;
+        let is_new = self.has_new_snapshot();
+        match self.snapshots.complete().filter(|&snapshot| self.relied_on != Some(snapshot)) {
+            Some(snapshot) => self.rely_on(snapshot, batch, input),
+            None if is_new || begin => self.clean(batch, input, Keep { batches: 0, bytes: 0 }),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Removes all that the newest snapshot stands for.
+    fn rely_on(&mut self, snapshot: Number, batch: Timestamp, input: Option<&mut InputKeeper>) -> Result<(), RunError> {
+        // Its commit must not be the newest record: that may turn out damaged.
+        self.note_delivered()?;
+        self.relied_on = Some(snapshot);
+        self.step(Step::Clean, batch, |keeper| keeper.remove(input, |log| log.rely_on(snapshot)))
     }
 
     fn begin_snapshot(&mut self, batch: Timestamp) -> Result<(), RunError> {
@@ -234,23 +248,35 @@ impl Keeper {
     }
 
     fn clean(&mut self, batch: Timestamp, input: Option<&mut InputKeeper>, keep: Keep) -> Result<(), RunError> {
-        self.step(Step::Clean, batch, |keeper| {
-            let cleaned = keeper.log.clean(keep)?;
-            if let (Some(input), Some(position)) = (input, cleaned.input_before) {
-                input.remove_before(position)?;
-            }
-            Ok(())
-        })
+        self.step(Step::Clean, batch, |keeper| keeper.remove(input, |log| log.clean(keep)))
+    }
+
+    fn remove(
+        &mut self,
+        input: Option<&mut InputKeeper>,
+        of_log: impl FnOnce(&mut Log) -> Result<Cleaned, CheckpointError>,
+    ) -> Result<(), RunError> {
+        let cleaned = of_log(&mut self.log)?;
+        if let (Some(input), Some(position)) = (input, cleaned.input_before) {
+            input.remove_before(position)?;
+        }
+        Ok(())
     }
 
     /// Ends the run: the last batch is noted as delivered.
     pub(crate) fn finish(&mut self) -> Result<(), RunError> {
         match self.delivered.filter(|_| self.delivered > self.noted) {
-            Some(batch) => self.step(Step::Finish, batch, |keeper| {
-                keeper.log.append(Record::Delivered { batch }, &[])?;
-                Ok(())
-            }),
+            Some(batch) => self.step(Step::Finish, batch, |keeper| keeper.note_delivered()),
             None => Ok(()),
         }
+    }
+
+    /// Without waiting for the next plan to say it.
+    fn note_delivered(&mut self) -> Result<(), RunError> {
+        if let Some(batch) = self.delivered.filter(|_| self.delivered > self.noted) {
+            self.log.append(Record::Delivered { batch }, &[])?;
+            self.noted = self.delivered;
+        }
+        Ok(())
     }
 }

@@ -107,6 +107,11 @@ impl Snapshots {
         self.running.is_none() && !self.deltas.is_empty()
     }
 
+    /// The newest one, if it holds all that was committed.
+    pub(super) fn complete(&self) -> Option<Number> {
+        self.base.filter(|_| self.deltas.is_empty())
+    }
+
     /// Begins one, after the last commit.
     pub(super) fn begin(&mut self) {
         let Some(&(last, _)) = self.deltas.last() else { return };

@@ -1,8 +1,16 @@
 //! The pipeline once more, in the plainest way.
 
+mod alarms;
+mod touchy;
+
 use std::collections::BTreeMap;
 
+use tidemill_model::time::Timestamp;
+
+use super::lines::Numbered;
 use crate::scenario::Content;
+use alarms::Alarms;
+use touchy::Touchy;
 
 /// How many words [`Content::Top`] has.
 const TOP: usize = 2;
@@ -15,20 +23,50 @@ pub(super) struct Model {
     totals: BTreeMap<String, i64>,
     ages: BTreeMap<String, i64>,
     busy: BTreeMap<String, i64>,
+    alarms: Alarms,
+    touchy: Touchy,
+}
+
+/// Each word's values in a batch, in order.
+type Values = BTreeMap<String, Vec<i64>>;
+
+/// Words and when they are woken.
+#[derive(Default)]
+struct Wakes(BTreeMap<String, Timestamp>);
+
+impl Wakes {
+    /// The words that are called for, and whether they are woken.
+    fn called(&self, time: Timestamp, values: &Values) -> BTreeMap<String, bool> {
+        let due = self.0.iter().filter(|(_, at)| **at <= time).map(|(word, _)| (word.clone(), true));
+        let mut called: BTreeMap<String, bool> = values.keys().map(|word| (word.clone(), false)).collect();
+        called.extend(due);
+        called
+    }
+
+    /// From now on it is so many seconds later, or never.
+    fn set(&mut self, word: &str, time: Timestamp, seconds: Option<i64>) {
+        self.0.remove(word);
+        self.0.extend(seconds.map(|seconds| (word.to_owned(), Timestamp(time.0 + seconds * 1_000_000))));
+    }
 }
 
 impl Model {
-    /// The next batch, of these words.
-    pub fn batch(&mut self, words: &[&str]) {
-        self.counts.clear();
+    /// The next batch, of these lines.
+    pub fn batch(&mut self, time: Timestamp, lines: &[Numbered<'_>]) {
+        let mut values = Values::new();
+        for line in lines {
+            line.text.split_whitespace().for_each(|word| values.entry(word.to_owned()).or_default().push(line.value));
+        }
+        self.counts = values.iter().map(|(word, values)| (word.clone(), values.len() as i64)).collect();
         self.ages.values_mut().for_each(|age| *age += 1);
-        for &word in words {
-            *self.counts.entry(word.to_owned()).or_default() += 1;
-            *self.totals.entry(word.to_owned()).or_default() += 1;
-            self.ages.entry(word.to_owned()).or_default();
-            *self.busy.entry(word.to_owned()).or_default() += 1;
+        for (word, count) in &self.counts {
+            *self.totals.entry(word.clone()).or_default() += count;
+            self.ages.entry(word.clone()).or_default();
+            *self.busy.entry(word.clone()).or_default() += count;
         }
         self.busy.retain(|word, _| self.counts.contains_key(word));
+        self.alarms.batch(time, &values);
+        self.touchy.batch(time, lines, &values);
     }
 
     /// What an output's stream keeps, sorted as text; `None` if it keeps nothing.
@@ -36,9 +74,16 @@ impl Model {
         let rows = match content {
             Content::Totals => self.rows(Content::All)?,
             Content::All | Content::Ages | Content::Busy => self.rows(content)?,
+            Content::Alarms => self.alarms.states.iter().map(row).collect(),
+            Content::Touchy => self.touchy.totals.iter().map(row).collect(),
             _ => return None,
         };
         Some(rows)
+    }
+
+    /// Whether an output has a batch at every tick: its stream keeps something.
+    pub fn is_always_there(&self, content: Content) -> bool {
+        content == Content::Letters("touchy") || self.states(content).is_some()
     }
 
     /// The rows of an output, sorted as text; `None` for what is no part of the model.
@@ -58,6 +103,11 @@ impl Model {
             Content::All => self.totals.iter().map(row).collect(),
             Content::Ages => self.ages.iter().map(row).collect(),
             Content::Busy => self.busy.iter().map(row).collect(),
+            Content::Alarms => self.alarms.rows.clone(),
+            Content::Taken => self.touchy.taken.clone(),
+            Content::Sums => self.touchy.sums.iter().map(row).collect(),
+            Content::Touchy => self.touchy.rows.clone(),
+            Content::Letters(stream) => self.touchy.letters.get(stream).cloned().unwrap_or_default(),
         };
         rows.sort();
         Some(rows)
@@ -72,17 +122,57 @@ fn row((word, number): (&String, &i64)) -> String {
 mod tests {
     use super::*;
 
+    /// A batch of lines with these values.
+    fn batch(model: &mut Model, seconds: i64, lines: &[(&str, i64)]) {
+        let numbered = |(number, &(text, value))| Numbered { number, value, text };
+        let lines: Vec<_> = (0..).zip(lines).map(numbered).collect();
+        model.batch(Timestamp(seconds * 1_000_000), &lines);
+    }
+
+    #[track_caller]
+    fn check(model: &Model, content: Content, expect: &[&str]) {
+        assert_eq!(model.rows(content).unwrap_or_default(), expect);
+    }
+
     #[test]
     fn batches_add_up() {
         let mut model = Model::default();
-        model.batch(&["b", "a", "b"]);
-        model.batch(&["a", "c"]);
-        let check = |content, expect: &[&str]| assert_eq!(model.rows(content).unwrap_or_default(), expect);
-        check(Content::Counts, &["a 1", "c 1"]);
-        check(Content::Rows, &["2"]);
-        check(Content::Totals, &["a 2", "c 1"]);
-        check(Content::All, &["a 2", "b 2", "c 1"]);
-        check(Content::Ages, &["a 1", "b 1", "c 0"]);
-        check(Content::Busy, &["a 2", "c 1"]);
+        batch(&mut model, 1, &[("b a", 1), ("b", 1)]);
+        batch(&mut model, 2, &[("a", 1), ("c", 1)]);
+        check(&model, Content::Counts, &["a 1", "c 1"]);
+        check(&model, Content::Rows, &["2"]);
+        check(&model, Content::Totals, &["a 2", "c 1"]);
+        check(&model, Content::All, &["a 2", "b 2", "c 1"]);
+        check(&model, Content::Ages, &["a 1", "b 1", "c 0"]);
+        check(&model, Content::Busy, &["a 2", "c 1"]);
+    }
+
+    #[test]
+    fn words_are_woken_when_they_said() {
+        let mut model = Model::default();
+        batch(&mut model, 1, &[("a b", 2), ("c", 0), ("b", -2)]);
+        check(&model, Content::Alarms, &[]);
+        batch(&mut model, 3, &[]);
+        check(&model, Content::Alarms, &["a 102"]);
+        batch(&mut model, 4, &[]);
+        check(&model, Content::Alarms, &[]);
+        assert_eq!(model.states(Content::Alarms).unwrap_or_default(), ["a 2", "b 0"]);
+    }
+
+    #[test]
+    fn what_is_stumbled_over_is_told() {
+        let mut model = Model::default();
+        batch(&mut model, 1, &[("a", 7), ("panic", 1), ("a b", 13), ("b", 5), ("reject", 13)]);
+        check(&model, Content::Taken, &["a 0", "a b 2", "b 3"]);
+        let rejected = "1000000 taken hostile/touchy a row says reject {4 13 reject}";
+        let panicked = "1000000 taken hostile/touchy the function panicked: a row says panic {1 1 panic}";
+        check(&model, Content::Letters("taken"), &[rejected, panicked]);
+        check(&model, Content::Sums, &["a 7", "b 5", "panic 1"]);
+        check(&model, Content::Touchy, &["a 7", "b 5", "panic 1"]);
+        let count = |stream| model.rows(Content::Letters(stream)).map_or(0, |letters| letters.len());
+        assert_eq!((count("sums"), count("touchy")), (3, 4), "a five is set aside too");
+        batch(&mut model, 2, &[]);
+        let woken = "2000000 touchy hostile/touchy-total the function panicked: woken for nothing {a} -";
+        check(&model, Content::Letters("touchy"), &[woken]);
     }
 }

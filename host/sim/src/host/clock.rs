@@ -40,8 +40,7 @@ impl Clock for SimulatedClock {
         if wake.wait(Some(Duration::ZERO)) {
             return;
         }
-        // A host that is down finds it out at its next call.
-        let _ = self.simulation.call(self.host, Site::Wait, "waits", drop, |world| {
+        let waited = self.simulation.call(self.host, Site::Wait, "waits", drop, |world| {
             let left = deadline.since(world.time_of(self.host)).as_micros() as i64;
             let next = world.feeds.values().filter_map(Feed::next_at).min();
             let arrives = next.map(|next| next.0 - world.now.0).filter(|_| world.random.once_in(2));
@@ -50,6 +49,10 @@ impl Clock for SimulatedClock {
             world.waits(self.host);
             Ok(())
         });
+        if waited.is_err() {
+            // It is down, and finds it out at its next call: it must not wait for ever until then.
+            self.simulation.world().hosts[self.host].stop();
+        }
     }
 }
 

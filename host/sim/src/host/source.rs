@@ -13,7 +13,7 @@ use tidemill_model::{
 use crate::{
     scenario::{LIVE, REPEATABLE},
     simulation::Simulation,
-    world::{Feed, HostId, Site, World},
+    world::{Feed, HostId, Line, Site, World},
 };
 
 /// Lines of a batch at most: a source's buffers are bounded.
@@ -83,7 +83,9 @@ impl Port {
     fn taken(&self, feed: &Feed, chunks: &[Range<usize>], end: bool) -> Taken {
         let rows = |range: &Range<usize>| {
             let lines = feed.lines[range.clone()].iter();
-            lines.map(|line| vec![Value::Integer(line.number), Value::text(&line.text)]).collect::<Vec<_>>()
+            let row =
+                |line: &Line| vec![Value::Integer(line.number), Value::Integer(line.value), Value::text(&line.text)];
+            lines.map(row).collect::<Vec<_>>()
         };
         let chunk = |range| {
             let batch = buffer_of(&self.schema, &rows(range)).to_batch(&self.schema.to_arrow());
@@ -140,6 +142,7 @@ impl Source for RepeatableSource {
                 let (first, end) = (self.first, self.port.received(world, self.first, at).max(self.next));
                 Pin { first, end, is_absent: first == end && world.random.once_in(ABSENT_EVERY) }
             });
+            world.hosts[self.port.host].sealed = pin.first..pin.end;
             (pin, world.feeds[REPEATABLE].ends_at(pin.end))
         })?;
         self.again = None;

@@ -1,5 +1,7 @@
 //! What pipelines are put together from.
 
+use super::Trouble;
+
 /// What an output holds, of a batch or of all batches so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
@@ -23,10 +25,23 @@ pub(crate) enum Content {
     Ages,
     /// How often each word has come in this batch and those before without a gap; others are forgotten.
     Busy,
+    /// What words say that are woken: the newest value of a word says when it is.
+    Alarms,
+    /// Lines, by a function that stumbles over some.
+    Taken,
+    /// Each word's values in the batch, by one that stumbles over 13.
+    Sums,
+    /// Each word's values since the beginning, by one that stumbles over 13, rejects 5, and when it is woken over 7.
+    Touchy,
+    /// The dead letters of another output's stream, which has this name.
+    Letters(&'static str),
 }
 
-/// All but the lines, with the name of their output and its stream.
-pub(super) const MENU: [(&str, Content); 9] = [
+/// Contents with the name of their output and its stream.
+type Menu = &'static [(&'static str, Content)];
+
+/// What no function stumbles over, but for the lines.
+pub(super) const MENU: Menu = &[
     ("counts", Content::Counts),
     ("native", Content::NativeCounts),
     ("lengths", Content::Lengths),
@@ -36,12 +51,22 @@ pub(super) const MENU: [(&str, Content); 9] = [
     ("all", Content::All),
     ("ages", Content::Ages),
     ("busy", Content::Busy),
+    ("alarms", Content::Alarms),
 ];
 
-/// The streams that make it; `LINES` stands for the stream of the lines.
+/// What a pipeline may have where functions stumble.
+pub(super) fn troubled(trouble: Trouble) -> Menu {
+    match trouble {
+        Trouble::None => &[],
+        Trouble::Letters => &[("taken", Content::Taken), ("sums", Content::Sums), ("touchy", Content::Touchy)],
+        Trouble::Skip | Trouble::Retry => &[("taken", Content::Taken)],
+    }
+}
+
+/// The streams that make it; `LINES` stands for the stream of the lines, `POLICY` for what `on-error` says.
 pub(super) fn streams(content: Content) -> &'static str {
     match content {
-        Content::Lines => "",
+        Content::Lines | Content::Letters(_) => "",
         Content::Counts => "[streams.counts]\nfrom = \"words\"\nby = \"word\"\nreduce = \"wordcount/sum\"\n",
         Content::NativeCounts => "[streams.native]\nfrom = \"words\"\nby = \"word\"\nreduce = \"count\"\n",
         Content::Lengths => {
@@ -67,6 +92,17 @@ pub(super) fn streams(content: Content) -> &'static str {
         Content::Busy => {
             "[streams.busy]\nfrom = \"words\"\nby = \"word\"\nupdate-state = \"hostile/total-while-busy\"\n\
              run = \"all\"\nemit = \"all\"\n"
+        }
+        Content::Alarms => "[streams.alarms]\nfrom = \"valued\"\nby = \"word\"\nupdate-state = \"hostile/alarm\"\n",
+        Content::Taken => {
+            "[streams.taken]\nfrom = \"LINES\"\nmap = \"hostile/touchy\"\nkeep = \"number\"\non-error = POLICY\n"
+        }
+        Content::Sums => {
+            "[streams.sums]\nfrom = \"valued\"\nby = \"word\"\nreduce = \"hostile/touchy-sum\"\non-error = POLICY\n"
+        }
+        Content::Touchy => {
+            "[streams.touchy]\nfrom = \"valued\"\nby = \"word\"\nupdate-state = \"hostile/touchy-total\"\non-error = \
+             POLICY\n"
         }
     }
 }

@@ -101,7 +101,7 @@ impl Simulation {
         for name in std::mem::take(&mut world.unsettled) {
             if world.random.once_in(2) {
                 world.note(&format!("power cut: {name} is gone"));
-                world.committed.retain(|_, record| *record != name);
+                world.committed.retain(|_, committed| committed.record != name);
                 // Nothing befalls what the simulation does itself.
                 let _ = self.storage.remove(&name);
             }

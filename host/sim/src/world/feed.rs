@@ -5,7 +5,10 @@ use std::ops::Range;
 use tidemill_model::time::Timestamp;
 
 use super::HostId;
-use crate::{random::Random, scenario::Scenario};
+use crate::{
+    random::Random,
+    scenario::{REPEATABLE, Scenario, Trouble},
+};
 
 /// The first number of lines that cannot be read again.
 pub(crate) const LIVE_NUMBERS: i64 = 1_000_000;
@@ -19,6 +22,8 @@ const PAUSE_MICROS_MAX: u64 = 4_000_000;
 /// A line.
 pub(crate) struct Line {
     pub number: i64,
+    /// Drawn for it: some are trouble for some functions.
+    pub value: i64,
     pub text: String,
     /// When it arrived.
     pub at: Timestamp,
@@ -43,6 +48,22 @@ pub(crate) enum Logged {
     Durable,
 }
 
+/// What is drawn for functions that stumble.
+struct TroubleRandom(Random, Trouble);
+
+impl TroubleRandom {
+    fn value(&mut self) -> i64 {
+        self.0.pick(&[-2, -1, 0, 1, 2, 5, 7, 7, 13])
+    }
+
+    /// A line in place of another one.
+    fn line(&mut self) -> Option<&'static str> {
+        let is_trouble = self.0.once_in(self.1.lines_every());
+        let line = self.0.pick(self.1.lines());
+        is_trouble.then_some(line)
+    }
+}
+
 /// What comes to a source.
 pub(crate) struct Feed {
     pub lines: Vec<Line>,
@@ -54,20 +75,23 @@ pub(crate) struct Feed {
     next_at: Timestamp,
     first_number: i64,
     random: Random,
+    /// For values, and lines that are trouble.
+    trouble: TroubleRandom,
     words: u64,
     gap_micros_max: u64,
 }
 
 impl Feed {
-    pub fn new(is_repeatable: bool, begin: Timestamp, random: Random, scenario: &Scenario) -> Feed {
+    pub fn new(seed: u64, stream: &str, begin: Timestamp, scenario: &Scenario) -> Feed {
         Feed {
             lines: Vec::new(),
             taken: 0,
             given: Vec::new(),
             is_closed: false,
             next_at: begin,
-            first_number: if is_repeatable { 0 } else { LIVE_NUMBERS },
-            random,
+            first_number: if stream == REPEATABLE { 0 } else { LIVE_NUMBERS },
+            random: Random::new(seed, stream),
+            trouble: TroubleRandom(Random::new(seed, &format!("trouble of {stream}")), scenario.trouble),
             words: scenario.words,
             gap_micros_max: scenario.gap_micros_max,
         }
@@ -79,7 +103,8 @@ impl Feed {
             let words: Vec<String> =
                 (0..self.random.between(0, 4)).map(|_| format!("w{}", self.random.between(1, self.words))).collect();
             let number = self.first_number + self.lines.len() as i64;
-            self.lines.push(Line { number, text: words.join(" "), at: self.next_at });
+            let (value, text) = (self.trouble.value(), self.trouble.line().map_or(words.join(" "), str::to_owned));
+            self.lines.push(Line { number, value, text, at: self.next_at });
             let pause = if self.random.once_in(PAUSE_EVERY) { self.random.between(0, PAUSE_MICROS_MAX) } else { 0 };
             self.next_at.0 += (1 + pause + self.random.between(0, self.gap_micros_max)) as i64;
         }
