@@ -7,12 +7,15 @@ use std::{
 };
 
 use tidemill_checkpoint::{Budget, Fault, Keep, Operation, Storage};
-use tidemill_engine::{RunError, checkpoint::SnapshotAfter};
+use tidemill_engine::{
+    RunError,
+    checkpoint::{SnapshotAfter, Step},
+};
 use tidemill_model::time::Timestamp;
 
 use super::{
     BATCHES, at, check_like,
-    world::{Ended, World},
+    world::{Ended, Stop, World},
 };
 
 /// Batches of the pipeline below, each with a row of its own and one of a key that all have.
@@ -146,6 +149,35 @@ fn a_snapshot_that_fails_while_room_is_waited_for_is_made_later() {
     });
     assert_eq!(world.run(None), Ended::Done);
     assert_eq!(result(&world), result(&free));
+}
+
+#[test]
+fn one_snapshot_alone_makes_room_where_there_can_be_no_other() {
+    let keep = Keep { batches: 1_000, bytes: 1 << 30 };
+    let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: 1_000 };
+    let expect = many();
+    assert_eq!(expect.run(None), Ended::Done);
+    // Without a snapshot yet; the next run has a budget, and makes its first one when it has no room already.
+    let before = World { keep, snapshot_after, ..many() };
+    let stop = Stop { step: Step::Deliver, after: true, batch: at(40) };
+    assert_eq!(before.run(Some(stop)), Ended::Stopped);
+    for part in [2, 4] {
+        let budget = Budget { bytes_max: Some(used(&before) / part), free_bytes_min: 0 };
+        let world = World { budget, ..before.copy() };
+        let looks = Mutex::new(0);
+        world.storage.set_faults(move |call| {
+            let mut looks = looks.lock().unwrap();
+            *looks = if call.operation == Operation::Free { *looks + 1 } else { *looks };
+            if call.name.starts_with("log/") && call.operation == Operation::Create {
+                *looks = 0;
+            }
+            // The snapshot is made by a thread that takes real time, while the clock takes none.
+            assert!(*looks < 1_000_000, "it waits for ever");
+            Fault::None
+        });
+        assert_eq!(world.run(None), Ended::Done, "a {part}th");
+        assert_eq!(result(&world), result(&expect));
+    }
 }
 
 #[test]
