@@ -39,7 +39,8 @@ pub(crate) fn check(world: &World, storage: &MemoryStorage) -> Result<(), String
         check_live(feed, &batches, world.hosts.len(), &skipped)?;
     }
     let mut model = Model::default();
-    for time in world.committed.keys() {
+    for (time, committed) in &world.committed {
+        model.migrate(committed.edition.version);
         if skipped.contains(time) {
             world.outputs.iter().try_for_each(|output| check_nothing(output, *time))?;
             continue;

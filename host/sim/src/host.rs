@@ -17,7 +17,7 @@ use tidemill_model::ports::{Sink, Source, Wake};
 use tidemill_plan::graph::{NodeId, Operator, Output, Plan};
 
 use crate::{
-    scenario::REPEATABLE,
+    scenario::{Edition, REPEATABLE},
     simulation::Simulation,
     world::{HostId, HostState, World},
 };
@@ -45,19 +45,27 @@ struct Start {
 
 /// Runs a host from its start to its end.
 pub(crate) fn run(simulation: &Arc<Simulation>, id: HostId) -> Ended {
-    let start = {
+    let (start, edition) = {
         let mut world = simulation.world();
         let start = start(&mut world);
         world.hosts[id].skew_micros = start.skew_micros;
         world.hosts[id].is_opening = true;
         let Settings { workers, fresh_instances, .. } = start.settings;
+        let edition = world.hosts[id].edition;
         world.note(&format!(
-            "host {id} starts: {} partitions, {workers} workers, fresh {fresh_instances}, {} µs ahead",
+            "host {id} starts: {} partitions, {workers} workers, fresh {fresh_instances}, {} µs ahead, {edition:?}",
             start.partitions, start.skew_micros
         ));
-        start
+        (start, edition)
     };
-    let opened = Run::try_new(parts(simulation, id, start.partitions), &start.settings);
+    let plan = match simulation.plan(edition) {
+        Ok(plan) => Plan { partitions: start.partitions, ..plan },
+        Err(what) => {
+            simulation.world().broken(what);
+            return Ended::Early;
+        }
+    };
+    let opened = Run::try_new(parts(simulation, id, plan, edition), &start.settings);
     simulation.world().hosts[id].is_opening = false;
     let result = opened.and_then(|mut run| {
         simulation.world().hosts[id].stopper = Some(run.stopper());
@@ -79,12 +87,11 @@ fn start(world: &mut World) -> Start {
     Start { partitions: random.pick(&[1, 2, 2, 2, 3]), settings, skew_micros }
 }
 
-fn parts(simulation: &Arc<Simulation>, id: HostId, partitions: u32) -> Parts {
-    let plan = Plan { partitions, ..simulation.plan.clone() };
+fn parts(simulation: &Arc<Simulation>, id: HostId, plan: Plan, edition: Edition) -> Parts {
     let sources = plan.nodes.iter().enumerate().filter_map(|(index, node)| {
         let Operator::Source(_) = &node.operator else { return None };
         let (simulation, schema) = (simulation.clone(), node.schema.clone());
-        let source: Box<dyn Source> = if node.name == REPEATABLE {
+        let source: Box<dyn Source> = if node.name == edition.name(REPEATABLE) {
             Box::new(RepeatableSource::new(simulation, id, schema))
         } else {
             Box::new(LiveSource::new(simulation, id, schema))
@@ -174,6 +181,22 @@ fn is_never_right(error: &RunError) -> bool {
 }
 
 impl HostState {
+    /// One that is about to start.
+    pub fn new(edition: Edition) -> HostState {
+        HostState {
+            edition,
+            is_down: false,
+            has_met_errors: false,
+            is_opening: false,
+            is_stopped: false,
+            sealed: 0..0,
+            committing: None,
+            skew_micros: 0,
+            stopper: None,
+            work: Vec::new(),
+        }
+    }
+
     /// Tells it to stop, if it runs.
     pub fn stop(&mut self) {
         if let Some(stopper) = &self.stopper {

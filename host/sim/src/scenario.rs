@@ -1,5 +1,6 @@
 //! What a seed stands for: the pipeline, its feeds, and what may change from host to host.
 
+mod edition;
 mod menu;
 mod trouble;
 
@@ -7,6 +8,7 @@ use std::fmt::Write as _;
 
 use crate::random::Random;
 
+pub(crate) use edition::{Edition, VERSION_MAX};
 pub(crate) use menu::Content;
 use menu::{MENU, troubled};
 pub(crate) use trouble::{POISON, REJECTED, Trouble};
@@ -28,6 +30,10 @@ pub(crate) struct Scenario {
     pub outputs: Vec<OutputSpec>,
     /// What functions stumble over, and what is done about it.
     pub trouble: Trouble,
+    /// Sources and streams get other names between two runs.
+    pub renames: bool,
+    /// Functions get newer versions.
+    pub migrates: bool,
     pub interval_micros: i64,
     /// Rows of a chunk.
     pub chunk_rows: usize,
@@ -62,7 +68,10 @@ impl Scenario {
         let of = |concern| Random::new(seed, concern);
         let (mut pace, mut room) = (of("pace"), of("room"));
         let trouble = of("trouble").pick(&[Trouble::None, Trouble::Letters, Trouble::Skip, Trouble::Retry]);
+        let mut editions = of("editions");
         Scenario {
+            renames: editions.once_in(2),
+            migrates: editions.once_in(2),
             streams: of("streams").pick(&[vec![REPEATABLE], vec![LIVE], vec![REPEATABLE, LIVE]]),
             outputs: outputs(&mut of("outputs"), &mut of("troubled outputs"), trouble),
             trouble,
@@ -79,34 +88,50 @@ impl Scenario {
     }
 
     /// The pipeline's text.
-    pub fn pipeline(&self) -> String {
+    pub fn pipeline(&self, edition: Edition) -> String {
         let mut text = format!(
             "[pipeline]\nname = \"simulated\"\ninterval = \"{}ms\"\n\n[plugins]\nwordcount = \"wordcount.wasm\"\n\
              hostile = \"hostile.wasm\"\n\n",
             self.interval_micros / 1_000
         );
         for stream in &self.streams {
-            let _ = writeln!(text, "[streams.{stream}]\nqueue = {{ schema = \"{SCHEMA}\", batches = [] }}\n");
+            let heading = edition.heading(stream);
+            let _ = writeln!(text, "{heading}queue = {{ schema = \"{SCHEMA}\", batches = [] }}\n");
         }
         let lines = match &self.streams[..] {
-            [single] => *single,
+            [single] => edition.name(single),
             _ => {
-                let _ = writeln!(text, "[streams.both]\nfrom = [\"{REPEATABLE}\", \"{LIVE}\"]\nunion = true\n");
-                "both"
+                let [repeatable, live] = [REPEATABLE, LIVE].map(|stream| edition.name(stream));
+                let _ = writeln!(text, "[streams.both]\nfrom = [\"{repeatable}\", \"{live}\"]\nunion = true\n");
+                "both".to_owned()
             }
         };
         let _ = writeln!(text, "[streams.words]\nfrom = \"{lines}\"\nmap = \"wordcount/split\"\n");
         let _ = writeln!(text, "[streams.valued]\nfrom = \"{lines}\"\nmap = \"wordcount/split\"\nkeep = \"value\"\n");
-        for OutputSpec { name, content, .. } in &self.outputs {
+        for output in &self.outputs {
+            let OutputSpec { name, content, .. } = output;
             if matches!(content, Content::Letters(_)) {
                 continue;
             }
-            let from = if *content == Content::Lines { lines } else { name };
-            text.push_str(&menu::streams(*content).replace("LINES", lines).replace("POLICY", self.trouble.policy()));
+            let [total, alarm] = menu::functions(edition.version);
+            let from = match content {
+                Content::Lines => lines.clone(),
+                _ => stream_of(output, edition),
+            };
+            let mut streams = menu::streams(*content).replace("LINES", &lines).replace("POLICY", self.trouble.policy());
+            if menu::is_renamed(*content) {
+                streams = streams.replace(&format!("[streams.{name}]\n"), &edition.heading(name));
+            }
+            text.push_str(&streams.replace("TOTAL", total).replace("ALARM", alarm));
             let _ = writeln!(text, "\n[outputs.{name}]\nfrom = \"{from}\"\nprint = true\n");
         }
         text
     }
+}
+
+/// What an output's stream is called.
+pub(crate) fn stream_of(output: &OutputSpec, edition: Edition) -> String {
+    if menu::is_renamed(output.content) { edition.name(output.name) } else { output.name.to_owned() }
 }
 
 /// Some of the menu in any order, and always the lines, which say what a batch is made of; behind them some of what functions

@@ -16,7 +16,7 @@ use crate::{
     Failure, Report, check,
     host::{self, Ended},
     plugins::Loaded,
-    scenario::Scenario,
+    scenario::{Edition, Scenario},
     turns::Turns,
     world::{HostId, HostState, Site, Strike, World},
 };
@@ -42,7 +42,7 @@ const TURN_EVERY_OF_SEVERAL: u64 = 4;
 /// Everything of one seed.
 pub(crate) struct Simulation {
     pub scenario: Scenario,
-    pub plan: Plan,
+    plans: Mutex<HashMap<Edition, Plan>>,
     pub plugins: HashMap<String, Plugin>,
     pub storage: MemoryStorage,
     pub turns: Turns,
@@ -53,11 +53,12 @@ pub(crate) struct Simulation {
 pub(crate) fn run(seed: u64, plugins: &HashMap<String, Plugin>) -> Result<Report, Failure> {
     let scenario = Scenario::of(seed);
     let failure = |what, trace| Failure { seed, what, trace };
-    let plan = Loaded(plugins).plan(&scenario).map_err(|what| failure(what, String::new()))?;
+    let plan = Loaded(plugins).plan(&scenario, Edition::FIRST).map_err(|what| failure(what, String::new()))?;
     let world = Mutex::new(World::new(seed, &scenario));
     let storage = MemoryStorage::new();
     let (plugins, turns) = (plugins.clone(), Turns::default());
-    let simulation = Arc::new(Simulation { scenario, plan, plugins, storage, turns, world });
+    let plans = Mutex::new(HashMap::from([(Edition::FIRST, plan)]));
+    let simulation = Arc::new(Simulation { scenario, plans, plugins, storage, turns, world });
     simulation.run_hosts();
     let mut world = simulation.world();
     // Work that was never done holds on to the simulation.
@@ -77,6 +78,17 @@ impl Simulation {
     pub fn world(&self) -> MutexGuard<'_, World> {
         // Nobody goes on after a panic.
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pipeline as a host has it.
+    pub fn plan(&self, edition: Edition) -> Result<Plan, String> {
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = plans.get(&edition) {
+            return Ok(plan.clone());
+        }
+        let plan = Loaded(&self.plugins).plan(&self.scenario, edition)?;
+        plans.insert(edition, plan.clone());
+        Ok(plan)
     }
 
     /// Starts hosts until one has run everything, and then one more, which finds nothing to do.
@@ -112,7 +124,9 @@ impl Simulation {
     fn start_host(self: &Arc<Self>) -> HostId {
         let mut world = self.world();
         let host = world.hosts.len();
-        world.hosts.push(HostState::default());
+        let is_alone = self.turns.others_of(host).is_empty();
+        let edition = world.next_edition(&self.scenario, is_alone);
+        world.hosts.push(HostState::new(edition));
         self.turns.enter(host);
         let simulation = self.clone();
         world.threads.push(std::thread::spawn(move || {

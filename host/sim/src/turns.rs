@@ -32,6 +32,11 @@ impl Turns {
         if up.contains(&host) { up.into_iter().filter(|&other| other != host).collect() } else { Vec::new() }
     }
 
+    /// The hosts that are up besides one, which may not be up itself.
+    pub fn others_of(&self, host: HostId) -> Vec<HostId> {
+        self.lock().up.iter().copied().filter(|&other| other != host).collect()
+    }
+
     /// Whether a host is up, and so many at most.
     pub fn has_room(&self, host: HostId, hosts_max: usize) -> bool {
         let state = self.lock();

@@ -17,7 +17,7 @@ use tidemill_model::time::Timestamp;
 use crate::{
     host::Ended,
     random::Random,
-    scenario::{Scenario, Trouble},
+    scenario::{Edition, Scenario, Trouble, VERSION_MAX},
 };
 pub(crate) use faults::{Faults, Site, Strike};
 pub(crate) use feed::{Feed, LIVE_NUMBERS, Line, Logged};
@@ -58,6 +58,10 @@ pub(crate) struct World {
     pub removed: BTreeMap<String, Vec<u8>>,
     /// Until when the disk is full.
     pub full_until: Option<Timestamp>,
+    /// The pipeline that a host was started with last.
+    pub edition: Edition,
+    /// For the next ones.
+    pub of_editions: Random,
     /// What is done about functions that fail.
     pub trouble: Trouble,
     /// Bytes that the checkpoint may have.
@@ -82,13 +86,16 @@ pub(crate) struct World {
 pub(crate) struct Committed {
     /// The name of its record.
     pub record: String,
+    /// The pipeline that it was run with.
+    pub edition: Edition,
     /// Which lines it has of the feed that can be read again.
     pub lines: Range<usize>,
 }
 
 /// What the world knows of a host.
-#[derive(Default)]
 pub(crate) struct HostState {
+    /// The pipeline that it was started with.
+    pub edition: Edition,
     /// It has crashed: nothing that it does has an effect.
     pub is_down: bool,
     /// A fault that it sees as an error was injected.
@@ -123,6 +130,8 @@ impl World {
             unsettled: BTreeSet::new(),
             removed: BTreeMap::new(),
             full_until: None,
+            edition: Edition::FIRST,
+            of_editions: Random::new(seed, "edition of each host"),
             trouble: scenario.trouble,
             budget_bytes: scenario.budget_bytes,
             waits: 0,
@@ -133,6 +142,30 @@ impl World {
             broken: None,
             calls: 0,
         }
+    }
+
+    /// The pipeline of the next host. `is_alone`: no other one is up, which could go on with another pipeline later.
+    pub fn next_edition(&mut self, scenario: &Scenario, is_alone: bool) -> Edition {
+        if is_alone {
+            self.edition = self.draw_edition(scenario);
+        }
+        self.edition
+    }
+
+    fn draw_edition(&mut self, scenario: &Scenario) -> Edition {
+        let Edition { names, .. } = self.edition;
+        let random = &mut self.of_editions;
+        // What streams were called before has to be said for two batches: the first may have begun under the old name.
+        let of_newest = self.committed.values().rev().take(2).filter(|batch| batch.edition.names == names);
+        let is_settled = of_newest.count() == 2;
+        let is_renamed = scenario.renames && is_settled && random.once_in(3);
+        let says_previously = is_renamed || !is_settled || random.once_in(2);
+        // A version that has committed nothing can be taken back.
+        let least = self.committed.last_key_value().map_or(1, |(_, committed)| committed.edition.version);
+        let is_newer = scenario.migrates && random.once_in(4);
+        let newer = random.between(least.into(), VERSION_MAX.into()) as u32;
+        let names = names + u32::from(is_renamed);
+        Edition { names, says_previously, version: if is_newer { newer } else { least } }
     }
 
     /// Notes what has happened.
@@ -185,8 +218,9 @@ impl World {
     /// A commit record has appeared. An error says which promise is broken.
     pub fn committed(&mut self, host: HostId, batch: Timestamp, record: &str) -> Result<(), String> {
         self.waits = 0;
-        let lines = self.hosts[host].sealed.clone();
-        if self.committed.insert(batch, Committed { record: record.to_owned(), lines }).is_some() {
+        let HostState { sealed: lines, edition, .. } = &self.hosts[host];
+        let committed = Committed { record: record.to_owned(), edition: *edition, lines: lines.clone() };
+        if self.committed.insert(batch, committed).is_some() {
             return Err(format!("host {host} commits the batch {batch} a second time"));
         }
         if self.owner != Some(host) {

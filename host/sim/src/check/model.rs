@@ -1,6 +1,7 @@
 //! The pipeline once more, in the plainest way.
 
 mod alarms;
+mod moved;
 mod touchy;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use tidemill_model::time::Timestamp;
 use super::lines::Numbered;
 use crate::scenario::Content;
 use alarms::Alarms;
+use moved::Moved;
 use touchy::Touchy;
 
 /// How many words [`Content::Top`] has.
@@ -24,6 +26,7 @@ pub(super) struct Model {
     ages: BTreeMap<String, i64>,
     busy: BTreeMap<String, i64>,
     alarms: Alarms,
+    moved: Moved,
     touchy: Touchy,
 }
 
@@ -51,7 +54,12 @@ impl Wakes {
 }
 
 impl Model {
-    /// The next batch, of these lines.
+    /// The next batch counts, whether anything comes of it or not, with functions of this version.
+    pub fn migrate(&mut self, version: u32) {
+        self.moved.migrate(version);
+    }
+
+    /// What comes of it, of these lines.
     pub fn batch(&mut self, time: Timestamp, lines: &[Numbered<'_>]) {
         let mut values = Values::new();
         for line in lines {
@@ -66,6 +74,7 @@ impl Model {
         }
         self.busy.retain(|word, _| self.counts.contains_key(word));
         self.alarms.batch(time, &values);
+        self.moved.batch(&values);
         self.touchy.batch(time, lines, &values);
     }
 
@@ -75,6 +84,7 @@ impl Model {
             Content::Totals => self.rows(Content::All)?,
             Content::All | Content::Ages | Content::Busy => self.rows(content)?,
             Content::Alarms => self.alarms.states.iter().map(row).collect(),
+            Content::Moved => self.moved.states(),
             Content::Touchy => self.touchy.totals.iter().map(row).collect(),
             _ => return None,
         };
@@ -104,6 +114,7 @@ impl Model {
             Content::Ages => self.ages.iter().map(row).collect(),
             Content::Busy => self.busy.iter().map(row).collect(),
             Content::Alarms => self.alarms.rows.clone(),
+            Content::Moved => self.moved.rows.clone(),
             Content::Taken => self.touchy.taken.clone(),
             Content::Sums => self.touchy.sums.iter().map(row).collect(),
             Content::Touchy => self.touchy.rows.clone(),
@@ -157,6 +168,19 @@ mod tests {
         batch(&mut model, 4, &[]);
         check(&model, Content::Alarms, &[]);
         assert_eq!(model.states(Content::Alarms).unwrap_or_default(), ["a 2", "b 0"]);
+    }
+
+    #[test]
+    fn states_say_which_versions_they_were() {
+        let mut model = Model::default();
+        let mut states = |version, text| {
+            model.migrate(version);
+            batch(&mut model, 1, &[(text, 2)]);
+            model.states(Content::Moved).unwrap_or_default()
+        };
+        assert_eq!(states(1, "a"), ["a 2"]);
+        assert_eq!(states(2, "b"), ["a 2 1", "b 2 new"]);
+        assert_eq!(states(3, "a"), ["a 4 1 2", "b 2 new 2"]);
     }
 
     #[test]

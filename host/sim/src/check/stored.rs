@@ -8,6 +8,7 @@ use tidemill_engine::checkpoint::{RestoreError, StoredStates};
 use super::model::Model;
 use crate::{
     rows,
+    scenario::{Edition, stream_of},
     world::{Output, World},
 };
 
@@ -26,14 +27,17 @@ pub(super) fn check(storage: &MemoryStorage, world: &World, model: &Model) -> Re
     }
     let mut stored = StoredStates::load(survey.history.archive(), &survey.history.records, recovery)
         .map_err(|error| unusable(&error))?;
-    world.outputs.iter().try_for_each(|output| check_stream(&mut stored, output, model))
+    let edition = world.committed.last_key_value().map_or(Edition::FIRST, |(_, committed)| committed.edition);
+    let stream = |output: &Output| stream_of(&output.spec, edition);
+    world.outputs.iter().try_for_each(|output| check_stream(&mut stored, &stream(output), output, model))
 }
 
 /// The states of the stream of an output, if it has any.
-fn check_stream(stored: &mut StoredStates, output: &Output, model: &Model) -> Result<(), String> {
-    let Some(expect) = model.states(output.spec.content) else { return Ok(()) };
+fn check_stream(stored: &mut StoredStates, stream: &str, output: &Output, model: &Model) -> Result<(), String> {
+    let Some(mut expect) = model.states(output.spec.content) else { return Ok(()) };
+    expect.sort();
     let mut found = Vec::new();
-    let read = stored.each_block(output.spec.name, |block| {
+    let read = stored.each_block(stream, |block| {
         let keys = rows::texts(&block.key_schema, &block.keys);
         let states = rows::texts(&block.state_schema, &block.states);
         found.extend(keys.iter().zip(states).map(|(key, state)| format!("{key} {state}")));

@@ -7,8 +7,8 @@ use tidemill_model::time::Timestamp;
 use super::{check_live, check_order, check_output, check_repeatable, check_skipped, numbered, skipped};
 use crate::{
     check::{lines::Numbered, model::Model},
-    scenario::{Content, LIVE, OutputSpec, REPEATABLE, Scenario, Trouble},
-    world::{Committed, Delivery, LIVE_NUMBERS, Line, Logged, Output, Rows, World},
+    scenario::{Content, Edition, LIVE, OutputSpec, REPEATABLE, Scenario, Trouble},
+    world::{Committed, Delivery, HostState, LIVE_NUMBERS, Line, Logged, Output, Rows, World},
 };
 
 /// Four lines have arrived, `w0 w0`, `w1 w0` and so on; those of the live feed were taken by the only host.
@@ -17,7 +17,7 @@ fn world(stream: &'static str) -> World {
     scenario.streams = vec![stream];
     scenario.trouble = Trouble::None;
     let mut world = World::new(1, &scenario);
-    world.hosts.extend([Default::default(), Default::default()]);
+    world.hosts.extend([HostState::new(Edition::FIRST), HostState::new(Edition::FIRST)]);
     let feed = world.feeds.get_mut(stream).expect("the scenario has it");
     let first = if stream == LIVE { LIVE_NUMBERS } else { 0 };
     let line = |number| Line { number: first + number, value: 1, text: format!("w{number} w0"), at: Timestamp(number) };
@@ -26,7 +26,7 @@ fn world(stream: &'static str) -> World {
     feed.take(0, 0..2);
     feed.take(0, 2..4);
     for (time, lines) in [(1, 0..2), (2, 2..4)] {
-        world.committed.insert(Timestamp(time), Committed { record: String::new(), lines });
+        world.committed.insert(Timestamp(time), Committed { record: String::new(), edition: Edition::FIRST, lines });
     }
     world
 }
@@ -77,7 +77,7 @@ fn batches_are_taken_over_one_behind_the_other() {
     let right: [&[&str]; 2] = [&["0 1 w0 w0", "1 1 w1 w0"], &["2 1 w2 w0", "3 1 w3 w0"]];
     let check = |lines, expect: &str| {
         let mut world = world(REPEATABLE);
-        world.committed.insert(Timestamp(2), Committed { record: String::new(), lines });
+        world.committed.insert(Timestamp(2), Committed { record: String::new(), edition: Edition::FIRST, lines });
         assert_eq!(said(&world, right), expect);
     };
     check(2..4, "");

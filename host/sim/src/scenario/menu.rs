@@ -25,6 +25,8 @@ pub(crate) enum Content {
     Ages,
     /// How often each word has come in this batch and those before without a gap; others are forgotten.
     Busy,
+    /// Each word's values since the beginning, by a function that gets newer versions.
+    Moved,
     /// What words say that are woken: the newest value of a word says when it is.
     Alarms,
     /// Lines, by a function that stumbles over some.
@@ -52,6 +54,7 @@ pub(super) const MENU: Menu = &[
     ("ages", Content::Ages),
     ("busy", Content::Busy),
     ("alarms", Content::Alarms),
+    ("moved", Content::Moved),
 ];
 
 /// What a pipeline may have where functions stumble.
@@ -60,6 +63,22 @@ pub(super) fn troubled(trouble: Trouble) -> Menu {
         Trouble::None => &[],
         Trouble::Letters => &[("taken", Content::Taken), ("sums", Content::Sums), ("touchy", Content::Touchy)],
         Trouble::Skip | Trouble::Retry => &[("taken", Content::Taken)],
+    }
+}
+
+/// Whether the stream of an output keeps state, and may get another name. One with dead letters may not: their output would
+/// be another one.
+pub(super) fn is_renamed(content: Content) -> bool {
+    use Content::{Ages, Alarms, All, Busy, Moved, Totals};
+    matches!(content, Totals | All | Ages | Busy | Moved | Alarms)
+}
+
+/// The functions `TOTAL` and `ALARM` of [`streams`] in a version.
+pub(super) fn functions(version: u32) -> [&'static str; 2] {
+    match version {
+        1 => ["total-emitted", "alarm"],
+        2 => ["sum-migrated", "alarm-migrated"],
+        _ => ["sum-migrated-again", "alarm-migrated"],
     }
 }
 
@@ -93,7 +112,8 @@ pub(super) fn streams(content: Content) -> &'static str {
             "[streams.busy]\nfrom = \"words\"\nby = \"word\"\nupdate-state = \"hostile/total-while-busy\"\n\
              run = \"all\"\nemit = \"all\"\n"
         }
-        Content::Alarms => "[streams.alarms]\nfrom = \"valued\"\nby = \"word\"\nupdate-state = \"hostile/alarm\"\n",
+        Content::Alarms => "[streams.alarms]\nfrom = \"valued\"\nby = \"word\"\nupdate-state = \"hostile/ALARM\"\n",
+        Content::Moved => "[streams.moved]\nfrom = \"valued\"\nby = \"word\"\nupdate-state = \"hostile/TOTAL\"\n",
         Content::Taken => {
             "[streams.taken]\nfrom = \"LINES\"\nmap = \"hostile/touchy\"\nkeep = \"number\"\non-error = POLICY\n"
         }

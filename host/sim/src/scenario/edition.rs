@@ -1,0 +1,36 @@
+//! What changes in a pipeline between two runs: names, and the versions of functions that keep state.
+
+/// The newest version there is of functions that migrate states.
+pub(crate) const VERSION_MAX: u32 = 3;
+
+/// A pipeline as one host has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Edition {
+    /// How often sources and streams with state have got other names.
+    pub names: u32,
+    /// It says what they were called before.
+    pub says_previously: bool,
+    /// Of the functions that migrate states, from 1.
+    pub version: u32,
+}
+
+impl Edition {
+    /// Before anything was changed.
+    pub const FIRST: Edition = Edition { names: 0, says_previously: false, version: 1 };
+
+    /// What a source, or a stream that keeps state, is called.
+    pub fn name(self, stream: &str) -> String {
+        name(stream, self.names)
+    }
+
+    /// A stream's heading in the pipeline.
+    pub fn heading(self, stream: &str) -> String {
+        let heading = format!("[streams.{}]\n", self.name(stream));
+        let before = self.names.checked_sub(1).filter(|_| self.says_previously);
+        before.map_or_else(|| heading.clone(), |before| format!("{heading}previously = \"{}\"\n", name(stream, before)))
+    }
+}
+
+fn name(stream: &str, names: u32) -> String {
+    if names == 0 { stream.to_owned() } else { format!("{stream}-{names}") }
+}
