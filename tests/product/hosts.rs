@@ -98,3 +98,25 @@ fn a_run_that_is_refused_takes_nothing_over() {
     stop(first);
     Delivered::read(folder.path()).check(lines);
 }
+
+#[test]
+fn a_source_under_another_name_is_not_read_again_unseen() {
+    let folder = records::folder();
+    let mut lines = 0;
+    let first = start(&folder);
+    feed(&folder, &mut lines);
+    let pipeline = std::fs::read_to_string(folder.path().join("pipeline.toml")).unwrap();
+    let renamed =
+        pipeline.replace("[streams.lines]", "[streams.input]").replace("from = \"lines\"", "from = \"input\"");
+    std::fs::write(folder.path().join("renamed.toml"), &renamed).unwrap();
+    let says = ["the checkpoint has the source `lines`", "`input` is new", "previously = \"lines\""];
+    folder.fails(&["run", "renamed.toml"], 1, &says);
+    feed(&folder, &mut lines);
+    stop(first);
+    let said = renamed.replace("[streams.input]", "[streams.input]\npreviously = \"lines\"");
+    std::fs::write(folder.path().join("pipeline.toml"), said).unwrap();
+    let second = start(&folder);
+    feed(&folder, &mut lines);
+    stop(second);
+    Delivered::read(folder.path()).check(lines);
+}

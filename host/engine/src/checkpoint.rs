@@ -17,6 +17,7 @@ use std::{fmt, sync::Arc};
 
 use tidemill_checkpoint::{Budget, Keep, PluginDigest, Storage};
 
+pub(crate) use foresee::{check_sources, foresee};
 pub(crate) use input::{InputKeeper, Pending, planned_chunks};
 pub(crate) use keeper::Keeper;
 pub(crate) use lineage::{newest, other_versions};

@@ -28,7 +28,7 @@ use tidemill_plan::{
 
 use crate::{
     build::Builder,
-    checkpoint::{Checkpoint, Keeper, Renames},
+    checkpoint::{Checkpoint, Keeper, Renames, foresee},
     counters::Counters,
     failure::RunError,
     operators::{Guests, Rejections},
@@ -154,10 +154,11 @@ impl Run {
             clock: &parts.clock,
         };
         let tasks = builder.tasks()?;
-        let open = |checkpoint| {
+        let open = |checkpoint: Checkpoint| {
             let (plan, now) = (&parts.plan, parts.clock.now());
             let states = commit::state_schemas(plan);
             let renames = Renames::of(plan);
+            foresee(&checkpoint.storage, plan, &states)?;
             Keeper::open(checkpoint, &plan.name, states, plan.partitions, renames, now, parts.spawn.clone())
         };
         let (keeper, recovered) = parts.checkpoint.map(open).transpose()?.unzip();

@@ -11,7 +11,7 @@ use std::{
 use anyhow::ensure;
 use arrow_array::{cast::AsArray, types::Int64Type};
 use tidemill_connect::system::SystemClock;
-use tidemill_engine::{Stopper, Until};
+use tidemill_engine::Until;
 use tidemill_model::{
     ports::{PortError, Sink, SinkBatch},
     time::Timestamp,
@@ -23,6 +23,8 @@ use crate::{
     native::{self, Totals},
 };
 
+/// Why nothing goes wrong on sockets.
+const PEER: &str = "the peer is in this process";
 /// The batch interval.
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -49,27 +51,38 @@ pub fn measure(corpus: &Corpus, repeat: usize, runs: usize, value: Value, plugin
     for _ in 0..runs {
         let (seconds, _) = native(corpus, repeat, value)?;
         times.native.push(words / seconds);
-        let (seconds, _) = pipeline(corpus, repeat, value, plugins, RowsWanted::Ten, None)?;
+        let (seconds, _) = pipeline(corpus, repeat, value, plugins, RowsWanted::Ten, Keeping::Nothing)?;
         times.pipeline.push(words / seconds);
     }
     Ok(times)
 }
 
-/// How many percent slower the word count is with a checkpoint in `folder`, run by run: without and with one in turn.
-pub fn checkpoint_cost(
-    corpus: &Corpus,
-    repeat: usize,
-    runs: usize,
-    plugins: &Plugins,
-    folder: &Path,
-) -> anyhow::Result<Vec<f64>> {
-    let mut costs = Vec::new();
+/// What a checkpoint costs, run by run, in percent.
+pub struct Costs {
+    /// How much slower the word count is with one than without.
+    pub checkpoint: Vec<f64>,
+    /// How much slower it is if it tells its producer what is durable, than with a checkpoint alone.
+    pub acknowledge: Vec<f64>,
+}
+
+/// Runs the word count without a checkpoint, with one in `folder`, and acknowledging, in turn.
+pub fn costs(corpus: &Corpus, repeat: usize, runs: usize, plugins: &Plugins, folder: &Path) -> anyhow::Result<Costs> {
+    let mut costs = Costs { checkpoint: Vec::new(), acknowledge: Vec::new() };
+    let percent = |less: f64, more: f64| 100.0 * (1.0 - less / more);
     for run in 0..runs {
-        let (without, _) = pipeline(corpus, repeat, Value::One, plugins, RowsWanted::Ten, None)?;
-        let folder = folder.join(run.to_string());
-        let (with, _) = pipeline(corpus, repeat, Value::One, plugins, RowsWanted::Ten, Some(&folder))?;
-        std::fs::remove_dir_all(&folder)?;
-        costs.push(100.0 * (1.0 - without / with));
+        let seconds = |keeping: Keeping<'_>| {
+            pipeline(corpus, repeat, Value::One, plugins, RowsWanted::Ten, keeping).map(|(seconds, _)| seconds)
+        };
+        let kept_in = |name: &str, acknowledge| {
+            let folder = folder.join(format!("{name}-{run}"));
+            let seconds = seconds(Keeping::In { folder: &folder, acknowledge })?;
+            std::fs::remove_dir_all(&folder)?;
+            anyhow::Ok(seconds)
+        };
+        let without = seconds(Keeping::Nothing)?;
+        let with = kept_in("checkpoint", false)?;
+        costs.checkpoint.push(percent(without, with));
+        costs.acknowledge.push(percent(with, kept_in("acknowledged", true)?));
     }
     Ok(costs)
 }
@@ -77,7 +90,7 @@ pub fn checkpoint_cost(
 /// Both sides must come to the same totals before any is timed.
 fn agree(corpus: &Corpus, value: Value, plugins: &Plugins) -> anyhow::Result<()> {
     let (_, expect) = native(corpus, 1, value)?;
-    let (_, got) = pipeline(corpus, 1, value, plugins, RowsWanted::All, None)?;
+    let (_, got) = pipeline(corpus, 1, value, plugins, RowsWanted::All, Keeping::Nothing)?;
     ensure!(expect == got, "the pipeline's totals are not the native program's");
     Ok(())
 }
@@ -86,7 +99,10 @@ fn native(corpus: &Corpus, repeat: usize, value: Value) -> anyhow::Result<(f64, 
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     std::thread::scope(|scope| {
-        scope.spawn(|| feed(&listener, &corpus.text, repeat, None));
+        scope.spawn(|| {
+            let (peer, _) = listener.accept().expect(PEER);
+            feed(peer, &corpus.text, repeat);
+        });
         let socket = TcpStream::connect(address)?;
         let began = Instant::now();
         let totals = native::run(socket, value, INTERVAL);
@@ -101,34 +117,64 @@ enum RowsWanted {
     All,
 }
 
+/// What is kept of a run.
+#[derive(Clone, Copy)]
+enum Keeping<'a> {
+    Nothing,
+    /// A checkpoint, and the producer may be told what is durable.
+    In {
+        folder: &'a Path,
+        acknowledge: bool,
+    },
+}
+
 fn pipeline(
     corpus: &Corpus,
     repeat: usize,
     value: Value,
     plugins: &Plugins,
     wanted: RowsWanted,
-    checkpoint: Option<&Path>,
+    keeping: Keeping<'_>,
 ) -> anyhow::Result<(f64, Totals)> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let plan = job::plan(&toml(listener.local_addr()?, value), plugins)?;
+    let (listener, folder) = match keeping {
+        Keeping::Nothing => (Some(TcpListener::bind("127.0.0.1:0")?), None),
+        Keeping::In { folder, acknowledge: false } => (Some(TcpListener::bind("127.0.0.1:0")?), Some(folder)),
+        Keeping::In { folder, acknowledge: true } => (None, Some(folder)),
+    };
+    let address = match &listener {
+        Some(listener) => listener.local_addr()?,
+        // One that is free now.
+        None => TcpListener::bind("127.0.0.1:0")?.local_addr()?,
+    };
+    let socket = match listener {
+        Some(_) => format!("connect = \"{address}\""),
+        None => format!("listen = \"{address}\", acknowledge = true"),
+    };
+    let plan = job::plan(&toml(&socket, value), plugins)?;
     let totals = Arc::new(Mutex::new(Totals::default()));
     let sink = Box::new(TotalsSink { totals: totals.clone(), wanted });
     let clock = Arc::new(SystemClock);
-    let mut run = job::run(plan, plugins, vec![sink], clock, &job::settings(Until::Stopped), checkpoint)?;
+    let mut run = job::run(plan, plugins, vec![sink], clock, &job::settings(Until::Stopped), folder)?;
     let stopper = run.stopper();
     let seconds = std::thread::scope(|scope| {
-        scope.spawn(|| feed(&listener, &corpus.text, repeat, Some(&stopper)));
-        let began = Instant::now();
+        let feeder = scope.spawn(|| {
+            let peer = peer(listener.as_ref(), address);
+            let began = Instant::now();
+            feed(peer, &corpus.text, repeat);
+            stopper.stop();
+            began
+        });
         let summary = run.run()?;
         let lines = corpus.words * repeat / crate::corpus::WORDS_A_LINE;
         ensure!(summary.rows == lines as u64, "{} lines came of {lines}", summary.rows);
-        Ok(began.elapsed().as_secs_f64())
+        let ended = Instant::now();
+        Ok(ended.duration_since(feeder.join().expect(PEER)).as_secs_f64())
     })?;
     let totals = std::mem::take(&mut *totals.lock().expect("no sink has panicked"));
     Ok((seconds, totals))
 }
 
-fn toml(address: SocketAddr, value: Value) -> String {
+fn toml(socket: &str, value: Value) -> String {
     let map = match value {
         Value::One => "split",
         Value::Length => "lengths",
@@ -139,10 +185,12 @@ fn toml(address: SocketAddr, value: Value) -> String {
         name = "wordcount"
         interval = "{}ms"
         partitions = 2
+        # Where it is, and whether there is one, the run says.
+        checkpoint = "elsewhere"
         [plugins]
         wordcount = "wordcount.wasm"
         [streams.lines]
-        socket = {{ connect = "{address}", buffer = "32MiB" }}
+        socket = {{ {socket}, buffer = "32MiB" }}
         [streams.words]
         from = "lines"
         map = "wordcount/{map}"
@@ -162,22 +210,34 @@ fn toml(address: SocketAddr, value: Value) -> String {
     )
 }
 
-/// Sends the text `repeat` times to whoever connects, waits until it was taken, and then stops the run.
-fn feed(listener: &TcpListener, text: &[u8], repeat: usize, stopper: Option<&Stopper>) {
-    let sent = listener.accept().and_then(|(mut peer, _)| {
+/// The pipeline's end of the socket: it connects to `listener`, or listens itself and first says how many lines are
+/// durable.
+fn peer(listener: Option<&TcpListener>, address: SocketAddr) -> TcpStream {
+    match listener {
+        Some(listener) => listener.accept().expect(PEER).0,
+        None => {
+            let mut peer = TcpStream::connect(address).expect(PEER);
+            let mut first = [0; 2];
+            peer.read_exact(&mut first).expect(PEER);
+            assert_eq!(&first, b"0\n", "nothing was sent before");
+            peer
+        }
+    }
+}
+
+/// Sends the text `repeat` times, and waits until it was taken. What the peer says meanwhile is read.
+fn feed(mut peer: TcpStream, text: &[u8], repeat: usize) {
+    let mut answers = peer.try_clone().expect(PEER);
+    std::thread::scope(|scope| {
+        // The peer closes when it has read everything.
+        scope.spawn(move || std::io::copy(&mut answers, &mut std::io::sink()).expect(PEER));
         for _ in 0..repeat {
             for part in text.chunks(256 << 10) {
-                peer.write_all(part)?;
+                peer.write_all(part).expect(PEER);
             }
         }
-        peer.shutdown(Shutdown::Write)?;
-        // The peer closes when it has read everything.
-        peer.read(&mut [0])
+        peer.shutdown(Shutdown::Write).expect(PEER);
     });
-    if let Some(stopper) = stopper {
-        stopper.stop();
-    }
-    sent.expect("the peer is in this process");
 }
 
 /// Keeps totals: all of them for a check, or as few as a print sink looks at.

@@ -144,8 +144,8 @@ fn a_host_that_sleeps_while_it_opens_takes_no_number_that_was_cleaned_away() {
             }
             Fault::None
         });
-        let (mut second, _) = Log::open(Arc::new(storage.clone()), PIPELINE, "second", Timestamp(0))
-            .unwrap_or_else(|error| {
+        let (mut second, _) =
+            Log::open(Arc::new(storage.clone()), PIPELINE, "second", Timestamp(0)).unwrap_or_else(|error| {
                 unreachable!("asleep at call {sleeps_at}: {error}");
             });
         let is_over = storage.calls() <= begin + sleeps_at;

@@ -1,9 +1,12 @@
-//! Whether a pipeline can go on with a checkpoint's states, asked before it is taken over: a run that is refused must not
-//! have stopped the host that is at work there.
+//! Whether a pipeline can go on with a checkpoint, asked before it is taken over: a run that is refused must not have stopped
+//! the host that is at work there.
 //!
-//! It is all asked again when the states are loaded, from what there is then.
+//! It is all asked again when the checkpoint is restored, from what there is then.
 
-use tidemill_checkpoint::{Glance, Number, SectionKind, StateSchema};
+use std::sync::Arc;
+
+use tidemill_checkpoint::{Glance, Log, Number, Plan as BatchPlan, SectionKind, StateSchema, Storage};
+use tidemill_plan::graph::{Operator, Plan};
 
 use super::{
     Renames, RestoreError,
@@ -11,8 +14,39 @@ use super::{
     restore::{check_keys, evolution, other_version, states_of},
 };
 
-/// Refuses states that the streams `wanted` cannot take over. A migration may still fail: it is a guest's.
-pub(super) fn check(glance: &Glance, wanted: &[StateSchema], renames: Renames) -> Result<(), RestoreError> {
+/// Refuses a checkpoint whose sources or states the pipeline cannot go on with; `wanted` is what its streams keep. A
+/// migration may still fail: it is a guest's.
+pub(crate) fn foresee(storage: &Arc<dyn Storage>, plan: &Plan, wanted: &[StateSchema]) -> Result<(), RestoreError> {
+    let Some(glance) = Log::glance(storage, &plan.name) else { return Ok(()) };
+    let recovery = &glance.recovery;
+    let sources = plan.nodes.iter().filter(|node| matches!(node.operator, Operator::Source(_)));
+    let sources: Vec<&str> = sources.map(|node| node.name.as_str()).collect();
+    let last = recovery.last.as_ref().map(|last| &last.plan);
+    check_sources(last, recovery.planned.as_ref().map(|planned| &planned.plan), &sources, &Renames::of(plan))?;
+    check_states(&glance, wanted, Renames::of(plan))
+}
+
+/// Refuses a source that may be one of the checkpoint's under another name: it would give its input once more. One that has
+/// gone is told of, and one that has come begins at its beginning.
+pub(crate) fn check_sources(
+    last: Option<&BatchPlan>,
+    planned: Option<&BatchPlan>,
+    sources: &[&str],
+    renames: &Renames,
+) -> Result<(), RestoreError> {
+    let names = |plan: Option<&BatchPlan>| -> Vec<String> {
+        plan.iter().flat_map(|plan| &plan.sources).map(|source| renames.now(&source.stream).to_owned()).collect()
+    };
+    let (before, newest) = (names(last), names(planned.or(last)));
+    let gone = newest.iter().find(|source| !sources.contains(&source.as_str()));
+    let come = sources.iter().find(|&&source| !before.iter().chain(&newest).any(|known| known == source));
+    match (gone, come) {
+        (Some(gone), Some(&come)) => Err(RestoreError::Source { gone: gone.clone(), come: come.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
+fn check_states(glance: &Glance, wanted: &[StateSchema], renames: Renames) -> Result<(), RestoreError> {
     let recovery = &glance.recovery;
     let numbers: Vec<Number> = recovery.snapshot.iter().chain(&recovery.deltas).copied().collect();
     let history: Vec<&[StateSchema]> =
@@ -56,4 +90,49 @@ fn find_state(glance: &Glance, is_gone: &dyn Fn(&str) -> bool) -> Option<String>
     let mut with_state = sections
         .filter(|section| section.kind == SectionKind::State && section.batches.iter().any(|rows| rows.num_rows() > 0));
     with_state.find(|section| is_gone(&section.stream)).map(|section| section.stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill_checkpoint::SourcePin;
+    use tidemill_model::time::Timestamp;
+
+    use super::*;
+
+    /// Sources of the last batch, of the one that is run again, and of the pipeline, told as `a b`; what is refused as
+    /// `gone>come`.
+    #[track_caller]
+    fn check(last: &str, planned: Option<&str>, sources: &str, refused: &str) {
+        let plan = |told: &str| {
+            let source = |stream: &str| SourcePin { stream: stream.to_owned(), pin: "{}".to_owned(), logged: None };
+            let sources = told.split_whitespace().map(source).collect();
+            BatchPlan { batch: Timestamp(1), sources, plugins: Vec::new(), delivered: None }
+        };
+        let (last, planned) = (plan(last), planned.map(plan));
+        let sources: Vec<&str> = sources.split_whitespace().collect();
+        let found = match check_sources(Some(&last), planned.as_ref(), &sources, &Renames::default()) {
+            Err(RestoreError::Source { gone, come }) => format!("{gone}>{come}"),
+            Err(other) => other.to_string(),
+            Ok(()) => String::new(),
+        };
+        assert_eq!(found, refused);
+    }
+
+    #[test]
+    fn a_source_that_may_have_another_name_is_refused() {
+        check("a b", None, "a b", "");
+        check("a b", None, "a", "");
+        check("a", None, "a b", "");
+        check("a", None, "b", "a>b");
+        check("a b", None, "b c", "a>c");
+    }
+
+    #[test]
+    fn a_batch_that_is_run_again_says_it_newer() {
+        check("a", Some("a b"), "a b", "");
+        check("a b", Some("b"), "b", "");
+        check("a b", Some("b"), "a b", "");
+        check("a", Some("b"), "b", "");
+        check("a", Some("b"), "c", "b>c");
+    }
 }

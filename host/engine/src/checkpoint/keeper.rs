@@ -8,7 +8,7 @@ use tidemill_checkpoint::{
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
 
-use super::{Checkpoint, Failpoints, InputKeeper, Renames, Step, foresee, restore::states_of, snapshots::Snapshots};
+use super::{Checkpoint, Failpoints, InputKeeper, Renames, Step, restore::states_of, snapshots::Snapshots};
 use crate::failure::RunError;
 
 /// A budget is shared among two snapshots, what happened since them, the input of the open batch, and history: which
@@ -56,9 +56,6 @@ impl Keeper {
         spawn: Arc<dyn Spawn>,
     ) -> Result<(Keeper, Recovery), RunError> {
         let Checkpoint { storage, host, plugins, mut keep, budget, mut snapshot_after, failpoints } = checkpoint;
-        if let Some(glance) = Log::glance(&storage, pipeline) {
-            foresee::check(&glance, &states, renames.clone())?;
-        }
         keep.bytes = budget.share(keep.bytes, HISTORY_SHARE);
         snapshot_after.bytes_min = budget.share(snapshot_after.bytes_min, PART_SHARE);
         let (log, recovered) = Log::open(storage.clone(), pipeline, &host, now)?;

@@ -32,6 +32,18 @@ pub enum RestoreError {
         /// The stream.
         stream: String,
     },
+    /// A source of the last batch is not in the pipeline, which has another one that was not in that batch.
+    #[error(
+        "the checkpoint has the source `{gone}`, the pipeline has not, and its source `{come}` is new: if that is what \
+         `{gone}` has become, give it `previously = \"{gone}\"`, or its input would come once more; if it is another \
+         one, run a batch without `{come}` first"
+    )]
+    Source {
+        /// The source of the checkpoint.
+        gone: String,
+        /// That of the pipeline.
+        come: String,
+    },
     /// A stream has the name that another one had in commits that are still needed.
     #[error(
         "stream `{now}` was called `{old}` in commits that are still needed, and another stream has that name now: give \

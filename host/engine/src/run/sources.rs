@@ -15,7 +15,7 @@ use tidemill_plan::{
 };
 
 use crate::{
-    checkpoint::{InputKeeper, Pending, Renames},
+    checkpoint::{InputKeeper, Pending, Renames, check_sources},
     failure::RunError,
 };
 use feed::SourceFeed;
@@ -119,6 +119,16 @@ impl Sources {
             let source = plan.and_then(|plan| plan.sources.iter().find(is_of));
             source.map(|source| source.pin.clone())
         };
+        let sources: Vec<&str> = self.feeds.iter().map(|feed| feed.stream.as_str()).collect();
+        check_sources(last, planned, &sources, renames)?;
+        for gone in planned.or(last).iter().flat_map(|plan| &plan.sources).map(|source| renames.now(&source.stream)) {
+            if !sources.contains(&gone) {
+                tracing::warn!(
+                    stream = gone,
+                    "a source of the checkpoint that the pipeline has no more: it is forgotten"
+                );
+            }
+        }
         let end = self.input.as_ref().map(InputKeeper::end);
         for feed in &mut self.feeds {
             if feed.is_logged() {

@@ -3,7 +3,7 @@
 //!
 //! A test of seconds takes some of the bytes, always the same; `TIDEMILL_DAMAGE_STEP=1` takes all, and `make test` does.
 
-use std::{collections::BTreeMap, error::Error, io::Write};
+use std::{collections::BTreeMap, error::Error, io::Write, sync::Arc};
 
 use tidemill_checkpoint::Keep;
 use tidemill_engine::{
@@ -13,7 +13,7 @@ use tidemill_engine::{
 
 use super::{
     at,
-    world::{Ended, Stop, World},
+    world::{AtOnce, Ended, Stop, World},
 };
 
 /// One byte in so many is tried, unless it is said otherwise. A prime, so that all fields of all files have their turn.
@@ -64,7 +64,8 @@ struct Counts {
 fn world() -> World {
     let world = World::new(PIPELINE, "live", &[(1, &["x"]), (2, &["b"]), (3, &["x"]), (4, &["y"])]);
     let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: 1 };
-    World { partitions: 1, keep: Keep { batches: 1, bytes: 1 << 20 }, snapshot_after, ..world }
+    let keep = Keep { batches: 1, bytes: 1 << 20 };
+    World { partitions: 1, workers: 1, spawn: Arc::new(AtOnce), keep, snapshot_after, ..world }
 }
 
 /// A world that was stopped there: what a machine without power leaves.

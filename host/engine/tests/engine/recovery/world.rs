@@ -13,7 +13,7 @@ use tidemill_engine::{
     replay::{ReplayError, ReplayParts, Replayed, logged, replay},
 };
 use tidemill_model::{
-    ports::{Acknowledging, Clock, Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Taken, Wake},
+    ports::{Acknowledging, Clock, Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Spawn, Taken, Wake},
     schema::Schema,
     testing::Value,
     time::Timestamp,
@@ -69,6 +69,17 @@ pub struct World {
     pub acknowledged: Option<Arc<Mutex<usize>>>,
     /// Of all runs; without it each has one that begins at 0.
     pub clock: Option<Arc<dyn Clock>>,
+    /// For workers and snapshots.
+    pub spawn: Arc<dyn Spawn>,
+}
+
+/// Does at once what threads are for: with one worker, and where what is there at a stop must always be the same.
+pub struct AtOnce;
+
+impl Spawn for AtOnce {
+    fn spawn(&self, _name: String, work: Box<dyn FnOnce() + Send>) {
+        work();
+    }
 }
 
 impl World {
@@ -93,6 +104,7 @@ impl World {
             runs: Arc::default(),
             acknowledged: None,
             clock: None,
+            spawn: Arc::new(Threads),
         }
     }
 
@@ -121,6 +133,7 @@ impl World {
             runs: Arc::new(Mutex::new(*self.runs.lock().unwrap())),
             acknowledged: self.acknowledged.as_ref().map(|told| Arc::new(Mutex::new(*told.lock().unwrap()))),
             clock: self.clock.clone(),
+            spawn: self.spawn.clone(),
             ..*self
         }
     }
@@ -180,7 +193,8 @@ impl World {
         let sinks = plan.outputs.iter().map(|output| sink(&output.name)).collect();
         let clock = self.clock.clone().unwrap_or_else(|| Arc::new(ManualClock::new(Timestamp(0))));
         let plugins = guests().plugins();
-        let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint };
+        let spawn = self.spawn.clone();
+        let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn, checkpoint };
         let (seed, fresh_instances) = (self.seed, self.fresh_instances);
         let settings = Settings { workers: self.workers, seed, fresh_instances, until: Until::Done };
         Run::try_new(parts, &settings)
