@@ -4,6 +4,7 @@
 mod acknowledged;
 mod clock;
 mod damage;
+mod faults;
 mod kinds;
 mod migrate;
 mod replays;
