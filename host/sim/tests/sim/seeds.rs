@@ -10,6 +10,9 @@ use crate::guests::simulator;
 /// New seeds, unless it is said otherwise.
 const SEEDS: u64 = 200;
 
+/// After so many it is said how many are done.
+const TOLD_EVERY: usize = 500;
+
 /// Simulations that run at the same time.
 const AT_ONCE: usize = 2;
 
@@ -57,6 +60,7 @@ fn show(seed: u64) {
 /// What came of each seed, by seed. Simulations know nothing of each other, so some run at the same time.
 #[allow(clippy::disallowed_methods, reason = "the threads are the test's, not the engine's")]
 fn run_all(seeds: Vec<u64>) -> BTreeMap<u64, Result<Report, Failure>> {
+    let count = seeds.len();
     let left = Mutex::new(seeds);
     let done = Mutex::new(BTreeMap::new());
     let work = || {
@@ -65,7 +69,12 @@ fn run_all(seeds: Vec<u64>) -> BTreeMap<u64, Result<Report, Failure>> {
             // Traces are long, and made again when they are wanted.
             let result = simulator().run(seed).map(|report| Report { trace: String::new(), ..report });
             let result = result.map_err(|failure| Failure { trace: end_of(&failure.trace), ..failure });
-            done.lock().unwrap().insert(seed, result);
+            let mut done = done.lock().unwrap();
+            done.insert(seed, result);
+            if done.len() % TOLD_EVERY == 0 {
+                let failed = done.values().filter(|result| result.is_err()).count();
+                let _ = writeln!(std::io::stderr(), "{} of {count} seeds, {failed} failed", done.len());
+            }
         }
     };
     std::thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(work))));
