@@ -83,16 +83,23 @@ fn a_host_that_wakes_up_after_a_take_over_writes_nothing() {
     Delivered::read(folder.path()).check(lines);
 }
 
+/// Writes the pipeline with another name of a stream to `renamed.toml`, and gives it.
+fn rename(folder: &Folder, old: &str, new: &str) -> String {
+    let renamed = folder
+        .read("pipeline.toml")
+        .replace(&format!("[streams.{old}]"), &format!("[streams.{new}]"))
+        .replace(&format!("from = \"{old}\""), &format!("from = \"{new}\""));
+    std::fs::write(folder.path().join("renamed.toml"), &renamed).unwrap();
+    renamed
+}
+
 #[test]
 fn a_run_that_is_refused_takes_nothing_over() {
     let folder = records::folder();
     let mut lines = 0;
     let first = start(&folder);
     feed(&folder, &mut lines);
-    let pipeline = std::fs::read_to_string(folder.path().join("pipeline.toml")).unwrap();
-    let renamed =
-        pipeline.replace("[streams.totals]", "[streams.sums]").replace("from = \"totals\"", "from = \"sums\"");
-    std::fs::write(folder.path().join("renamed.toml"), renamed).unwrap();
+    rename(&folder, "totals", "sums");
     folder.fails(&["run", "renamed.toml"], 1, &["the checkpoint has state of the stream `totals`"]);
     feed(&folder, &mut lines);
     stop(first);
@@ -105,10 +112,7 @@ fn a_source_under_another_name_is_not_read_again_unseen() {
     let mut lines = 0;
     let first = start(&folder);
     feed(&folder, &mut lines);
-    let pipeline = std::fs::read_to_string(folder.path().join("pipeline.toml")).unwrap();
-    let renamed =
-        pipeline.replace("[streams.lines]", "[streams.input]").replace("from = \"lines\"", "from = \"input\"");
-    std::fs::write(folder.path().join("renamed.toml"), &renamed).unwrap();
+    let renamed = rename(&folder, "lines", "input");
     let says = ["the checkpoint has the source `lines`", "`input` is new", "previously = \"lines\""];
     folder.fails(&["run", "renamed.toml"], 1, &says);
     feed(&folder, &mut lines);

@@ -158,7 +158,7 @@ impl Run {
             let (plan, now) = (&parts.plan, parts.clock.now());
             let states = commit::state_schemas(plan);
             let renames = Renames::of(plan);
-            foresee(&checkpoint.storage, plan, &states)?;
+            foresee(&checkpoint.storage, plan, &states, &renames)?;
             Keeper::open(checkpoint, &plan.name, states, plan.partitions, renames, now, parts.spawn.clone())
         };
         let (keeper, recovered) = parts.checkpoint.map(open).transpose()?.unzip();

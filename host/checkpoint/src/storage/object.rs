@@ -9,6 +9,7 @@
 mod append;
 mod calls;
 mod draft;
+mod in_flight;
 mod index;
 mod layout;
 mod objects;

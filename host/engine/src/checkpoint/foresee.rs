@@ -16,14 +16,19 @@ use super::{
 
 /// Refuses a checkpoint whose sources or states the pipeline cannot go on with; `wanted` is what its streams keep. A
 /// migration may still fail: it is a guest's.
-pub(crate) fn foresee(storage: &Arc<dyn Storage>, plan: &Plan, wanted: &[StateSchema]) -> Result<(), RestoreError> {
+pub(crate) fn foresee(
+    storage: &Arc<dyn Storage>,
+    plan: &Plan,
+    wanted: &[StateSchema],
+    renames: &Renames,
+) -> Result<(), RestoreError> {
     let Some(glance) = Log::glance(storage, &plan.name) else { return Ok(()) };
     let recovery = &glance.recovery;
     let sources = plan.nodes.iter().filter(|node| matches!(node.operator, Operator::Source(_)));
     let sources: Vec<&str> = sources.map(|node| node.name.as_str()).collect();
     let last = recovery.last.as_ref().map(|last| &last.plan);
-    check_sources(last, recovery.planned.as_ref().map(|planned| &planned.plan), &sources, &Renames::of(plan))?;
-    check_states(&glance, wanted, Renames::of(plan))
+    check_sources(last, recovery.planned.as_ref().map(|planned| &planned.plan), &sources, renames)?;
+    check_states(&glance, wanted, renames.clone())
 }
 
 /// Refuses a source that may be one of the checkpoint's under another name: it would give its input once more. One that has

@@ -1,21 +1,10 @@
 //! A file that is written in parts: they are put while it is written, and count when an index names them.
 
-use std::collections::VecDeque;
-
-use bytes::Bytes;
-
-use super::{
-    calls::Put,
-    index::Index,
-    layout,
-    objects::{Answer, Objects},
-};
+use super::{calls::Put, in_flight::InFlight, index::Index, layout, objects::Objects};
 use crate::storage::{Draft, StorageError};
 
 /// How long parts get, before the next one is begun.
 pub(super) const PART_BYTES: usize = 8 << 20;
-/// How many parts are on their way at once: so much memory they take.
-pub(super) const IN_FLIGHT_MAX: usize = 4;
 
 /// The parts of a file that has no name yet.
 pub(super) struct ObjectDraft {
@@ -26,7 +15,7 @@ pub(super) struct ObjectDraft {
     part_bytes: usize,
     buffer: Vec<u8>,
     lengths: Vec<u64>,
-    in_flight: VecDeque<(String, Answer<Put>)>,
+    in_flight: InFlight,
     /// Whether an index may name the parts: then they stay.
     may_be_named: bool,
 }
@@ -40,7 +29,7 @@ impl ObjectDraft {
             part_bytes,
             buffer: Vec::new(),
             lengths: Vec::new(),
-            in_flight: VecDeque::new(),
+            in_flight: InFlight::new(objects, "write"),
             may_be_named: false,
         }
     }
@@ -66,9 +55,7 @@ impl ObjectDraft {
         if !self.buffer.is_empty() {
             self.put_part()?;
         }
-        while !self.in_flight.is_empty() {
-            self.wait_for_one()?;
-        }
+        self.in_flight.wait_for_all()?;
         let index = Index { draft: self.id.clone(), lengths: self.lengths.clone() };
         // From here on it may be there whatever the answer is, and however late it comes.
         self.may_be_named = true;
@@ -78,23 +65,10 @@ impl ObjectDraft {
     }
 
     fn put_part(&mut self) -> Result<(), StorageError> {
-        while self.in_flight.len() >= IN_FLIGHT_MAX {
-            self.wait_for_one()?;
-        }
         let part = std::mem::take(&mut self.buffer);
         let name = layout::part_name(&self.file, &self.id, self.lengths.len() as u32);
         self.lengths.push(part.len() as u64);
-        let answer = self.objects.begin_put(&name, Bytes::from(part));
-        self.in_flight.push_back((name, answer));
-        Ok(())
-    }
-
-    fn wait_for_one(&mut self) -> Result<(), StorageError> {
-        let Some((name, answer)) = self.in_flight.pop_front() else { return Ok(()) };
-        match self.objects.wait("write", &name, answer)? {
-            Put::Ours => Ok(()),
-            Put::Taken => Err(self.objects.exists_already(&name)),
-        }
+        self.in_flight.put(name, part)
     }
 }
 
