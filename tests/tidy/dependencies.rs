@@ -8,8 +8,9 @@ use tidemill_tests::repository;
 use crate::{assert_none, texts};
 
 /// For each crate of the host the ones that it may depend on.
-const ARROWS: [(&str, &[&str]); 8] = [
-    ("tidemill-model", &[]),
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("tidemill-features", &[]),
+    ("tidemill-model", &["tidemill-features"]),
     ("tidemill-plan", &["tidemill-model"]),
     ("tidemill-guest", &["tidemill-model"]),
     ("tidemill-state", &["tidemill-model"]),
@@ -70,6 +71,11 @@ fn packages_stay_within_their_budget() {
     let lock = std::fs::read_to_string(repository().join("Cargo.lock")).unwrap();
     let packages = lock.lines().filter(|line| *line == "[[package]]").count();
     assert!(packages <= PACKAGES_MAX, "Cargo.lock has {packages} packages, and the budget is {PACKAGES_MAX}");
+}
+
+/// The packages of the workspace.
+pub fn packages() -> Vec<String> {
+    dependencies().into_keys().collect()
 }
 
 /// For each package of the workspace what it depends on, and whether for its tests alone.

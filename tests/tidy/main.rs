@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing test says it by a panic")]
 
 mod dependencies;
+mod features;
 mod functions;
 mod layout;
 mod sizes;
