@@ -1,7 +1,7 @@
 # Every target works on a machine that has rustup's stable Rust, a C compiler and make, and installs what is missing.
 # What they do stands in .make, a script each.
 
-.PHONY: help demo build test quick check bench soak soak-sim
+.PHONY: help demo build test quick check bench soak soak-sim mutants flakes
 
 help:
 	@echo 'make demo      running word counts out of a Wasm plugin, fed by a live socket; ends by itself'
@@ -11,6 +11,8 @@ help:
 	@echo 'make check     formatting, lints, house rules, dependencies'
 	@echo 'make soak      kills the program 1,000 times (KILLS=n); takes long'
 	@echo 'make soak-sim  simulates 10,000 runs with faults (SEEDS=n); takes long'
+	@echo 'make mutants   puts 100 small mistakes into the product, and says which ones no test sees (COUNT=n SEED=n); takes long'
+	@echo 'make flakes    runs all tests 100 times beside a busy build, and says what fails by chance (RUNS=n); takes long'
 	@echo 'make bench     measures, and writes target/bench.json'
 
 demo:
@@ -36,3 +38,9 @@ soak:
 
 soak-sim:
 	@.make/soak-sim
+
+mutants:
+	@.make/mutants
+
+flakes:
+	@.make/flakes
