@@ -47,6 +47,9 @@ pub struct Options {
     /// How often each program is run.
     #[arg(long, default_value_t = 100)]
     runs: usize,
+    /// Only the test programs of this package, and only it is built.
+    #[arg(long = "package", short = 'p', value_name = "NAME")]
+    packages: Vec<String>,
     /// Only programs with this in their names: engine, tidemill/product.
     #[arg(long, value_name = "SUBSTRING")]
     program: Option<String>,
@@ -62,13 +65,11 @@ pub struct Options {
 pub fn run(options: &Options) -> anyhow::Result<bool> {
     let folder = repository().join("target/flakes");
     fs::create_dir_all(&folder)?;
-    let built =
-        cargo(repository(), None, &["test", "--locked", "--workspace", "--no-run", "--message-format", "json"])?;
-    if !built.well {
-        bail!("the test programs are not built");
-    }
-    let mut programs = programs(&built.messages);
+    let mut programs = build(&options.packages)?;
     programs.retain(|program| options.program.as_ref().is_none_or(|part| program.name.contains(part)));
+    if programs.is_empty() {
+        bail!("there is no such program");
+    }
     let load = if options.alone { None } else { Some(Load::start(&folder, workers())?) };
     let libraries = libraries()?;
     let mut failures = Vec::new();
@@ -78,6 +79,20 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
     drop(load);
     report(options.runs, &programs, &failures)?;
     Ok(failures.is_empty())
+}
+
+/// Builds the test programs as `cargo test` does, so that nothing is built again.
+fn build(packages: &[String]) -> anyhow::Result<Vec<Program>> {
+    let mut arguments = vec!["test", "--locked", "--no-run", "--message-format", "json"];
+    if packages.is_empty() {
+        arguments.push("--workspace");
+    }
+    arguments.extend(packages.iter().flat_map(|package| ["-p", package.as_str()]));
+    let built = cargo(repository(), None, &arguments)?;
+    if !built.well {
+        bail!("the test programs are not built");
+    }
+    Ok(programs(&built.messages))
 }
 
 fn run_program(program: &Program, options: &Options, libraries: &Path, folder: &Path) -> anyhow::Result<Vec<Failure>> {

@@ -80,12 +80,14 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
         return Ok(true);
     }
     let libraries = libraries()?;
-    let tests = baseline::measure(&folders.top, &tree, &programs, &libraries)?;
-    for test in tests.iter().filter(|test| !test.passed) {
-        eprintln!("mutants: {} {} fails without a mutant and is left out", programs[test.program].name, test.name);
+    let chunks = baseline::measure(&folders.top, tree.data, &programs, &libraries)?;
+    for (program, chunks) in programs.iter().zip(&chunks) {
+        for chunk in chunks.iter().filter(|chunk| !chunk.passed) {
+            eprintln!("mutants: {} {} fails without a mutant and is left out", program.name, chunk.names.join(" "));
+        }
     }
     let (target, all_failures) = (folders.target(), options.only.is_some());
-    let judge = Judge { programs: &programs, tests: &tests, libraries: &libraries, target, all_failures };
+    let judge = Judge { programs: &programs, chunks: &chunks, libraries: &libraries, target, all_failures };
     let judged = judge_all(&judge, draw::draw(&drawable, options.seed, options.count))?;
     if options.only.is_some() {
         judged.iter().for_each(tell);

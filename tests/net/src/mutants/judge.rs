@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    baseline::{Test, short},
+    baseline::{Chunk, short},
     mutant::Mutant,
     switch,
     tree::crate_of,
@@ -45,7 +45,8 @@ pub enum Verdict {
 /// What is needed to judge.
 pub struct Judge<'a> {
     pub programs: &'a [Program],
-    pub tests: &'a [Test],
+    /// For each program.
+    pub chunks: &'a [Vec<Chunk>],
     pub libraries: &'a Path,
     pub target: PathBuf,
     /// Whether tests go on after a failure.
@@ -63,8 +64,9 @@ struct Group<'a> {
 impl Judge<'_> {
     /// Runs the tests that reach a mutant, until one fails.
     pub fn judge(&self, mutant: &Mutant) -> anyhow::Result<Verdict> {
-        let reaching = self.tests.iter().filter(|test| test.passed && test.reached.contains(&mutant.number));
-        let reaching: Vec<&Test> = reaching.collect();
+        let reaches = |chunk: &Chunk| chunk.passed && chunk.reached.contains(&mutant.number);
+        let all = self.chunks.iter().enumerate().flat_map(|(at, chunks)| chunks.iter().map(move |chunk| (at, chunk)));
+        let reaching: Vec<(usize, &Chunk)> = all.filter(|(_, chunk)| reaches(chunk)).collect();
         let own = crate_of(&mutant.identity.file);
         let is_own = |program: usize| own.is_some_and(|own| self.programs[program].folder.ends_with(own));
         let (mut failed, mut late) = (Vec::new(), false);
@@ -84,7 +86,7 @@ impl Judge<'_> {
         Ok(match (failed.is_empty(), late) {
             (false, _) => Verdict::Caught(failed),
             (true, true) => Verdict::CaughtByTime,
-            (true, false) => Verdict::Survived(reaching.len()),
+            (true, false) => Verdict::Survived(reaching.iter().map(|(_, chunk)| chunk.names.len()).sum()),
         })
     }
 
@@ -123,14 +125,14 @@ impl Judge<'_> {
 }
 
 /// Quick tests before slow ones, those of the mutant's own crate before others, small groups before large ones.
-fn groups<'a>(tests: &[&'a Test], is_own: impl Fn(usize) -> bool) -> Vec<Group<'a>> {
+fn groups<'a>(chunks: &[(usize, &'a Chunk)], is_own: impl Fn(usize) -> bool) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<(bool, bool, usize), Group<'a>> = BTreeMap::new();
-    for test in tests {
-        let key = (test.seconds > QUICK_SECONDS, !is_own(test.program), test.program);
-        let new = || Group { program: test.program, names: Vec::new(), seconds: 0.0 };
-        let group = groups.entry(key).or_insert_with(new);
-        group.names.push(&test.name);
-        group.seconds += test.seconds;
+    for &(program, chunk) in chunks {
+        let is_slow = chunk.seconds / chunk.names.len() as f64 > QUICK_SECONDS;
+        let new = || Group { program, names: Vec::new(), seconds: 0.0 };
+        let group = groups.entry((is_slow, !is_own(program), program)).or_insert_with(new);
+        group.names.extend(chunk.names.iter().map(String::as_str));
+        group.seconds += chunk.seconds;
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by(|((slow, other, _), a), ((slow_too, other_too, _), b)| {
@@ -159,17 +161,22 @@ mod tests {
 
     #[test]
     fn quick_and_own_tests_are_first() {
-        let test = |program, name: &str, seconds| Test {
-            program,
-            name: name.to_owned(),
+        let chunk = |names: &[&str], seconds| Chunk {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
             passed: true,
             seconds,
             reached: Default::default(),
         };
-        let tests = [test(0, "a", 1.0), test(1, "b", 2.0), test(1, "c", 9.0), test(2, "d", 0.1), test(1, "e", 0.2)];
-        let tests: Vec<&Test> = tests.iter().collect();
-        let groups = groups(&tests, |program| program == 1);
+        let chunks = [
+            (0, chunk(&["a"], 1.0)),
+            (1, chunk(&["b", "b2"], 4.0)),
+            (1, chunk(&["c"], 9.0)),
+            (2, chunk(&["d"], 0.1)),
+            (1, chunk(&["e"], 0.2)),
+        ];
+        let chunks: Vec<(usize, &Chunk)> = chunks.iter().map(|(program, chunk)| (*program, chunk)).collect();
+        let groups = groups(&chunks, |program| program == 1);
         let names: Vec<Vec<&str>> = groups.into_iter().map(|group| group.names).collect();
-        assert_eq!(names, [vec!["b", "e"], vec!["d"], vec!["a"], vec!["c"]]);
+        assert_eq!(names, [vec!["b", "b2", "e"], vec!["d"], vec!["a"], vec!["c"]]);
     }
 }

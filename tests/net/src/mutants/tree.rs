@@ -37,8 +37,8 @@ const LINTS: &str = "#![allow(warnings, overflowing_literals, arithmetic_overflo
 /// The copy.
 pub struct Tree {
     pub mutants: Vec<Mutant>,
-    /// Of everything that is in it.
-    pub hash: u64,
+    /// The hash of what tests read, and build guests of: all but the host's sources, which the compiled programs tell.
+    pub data: u64,
 }
 
 /// Makes the copy, or what has changed of it. Mutants that are dropped have their numbers, and are not in it.
@@ -68,13 +68,15 @@ pub fn write(folder: &Path, dropped: &HashSet<Identity>) -> anyhow::Result<Tree>
     }
     let mut hash = Fnv::default();
     for (name, bytes) in &texts {
-        hash.add(name.as_bytes());
-        hash.add(bytes);
+        if !is_compiled(name) {
+            hash.add(name.as_bytes());
+            hash.add(bytes);
+        }
         write_changed(&folder.join(name), bytes)?;
     }
     let kept = texts.into_iter().map(|(name, _)| folder.join(name)).collect();
     remove_others(folder, &kept)?;
-    Ok(Tree { mutants, hash: hash.0 })
+    Ok(Tree { mutants, data: hash.0 })
 }
 
 fn text_of(path: &Path) -> String {
@@ -94,6 +96,11 @@ fn is_source(name: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     let is_test = |part: &&str| ["tests", "testing", "tests.rs", "testing.rs"].contains(part);
     path.ends_with(".rs") && !path.ends_with("_tests.rs") && !parts.iter().any(is_test) && !path.contains("template/")
+}
+
+/// Whether a file is compiled with the host.
+fn is_compiled(name: &str) -> bool {
+    name.ends_with(".rs") && ["host/", "tests/"].iter().any(|folder| name.starts_with(folder))
 }
 
 fn is_root(name: &str) -> bool {
