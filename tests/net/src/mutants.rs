@@ -44,6 +44,9 @@ pub struct Options {
     /// Only mutants of files with this in their names.
     #[arg(long, value_name = "SUBSTRING")]
     file: Option<String>,
+    /// Only with the tests of programs with this in their names: engine/src. Others might catch what survives.
+    #[arg(long = "program", value_name = "SUBSTRING")]
+    programs: Vec<String>,
     /// Only this one, with all the tests that fail for it.
     #[arg(long, value_name = "NUMBER")]
     only: Option<u32>,
@@ -65,7 +68,9 @@ impl Options {
 /// Whether no mutant has survived.
 pub fn run(options: &Options) -> anyhow::Result<bool> {
     let folders = Folders { top: repository().join("target/mutants") };
-    let (tree, programs) = build::build(&folders)?;
+    let (tree, mut programs) = build::build(&folders)?;
+    let is_asked = |name: &str| options.programs.iter().any(|part| name.contains(part));
+    programs.retain(|program| options.programs.is_empty() || is_asked(&program.name));
     let equivalent = equivalents(&tree.mutants)?;
     let wanted: Vec<&Mutant> = tree.mutants.iter().filter(|mutant| options.wants(mutant)).collect();
     if wanted.is_empty() {

@@ -112,3 +112,37 @@ fn send_lines(from: impl Read + Send + 'static, to: Sender<String>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    /// Longer than any machine stands still.
+    const LONG: Duration = Duration::from_secs(3600);
+
+    #[track_caller]
+    fn check(script: &str, limit: Duration, expect: How, lines: &[&str]) {
+        let ended = run(Command::new("sh").args(["-c", script]), limit, |line| line == "enough").unwrap();
+        assert_eq!(
+            (ended.how, ended.lines.as_slice()),
+            (expect, &lines.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>()[..])
+        );
+    }
+
+    #[test]
+    fn it_is_told_how_a_program_ended() {
+        check("echo a; echo b", LONG, How::Well, &["a", "b"]);
+        check("echo a >&2; exit 3", LONG, How::Badly, &["a"]);
+        check("kill -KILL $$", LONG, How::Badly, &[]);
+        check("tail -f /dev/null", Duration::from_millis(50), How::Late, &[]);
+        check("exec >/dev/null 2>&1; tail -f /dev/null", Duration::from_millis(50), How::Late, &[]);
+        check("echo enough; tail -f /dev/null", LONG, How::Stopped, &["enough"]);
+    }
+
+    #[test]
+    fn a_child_that_is_left_is_not_waited_for() {
+        check("tail -f /dev/null & echo a", LONG, How::Well, &["a"]);
+    }
+}
