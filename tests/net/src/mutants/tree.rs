@@ -37,7 +37,7 @@ const LINTS: &str = "#![allow(warnings, overflowing_literals, arithmetic_overflo
 /// The copy.
 pub struct Tree {
     pub mutants: Vec<Mutant>,
-    /// The hash of what tests read, and build guests of: all but the host's sources, which the compiled programs tell.
+    /// The hash of what tests read, and build guests of: not the host's sources, which the compiled programs tell.
     pub data: u64,
 }
 
@@ -68,7 +68,7 @@ pub fn write(folder: &Path, dropped: &HashSet<Identity>) -> anyhow::Result<Tree>
     }
     let mut hash = Fnv::default();
     for (name, bytes) in &texts {
-        if !is_compiled(name) {
+        if is_data(name) {
             hash.add(name.as_bytes());
             hash.add(bytes);
         }
@@ -98,9 +98,11 @@ fn is_source(name: &str) -> bool {
     path.ends_with(".rs") && !path.ends_with("_tests.rs") && !parts.iter().any(is_test) && !path.contains("template/")
 }
 
-/// Whether a file is compiled with the host.
-fn is_compiled(name: &str) -> bool {
-    name.ends_with(".rs") && ["host/", "tests/"].iter().any(|folder| name.starts_with(folder))
+/// Whether tests read a file as they run, or build guests of it.
+fn is_data(name: &str) -> bool {
+    let is_compiled = name.ends_with(".rs") && ["host/", "tests/"].iter().any(|folder| name.starts_with(folder));
+    let is_elsewhere = ["tests/bench/", "tests/net/", "tests/tidy/", "."].iter().any(|part| name.starts_with(part));
+    !is_compiled && !is_elsewhere && !name.ends_with(".md") && name != "Makefile"
 }
 
 fn is_root(name: &str) -> bool {
