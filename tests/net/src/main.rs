@@ -18,6 +18,7 @@ use clap::Parser;
 
 /// Nets under the tests.
 #[derive(Parser)]
+#[command(args_override_self = true)]
 enum Command {
     /// Puts small mistakes into the product, and says which ones no test sees.
     Mutants(mutants::Options),
