@@ -4,6 +4,7 @@ use std::{fmt::Write, fs, path::Path};
 
 use anyhow::Context;
 use serde_json::{Value, json};
+use tidemill_tests::repository;
 
 use super::{judge::Verdict, mutant::Mutant, tree::crate_of};
 
@@ -54,6 +55,9 @@ impl Report {
                 let reached = if *tests == 0 { "not reached".to_owned() } else { format!("{tests} tests reach it") };
                 let Mutant { number, line, column, identity, .. } = mutant;
                 let _ = writeln!(text, "\n{number} at {}:{line}:{column} ({reached})\n  {identity}", identity.file);
+                if let Some(line) = source_line(mutant) {
+                    let _ = writeln!(text, "  | {line}");
+                }
             }
         }
         let _ = writeln!(text, "\ncaught: {} % of {}", self.caught_percent(), self.judged.len());
@@ -76,6 +80,12 @@ impl Report {
     }
 }
 
+/// The line that the mutant stands in, or begins in.
+fn source_line(mutant: &Mutant) -> Option<String> {
+    let source = fs::read_to_string(repository().join(&mutant.identity.file)).ok()?;
+    source.lines().nth(mutant.line - 1).map(|line| line.trim().to_owned())
+}
+
 fn survivor((mutant, verdict): &(Mutant, Verdict)) -> Option<Value> {
     let Verdict::Survived(tests) = verdict else {
         return None;
@@ -91,6 +101,7 @@ fn survivor((mutant, verdict): &(Mutant, Verdict)) -> Option<Value> {
         "kind": identity.kind.to_string(),
         "before": mutant.before(),
         "after": mutant.after,
+        "source": source_line(mutant),
         "reached_by": tests,
     }))
 }
