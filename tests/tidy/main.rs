@@ -6,6 +6,7 @@ mod dependencies;
 mod features;
 mod functions;
 mod layout;
+mod properties;
 mod sizes;
 mod source;
 mod words;

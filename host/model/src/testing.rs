@@ -10,6 +10,7 @@
 //! assert_eq!(values_of(&buffer.with_columns(&buffer.columns())), rows);
 //! ```
 
+mod cases;
 mod random;
 mod transpose;
 
@@ -17,6 +18,7 @@ use std::cmp::Ordering;
 
 use crate::schema::{Kind, Schema, Type};
 
+pub use cases::cases;
 pub use random::{kinds, rows_of, schemas, tables, types, values};
 pub use transpose::{buffer_of, push_value, values_of};
 

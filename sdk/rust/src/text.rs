@@ -160,6 +160,10 @@ fn spaces(block: &[u8; BLOCK]) -> u64 {
 }
 
 #[cfg(test)]
+#[path = "../tests/sdk/cases.rs"]
+mod cases;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
@@ -200,6 +204,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases::cases(256))]
+
         #[test]
         fn words_are_those_of_the_standard_library(text in "([a-zé\u{1F600}]{0,20}[ \t\n\u{a0}]{0,3}){0,30}") {
             check(&text);

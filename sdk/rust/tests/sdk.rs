@@ -1,6 +1,8 @@
 //! The SDK as its authors see it. One binary for all of it.
 #![allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
 
+#[path = "sdk/cases.rs"]
+mod cases;
 #[path = "sdk/compile_errors.rs"]
 mod compile_errors;
 #[path = "sdk/context.rs"]

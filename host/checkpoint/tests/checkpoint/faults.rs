@@ -4,6 +4,7 @@ use std::io::Write;
 
 use proptest::prelude::*;
 use tidemill_checkpoint::Fault;
+use tidemill_model::testing::cases;
 
 use crate::scene::World;
 
@@ -52,7 +53,7 @@ fn every_call_may_fail_before_and_after_its_effect() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn many_faults_in_one_run(faults in prop::collection::vec((0..400_u64, 0..4_usize), 1..12), kept in 0..4_usize) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use tidemill_checkpoint::{Keep, Log, MemoryStorage, Record, Recovery, SectionKind};
-use tidemill_model::time::Timestamp;
+use tidemill_model::{testing::cases, time::Timestamp};
 
 use crate::scene::{PIPELINE, commit, plan, section, state};
 
@@ -175,7 +175,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn the_next_host_goes_on_from_what_was(steps in prop::collection::vec(step(), 1..60)) {

@@ -50,6 +50,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(tidemill_model::testing::cases(256))]
+
         #[test]
         fn what_is_written_is_read(bytes: Vec<u8>, text: String) {
             proptest::prop_assert_eq!(decode(&encode(&bytes)), Some(bytes));

@@ -2,7 +2,10 @@
 
 use arrow_array::Array;
 use proptest::{collection::vec, prelude::*};
-use tidemill_model::connector::{InvalidUtf8, TextOptions};
+use tidemill_model::{
+    connector::{InvalidUtf8, TextOptions},
+    testing::cases,
+};
 
 use super::{Irregular, LineBuffer, LineCutter};
 
@@ -146,6 +149,8 @@ fn split<'a>(bytes: &'a [u8], places: &[usize]) -> Vec<&'a [u8]> {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn any_split_gives_the_same_chunks(
         bytes in feed(), places in vec(any::<usize>(), 0..8), line_max in 1_usize..12, chunk in 1_usize..60, replace: bool,

@@ -46,6 +46,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
     use proptest::prelude::*;
+    use tidemill_model::testing::cases;
 
     use super::*;
 
@@ -66,6 +67,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn what_differs_is_what_is_missing(then in "[a-d]{0,12}", now in "[a-d]{0,12}") {
             let (then, now): (Vec<char>, Vec<char>) = (then.chars().collect(), now.chars().collect());

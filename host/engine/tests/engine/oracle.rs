@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use tidemill_model::{
     ports::{Source, Wake},
-    testing::Value,
+    testing::{Value, cases},
     time::Timestamp,
 };
 use tidemill_plan::graph::{NodeId, Operator, Plan};
@@ -97,7 +97,7 @@ fn check(text: &str, batches: &Batches, mode: Mode) -> Result<(), TestCaseError>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(80))]
 
     #[test]
     fn pipelines_give_what_the_model_gives(

@@ -4,10 +4,13 @@ use std::ops::Range;
 
 use proptest::prelude::*;
 use tidemill_guest::{RawColumn, Scratch, check_batch};
-use tidemill_model::schema::{Field, Kind, Schema, Type};
+use tidemill_model::{
+    schema::{Field, Kind, Schema, Type},
+    testing::cases,
+};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(3_000))]
 
     #[test]
     fn a_batch_passes_exactly_if_the_slow_check_says_so(

@@ -9,7 +9,7 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use super::{Column, Rows, RowsBuffer, bit};
 use crate::{
     schema::{Kind, Schema, Type},
-    testing::{Value, blank_row, buffer_of, rows_of, schemas, tables, values_of},
+    testing::{Value, blank_row, buffer_of, cases, rows_of, schemas, tables, values_of},
 };
 
 fn contents(buffer: &RowsBuffer) -> Vec<Vec<Value>> {
@@ -129,6 +129,8 @@ fn apply(step: Step, buffer: &mut RowsBuffer, model: &mut Vec<Vec<Value>>) {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn values_come_back((schema, rows) in tables(0..4, 0..20)) {
         let buffer = buffer_of(&schema, &rows);

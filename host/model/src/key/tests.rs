@@ -12,7 +12,7 @@ use super::{KeyBuffer, check_key, decode, decode_value, encode, encode_value, is
 use crate::{
     columns::RowsBuffer,
     schema::{Field, Schema},
-    testing::{Value, buffer_of, schemas, tables, values_of},
+    testing::{Value, buffer_of, cases, schemas, tables, values_of},
 };
 
 fn encoded(schema: &Schema, rows: &[Vec<Value>]) -> KeyBuffer {
@@ -39,6 +39,8 @@ fn awkward_bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn keys_come_back_canonical((schema, rows) in tables(0..4, 0..12)) {
         let keys = encoded(&schema, &rows);

@@ -5,7 +5,7 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::{Field, Kind, Schema, Type, parse::DEPTH_MAX};
-use crate::testing::{schemas, types};
+use crate::testing::{cases, schemas, types};
 
 /// A schema as it is written after it was read, or what is wrong with it.
 #[track_caller]
@@ -62,6 +62,8 @@ fn many_fields_are_read_in_time() {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn what_is_written_is_read(schema in schemas(0..5)) {
         prop_assert_eq!(schema.to_string().parse::<Schema>().unwrap(), schema);

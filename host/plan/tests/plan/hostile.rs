@@ -1,6 +1,7 @@
 //! Nothing that a file can hold makes the plan panic.
 
 use proptest::prelude::*;
+use tidemill_model::testing::cases;
 use tidemill_plan::{Manifest, Override};
 
 use crate::fake::Fake;
@@ -81,7 +82,7 @@ fn mutated() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn any_text_is_read(text in any::<String>()) {

@@ -6,7 +6,7 @@ use proptest::{collection::vec, prelude::*};
 use tidemill_model::{
     columns::{Rows, columns_of, compact},
     schema::{Field, Kind, Schema, Type},
-    testing::{Value, blank_row, buffer_of, schemas, tables, types, values_of},
+    testing::{Value, blank_row, buffer_of, cases, schemas, tables, types, values_of},
 };
 
 use super::*;
@@ -187,7 +187,7 @@ fn check_values(old: &Schema, new: &Schema, rows: &[Vec<Value>]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(cases(150))]
 
     #[test]
     fn values_are_taken_over((old, new, rows) in evolutions()) {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use proptest::{collection::vec, prelude::*, sample::Index};
-use tidemill_model::columns::Column;
+use tidemill_model::{columns::Column, testing::cases};
 
 use super::{KeyTable, SLOTS_MIN};
 
@@ -172,6 +172,8 @@ fn crowd(seed: u64, slots: usize, count: usize) -> Vec<Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn a_table_does_as_a_map_does(seed in any::<u64>(), steps in steps(alike())) {
         run(seed, steps);

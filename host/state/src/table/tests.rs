@@ -8,7 +8,7 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use tidemill_model::{
     columns::{Column, RowsBuffer},
     schema::Schema,
-    testing::{Value, blank_row, buffer_of, rows_of, schemas, values_of},
+    testing::{Value, blank_row, buffer_of, cases, rows_of, schemas, values_of},
     time::Timestamp,
 };
 
@@ -224,6 +224,8 @@ fn run(schema: &Schema, seed: u64, batches: Vec<Batch>) {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn a_table_does_as_rows_do((schema, batches) in histories(), seed in any::<u64>()) {
         run(&schema, seed, batches);

@@ -125,6 +125,8 @@ fn a_reduce_without_inverse_cannot_subtract() {
 }
 
 proptest! {
+    #![proptest_config(crate::cases::cases(256))]
+
     #[test]
     fn sums_are_those_of_a_plain_loop(rows in prop::collection::vec((0_u8..9, -99_i64..99), 0..60), chunk_rows in 1_usize..9) {
         let mut expect: Vec<(u8, i64)> = Vec::new();

@@ -77,6 +77,8 @@ fn everything() -> impl Strategy<Value = Everything> {
 }
 
 proptest! {
+    #![proptest_config(crate::cases::cases(256))]
+
     #[test]
     fn rows_come_back_as_they_were(rows in prop::collection::vec(everything(), 0..20)) {
         let out = testing::Kit::new().chunk_rows(11).map::<same>(rows.clone()).unwrap();

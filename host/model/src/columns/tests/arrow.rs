@@ -13,7 +13,7 @@ use super::{check_layout, contents};
 use crate::{
     columns::{Column, Rows, columns_of, compact},
     schema::Schema,
-    testing::{Value, buffer_of, tables, values_of},
+    testing::{Value, buffer_of, cases, tables, values_of},
 };
 
 /// The batch's rows by way of [`compact`] and [`columns_of`].
@@ -31,6 +31,8 @@ fn same_memory(left: &ArrayRef, right: &ArrayRef) -> bool {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn rows_go_to_arrow_and_back((schema, rows) in tables(0..4, 0..20)) {
         let arrow = schema.to_arrow();

@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*};
 use tidemill_model::{
     key::Slot,
     schema::Schema,
-    testing::{Value, buffer_of, values_of},
+    testing::{Value, buffer_of, cases, values_of},
     time::Timestamp,
 };
 
@@ -158,7 +158,7 @@ fn run_all(schema: &Schema, batches: &[Batch], cut: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(cases(100))]
 
     #[test]
     fn a_table_that_gets_the_changes_is_the_same((schema, batches) in histories(), cut in 0..8usize) {
