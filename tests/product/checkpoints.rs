@@ -10,10 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{
-    plugins,
-    tool::{Folder, Running},
-};
+use crate::{plugins, running::Running, tool::Folder};
 
 /// Words of a queue, counted over three batches.
 const QUEUE: &str = r#"
@@ -172,26 +169,23 @@ fn a_run_at_work_is_not_disturbed() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let folder = Folder::new().with("p.toml", SOCKET.replace("ADDRESS", &address));
-    let mut run = Running::start(&mut folder.command(&["run", "p.toml", "--log-level", "warn"]));
-    let mut peer = listener.accept().unwrap().0;
-    // The source is opened before the checkpoint is taken over.
-    while folder.run(&["inspect", "checkpoint"]).stderr.contains("no run has begun in it") {}
+    let mut run = Running::start_ready(&mut folder.command(&["run", "p.toml"]));
+    let mut peer = run.accepted(&listener);
     let mut lines = 0;
-    let mut rows = 0;
-    while rows < 2_000 {
+    run.wait_until("2,000 rows are committed", |_| {
         for _ in 0..100 {
             writeln!(peer, "line {lines}").unwrap();
             lines += 1;
         }
         let json = json(&folder);
         let batches = json["batches"].as_array().unwrap();
-        rows = batches.iter().filter_map(|batch| batch["outputs"]["lines"].as_u64()).sum();
+        let rows: u64 = batches.iter().filter_map(|batch| batch["outputs"]["lines"].as_u64()).sum();
         assert!(rows <= lines, "{json:#}");
-    }
+        rows >= 2_000
+    });
     let replayed = folder.stdout(&["replay", "p.toml", "--batch", "last"]);
     assert!(replayed.ends_with("\nsame as committed\n"), "{replayed}");
-    run.signal("INT");
-    assert!(run.child().wait().unwrap().success());
+    run.stop();
     let json = json(&folder);
     assert!(json["input"][0]["chunks"].as_u64().unwrap() > 0, "{json:#}");
     let batches = json["batches"].as_array().unwrap();
@@ -206,22 +200,19 @@ fn a_run_that_cleans_up_meanwhile_is_looked_at_all_the_same() {
     let kept = "{ folder = \"checkpoint\", keep-batches = 3, keep-bytes = \"100KiB\", budget = \"4MiB\" }";
     let text = SOCKET.replace("ADDRESS", &address).replace("\"checkpoint\"", kept).replace("20ms", "10ms");
     let folder = Folder::new().with("p.toml", text);
-    let mut run = Running::start(&mut folder.command(&["run", "p.toml", "--log-level", "warn"]));
-    let mut peer = listener.accept().unwrap().0;
+    let mut run = Running::start_ready(&mut folder.command(&["run", "p.toml"]));
+    let mut peer = run.accepted(&listener);
     let (mut looks, mut first) = (0, 1);
-    // Until enough has been cleaned away.
-    while looks < 10 || first < 20 {
+    run.wait_until("enough has been cleaned away", |_| {
         let line = "a long line ".repeat(80);
         (0..100).for_each(|_| writeln!(peer, "{line}").unwrap());
         let ended = folder.run(&["inspect", "checkpoint", "--json"]);
-        if !ended.stderr.contains("no run has begun in it") {
-            assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
-            let json: Value = serde_json::from_str(&ended.stdout).unwrap();
-            first = json["batches"][0]["commit"].as_u64().unwrap_or(first);
-            looks += 1;
-        }
-    }
-    run.signal("INT");
-    assert!(run.child().wait().unwrap().success());
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+        let json: Value = serde_json::from_str(&ended.stdout).unwrap();
+        first = json["batches"][0]["commit"].as_u64().unwrap_or(first);
+        looks += 1;
+        looks >= 10 && first >= 20
+    });
+    run.stop();
     folder.stdout(&["replay", "p.toml", "--batch", "last"]);
 }

@@ -10,8 +10,9 @@ use std::{
 };
 
 use crate::{
-    plugins,
-    tool::{Folder, Running, repository},
+    plugins, project,
+    running::Running,
+    tool::{Folder, repository},
 };
 
 /// Documents with commands, besides those of the plugins.
@@ -24,9 +25,6 @@ const DOCUMENTS: [&str; 7] = [
     "sdk/rust/README.md",
     "CHANGELOG.md",
 ];
-
-/// What cargo makes for projects that documents make.
-const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/projects");
 
 /// A run that shows what is in a checkpoint goes before one that has none yet.
 const WITH_CHECKPOINT: &str = r#"
@@ -121,8 +119,8 @@ impl Document {
     }
 
     fn done(&self, folder: &Folder, command: &[String]) {
-        let done = folder.command(&words(command)).env("CARGO_TARGET_DIR", TARGET).output().unwrap();
-        assert!(done.status.success(), "{}: {command:?}: {done:#?}", self.name.display());
+        let done = project::tidemill(folder, &words(command));
+        assert_eq!(done.code, 0, "{}: {command:?}: {done:#?}", self.name.display());
     }
 }
 

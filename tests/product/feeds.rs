@@ -1,12 +1,16 @@
 //! `tidemill generate` and `tidemill nc`.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    io::{BufRead, BufReader, Read, Write, pipe},
+    net::TcpListener,
     process::Stdio,
 };
 
-use crate::tool::{Folder, Running};
+use crate::{
+    limit::{accept, connect, within},
+    running::Running,
+    tool::Folder,
+};
 
 #[test]
 fn the_same_seed_gives_the_same_lines() {
@@ -42,10 +46,13 @@ fn a_source_and_a_feed_make_the_same_lines() {
 #[test]
 fn a_reader_that_has_seen_enough_ends_the_feed() {
     let folder = Folder::new();
-    let mut feed = Running::start(&mut folder.command(&["generate", "words"]));
-    let mut first = String::new();
-    BufReader::new(feed.child().stdout.take().unwrap()).read_line(&mut first).unwrap();
-    assert!(!first.is_empty());
+    let (reader, writer) = pipe().unwrap();
+    let feed = Running::start(folder.command(&["generate", "words"]).stdout(writer));
+    let first = within("the first line comes", move || {
+        let mut first = String::new();
+        BufReader::new(reader).read_line(&mut first).map(|_| first)
+    });
+    assert!(!first.unwrap().is_empty());
     let ended = feed.end();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
 }
@@ -57,7 +64,7 @@ fn a_feed_waits_for_its_consumer() {
         Running::start(&mut folder.command(&["generate", "orders", "--count", "5", "--listen", "127.0.0.1:0"]));
     let address = feed.wait_for("listening on ");
     let mut got = String::new();
-    TcpStream::connect(address).unwrap().read_to_string(&mut got).unwrap();
+    connect(&address).read_to_string(&mut got).unwrap();
     assert_eq!(got, folder.stdout(&["generate", "orders", "--count", "5"]));
     assert_eq!(feed.end().code, 0);
 }
@@ -67,9 +74,9 @@ fn a_feed_connects_to_its_consumer() {
     let folder = Folder::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let feed = Running::start(&mut folder.command(&["generate", "points", "--count", "5", "--connect", &address]));
+    let mut feed = Running::start(&mut folder.command(&["generate", "points", "--count", "5", "--connect", &address]));
     let mut got = String::new();
-    listener.accept().unwrap().0.read_to_string(&mut got).unwrap();
+    feed.accepted(&listener).read_to_string(&mut got).unwrap();
     assert_eq!(got.lines().count(), 5);
     assert_eq!(feed.end().code, 0);
 }
@@ -104,8 +111,8 @@ fn netcat_sends_what_is_typed() {
     let folder = Folder::new();
     let mut listening = Running::start(folder.command(&["nc", "-l", "0"]).stdin(Stdio::piped()));
     let address = listening.wait_for("listening on ");
-    let mut client = BufReader::new(TcpStream::connect(address).unwrap());
-    let mut stdin = listening.child().stdin.take().unwrap();
+    let mut client = BufReader::new(connect(&address));
+    let mut stdin = listening.stdin();
     for line in ["hello\n", "world\n"] {
         stdin.write_all(line.as_bytes()).unwrap();
         let mut got = String::new();
@@ -120,6 +127,6 @@ fn netcat_sends_what_is_typed() {
     let sent = folder.fed(&["nc", "127.0.0.1", &port], "one\ntwo\n");
     assert_eq!(sent.code, 0, "{sent:#?}");
     let mut got = String::new();
-    listener.accept().unwrap().0.read_to_string(&mut got).unwrap();
+    accept(&listener).unwrap().read_to_string(&mut got).unwrap();
     assert_eq!(got, "one\ntwo\n");
 }

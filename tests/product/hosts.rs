@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use crate::{
+    limit::wait_until,
     records::{self, Delivered},
-    tool::{Folder, Running, wait_until},
+    running::Running,
+    tool::Folder,
 };
 
-const RUN: [&str; 4] = ["run", "pipeline.toml", "--log-level", "error"];
+const RUN: [&str; 2] = ["run", "pipeline.toml"];
 
 /// Lines that come at a time.
 const FEW: u64 = 50;
@@ -17,7 +19,7 @@ const FEW: u64 = 50;
 const SLEEPERS: u64 = 8;
 
 fn start(folder: &Folder) -> Running {
-    Running::start(&mut folder.command(&RUN))
+    Running::start_ready(&mut folder.command(&RUN))
 }
 
 /// Adds lines, and waits until they have come out.
@@ -28,20 +30,12 @@ fn feed(folder: &Folder, lines: &mut u64) {
 }
 
 #[track_caller]
-fn is_fenced_off(mut run: Running) {
-    wait_until("the earlier host ends", || run.child().try_wait().unwrap().is_some());
+fn is_fenced_off(run: Running) {
     let ended = run.end();
     assert_eq!(ended.code, 1, "{ended:#?}");
     let says =
         ["error: checkpoint: the host `process ", "` has taken this checkpoint over (generation ", "; this run stops"];
     assert!(says.iter().all(|text| ended.stderr.contains(text)), "{ended:#?}");
-}
-
-#[track_caller]
-fn stop(run: Running) {
-    run.signal("INT");
-    let ended = run.end();
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
 }
 
 #[test]
@@ -56,7 +50,7 @@ fn the_later_host_takes_over_and_the_earlier_one_stops() {
     let third = start(&folder);
     is_fenced_off(second);
     feed(&folder, &mut lines);
-    stop(third);
+    third.stop();
     Delivered::read(folder.path()).check(lines);
 }
 
@@ -79,7 +73,7 @@ fn a_host_that_wakes_up_after_a_take_over_writes_nothing() {
         feed(&folder, &mut lines);
         run = next;
     }
-    stop(run);
+    run.stop();
     Delivered::read(folder.path()).check(lines);
 }
 
@@ -102,7 +96,7 @@ fn a_run_that_is_refused_takes_nothing_over() {
     rename(&folder, "totals", "sums");
     folder.fails(&["run", "renamed.toml"], 1, &["the checkpoint has state of the stream `totals`"]);
     feed(&folder, &mut lines);
-    stop(first);
+    first.stop();
     Delivered::read(folder.path()).check(lines);
 }
 
@@ -116,11 +110,11 @@ fn a_source_under_another_name_is_not_read_again_unseen() {
     let says = ["the checkpoint has the source `lines`", "`input` is new", "previously = \"lines\""];
     folder.fails(&["run", "renamed.toml"], 1, &says);
     feed(&folder, &mut lines);
-    stop(first);
+    first.stop();
     let said = renamed.replace("[streams.input]", "[streams.input]\npreviously = \"lines\"");
     std::fs::write(folder.path().join("pipeline.toml"), said).unwrap();
     let second = start(&folder);
     feed(&folder, &mut lines);
-    stop(second);
+    second.stop();
     Delivered::read(folder.path()).check(lines);
 }

@@ -6,14 +6,14 @@ use std::{
     io::Write,
     path::Path,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
-    thread,
     time::{Duration, SystemTime},
 };
 
 use crate::{
-    producer,
+    limit, producer,
     records::{self, Delivered},
-    tool::{Folder, Running, wait_until},
+    running::Running,
+    tool::Folder,
 };
 
 /// Kills unless it is said otherwise.
@@ -47,13 +47,12 @@ fn a_producer_that_is_told_what_is_durable_loses_nothing() {
 /// to stop when it is told to, and gives the number of lines.
 fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> u64 + Send + 'static) {
     let kills = kills();
-    let arguments = [&["run", "pipeline.toml", "--log-level", "error"], set].concat();
+    let arguments = [&["run", "pipeline.toml"], set].concat();
     let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
     let _ = writeln!(std::io::stderr(), "seed {seed}");
     let mut random = u64::from(seed) | 1;
     let (stop, stopped) = channel();
-    #[allow(clippy::disallowed_methods, reason = "whoever feeds the program is another than the program")]
-    let feed = thread::spawn(move || feed(stopped));
+    let feed = limit::begin("all that it is fed with is durable", move || feed(stopped));
     let (_never, nothing) = channel::<()>();
     for _ in 0..kills {
         // xorshift64: instants need be no better.
@@ -62,17 +61,14 @@ fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> 
         random ^= random << 17;
         let run = Running::start(&mut folder.command(&arguments));
         let _ = nothing.recv_timeout(Duration::from_millis(random % LIFE_MS_MAX));
-        run.signal("KILL");
-        let ended = run.end();
-        assert_eq!((ended.code, ended.stderr.as_str()), (-1, ""), "it ended before it was killed");
+        run.kill();
     }
+    let mut run = Running::start_ready(&mut folder.command(&arguments));
     drop(stop);
-    let run = Running::start(&mut folder.command(&arguments));
-    let lines = feed.join().unwrap();
-    wait_until("all lines have come out", || Delivered::read(folder.path()).lines.len() >= lines as usize);
-    run.signal("INT");
-    let ended = run.end();
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    run.wait_until("all that it is fed with is taken", |_| feed.has_ended());
+    let lines = feed.end();
+    run.wait_until("all lines have come out", |_| Delivered::read(folder.path()).lines.len() >= lines as usize);
+    run.stop();
     let _ = writeln!(std::io::stderr(), "{kills} kills, {}", Delivered::read(folder.path()).check(lines));
 }
 

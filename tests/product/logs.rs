@@ -1,8 +1,9 @@
 //! What `tidemill run` says on standard error while it runs.
 
-use std::io::Read;
-
-use crate::tool::{Folder, Running};
+use crate::{
+    running::{Running, unread},
+    tool::Folder,
+};
 
 /// Lines of a file, printed.
 const LINES: &str = r#"
@@ -41,12 +42,9 @@ fn a_run_goes_on_when_nobody_reads_its_logs_any_more() {
     let unused = format!("[plugins]\nunused = \"unused.wasm\"\n{LINES}");
     let folder = Folder::new().with("p.toml", LINES).with("wrong.toml", unused).with("lines.txt", "good\n");
     let printed = |file: &str| {
-        let mut running = Running::start(&mut folder.command(&["run", file, "--clock", "manual", "--until-done"]));
-        let child = running.child();
-        drop(child.stderr.take());
-        let mut printed = String::new();
-        child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
-        (running.end().code, printed)
+        let mut command = folder.command(&["run", file, "--clock", "manual", "--until-done"]);
+        let ended = Running::start(command.stderr(unread())).end();
+        (ended.code, ended.stdout)
     };
     let (code, rows) = printed("p.toml");
     assert_eq!(code, 0, "{rows}");

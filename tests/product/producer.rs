@@ -2,8 +2,11 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    sync::mpsc::{Receiver, TryRecvError},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        atomic::{AtomicU16, Ordering},
+        mpsc::{Receiver, TryRecvError},
+    },
     time::Duration,
 };
 
@@ -15,14 +18,27 @@ const LINES: u64 = 50;
 /// How long it listens for what it is told, between two times.
 const PAUSE: Duration = Duration::from_millis(15);
 
+/// How long a peer may take nothing of what it is sent.
+const WRITE_LIMIT: Duration = Duration::from_secs(60);
+
 /// Sends before it breaks the connection of its own accord.
 const SENDS: usize = 40;
 
-/// An address that is free, of those that the system gives to nobody by itself.
+/// An address that stays free from one life of a program to the next: its port is one that the system gives to nobody by
+/// itself, no other test of this process has got it, and other processes have addresses of their own where this machine
+/// has more than one.
 pub fn address() -> SocketAddr {
-    let mut ports = (20_000..30_000).map(|port| (port + std::process::id() as u16 % 9_000 - 20_000) % 10_000 + 20_000);
-    let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    SocketAddr::from(([127, 0, 0, 1], free.unwrap()))
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    let own = Ipv4Addr::new(127, a | 64, b, c);
+    let host = if TcpListener::bind((own, 0)).is_ok() { own } else { Ipv4Addr::LOCALHOST };
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(port < 30_000, "no port is free");
+        if TcpListener::bind((host, port)).is_ok() {
+            return SocketAddr::from((host, port));
+        }
+    }
 }
 
 struct Producer {
@@ -34,18 +50,17 @@ struct Producer {
     told: Vec<u8>,
 }
 
-/// Sends lines until it is told to stop, and then until all of them are durable; gives their number.
+/// Sends lines until it is told to stop, then some more, and waits until all of them are durable; gives their number.
 pub fn feed(address: SocketAddr, stopped: &Receiver<()>) -> u64 {
     let mut producer = Producer { lines: 0, durable: 0, told: Vec::new() };
-    let mut is_stopped = false;
+    let mut left = LINES;
     let (_never, nothing) = std::sync::mpsc::channel::<()>();
-    while !is_stopped || producer.durable < producer.lines {
+    while left > 0 || producer.durable < producer.lines {
         if let Ok(connection) = TcpStream::connect(address) {
             // Whatever ends the connection, the next one goes on where it has to.
-            let _ = producer.serve(connection, stopped, &mut is_stopped);
+            let _ = producer.serve(connection, stopped, &mut left);
         }
         let _ = nothing.recv_timeout(Duration::from_millis(1));
-        is_stopped |= is_told_to_stop(stopped);
     }
     producer.lines
 }
@@ -55,13 +70,9 @@ fn is_told_to_stop(stopped: &Receiver<()>) -> bool {
 }
 
 impl Producer {
-    fn serve(
-        &mut self,
-        mut connection: TcpStream,
-        stopped: &Receiver<()>,
-        is_stopped: &mut bool,
-    ) -> Result<(), ErrorKind> {
+    fn serve(&mut self, mut connection: TcpStream, stopped: &Receiver<()>, left: &mut u64) -> Result<(), ErrorKind> {
         connection.set_read_timeout(Some(PAUSE)).unwrap();
+        connection.set_write_timeout(Some(WRITE_LIMIT)).unwrap();
         self.told.clear();
         let mut sent = None;
         for _ in 0..SENDS {
@@ -71,12 +82,14 @@ impl Producer {
                 self.durable = number;
                 sent.get_or_insert(number);
             }
-            *is_stopped |= is_told_to_stop(stopped);
-            if *is_stopped && self.durable == self.lines {
+            if *left == 0 && self.durable == self.lines {
                 return Ok(());
             }
             let Some(from) = sent else { continue };
-            self.lines += if *is_stopped { 0 } else { LINES };
+            self.lines += *left;
+            if is_told_to_stop(stopped) {
+                *left = 0;
+            }
             connection.write_all(records::text(from..self.lines).as_bytes()).map_err(|error| error.kind())?;
             sent = Some(self.lines);
         }

@@ -1,19 +1,18 @@
 //! `tidemill new` and `tidemill build`, outside the repository, as a plugin author does it.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{fs, path::Path, process::Command};
 
-use crate::tool::{Ended, Folder, repository};
+use crate::{
+    running::end_of,
+    tool::{Ended, Folder, repository},
+};
 
 /// What cargo makes for the tests' projects: kept, so that the next run of the tests is quick.
 const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/projects");
 
 /// Runs the binary; what cargo builds for it lies in one place for all tests.
 pub fn tidemill(folder: &Folder, arguments: &[&str]) -> Ended {
-    folder.command(arguments).env("CARGO_TARGET_DIR", TARGET).output().unwrap().into()
+    end_of(folder.command(arguments).env("CARGO_TARGET_DIR", TARGET))
 }
 
 /// The versions of this repository, so that nothing has to be fetched.
@@ -30,8 +29,8 @@ fn a_new_project_tests_builds_and_runs() {
     lock(&project);
 
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["test", "--quiet"]).current_dir(&project).env("CARGO_TARGET_DIR", TARGET).stdin(Stdio::null());
-    let tested: Ended = cargo.output().unwrap().into();
+    cargo.args(["test", "--quiet"]).current_dir(&project).env("CARGO_TARGET_DIR", TARGET);
+    let tested = end_of(&mut cargo);
     assert_eq!(tested.code, 0, "{tested:#?}");
     assert!(tested.stdout.contains("4 passed"), "{tested:#?}");
 

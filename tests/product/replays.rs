@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::{
     on_error, plugins,
     project::{lock, tidemill},
-    tool::{Folder, Running, repository},
+    running::Running,
+    tool::{Folder, repository},
 };
 
 /// Words of files or of a queue, with running totals.
@@ -242,15 +243,14 @@ fn lines_of_a_socket_come_from_the_input_log() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let source = format!("socket = \"{}\"", listener.local_addr().unwrap());
     let folder = Folder::new().with("p.toml", pipeline(&source).replace("1s", "20ms"));
-    let mut run = Running::start(&mut folder.command(&["run", "p.toml", "--log-level", "warn"]));
-    let mut peer = listener.accept().unwrap().0;
+    let mut run = Running::start_ready(&mut folder.command(&["run", "p.toml"]));
+    let mut peer = run.accepted(&listener);
     let folders = || fs::read_dir(folder.path().join("totals")).map_or(0, |entries| entries.count());
     for batches in 1..=3 {
         (0..70).for_each(|line| writeln!(peer, "word{} again", line % 7).unwrap());
-        while folders() < batches && run.child().try_wait().unwrap().is_none() {}
+        run.wait_until("a batch comes out", |_| folders() >= batches);
     }
-    run.signal("INT");
-    assert!(run.child().wait().unwrap().success());
+    run.stop();
     // Nobody listens any more, and nobody is asked.
     drop((peer, listener));
     assert_eq!(replay_all(&folder), 3 * 70);

@@ -1,13 +1,11 @@
 //! `tidemill run`.
 
-use std::{
-    io::{BufRead, BufReader, Write},
-    net::TcpListener,
-};
+use std::{io::Write, net::TcpListener};
 
 use crate::{
     plugins,
-    tool::{Ended, Folder, Running},
+    running::{Running, end_of, unread},
+    tool::Folder,
 };
 
 /// Numbers in two batches, summed in each.
@@ -71,7 +69,7 @@ fn logs_are_as_asked_for() {
     let run = ["run", "p.toml", "--clock", "manual", "--until-done"];
     let quiet = folder.run(&[&run[..], &["--log-level", "warn"]].concat());
     assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
-    let quiet = folder.command(&run).env("TIDEMILL_LOG", "off").output().unwrap();
+    let quiet = end_of(folder.command(&run).env("TIDEMILL_LOG", "off"));
     assert!(quiet.stderr.is_empty());
     let json = folder.run(&[&run[..], &["--log-format", "json"]].concat());
     let lines: Vec<serde_json::Value> = json.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -102,18 +100,10 @@ fn a_signal_stops_after_the_batch() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let folder = Folder::new().with("p.toml", socket(&listener.local_addr().unwrap().to_string()));
         let mut run = Running::start(&mut folder.command(&["run", "p.toml"]));
-        let mut peer = listener.accept().unwrap().0;
-        peer.write_all(b"hello\n").unwrap();
-        let mut stdout = BufReader::new(run.child().stdout.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("hello") {
-            line.clear();
-            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "it ended early");
-        }
+        run.accepted(&listener).write_all(b"hello\n").unwrap();
+        run.wait_for_printed("hello");
         run.signal(signal);
         run.wait_for("stopping after the running batch");
-        // Whoever reads the output reads it to its end.
-        std::io::copy(&mut stdout, &mut std::io::sink()).unwrap();
         let ended = run.end();
         assert_eq!(ended.code, 0, "{ended:#?}");
         assert!(ended.stderr.contains("done"), "{ended:#?}");
@@ -134,8 +124,8 @@ fn a_second_signal_stops_at_once() {
     );
     let folder = Folder::new().with("p.toml", pipeline);
     let mut run = Running::start(&mut folder.command(&["run", "p.toml"]));
+    // Signals are waited for before anything is said.
     run.wait_for("no checkpoint");
-    // The signals are waited for soon after; until then the first one ends the process, and another exit code says so.
     run.wait_for("starting");
     run.signal("INT");
     run.wait_for("stopping after the running batch");
@@ -166,9 +156,8 @@ fn a_guest_that_loops_ends_the_run_with_its_verdict() {
 #[test]
 fn a_reader_that_has_seen_enough_ends_the_run() {
     let folder = Folder::new().with("p.toml", QUEUE);
-    let mut run = Running::start(&mut folder.command(&["run", "p.toml", "--clock", "manual", "--log-level", "warn"]));
-    drop(run.child().stdout.take());
-    let ended = run.end();
+    let mut command = folder.command(&["run", "p.toml", "--clock", "manual", "--log-level", "warn"]);
+    let ended = Running::start(command.stdout(unread())).end();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
 }
 
@@ -180,7 +169,7 @@ fn a_closed_standard_output_is_an_error() {
         let script = format!("exec \"$0\" {arguments} >&-");
         let mut command = std::process::Command::new("sh");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_tidemill")]).current_dir(folder.path());
-        Ended::from(command.output().unwrap())
+        end_of(&mut command)
     };
     for arguments in ["run p.toml --clock manual --until-done", "check p.toml", "generate words --count 1"] {
         let ended = sh(arguments);

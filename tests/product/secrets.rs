@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use crate::{
     records::{self, Delivered},
-    tool::Running,
+    running::Running,
 };
 
 /// A password, given on the command line.

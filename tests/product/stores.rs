@@ -3,17 +3,18 @@
 use std::{
     io::Write,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
-    thread,
     time::{Duration, SystemTime},
 };
 
 use serde_json::Value;
 
 use crate::{
+    limit::{self, wait_until},
     producer,
     records::{self, Delivered},
+    running::{Running, end_of},
     s3::{BUCKET, Fault, KEY, S3, SECRET, STRANGER},
-    tool::{Ended, Folder, Running, wait_until},
+    tool::Folder,
 };
 
 /// Lines that come at a time.
@@ -27,15 +28,15 @@ const KILLS: u64 = 12;
 
 const SET: &str = "pipeline.checkpoint=s3://tides/words/a b";
 const URL: &str = "s3://tides/words/a b";
-const RUN: [&str; 6] = ["run", "pipeline.toml", "--log-level", "error", "--set", SET];
+const RUN: [&str; 4] = ["run", "pipeline.toml", "--set", SET];
 
 fn start(folder: &Folder, store: &S3) -> Running {
-    Running::start(store.known_to(&mut folder.command(&RUN)))
+    Running::start_ready(store.known_to(&mut folder.command(&RUN)))
 }
 
 #[track_caller]
 fn stdout(folder: &Folder, store: &S3, arguments: &[&str]) -> String {
-    let ended: Ended = store.known_to(&mut folder.command(arguments)).output().unwrap().into();
+    let ended = end_of(store.known_to(&mut folder.command(arguments)));
     assert_eq!(ended.code, 0, "{arguments:?}: {ended:#?}");
     ended.stdout
 }
@@ -47,13 +48,6 @@ fn feed(folder: &Folder, lines: &mut u64) {
     wait_until("all lines have come out", || Delivered::read(folder.path()).lines.len() as u64 >= *lines);
 }
 
-#[track_caller]
-fn stop_run(run: Running) {
-    run.signal("INT");
-    let ended = run.end();
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
-}
-
 #[test]
 fn a_run_goes_on_from_a_store_and_can_be_looked_at_and_replayed() {
     let (folder, store) = (records::folder(), S3::start());
@@ -62,7 +56,7 @@ fn a_run_goes_on_from_a_store_and_can_be_looked_at_and_replayed() {
         let run = start(&folder, &store);
         feed(&folder, &mut lines);
         feed(&folder, &mut lines);
-        stop_run(run);
+        run.stop();
     }
     Delivered::read(folder.path()).check(lines);
     assert!(!folder.path().join("checkpoint").exists());
@@ -103,22 +97,20 @@ fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> 
         _ => Fault::None,
     });
     let (stop, stopped) = channel();
-    #[allow(clippy::disallowed_methods, reason = "whoever feeds the program is another than the program")]
-    let feed = thread::spawn(move || feed(stopped));
+    let feed = limit::begin("all that it is fed with is durable", move || feed(stopped));
     let (_never, nothing) = channel::<()>();
     let arguments = [&RUN, set].concat();
     for _ in 0..KILLS {
         let run = Running::start(store.known_to(&mut folder.command(&arguments)));
         let _ = nothing.recv_timeout(Duration::from_millis(100 + lives() % 900));
-        run.signal("KILL");
-        let ended = run.end();
-        assert_eq!((ended.code, ended.stderr.as_str()), (-1, ""), "seed {seed}: it ended before it was killed");
+        run.kill();
     }
+    let mut run = Running::start_ready(store.known_to(&mut folder.command(&arguments)));
     drop(stop);
-    let run = Running::start(store.known_to(&mut folder.command(&arguments)));
-    let lines = feed.join().unwrap();
-    wait_until("all lines have come out", || Delivered::read(folder.path()).lines.len() >= lines as usize);
-    stop_run(run);
+    run.wait_until("all that it is fed with is taken", |_| feed.has_ended());
+    let lines = feed.end();
+    run.wait_until("all lines have come out", |_| Delivered::read(folder.path()).lines.len() >= lines as usize);
+    run.stop();
     let told = Delivered::read(folder.path()).check(lines);
     let _ = writeln!(std::io::stderr(), "seed {seed}: {KILLS} kills, {told}");
 }
@@ -153,15 +145,13 @@ fn snapshots_are_made_and_what_is_not_needed_is_deleted() {
     let mut lines = 0;
     for _ in 0..2 {
         let deleted = store.requests("DELETE");
-        let run = Running::start(store.known_to(&mut folder.command(&arguments)));
-        loop {
+        let mut run = Running::start_ready(store.known_to(&mut folder.command(&arguments)));
+        run.wait_until("something is deleted", |_| {
             (0..9).for_each(|_| lines += records::add(folder.path(), lines, FEW));
             feed(&folder, &mut lines);
-            if store.requests("DELETE") > deleted {
-                break;
-            }
-        }
-        stop_run(run);
+            store.requests("DELETE") > deleted
+        });
+        run.stop();
     }
     Delivered::read(folder.path()).check(lines);
     assert!(store.objects().keys().any(|key| key.contains("/state/")));
@@ -220,7 +210,7 @@ fn no_secret_reaches_logs_or_objects() {
     let arguments = ["run", "pipeline.toml", "--log-level", "trace", "--set", SET, "--batches", "2"];
     let mut command = folder.command(&arguments);
     store.known_to(&mut command).env("AWS_SESSION_TOKEN", TOKEN).env("XDG_CACHE_HOME", folder.path().join("caches"));
-    let ended: Ended = command.output().unwrap().into();
+    let ended = end_of(&mut command);
     assert_eq!(ended.code, 0, "{ended:#?}");
     assert!(ended.stderr.len() > 100);
     for secret in [SECRET, TOKEN, KEY] {
@@ -234,14 +224,13 @@ fn no_secret_reaches_logs_or_objects() {
 fn of_two_hosts_on_one_prefix_the_later_one_has_it() {
     let (folder, store) = (records::folder(), S3::start());
     let mut lines = 0;
-    let mut first = start(&folder, &store);
+    let first = start(&folder, &store);
     feed(&folder, &mut lines);
     let second = start(&folder, &store);
-    wait_until("the earlier host ends", || first.child().try_wait().unwrap().is_some());
     let ended = first.end();
     assert!(ended.code == 1 && ended.stderr.contains("has taken this checkpoint over"), "{ended:#?}");
     feed(&folder, &mut lines);
-    stop_run(second);
+    second.stop();
     Delivered::read(folder.path()).check(lines);
 }
 
@@ -250,7 +239,7 @@ fn of_two_hosts_on_one_prefix_the_later_one_has_it() {
 fn fails(folder: &Folder, store: &S3, url: &str, key: &str, says: &[&str]) {
     let set = format!("pipeline.checkpoint={url}");
     for arguments in [vec!["run", "pipeline.toml", "--log-level", "trace", "--set", &set], vec!["inspect", url]] {
-        let ended: Ended = store.known_with(&mut folder.command(&arguments), key).output().unwrap().into();
+        let ended = end_of(store.known_with(&mut folder.command(&arguments), key));
         assert!(ended.code != 0 && says.iter().all(|text| ended.stderr.contains(text)), "{arguments:?}: {ended:#?}");
         assert!(!ended.stderr.contains(SECRET) && !ended.stderr.contains("panicked"), "{ended:#?}");
     }
@@ -266,7 +255,7 @@ fn what_is_wrong_with_a_store_is_said_with_what_to_do() {
     let old = S3::old();
     let set = format!("pipeline.checkpoint=s3://{BUCKET}/words");
     let run = ["run", "pipeline.toml", "--set", &set];
-    let ended: Ended = old.known_to(&mut folder.command(&run)).output().unwrap().into();
+    let ended = end_of(old.known_to(&mut folder.command(&run)));
     assert!(ended.code == 1 && ended.stderr.contains("If-None-Match"), "{ended:#?}");
 }
 
@@ -276,7 +265,7 @@ fn settings_that_are_missing_are_named() {
     let check = |settings: &[(&str, &str)], says: &str| {
         let mut command = folder.command(&RUN);
         command.envs(settings.iter().copied());
-        let ended: Ended = command.output().unwrap().into();
+        let ended = end_of(&mut command);
         assert!(ended.code == 1 && ended.stderr.contains(says), "{settings:?}: {ended:#?}");
         assert!(!ended.stderr.contains(SECRET), "{ended:#?}");
     };
@@ -296,10 +285,10 @@ fn a_damaged_store_is_told_from_a_whole_one() {
     for _ in 0..2 {
         let run = start(&folder, &store);
         feed(&folder, &mut lines);
-        stop_run(run);
+        run.stop();
     }
     let key = store.objects().into_keys().find(|key| key.ends_with("/log/00000000000000000003")).unwrap();
     store.remove(&key);
-    let ended: Ended = store.known_to(&mut folder.command(&["inspect", URL])).output().unwrap().into();
+    let ended = end_of(store.known_to(&mut folder.command(&["inspect", URL])));
     assert!(ended.code == 1 && ended.stdout.contains("log/00000000000000000003"), "{ended:#?}");
 }

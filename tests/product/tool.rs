@@ -2,18 +2,13 @@
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    sync::mpsc::channel,
-    time::Duration,
+    process::{Command, Stdio},
 };
 
 use tempfile::TempDir;
 
-/// How often it is looked for something that is to happen, and how long between two looks.
-const LOOKS: u32 = 4_000;
-const PAUSE: Duration = Duration::from_millis(15);
+use crate::running::{end_of, fed};
 
 /// A folder for one test. Its caches are its own, but compiled code is shared: it is found by what it was compiled of.
 pub struct Folder(TempDir);
@@ -57,7 +52,7 @@ impl Folder {
     /// Runs the binary to its end.
     #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> Ended {
-        self.command(arguments).output().unwrap().into()
+        end_of(&mut self.command(arguments))
     }
 
     /// Runs the binary to its end and gives what it printed; it must have done what it was asked to.
@@ -82,98 +77,17 @@ impl Folder {
     }
 
     /// Runs the binary to its end with something on its standard input.
-    pub fn fed(&self, arguments: &[&str], input: &str) -> Ended {
-        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
-        // A command may end before it has read everything.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap().into()
-    }
-}
-
-impl From<Output> for Ended {
-    fn from(output: Output) -> Ended {
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ended { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
-}
-
-/// A child that does not outlive its test.
-pub struct Running(Child);
-
-impl Running {
-    pub fn start(command: &mut Command) -> Running {
-        Running(command.spawn().unwrap())
-    }
-
-    /// The next line of standard error that has `text` in it, from where it begins; lines before it are passed over.
     #[track_caller]
-    pub fn wait_for(&mut self, text: &str) -> String {
-        let stderr = self.0.stderr.as_mut().unwrap();
-        let mut said = String::new();
-        loop {
-            let line = read_line(stderr);
-            assert!(!line.is_empty(), "it ended without saying `{text}`: {said}");
-            said += &line;
-            if let Some(at) = line.find(text) {
-                return line[at + text.len()..].trim().to_owned();
-            }
-        }
-    }
-
-    /// Sends a signal by its name.
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    pub fn child(&mut self) -> &mut Child {
-        &mut self.0
-    }
-
-    /// Waits for its end, its output read on.
-    pub fn end(mut self) -> Ended {
-        use std::io::Read;
-        let mut stdout = String::new();
-        let mut stderr = String::new();
-        if let Some(mut pipe) = self.0.stdout.take() {
-            pipe.read_to_string(&mut stdout).unwrap();
-        }
-        if let Some(mut pipe) = self.0.stderr.take() {
-            pipe.read_to_string(&mut stderr).unwrap();
-        }
-        Ended { code: self.0.wait().unwrap().code().unwrap_or(-1), stdout, stderr }
+    pub fn fed(&self, arguments: &[&str], input: &str) -> Ended {
+        fed(self.command(arguments).stdin(Stdio::piped()), input)
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+impl Ended {
+    /// What it said that a run that goes well does not say, on however busy a machine.
+    pub fn complaints(&self) -> Vec<&str> {
+        self.stderr.lines().filter(|line| !line.contains(" INFO ") && !line.contains(" WARN ")).collect()
     }
-}
-
-/// One line and its end, byte by byte so that nothing after it is lost; empty at the end.
-fn read_line(reader: &mut impl std::io::Read) -> String {
-    let mut line = Vec::new();
-    let mut byte = [0];
-    while line.last() != Some(&b'\n') && reader.read(&mut byte).unwrap() == 1 {
-        line.push(byte[0]);
-    }
-    String::from_utf8_lossy(&line).into_owned()
-}
-
-/// Waits until something is so, a minute at most.
-#[track_caller]
-pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let (_never, nothing) = channel::<()>();
-    for _ in 0..LOOKS {
-        if is_so() {
-            return;
-        }
-        let _ = nothing.recv_timeout(PAUSE);
-    }
-    panic!("it does not happen that {what}");
 }
 
 /// The repository's top folder.

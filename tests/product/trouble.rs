@@ -13,7 +13,8 @@ use std::{
 
 use crate::{
     records::{self, Delivered},
-    tool::{Ended, Folder, Running, wait_until},
+    running::Running,
+    tool::{Ended, Folder},
 };
 
 /// Lines that are there at first, and that come later.
@@ -25,31 +26,24 @@ const MANY: u64 = 20_000;
 /// Nobody, to whom permissions apply.
 const NOBODY: u32 = 65_534;
 
-const RUN: [&str; 4] = ["run", "pipeline.toml", "--log-level", "error"];
+const RUN: [&str; 2] = ["run", "pipeline.toml"];
 
-fn wait_for_lines(folder: &Folder, lines: u64) {
-    wait_until("all lines have come out", || Delivered::read(folder.path()).lines.len() as u64 >= lines);
+#[track_caller]
+fn wait_for_lines(run: &mut Running, folder: &Folder, lines: u64) {
+    run.wait_until("all lines have come out", |_| Delivered::read(folder.path()).lines.len() as u64 >= lines);
 }
 
 /// Runs the pipeline until so many lines have come out, tells it to stop, and looks at all that is there.
 fn finish(folder: &Folder, lines: u64) {
-    let run = Running::start(&mut folder.command(&RUN));
-    wait_for_lines(folder, lines);
-    stop(run);
+    let mut run = Running::start_ready(&mut folder.command(&RUN));
+    wait_for_lines(&mut run, folder, lines);
+    run.stop();
     Delivered::read(folder.path()).check(lines);
-}
-
-#[track_caller]
-fn stop(run: Running) {
-    run.signal("INT");
-    let ended = run.end();
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
 }
 
 /// Waits for the end of a run, which must come by itself.
 #[track_caller]
-fn failed(mut run: Running, says: &[&str]) {
-    wait_until("the run ends", || run.child().try_wait().unwrap().is_some());
+fn failed(run: Running, says: &[&str]) {
     check_failed(&run.end(), says);
 }
 
@@ -77,28 +71,38 @@ fn limited(folder: &Folder) -> Command {
     command
 }
 
-/// A folder in which a run has delivered a few lines, and another one is at work.
+/// Lines that have come out when a run [is at work](at_work).
+const BEFORE: u64 = 3 * FEW;
+
+/// A folder in which a run has delivered a few lines, and another one is at work. It has delivered a batch of its own to the
+/// end, and at most that of the last lines is not done: what it does once, behind its first batch, is behind it.
+#[track_caller]
 fn at_work(change: impl FnOnce(&Folder, &mut Command)) -> (Folder, Running) {
     let folder = records::folder();
     records::add(folder.path(), 0, FEW);
     finish(&folder, FEW);
     let mut command = folder.command(&RUN);
     change(&folder, &mut command);
-    let run = Running::start(&mut command);
-    records::add(folder.path(), FEW, FEW);
-    wait_for_lines(&folder, 2 * FEW);
+    let mut run = Running::start(&mut command);
+    for lines in [2 * FEW, BEFORE] {
+        records::add(folder.path(), lines - FEW, FEW);
+        wait_for_lines(&mut run, &folder, lines);
+    }
     (folder, run)
 }
 
-/// A run is at work; `spoil` happens, then new lines come; it must end and say so. After `mend` the next one goes on.
+/// A run is at work; `spoil` happens, in one moment for the run, then new lines come; it must end and say so. After `mend`
+/// the next one goes on.
 #[track_caller]
 fn check(spoil: impl FnOnce(&Path), says: &[&str], mend: impl FnOnce(&Path)) {
-    let (folder, run) = at_work(|_, _| {});
+    let (folder, mut run) = at_work(|_, _| {});
+    run.put_to_sleep();
     spoil(folder.path());
-    records::add(folder.path(), 2 * FEW, FEW);
+    records::add(folder.path(), BEFORE, FEW);
+    run.signal("CONT");
     failed(run, says);
     mend(folder.path());
-    finish(&folder, 3 * FEW);
+    finish(&folder, BEFORE + FEW);
 }
 
 fn moved(from: &'static str, to: &'static str) -> impl FnOnce(&Path) {
@@ -158,7 +162,9 @@ fn a_file_in_the_place_of_a_folder_is_told_from_it() {
         }
     };
     check(replace("checkpoint/log"), &["a file stands where a folder must be"], back("checkpoint/log"));
-    check(replace("lines"), &["output `lines`: folder lines does not take the "], back("lines"));
+    let says =
+        ["output `lines`: folder lines does not take the ", "a file stands in its place", "bring the folder back"];
+    check(replace("lines"), &says, back("lines"));
 }
 
 #[test]
@@ -191,13 +197,13 @@ fn folders_that_cannot_be_written_are_gone_on_with_when_they_can() {
     for (what, says) in [("checkpoint/log", "it may not be written or read; correct"), ("lines", output)] {
         let (folder, run) = at_work(as_nobody);
         set(what, 0o500)(folder.path());
-        records::add(folder.path(), 2 * FEW, FEW);
+        records::add(folder.path(), BEFORE, FEW);
         failed(run, &[says]);
         let mut command = folder.command(&RUN);
         as_nobody(&folder, &mut command);
         failed(Running::start(&mut command), &["run again"]);
         set(what, 0o700)(folder.path());
-        finish(&folder, 3 * FEW);
+        finish(&folder, BEFORE + FEW);
     }
 }
 
@@ -240,8 +246,7 @@ fn without_room_no_input_is_taken_until_there_is_some() {
     assert!(said.contains("lower the checkpoint's `free-space`"), "{said}");
     assert!(Delivered::read(folder.path()).lines.is_empty());
     // What was received before it was told to stop is still run.
-    run.signal("INT");
-    assert_eq!(run.end().code, 0);
+    run.stop();
     records::add(folder.path(), FEW, FEW);
     finish(&folder, 2 * FEW);
 }

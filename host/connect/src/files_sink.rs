@@ -67,7 +67,7 @@ impl FileSink {
     }
 
     fn error(&self, what: &str, error: io::Error) -> PortError {
-        let (output, folder, advice) = (&self.output, self.folder.display(), advice(error.kind()));
+        let (output, folder, advice) = (&self.output, self.folder.display(), advice(error.kind(), &self.folder));
         PortError::environment(format!("output `{output}`: folder {folder} {what}; {advice}"), error)
     }
 
@@ -181,12 +181,16 @@ impl Drop for FileSink {
 }
 
 /// What to do about a folder that cannot be used.
-fn advice(kind: io::ErrorKind) -> &'static str {
+fn advice(kind: io::ErrorKind, folder: &Path) -> &'static str {
+    let is_covered = folder.ancestors().any(|part| fs::metadata(part).is_ok_and(|found| !found.is_dir()));
     match kind {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "its disk is full: make room and run again",
         io::ErrorKind::FileTooLarge => "the system allows no file of that length (ulimit -f): raise that and run again",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "see its permissions and its mount and run again, or choose another"
+        }
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if is_covered => {
+            "a file stands in its place: bring the folder back, or choose another, and run again"
         }
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             "it has vanished: bring it back (is its disk mounted?) and run again"

@@ -20,10 +20,12 @@ use crate::{
     environment,
     failure::Failure,
     pipeline::{self, Ready},
-    signals, stdout, storage,
+    signals::Signals,
+    stdout, storage,
 };
 
 pub fn run(arguments: &arguments::Run) -> Result<(), Failure> {
+    let signals = Signals::watch().map_err(|error| Failure::run(format!("cannot wait for signals: {error}")))?;
     let ready = pipeline::prepare(&arguments.pipeline)?;
     if arguments.until_done {
         check_has_end(&ready.plan)?;
@@ -39,8 +41,7 @@ pub fn run(arguments: &arguments::Run) -> Result<(), Failure> {
     settings.until_done = arguments.until_done;
     let connectors = Connectors::try_new(settings)?;
     let mut run = Run::try_new(parts(ready, clock, &connectors, checkpoint)?, &run_settings(arguments))?;
-    signals::stop_on_signals(run.stopper())
-        .map_err(|error| Failure::run(format!("cannot wait for signals: {error}")))?;
+    signals.stop(run.stopper());
     tracing::info!("starting; Ctrl-C stops after a batch");
     let summary = run.run()?;
     tell(&summary);

@@ -115,3 +115,28 @@ fn a_run_that_wakes_up_late_harms_nothing() {
     let expect = ["batch-0000000000002/", "batch-0000000000002/part-00000.txt: a\n"];
     assert_eq!(files(folder.path()), expect, "what was staged and is older is gone");
 }
+
+/// Whatever is done first to a folder that is not there any more says whether it has gone or a file stands there.
+#[test]
+fn a_file_in_the_place_of_the_folder_is_said() {
+    const DELIVERED: [&str; 3] = ["stage", "deliver", "newest"];
+    for (moment, covered) in DELIVERED.iter().flat_map(|moment| [(moment, false), (moment, true)]) {
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("above/out");
+        let mut sink = sink(&folder, FileFormat::Text);
+        stage(&mut sink, "a: text", TIME, &[&["\"a\""]]);
+        fs::remove_dir_all(above.path().join("above")).unwrap();
+        if covered {
+            fs::write(above.path().join("above"), "").unwrap();
+        }
+        let schema: Schema = "a: text".parse().unwrap();
+        let rows = json::rows(&schema, &[json::parse(&schema, &JsonText("\"a\"".to_owned())).unwrap()]).unwrap();
+        let failed = match *moment {
+            "stage" => sink.stage(&SinkBatch { time: TIME, schema: &schema, partitions: &[vec![rows]] }).unwrap_err(),
+            "deliver" => sink.deliver(TIME).unwrap_err(),
+            _ => sink.newest().unwrap_err(),
+        };
+        let says = if covered { "; a file stands in its place: " } else { "; it has vanished: " };
+        assert!(failed.to_string().contains(says), "{moment}: {failed}");
+    }
+}

@@ -1,0 +1,110 @@
+//! How long a test waits for anything: one limit for all. Then it fails, and says what did not happen.
+//!
+//! What is waited for comes within milliseconds on a machine with nothing else to do. Where all cores have been taken for
+//! minutes it comes late, and that is no failure; a defect that would let a test wait for ever is one.
+
+use std::{
+    io,
+    net::{TcpListener, TcpStream},
+    panic,
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// How often it is looked for something that is to happen, and how long between two looks: some ten minutes. Looks are
+/// counted and no clock is read, so that a machine that stands still for a while takes nothing of the limit.
+const LOOKS: u32 = 40_000;
+const PAUSE: Duration = Duration::from_millis(15);
+
+/// How long one read from or write to a peer takes at most.
+const SOCKET_LIMIT: Duration = Duration::from_secs(600);
+
+/// Whether something becomes so before the limit.
+pub fn becomes(mut is_so: impl FnMut() -> bool) -> bool {
+    let (_never, nothing) = channel::<()>();
+    for _ in 0..LOOKS {
+        if is_so() {
+            return true;
+        }
+        let _ = nothing.recv_timeout(PAUSE);
+    }
+    false
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
+    assert!(becomes(is_so), "it does not happen that {what}");
+}
+
+/// Work on a thread of its own, which may block.
+pub struct Work<T> {
+    what: String,
+    result: Receiver<T>,
+    thread: JoinHandle<()>,
+}
+
+/// Begins it. `what` is said if it has no end.
+#[allow(clippy::disallowed_methods, reason = "who feeds or waits for a program is another than the program")]
+pub fn begin<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> Work<T> {
+    let (done, result) = channel();
+    // Nobody waits any more if the test has failed.
+    let thread = thread::spawn(move || done.send(work()).unwrap_or_default());
+    Work { what: what.to_owned(), result, thread }
+}
+
+/// What comes of work that may block.
+#[track_caller]
+pub fn within<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
+    begin(what, work).end()
+}
+
+impl<T> Work<T> {
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits for its end, and gives what came of it; a panic goes on here.
+    #[track_caller]
+    pub fn end(self) -> T {
+        for _ in 0..LOOKS {
+            match self.result.recv_timeout(PAUSE) {
+                Ok(result) => return result,
+                Err(RecvTimeoutError::Timeout) => {}
+                // It has ended without a result.
+                Err(RecvTimeoutError::Disconnected) => match self.thread.join() {
+                    Err(reason) => panic::resume_unwind(reason),
+                    Ok(()) => panic!("no result comes of it: {}", self.what),
+                },
+            }
+        }
+        panic!("it does not end: {}", self.what);
+    }
+}
+
+/// A connection to somebody who listens, which no read or write blocks for ever.
+#[track_caller]
+pub fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address.parse().unwrap(), SOCKET_LIMIT).unwrap();
+    limited(stream)
+}
+
+/// The next peer, if there is one by now, whom no read or write waits for without end.
+pub fn accept(listener: &TcpListener) -> Option<TcpStream> {
+    listener.set_nonblocking(true).unwrap();
+    match listener.accept() {
+        Ok((stream, _)) => {
+            stream.set_nonblocking(false).unwrap();
+            Some(limited(stream))
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        Err(error) => panic!("no peer is accepted: {error}"),
+    }
+}
+
+fn limited(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(SOCKET_LIMIT)).unwrap();
+    stream.set_write_timeout(Some(SOCKET_LIMIT)).unwrap();
+    stream
+}
