@@ -21,7 +21,7 @@ print = true
 "#;
 
 #[test]
-fn a_good_pipeline_is_shown_with_its_types() {
+pub fn a_good_pipeline_is_shown_with_its_types() {
     let folder = Folder::new().with("p.toml", LINES);
     let expect = "pipeline lines: every 1000 ms, 4 partitions\n  \
                   stream lines   line: text\n  \
@@ -63,7 +63,7 @@ fn files_that_are_no_pipelines() {
 }
 
 #[test]
-fn plugins_that_cannot_be_loaded() {
+pub fn plugins_that_cannot_be_loaded() {
     let pipeline = |plugin: &str| {
         let map = "[streams.words]\nfrom = \"lines\"\nmap = \"words/split\"\n";
         format!("[plugins]\nwords = {plugin}\n{LINES}\n{map}")

@@ -86,7 +86,7 @@ fn damage(path: &Path, from_end: usize) {
 }
 
 #[test]
-fn a_checkpoint_is_shown_and_left_as_it_is() {
+pub fn a_checkpoint_is_shown_and_left_as_it_is() {
     let folder = ran();
     let before = files(&folder);
     let shown = folder.stdout(&["inspect", "checkpoint"]);
@@ -116,7 +116,7 @@ fn a_checkpoint_is_shown_and_left_as_it_is() {
 }
 
 #[test]
-fn keys_are_lines_of_json_in_their_order() {
+pub fn keys_are_lines_of_json_in_their_order() {
     let folder = ran();
     let expect = "\
 {\"stream\":\"totals\",\"key\":{\"word\":\"a\"},\"state\":{\"value\":3}}

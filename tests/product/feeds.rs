@@ -4,6 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write, pipe},
     net::TcpListener,
     process::Stdio,
+    time::Duration,
 };
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 };
 
 #[test]
-fn the_same_seed_gives_the_same_lines() {
+pub fn the_same_seed_gives_the_same_lines() {
     let folder = Folder::new();
     let lines = |seed: &str| folder.stdout(&["generate", "words", "--count", "20", "--seed", seed]);
     assert_eq!(lines("7"), lines("7"));
@@ -29,7 +30,7 @@ fn the_same_seed_gives_the_same_lines() {
 }
 
 #[test]
-fn a_source_and_a_feed_make_the_same_lines() {
+pub fn a_source_and_a_feed_make_the_same_lines() {
     let pipeline = "[pipeline]\nname = \"lines\"\ninterval = \"1s\"\n\n[streams.lines]\n\
                     generate = { kind = \"orders\", count = 5 }\n\n[outputs.lines]\nfrom = \"lines\"\nprint = true\n";
     let folder = Folder::new().with("p.toml", pipeline);
@@ -58,7 +59,7 @@ fn a_reader_that_has_seen_enough_ends_the_feed() {
 }
 
 #[test]
-fn a_feed_waits_for_its_consumer() {
+pub fn a_feed_waits_for_its_consumer() {
     let folder = Folder::new();
     let mut feed =
         Running::start(&mut folder.command(&["generate", "orders", "--count", "5", "--listen", "127.0.0.1:0"]));
@@ -70,7 +71,7 @@ fn a_feed_waits_for_its_consumer() {
 }
 
 #[test]
-fn a_feed_connects_to_its_consumer() {
+pub fn a_feed_connects_to_its_consumer() {
     let folder = Folder::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -107,7 +108,7 @@ fn a_peer_that_is_not_there_is_said_at_once() {
 }
 
 #[test]
-fn netcat_sends_what_is_typed() {
+pub fn netcat_sends_what_is_typed() {
     let folder = Folder::new();
     let mut listening = Running::start(folder.command(&["nc", "-l", "0"]).stdin(Stdio::piped()));
     let address = listening.wait_for("listening on ");
@@ -129,4 +130,35 @@ fn netcat_sends_what_is_typed() {
     let mut got = String::new();
     accept(&listener).unwrap().read_to_string(&mut got).unwrap();
     assert_eq!(got, "one\ntwo\n");
+}
+
+/// The last line comes when the time of all before it is over: on a slow machine later, but never sooner.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "that time has passed is what it promises")]
+pub fn a_feed_has_a_rate() {
+    let began = std::time::Instant::now();
+    let folder = Folder::new();
+    assert_eq!(folder.stdout(&["generate", "words", "--rate", "10", "--count", "6"]).lines().count(), 6);
+    assert!(began.elapsed() >= std::time::Duration::from_millis(450), "{:?}", began.elapsed());
+}
+
+#[test]
+pub fn netcat_waits_for_the_next_one() {
+    let folder = Folder::new();
+    let mut listening = Running::start(folder.command(&["nc", "-l", "-k", "0"]).stdin(Stdio::piped()));
+    let address = listening.wait_for("listening on ");
+    let mut stdin = listening.stdin();
+    for line in ["first\n", "second\n"] {
+        let mut client = BufReader::new(connect(&address));
+        let mut got = String::new();
+        // Lines go to those who are there, and one that has gone is found out by what it is sent.
+        listening.wait_until("a line comes", |_| {
+            stdin.write_all(line.as_bytes()).unwrap();
+            client.get_ref().set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+            client.read_line(&mut got).is_ok()
+        });
+        assert!(got.ends_with('\n'), "{got}");
+    }
+    drop(stdin);
+    assert_eq!(listening.end().code, 0);
 }

@@ -101,7 +101,7 @@ fn a_run_that_is_refused_takes_nothing_over() {
 }
 
 #[test]
-fn a_source_under_another_name_is_not_read_again_unseen() {
+pub fn a_source_under_another_name_is_not_read_again_unseen() {
     let folder = records::folder();
     let mut lines = 0;
     let first = start(&folder);

@@ -6,7 +6,7 @@ use crate::{
 };
 
 #[test]
-fn a_component_is_shown() {
+pub fn a_component_is_shown() {
     let folder = Folder::new();
     let wasm = plugins::built("wordcount");
     let shown = folder.stdout(&["inspect", wasm.to_str().unwrap()]);

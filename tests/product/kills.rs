@@ -36,7 +36,7 @@ fn nothing_is_lost_or_doubled_however_often_it_is_killed() {
 }
 
 #[test]
-fn a_producer_that_is_told_what_is_durable_loses_nothing() {
+pub fn a_producer_that_is_told_what_is_durable_loses_nothing() {
     let folder = records::folder();
     let address = producer::address();
     let socket = format!("streams.lines={{socket={{listen=\"{address}\", acknowledge=true}}}}");

@@ -22,7 +22,7 @@ print = true
 const RUN: [&str; 5] = ["run", "p.toml", "--clock", "manual", "--until-done"];
 
 #[test]
-fn lines_that_a_source_rejects_are_rejected_and_lines_that_it_mends_irregular() {
+pub fn lines_that_a_source_rejects_are_rejected_and_lines_that_it_mends_irregular() {
     let folder = Folder::new().with("p.toml", LINES).with("lines.txt", b"good\nmuch too long\nb\xffd\nc\xffd\n");
     let mended = folder.run(&RUN).stderr;
     for says in [

@@ -22,6 +22,7 @@ mod run;
 mod running;
 mod s3;
 mod secrets;
+mod settings;
 mod stores;
 mod tool;
 mod trouble;

@@ -63,7 +63,7 @@ fn a_run_stops_and_the_next_one_begins_with_that_batch() {
 }
 
 #[test]
-fn rows_are_set_aside_with_what_was_wrong() {
+pub fn rows_are_set_aside_with_what_was_wrong() {
     let folder = folder("\"dead-letter\"");
     let ended = folder.run(&RUN);
     assert_eq!(ended.code, 0, "{ended:#?}");
@@ -82,7 +82,7 @@ fn rows_are_set_aside_with_what_was_wrong() {
 }
 
 #[test]
-fn a_batch_is_skipped_and_the_end_says_so() {
+pub fn a_batch_is_skipped_and_the_end_says_so() {
     let folder = folder("{ retry = 1, delay = \"1ms\", then = \"skip-batch\" }");
     let ended = folder.run(&RUN);
     assert_eq!(ended.code, 0, "{ended:#?}");

@@ -47,7 +47,7 @@ fn a_new_project_tests_builds_and_runs() {
 }
 
 #[test]
-fn a_project_can_use_the_sdk_of_the_repository() {
+pub fn a_project_can_use_the_sdk_of_the_repository() {
     let folder = Folder::new();
     let sdk = repository().join("sdk/rust");
     folder.stdout(&["new", "words", "--sdk", sdk.to_str().unwrap()]);

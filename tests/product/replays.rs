@@ -93,7 +93,7 @@ fn other_plugin(folder: &Folder, name: &str, added: &str) -> PathBuf {
 }
 
 #[test]
-fn a_batch_comes_out_as_it_was_committed() {
+pub fn a_batch_comes_out_as_it_was_committed() {
     let folder = ran();
     let shown = folder.stdout(&["replay", "p.toml", "--batch", "2000"]);
     let expect = "\
@@ -137,7 +137,7 @@ fn nothing_is_written_and_nothing_is_delivered() {
 }
 
 #[test]
-fn another_plugin_shows_what_differs() {
+pub fn another_plugin_shows_what_differs() {
     let folder = ran();
     let other = other_plugin(&folder, "more", "100");
     let replace = format!("wordcount={}", other.display());
@@ -291,4 +291,17 @@ fn what_cannot_be_replayed_is_said() {
     plugin("other=other.wasm", &["the pipeline has no plugin `other`", "it has: wordcount"]);
     plugin("wordcount=none.wasm", &["none.wasm"]);
     plugin("wordcount", &["NAME=FILE"]);
+}
+
+#[test]
+pub fn values_are_replaced_for_a_replay() {
+    let folder = ran();
+    let replay = ["replay", "p.toml", "--batch", "2000", "--json", "--set"];
+    let with = |set: &str| folder.run(&[&replay[..], &[set]].concat());
+    assert_eq!(with("outputs.shown.print.style=python").code, 0);
+    // Words are lengths then, and what was committed is something else.
+    let lengths = with("streams.words.map=wordcount/split-spaces");
+    assert!(lengths.code == 0 && lengths.stdout.contains("\"same\":true"), "{lengths:#?}");
+    let lengths = with("streams.words.map=wordcount/lengths");
+    assert!(lengths.stdout.contains("\"same\":false"), "{lengths:#?}");
 }

@@ -64,7 +64,7 @@ fn batches_are_printed_and_only_they() {
 }
 
 #[test]
-fn logs_are_as_asked_for() {
+pub fn logs_are_as_asked_for() {
     let folder = Folder::new().with("p.toml", QUEUE);
     let run = ["run", "p.toml", "--clock", "manual", "--until-done"];
     let quiet = folder.run(&[&run[..], &["--log-level", "warn"]].concat());

@@ -131,17 +131,6 @@ impl Running {
         String::from_utf8_lossy(&self.stdout.as_ref().unwrap().lock().bytes).into_owned()
     }
 
-    /// What stands behind `text` in what it has logged so far.
-    #[track_caller]
-    pub fn said(&mut self, text: &str) -> String {
-        let stderr = self.stderr.as_mut().unwrap();
-        let passed = std::mem::take(&mut stderr.passed);
-        let said = self.wait_for(text);
-        let stderr = self.stderr.as_mut().unwrap();
-        stderr.passed = stderr.passed.max(passed);
-        said
-    }
-
     /// Whom it has connected to this listener.
     #[track_caller]
     pub fn accepted(&mut self, listener: &TcpListener) -> TcpStream {

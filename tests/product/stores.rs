@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(15);
 const KILLS: u64 = 12;
 
 const SET: &str = "pipeline.checkpoint=s3://tides/words/a b";
-const URL: &str = "s3://tides/words/a b";
+pub const URL: &str = "s3://tides/words/a b";
 const RUN: [&str; 4] = ["run", "pipeline.toml", "--set", SET];
 
 fn start(folder: &Folder, store: &S3) -> Running {
@@ -260,7 +260,7 @@ fn what_is_wrong_with_a_store_is_said_with_what_to_do() {
 }
 
 #[test]
-fn settings_that_are_missing_are_named() {
+pub fn settings_that_are_missing_are_named() {
     let folder = records::folder();
     let check = |settings: &[(&str, &str)], says: &str| {
         let mut command = folder.command(&RUN);

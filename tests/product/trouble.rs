@@ -233,7 +233,7 @@ fn give_to_nobody(path: &Path) {
 }
 
 #[test]
-fn without_room_no_input_is_taken_until_there_is_some() {
+pub fn without_room_no_input_is_taken_until_there_is_some() {
     let folder = records::folder();
     records::add(folder.path(), 0, FEW);
     let mut run = Running::start(&mut folder.command(&[

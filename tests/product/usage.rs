@@ -3,7 +3,7 @@
 use crate::tool::Folder;
 
 #[test]
-fn help_and_version_go_to_standard_output() {
+pub fn help_and_version_go_to_standard_output() {
     let folder = Folder::new();
     let help = folder.stdout(&["--help"]);
     for command in ["new", "build", "check", "run", "inspect", "generate", "nc"] {

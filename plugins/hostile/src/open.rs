@@ -16,6 +16,10 @@ pub(crate) fn describe() -> Description {
 
 pub(crate) fn open(binding: &Binding) -> Result<Signature, Failure> {
     let entry = &TABLE[binding.function as usize];
+    // Any function tells in this way what it was given.
+    if let Some((_, reason)) = binding.parameters.iter().find(|(name, _)| name == "refuse") {
+        return Err(Failure { reason: format!("refused: {reason}"), retryable: false });
+    }
     set_opened(entry.name);
     let mut signature = signature(entry);
     match entry.name {

@@ -1,6 +1,7 @@
 //! Pipelines in, plans or diagnostics out. The cases stand in `cases/*.txt`.
 #![allow(clippy::unwrap_used, reason = "a test may end at what it does not expect")]
 
+mod bounds;
 mod cases;
 mod fake;
 mod hostile;

@@ -1,0 +1,256 @@
+//! `[streams.NAME]`: operators and the keys beside them.
+
+use super::{SHOWN, Settings, pipeline, refused, rows, run};
+use crate::tool::Folder;
+
+pub const KEYS: &[Settings] = &[
+    (
+        "stream `map`",
+        &[
+            ("map", a_map_is_called),
+            ("from", streams_read_what_they_name),
+            ("fields", fields_are_wired),
+            ("keep", kept_fields_go_past_a_map),
+            ("parameters", parameters_reach_functions),
+            ("as", what_comes_out_is_renamed),
+            ("on-error", each_function_has_its_policy),
+        ],
+    ),
+    (
+        "stream `filter`",
+        &[
+            ("filter", filters_are_fields_or_functions),
+            ("from", streams_read_what_they_name),
+            ("fields", filters_are_fields_or_functions),
+            ("parameters", parameters_reach_functions),
+            ("on-error", each_function_has_its_policy),
+        ],
+    ),
+    (
+        "stream `reduce`",
+        &[
+            ("reduce", rows_are_reduced_by_key),
+            ("from", streams_read_what_they_name),
+            ("by", rows_are_reduced_by_key),
+            ("fields", rows_are_reduced_by_key),
+            ("parameters", parameters_reach_functions),
+            ("as", what_comes_out_is_renamed),
+            ("on-error", each_function_has_its_policy),
+        ],
+    ),
+    (
+        "stream `update-state`",
+        &[
+            ("update-state", states_are_kept_by_key),
+            ("from", streams_read_what_they_name),
+            ("by", states_are_kept_by_key),
+            ("fields", states_are_kept_by_key),
+            ("parameters", parameters_reach_functions),
+            ("run", keys_without_rows_are_run_and_emitted_if_it_is_said),
+            ("emit", keys_without_rows_are_run_and_emitted_if_it_is_said),
+            ("as", what_comes_out_is_renamed),
+            ("on-error", each_function_has_its_policy),
+            ("previously", a_state_under_another_name_is_gone_on_with),
+        ],
+    ),
+    ("stream `count`", &[("count", whole_batches_are_made_into_others), ("from", streams_read_what_they_name)]),
+    ("stream `union`", &[("union", streams_read_what_they_name), ("from", streams_read_what_they_name)]),
+    ("stream `sort`", &[("sort", whole_batches_are_made_into_others), ("from", streams_read_what_they_name)]),
+    ("stream `limit`", &[("limit", whole_batches_are_made_into_others), ("from", streams_read_what_they_name)]),
+    ("stream `distinct`", &[("distinct", whole_batches_are_made_into_others), ("from", streams_read_what_they_name)]),
+];
+
+/// The rows, whatever their order.
+fn sorted(stream: &str) -> Vec<String> {
+    let mut rows = rows(stream);
+    rows.sort();
+    rows
+}
+
+#[test]
+fn a_map_is_called() {
+    let words = rows("map = \"wordcount/split\"");
+    assert_eq!(words.len(), 6);
+    assert_eq!(words[..2], ["{\"word\":\"a\",\"count\":1}", "{\"word\":\"b\",\"count\":1}"]);
+}
+
+#[test]
+fn streams_read_what_they_name() {
+    let two = "[streams.two]\nfrom = \"rows\"\nmap = \"hostile/identity\"\nfields = { line = \"other\" }\n";
+    let read = |stream: &str| {
+        let text =
+            pipeline(stream, SHOWN).replace("[streams.out]\nfrom = \"rows\"\n", &format!("{two}[streams.out]\n"));
+        let ended = run(&Folder::new().with("p.toml", text), &[]);
+        assert_eq!(ended.code, 0, "{ended:#?}");
+        ended.stdout.lines().filter(|line| line.starts_with('{')).count()
+    };
+    // The lines of `two` are two different ones.
+    for (operator, rows) in [("distinct = true", 5), ("sort = [\"line\"]", 5), ("limit = 9", 5), ("count = true", 2)] {
+        let of_rows = read(&format!("from = \"rows\"\n{operator}"));
+        let of_two = read(&format!("from = \"two\"\n{operator}"));
+        assert_eq!(of_rows, rows, "{operator}");
+        assert_eq!(of_two, if operator.starts_with("distinct") { 3 } else { rows }, "{operator}");
+    }
+    assert_eq!(read("from = [\"two\", \"two\"]\nunion = true"), 10);
+    assert_eq!(read("from = \"two\"\nmap = \"wordcount/split\""), 5);
+    assert_eq!(read("from = \"two\"\nby = \"line\"\nreduce = \"count\""), 3);
+    assert_eq!(
+        read("from = \"two\"\nfilter = \"hostile/is-yes\"\nfields = { line = \"line\" }\non-error = \"dead-letter\""),
+        0
+    );
+    let counted =
+        "from = \"rows\"\nby = \"other\"\nupdate-state = \"wordcount/running-total\"\nfields = { value = \"n\" }";
+    assert_eq!(read(counted), 3);
+}
+
+#[test]
+fn fields_are_wired() {
+    assert_eq!(rows("map = \"hostile/identity\"")[0], "{\"line\":\"a b\"}");
+    assert_eq!(rows("map = \"hostile/identity\"\nfields = { line = \"other\" }")[0], "{\"line\":\"x\"}");
+}
+
+#[test]
+fn kept_fields_go_past_a_map() {
+    let kept = rows("map = \"wordcount/split\"\nkeep = [\"n\", \"other\"]");
+    assert_eq!(kept[1], "{\"word\":\"b\",\"count\":1,\"n\":1,\"other\":\"x\"}");
+}
+
+#[test]
+pub fn parameters_reach_functions() {
+    const PARAMETERS: &str = "parameters = { refuse = \"it says so\", other = 1 }";
+    const SAYS: &str = "refused: it says so";
+    for operator in [
+        "map = \"hostile/identity\"",
+        "filter = \"hostile/is-yes\"",
+        "reduce = \"hostile/sum\"\nfields = { value = \"n\" }",
+        "by = \"other\"\nupdate-state = \"hostile/total\"\nfields = { value = \"n\" }",
+    ] {
+        refused(&format!("{operator}\n{PARAMETERS}"), SHOWN, SAYS);
+    }
+    let output = format!("{SHOWN}\noutput = \"hostile/lines\"\n{PARAMETERS}");
+    refused("map = \"hostile/identity\"", &output, SAYS);
+    // They are texts for the function, whatever they are here.
+    for (value, text) in [("7", "7"), ("0.5", "0.5"), ("true", "true"), ("2026-01-31", "2026-01-31")] {
+        let parameters = format!("parameters = {{ refuse = {value} }}");
+        refused(&format!("map = \"hostile/identity\"\n{parameters}"), SHOWN, &format!("refused: {text}"));
+    }
+}
+
+#[test]
+fn what_comes_out_is_renamed() {
+    assert_eq!(rows("map = \"hostile/identity\"\nas = \"text\"")[0], "{\"text\":\"a b\"}");
+    for (operator, first) in [
+        ("reduce = \"sum\"\nfields = { value = \"n\" }\nas = \"total\"", "{\"total\":3}"),
+        ("reduce = \"wordcount/sum\"\nfields = { value = \"n\" }\nas = \"total\"", "{\"total\":3}"),
+        (
+            "by = \"ok\"\nupdate-state = \"wordcount/running-total\"\nfields = { value = \"n\" }\nas = \"total\"",
+            "\"total\":",
+        ),
+    ] {
+        let rows = rows(operator);
+        assert!(rows[0].contains(first), "{operator}: {rows:?}");
+    }
+}
+
+#[test]
+fn each_function_has_its_policy() {
+    let value = "fields = { value = \"n\" }";
+    for (operator, left) in [
+        ("map = \"hostile/touchy\"".to_owned(), 4),
+        ("filter = \"hostile/is-yes\"".to_owned(), 0),
+        (format!("by = \"line\"\nreduce = \"hostile/touchy-sum\"\n{value}"), 4),
+        (format!("by = \"line\"\nupdate-state = \"hostile/touchy-total\"\n{value}"), 4),
+    ] {
+        let text = |policy: &str| pipeline(&format!("{operator}\n{policy}"), SHOWN).replace("n = 5", "n = 13");
+        let stopped = run(&Folder::new().with("p.toml", text("")), &[]);
+        let set_aside = run(&Folder::new().with("p.toml", text("on-error = \"dead-letter\"")), &[]);
+        assert_eq!(set_aside.code, 0, "{operator}: {set_aside:#?}");
+        let rows = set_aside.stdout.lines().filter(|line| line.starts_with('{')).count();
+        assert_eq!((stopped.code, rows), (1, left), "{operator}: {stopped:#?}{set_aside:#?}");
+    }
+}
+
+#[test]
+fn filters_are_fields_or_functions() {
+    let kept = rows("filter = \"ok\"");
+    assert_eq!(kept.len(), 2);
+    assert!(kept.iter().all(|row| row.ends_with("\"ok\":true}")), "{kept:?}");
+    assert_eq!(rows("filter = \"hostile/is-panic\"").len(), 1);
+    assert_eq!(rows("filter = \"hostile/is-panic\"\nfields = { line = \"other\" }").len(), 0);
+}
+
+#[test]
+fn rows_are_reduced_by_key() {
+    let value = "fields = { value = \"n\" }";
+    assert_eq!(sorted(&format!("reduce = \"max\"\n{value}")), ["{\"n\":2}", "{\"n\":5}"]);
+    let by_key = ["{\"other\":\"x\",\"n\":1}", "{\"other\":\"y\",\"n\":2}", "{\"other\":\"y\",\"n\":7}"];
+    assert_eq!(sorted(&format!("by = \"other\"\nreduce = \"sum\"\n{value}")), by_key);
+    assert_eq!(sorted(&format!("by = [\"other\"]\nreduce = \"wordcount/sum\"\n{value}")), by_key);
+    for (native, first) in [("count", 3), ("sum", 3), ("min", 0), ("max", 2)] {
+        let fields = if native == "count" { "" } else { value };
+        let rows = rows(&format!("reduce = \"{native}\"\n{fields}"));
+        assert!(rows[0].ends_with(&format!(":{first}}}")), "{native}: {rows:?}");
+    }
+    assert!(rows(&format!("reduce = \"mean\"\n{value}"))[0].ends_with(":1.0}"));
+}
+
+#[test]
+fn states_are_kept_by_key() {
+    let totals = rows("by = \"other\"\nupdate-state = \"wordcount/running-total\"\nfields = { value = \"n\" }");
+    assert_eq!(totals.last().unwrap(), "{\"other\":\"y\",\"n\":9}");
+}
+
+#[test]
+fn keys_without_rows_are_run_and_emitted_if_it_is_said() {
+    let ages = |more: &str| {
+        let stream = format!(
+            "by = \"other\"\nupdate-state = \"hostile/age\"\nfields = {{ value = \"n\" }}\nas = \"age\"\n{more}"
+        );
+        let rows = rows(&stream);
+        rows[2..].to_vec()
+    };
+    let (x, y) = ("{\"other\":\"x\",\"age\":0}".to_owned(), "{\"other\":\"y\",\"age\":1}".to_owned());
+    assert_eq!(ages(""), [y.clone()]);
+    let mut all = ages("emit = \"all\"");
+    all.sort();
+    assert_eq!(all, [x, y.clone()]);
+    let mut all = ages("emit = \"all\"\nrun = \"all\"");
+    all.sort();
+    assert_eq!(all, ["{\"other\":\"x\",\"age\":1}".to_owned(), y]);
+}
+
+#[test]
+fn a_state_under_another_name_is_gone_on_with() {
+    let totals = "by = \"other\"\nupdate-state = \"wordcount/running-total\"\nfields = { value = \"n\" }";
+    let text = pipeline(totals, SHOWN);
+    let folder = Folder::new().with("p.toml", &text);
+    let kept = "pipeline.checkpoint=kept";
+    assert_eq!(run(&folder, &[kept]).code, 0);
+    let more = text.replace("]\n[streams.out]", "]\n[streams.totals]").replace("from = \"out\"", "from = \"totals\"");
+    // A third batch for the source, which goes on behind the second.
+    let more = more.replace("ok = false }],\n]", "ok = false }], [{ line = \"d\", n = 10, other = \"x\" }]]");
+    let folder = folder.with("p.toml", &more);
+    let refused = run(&folder, &[kept]);
+    assert!(refused.code == 1 && refused.stderr.contains("state of the stream `out`"), "{refused:#?}");
+    let ended = run(&folder, &[kept, "streams.totals.previously=out"]);
+    assert_eq!(ended.code, 0, "{ended:#?}");
+    assert!(ended.stdout.contains("{\"other\":\"x\",\"n\":11}"), "{ended:#?}");
+}
+
+#[test]
+fn whole_batches_are_made_into_others() {
+    assert_eq!(rows("count = true"), ["{\"count\":3}", "{\"count\":2}"]);
+    let lines = |operator: &str| {
+        let line =
+            |row: &String| serde_json::from_str::<serde_json::Value>(row).unwrap()["line"].as_str().unwrap().to_owned();
+        rows(operator).iter().map(line).collect::<Vec<_>>()
+    };
+    assert_eq!(lines("sort = [\"-n\"]"), ["b", "a b", "c", "panic", "b"]);
+    assert_eq!(lines("sort = \"n\""), ["c", "a b", "b", "b", "panic"]);
+    assert_eq!(lines("limit = 2"), ["a b", "b", "panic", "b"]);
+    let distinct =
+        "map = \"hostile/identity\"\nfields = { line = \"other\" }\n[streams.last]\nfrom = \"out\"\ndistinct = true";
+    let text = pipeline(distinct, SHOWN).replace("[outputs.out]\nfrom = \"out\"", "[outputs.out]\nfrom = \"last\"");
+    let printed = run(&Folder::new().with("p.toml", text), &[]).stdout;
+    assert_eq!(printed.lines().filter(|line| line.starts_with('{')).count(), 3, "{printed}");
+}

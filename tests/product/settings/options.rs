@@ -1,0 +1,267 @@
+//! What can be typed, and the environment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Settings;
+use crate::{
+    checkpoints, feeds,
+    plugins::built,
+    project, replays, run,
+    running::{Running, end_of},
+    tool::{Folder, repository},
+    usage,
+};
+
+const OPTIONS: &[Settings] = &[
+    ("new", &[("--sdk", project::a_project_can_use_the_sdk_of_the_repository)]),
+    ("build", &[("--no-cache", compiled_code_is_kept_unless_it_is_said)]),
+    (
+        "check",
+        &[
+            ("--set", crate::check::a_good_pipeline_is_shown_with_its_types),
+            ("--no-cache", compiled_code_is_kept_unless_it_is_said),
+        ],
+    ),
+    (
+        "run",
+        &[
+            ("--set", crate::check::a_good_pipeline_is_shown_with_its_types),
+            ("--no-cache", compiled_code_is_kept_unless_it_is_said),
+            ("--batches", so_many_batches_are_run),
+            ("--until-done", so_many_batches_are_run),
+            ("--workers", so_many_threads_are_at_work),
+            ("--clock", the_clock_is_the_one_that_is_named),
+            ("--fresh-instances", instances_are_new_for_every_batch_if_it_is_said),
+        ],
+    ),
+    (
+        "inspect",
+        &[
+            ("--json", checkpoints::a_checkpoint_is_shown_and_left_as_it_is),
+            ("--keys", checkpoints::keys_are_lines_of_json_in_their_order),
+            ("--no-cache", compiled_code_is_kept_unless_it_is_said),
+        ],
+    ),
+    (
+        "replay",
+        &[
+            ("--set", replays::values_are_replaced_for_a_replay),
+            ("--no-cache", compiled_code_is_kept_unless_it_is_said),
+            ("--batch", replays::a_batch_comes_out_as_it_was_committed),
+            ("--plugin", replays::another_plugin_shows_what_differs),
+            ("--json", replays::another_plugin_shows_what_differs),
+            ("--workers", so_many_threads_are_at_work),
+        ],
+    ),
+    (
+        "generate",
+        &[
+            ("--listen", feeds::a_feed_waits_for_its_consumer),
+            ("--connect", feeds::a_feed_connects_to_its_consumer),
+            ("--rate", feeds::a_feed_has_a_rate),
+            ("--count", feeds::the_same_seed_gives_the_same_lines),
+            ("--seed", feeds::the_same_seed_gives_the_same_lines),
+            ("--vocabulary", feeds::the_same_seed_gives_the_same_lines),
+        ],
+    ),
+    ("nc", &[("-l", feeds::netcat_sends_what_is_typed), ("-k", feeds::netcat_waits_for_the_next_one)]),
+    (
+        "every command",
+        &[
+            ("--log-level", run::logs_are_as_asked_for),
+            ("--log-format", run::logs_are_as_asked_for),
+            ("--help", usage::help_and_version_go_to_standard_output),
+            ("--version", usage::help_and_version_go_to_standard_output),
+        ],
+    ),
+    (
+        "environment",
+        &[
+            ("TIDEMILL_LOG", run::logs_are_as_asked_for),
+            ("XDG_CACHE_HOME", compiled_code_is_kept_unless_it_is_said),
+            ("HOME", compiled_code_is_kept_unless_it_is_said),
+            ("AWS_", crate::stores::settings_that_are_missing_are_named),
+            ("TZ", printed_times_are_those_of_the_time_zone),
+        ],
+    ),
+];
+
+/// The options of a command, as its help shows them.
+fn options(command: &str) -> BTreeSet<String> {
+    let help = Folder::new().stdout(&[command, "--help"]);
+    let words = help.lines().filter(|line| line.trim_start().starts_with('-')).flat_map(|line| {
+        let shown = line.trim_start().split("  ").next().unwrap_or_default();
+        shown.split([' ', ',']).filter(|word| word.starts_with('-')).map(str::to_owned).collect::<Vec<_>>()
+    });
+    // The text of a value's description begins with one, too.
+    words.filter(|word| word.len() > 1).collect()
+}
+
+#[test]
+fn every_option_has_a_test_of_its_effect() {
+    let help = Folder::new().stdout(&["--help"]);
+    let list = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let commands = list.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+    let commands = commands.map(|line| line.split(' ').next().unwrap()).filter(|&name| name != "help");
+    let of_all: BTreeSet<String> =
+        ["--log-level", "--log-format", "--help", "-h", "--version", "-V"].map(str::to_owned).into();
+    let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for command in commands {
+        let options = options(command);
+        assert!(of_all.is_subset(&options), "{command}: {options:?}");
+        known.insert(command.to_owned(), &options - &of_all);
+    }
+    assert_eq!(known.len(), 8, "{known:?}");
+    let of_commands: Vec<Settings> =
+        OPTIONS.iter().copied().filter(|(name, _)| !["every command", "environment"].contains(name)).collect();
+    super::check(&known, &of_commands);
+}
+
+/// The variables that the program reads by their names are those of its two sources that may.
+#[test]
+fn every_variable_has_a_test_of_its_effect() {
+    let read = |file: &str| std::fs::read_to_string(repository().join("host/cli/src").join(file)).unwrap();
+    let (environment, arguments) = (read("environment.rs"), read("arguments.rs"));
+    let quoted = |text: &str, before: &str| {
+        let names = text.split(before).skip(1).filter_map(|rest| rest.split('"').next());
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut known: BTreeSet<String> = quoted(&environment, "folder(\"").into_iter().collect();
+    known.extend(quoted(&environment, "starts_with(\""));
+    known.extend(quoted(&arguments, "env = \""));
+    // It is read by the library for times.
+    known.insert("TZ".to_owned());
+    let of_environment: Vec<Settings> = OPTIONS.iter().copied().filter(|(name, _)| *name == "environment").collect();
+    super::check(&BTreeMap::from([("environment".to_owned(), known)]), &of_environment);
+}
+
+const LINES: &str = "[pipeline]\nname = \"p\"\ninterval = \"1s\"\n[plugins]\nhostile = \"PLUGIN\"\n\
+                     [streams.lines]\nqueue = { schema = \"line: text\", batches = [[\"a\"], [\"b\"], [\"c\"]] }\n\
+                     [streams.out]\nfrom = \"lines\"\nmap = \"hostile/identity\"\n\
+                     [outputs.out]\nfrom = \"out\"\nprint = true\n";
+
+fn lines() -> Folder {
+    Folder::new().with("p.toml", LINES.replace("PLUGIN", built("hostile").to_str().unwrap()))
+}
+
+#[test]
+fn so_many_batches_are_run() {
+    let folder = lines();
+    for batches in 1..=4 {
+        let run = ["run", "p.toml", "--clock", "manual", "--batches", &batches.to_string()];
+        let ended = folder.run(&run);
+        // A batch without rows is one, too.
+        let rows = batches.min(3);
+        let done = format!("done batches={batches} rows={rows} rejected=0 irregular=0 skipped=0\n");
+        assert!(ended.code == 0 && ended.stderr.contains(&done), "{ended:#?}");
+        assert_eq!(ended.stdout.matches("Time: ").count(), batches, "{ended:#?}");
+    }
+    let ended = folder.run(&["run", "p.toml", "--clock", "manual", "--until-done"]);
+    assert!(ended.stderr.contains("done batches=3 rows=3 "), "{ended:#?}");
+}
+
+/// A run that waits, and the threads that the system says it has.
+#[test]
+fn so_many_threads_are_at_work() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = format!(
+        "[pipeline]\nname = \"p\"\ninterval = \"1h\"\n[streams.lines]\nsocket = \"{}\"\n\
+         [outputs.lines]\nfrom = \"lines\"\nprint = true\n",
+        listener.local_addr().unwrap()
+    );
+    let folder = Folder::new().with("p.toml", text);
+    let threads = |workers: &str| {
+        let run = Running::start_ready(&mut folder.command(&["run", "p.toml", "--workers", workers]));
+        let threads = run.threads();
+        run.stop();
+        threads
+    };
+    // Where the system does not say it, it cannot be seen; results do not depend on it.
+    if let (Some(one), Some(six)) = (threads("1"), threads("6")) {
+        assert_eq!(six - one, 5);
+    }
+}
+
+#[test]
+fn the_clock_is_the_one_that_is_named() {
+    let folder = lines();
+    let year = |clock: &[&str]| {
+        let run = [&["run", "p.toml", "--batches", "1", "--set", "pipeline.interval=10ms"], clock].concat();
+        let printed = folder.stdout(&run);
+        let time = printed.lines().nth(1).unwrap().strip_prefix("Time: ").unwrap()[..4].parse::<u32>().unwrap();
+        time
+    };
+    assert_eq!(year(&["--clock", "manual"]), 1970);
+    assert!(year(&["--clock", "system"]) > 2020);
+    assert!(year(&[]) > 2020);
+}
+
+/// A function whose memory grows from call to call is found out.
+#[test]
+fn instances_are_new_for_every_batch_if_it_is_said() {
+    let rows = |more: &[&str]| {
+        let batches = (0..30).map(|_| "[\"a\"]").collect::<Vec<_>>().join(", ");
+        let set = format!("streams.lines.queue={{schema=\"line: text\", batches=[{batches}]}}");
+        let run = ["run", "p.toml", "--clock", "manual", "--until-done", "--set", &set];
+        // A megabyte a call is lost, and eight are there.
+        let more = [
+            &run[..],
+            &["--set", "streams.out.map=hostile/leaks", "--set", "plugins.hostile.limits.memory=8MiB"],
+            more,
+        ];
+        lines_with_limits().run(&more.concat()).code
+    };
+    assert_eq!((rows(&[]), rows(&["--fresh-instances"])), (1, 0));
+}
+
+fn lines_with_limits() -> Folder {
+    let plugin = format!("hostile = {{ path = \"{}\", limits = {{ memory = \"1GiB\" }} }}", built("hostile").display());
+    Folder::new().with("p.toml", LINES.replace("hostile = \"PLUGIN\"", &plugin))
+}
+
+#[test]
+fn compiled_code_is_kept_unless_it_is_said() {
+    let wasm = built("wordcount");
+    let text = LINES.replace("PLUGIN", wasm.to_str().unwrap()).replace("hostile/identity", "hostile/split");
+    let folder = Folder::new().with("p.toml", text);
+    let replayed = ["replay", "p.toml", "--batch", "last", "--set", "pipeline.checkpoint=kept"];
+    folder.stdout(&["run", "p.toml", "--clock", "manual", "--until-done", "--set", "pipeline.checkpoint=kept"]);
+    let kept = |arguments: &[&str], is_home: bool| {
+        let place = tempfile::tempdir().unwrap();
+        let mut command = folder.command(arguments);
+        if is_home {
+            command.env("HOME", place.path()).env_remove("XDG_CACHE_HOME");
+        } else {
+            command.env("XDG_CACHE_HOME", place.path());
+        }
+        let ended = end_of(&mut command);
+        assert_eq!(ended.code, 0, "{arguments:?}: {ended:#?}");
+        let caches = if is_home { place.path().join(".cache") } else { place.path().to_owned() };
+        caches.join("tidemill/compiled").read_dir().is_ok_and(|found| found.count() > 0)
+    };
+    let wasm = wasm.to_str().unwrap();
+    let project = repository().join("plugins/wordcount");
+    let build = ["build", project.to_str().unwrap()];
+    assert!(kept(&build, false) && !kept(&[&build[..], &["--no-cache"]].concat(), false));
+    for arguments in [
+        &["run", "p.toml", "--clock", "manual", "--until-done"][..],
+        &["check", "p.toml"],
+        &["inspect", wasm],
+        &replayed,
+    ] {
+        assert!(kept(arguments, true), "{arguments:?}");
+        assert!(!kept(&[arguments, &["--no-cache"]].concat(), true), "{arguments:?}");
+    }
+    assert!(kept(&["check", "p.toml"], false));
+}
+
+#[test]
+fn printed_times_are_those_of_the_time_zone() {
+    let folder = lines();
+    let hour = |zone: &str| {
+        let mut command = folder.command(&["run", "p.toml", "--clock", "manual", "--batches", "1"]);
+        end_of(command.env("TZ", zone)).stdout.lines().nth(1).unwrap().to_owned()
+    };
+    assert_eq!(hour("UTC"), "Time: 1970-01-01 00:00:01");
+    assert_eq!(hour("XST-3"), "Time: 1970-01-01 03:00:01");
+}

@@ -1,0 +1,184 @@
+//! `[pipeline]`, its checkpoint and what happens when a function fails.
+
+use std::{collections::BTreeSet, fs};
+
+use super::{SHOWN, Settings, pipeline, run};
+use crate::{limit::wait_until, on_error, running::end_of, s3::S3, stores, tool::Folder, trouble};
+
+pub const KEYS: &[Settings] = &[
+    (
+        "[pipeline]",
+        &[
+            ("name", a_checkpoint_is_that_of_a_name),
+            ("interval", batches_come_at_the_interval),
+            ("partitions", rows_of_keys_are_in_so_many_partitions),
+            ("checkpoint", a_checkpoint_is_gone_on_with),
+            ("on-error", on_error::rows_are_set_aside_with_what_was_wrong),
+            ("dead-letters", dead_letters_come_where_they_are_to),
+        ],
+    ),
+    (
+        "`checkpoint`",
+        &[
+            ("folder", a_checkpoint_is_gone_on_with),
+            ("url", a_checkpoint_lies_in_a_store),
+            ("keep-batches", batches_are_kept_up_to_a_number),
+            ("keep-bytes", batches_are_kept_up_to_a_length),
+            ("budget", a_budget_that_is_used_up_is_said),
+            ("free-space", trouble::without_room_no_input_is_taken_until_there_is_some),
+        ],
+    ),
+    (
+        "`on-error`",
+        &[
+            ("retry", retries_are_counted_and_waited_for),
+            ("delay", retries_are_counted_and_waited_for),
+            ("then", on_error::a_batch_is_skipped_and_the_end_says_so),
+        ],
+    ),
+];
+
+const LINES: &str = "map = \"hostile/identity\"";
+
+fn folder(stream: &str, output: &str) -> Folder {
+    Folder::new().with("p.toml", pipeline(stream, output))
+}
+
+#[test]
+fn a_checkpoint_is_that_of_a_name() {
+    let folder = folder(LINES, SHOWN);
+    assert_eq!(run(&folder, &["pipeline.checkpoint=kept"]).code, 0);
+    let other = run(&folder, &["pipeline.checkpoint=kept", "pipeline.name=other"]);
+    assert_eq!(other.code, 1, "{other:#?}");
+    assert!(other.stderr.contains("is the checkpoint of the pipeline `p`, not of `other`"), "{other:#?}");
+}
+
+#[test]
+fn batches_come_at_the_interval() {
+    let times = |set: &[&str]| {
+        let printed = run(&folder(LINES, SHOWN), set).stdout;
+        printed.lines().filter_map(|line| line.strip_prefix("Time: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(times(&[]), ["1000 ms", "2000 ms"]);
+    assert_eq!(times(&["pipeline.interval=90m"]), ["5400000 ms", "10800000 ms"]);
+}
+
+#[test]
+fn rows_of_keys_are_in_so_many_partitions() {
+    let files = |set: &[&str]| {
+        let folder = folder("by = \"line\"\nreduce = \"count\"", "files = \"written\"");
+        assert_eq!(run(&folder, set).code, 0);
+        let batches = fs::read_dir(folder.path().join("written")).unwrap().map(|batch| batch.unwrap().path());
+        let files = batches.flat_map(|batch| fs::read_dir(batch).unwrap()).map(|file| file.unwrap().file_name());
+        files.map(|name| name.into_string().unwrap()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(files(&["pipeline.partitions=1"]), BTreeSet::from(["part-00000.txt".to_owned()]));
+    let four = files(&[]);
+    assert!(four.len() > 1 && *four.last().unwrap() < "part-00004.txt".to_owned(), "{four:?}");
+    let many = files(&["pipeline.partitions=64"]);
+    assert!(*many.last().unwrap() > "part-00004.txt".to_owned(), "{many:?}");
+}
+
+#[test]
+fn a_checkpoint_is_gone_on_with() {
+    for set in ["pipeline.checkpoint=kept/here", "pipeline.checkpoint={folder=\"kept/here\"}"] {
+        let folder = folder(LINES, SHOWN);
+        assert!(run(&folder, &[set]).stdout.contains("{\"line\":\"a b\"}"));
+        let again = run(&folder, &[set]);
+        assert_eq!((again.code, again.stdout.contains("a b")), (0, false), "{again:#?}");
+        assert!(folder.stdout(&["inspect", "kept/here"]).contains("checkpoint of the pipeline `p`"));
+        assert!(run(&folder, &[]).stdout.contains("a b"), "without one a run begins anew");
+    }
+}
+
+#[test]
+fn dead_letters_come_where_they_are_to() {
+    for (set, place) in [("pipeline.name=p", "dead-letters/p"), ("pipeline.dead-letters=kept/apart", "kept/apart")] {
+        let folder = folder("map = \"hostile/touchy\"", SHOWN);
+        let ended = run(&folder, &["pipeline.on-error=dead-letter", set]);
+        assert_eq!(ended.code, 0, "{ended:#?}");
+        let batches: Vec<_> = fs::read_dir(folder.path().join(place).join("out")).unwrap().collect();
+        assert_eq!(batches.len(), 1, "{place}");
+    }
+}
+
+#[test]
+fn a_checkpoint_lies_in_a_store() {
+    let (folder, store) = (folder(LINES, SHOWN), S3::start());
+    let set = format!("pipeline.checkpoint={{url=\"{}\"}}", stores::URL);
+    let run = ["run", "p.toml", "--clock", "manual", "--until-done", "--set", &set];
+    let ended = end_of(store.known_to(&mut folder.command(&run)));
+    assert_eq!(ended.code, 0, "{ended:#?}");
+    assert!(store.objects().keys().all(|key| key.starts_with("words/a b/")) && !store.objects().is_empty());
+}
+
+/// Runs batches of some 30 KiB with a small budget, which has snapshots made, until some batches were removed; gives how
+/// many of the first 60 are still kept.
+fn removed(keep: &str) -> usize {
+    let text = format!(
+        "[pipeline]\nname = \"p\"\ninterval = \"1s\"\ncheckpoint = {{ folder = \"kept\", budget = \"1MiB\", {keep} }}\n\
+         [streams.lines]\ngenerate = {{ kind = \"words\", rate = 500 }}\n\
+         [outputs.lines]\nfrom = \"lines\"\nfiles = \"written\"\n"
+    );
+    let folder = Folder::new().with("p.toml", text);
+    let mut kept = 0;
+    // Snapshots are made beside the run, as soon as there is time for it.
+    wait_until("batches are removed", || {
+        folder.stdout(&["run", "p.toml", "--clock", "manual", "--batches", "60"]);
+        let shown: serde_json::Value = serde_json::from_str(&folder.stdout(&["inspect", "kept", "--json"])).unwrap();
+        let batches = shown["batches"].as_array().unwrap();
+        kept = batches.iter().filter(|batch| batch["batch"].as_u64() <= Some(60_000)).count();
+        kept < 60
+    });
+    kept
+}
+
+#[test]
+fn batches_are_kept_up_to_a_number() {
+    assert!(removed("keep-batches = 3, keep-bytes = \"1GiB\"") < 60);
+}
+
+#[test]
+fn batches_are_kept_up_to_a_length() {
+    assert!(removed("keep-batches = 1_000_000, keep-bytes = \"100KiB\"") < 60);
+}
+
+/// The states of many keys alone have more bytes.
+#[test]
+fn a_budget_that_is_used_up_is_said() {
+    let rows: String = (0..40_000).map(|n| format!("\"key number {n}, which is a long one\",")).collect();
+    let text = format!(
+        "[pipeline]\nname = \"p\"\ninterval = \"1s\"\npartitions = 1\ncheckpoint = \"kept\"\n\
+         [plugins]\nwordcount = \"{}\"\n\
+         [streams.rows.queue]\nschema = \"line: text\"\nbatches = [[{rows}], [\"last\"]]\n\
+         [streams.counts]\nfrom = \"rows\"\nby = \"line\"\nreduce = \"count\"\n\
+         [streams.totals]\nfrom = \"counts\"\nby = \"line\"\nupdate-state = \"wordcount/running-total\"\n\
+         fields = {{ value = \"count\" }}\n\
+         [outputs.totals]\nfrom = \"totals\"\nprint = {{ rows = 1 }}\n",
+        crate::plugins::built("wordcount").display()
+    );
+    let folder = Folder::new().with("p.toml", text);
+    let ended = run(&folder, &["pipeline.checkpoint={folder=\"large\", budget=\"1GiB\"}"]);
+    assert!(ended.code == 0 && !ended.stderr.contains("no new input"), "{ended:#?}");
+    let set = "pipeline.checkpoint={folder=\"kept\", budget=\"1MiB\"}";
+    let mut run = crate::running::Running::start(&mut folder.command(&["run", "p.toml", "--set", set]));
+    let said = run.wait_for("no new input is taken until there is room");
+    assert!(said.contains("budget"), "{said}");
+    run.stop();
+}
+
+/// A clock that is moved by what waits for it tells how long a batch has waited: 3 and 6 ms, or five times from 1 ms on.
+#[test]
+fn retries_are_counted_and_waited_for() {
+    let delay = |policy: &str| {
+        let folder = folder("map = \"hostile/touchy\"", SHOWN);
+        let ended = run(&folder, &[&format!("streams.out.on-error={policy}")]);
+        assert_eq!(ended.code, 0, "{ended:#?}");
+        let delay = ended.stderr.lines().find(|line| line.contains(" for time 2000 ms")).unwrap();
+        delay.split("Total delay: ").nth(1).unwrap().split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(delay("skip-batch"), "0.000");
+    assert_eq!(delay("{ retry = 2, delay = \"3ms\", then = \"skip-batch\" }"), "0.009");
+    assert_eq!(delay("{ retry = 5, delay = \"1ms\", then = \"skip-batch\" }"), "0.031");
+    assert_eq!(delay("{ retry = 3, then = \"dead-letter\" }"), "0.700");
+}
