@@ -112,6 +112,7 @@ pub fn netcat_sends_what_is_typed() {
     let folder = Folder::new();
     let mut listening = Running::start(folder.command(&["nc", "-l", "0"]).stdin(Stdio::piped()));
     let address = listening.wait_for("listening on ");
+    assert!(address.starts_with("127.0.0.1:"), "for nobody outside: {address}");
     let mut client = BufReader::new(connect(&address));
     let mut stdin = listening.stdin();
     for line in ["hello\n", "world\n"] {

@@ -23,6 +23,7 @@ mod running;
 mod s3;
 mod secrets;
 mod settings;
+mod stops;
 mod stores;
 mod tool;
 mod trouble;

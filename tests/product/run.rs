@@ -84,6 +84,8 @@ fn a_run_that_would_never_end_is_refused() {
     let folder = Folder::new().with("p.toml", text);
     let says = ["stream `more` is a socket and never done", "hint: ", "--batches N"];
     folder.fails(&["run", "p.toml", "--until-done"], 2, &says);
+    let made = ["run", "p.toml", "--until-done", "--set", "streams.more={generate=\"words\"}"];
+    folder.fails(&made, 2, &["stream `more` is generated without a count and never done", "hint: ", "--batches N"]);
 }
 
 /// Lines of a socket, every 10 ms.

@@ -13,6 +13,9 @@ use crate::{limit, tool::Ended};
 /// What a run says once signals stop it after a batch. Before, one ends it as it ends any program.
 const READY: &str = "starting; Ctrl-C stops after a batch";
 
+/// So many looks in a row at a program that waits mean that it waits for something that does not come.
+const IDLE_LOOKS: u32 = 20;
+
 /// A child that does not outlive its test.
 pub struct Running {
     child: Child,
@@ -153,15 +156,28 @@ impl Running {
     #[track_caller]
     pub fn put_to_sleep(&mut self) {
         self.signal("STOP");
-        let threads = format!("/proc/{}/task", self.child.id());
-        let sleeps = |thread: std::fs::DirEntry| {
-            let status = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-            status.rsplit(") ").next().is_none_or(|state| state.is_empty() || state.starts_with(['T', 'Z']))
-        };
-        self.wait_until("it sleeps", |_| {
-            // Where there is no such folder it cannot be known.
-            std::fs::read_dir(&threads).map_or(true, |mut all| all.all(|thread| sleeps(thread.unwrap())))
+        self.wait_until("it sleeps", |running| running.are_all(&['T', 'Z']));
+    }
+
+    /// Waits until it has waited for something for a while.
+    #[track_caller]
+    pub fn wait_until_idle(&mut self) {
+        let mut looks = 0;
+        self.wait_until("it waits", |running| {
+            looks = if running.are_all(&['S', 'Z']) { looks + 1 } else { 0 };
+            looks == IDLE_LOOKS
         });
+    }
+
+    /// Whether all its threads are in one of these states of Linux; where they cannot be known, they are.
+    fn are_all(&self, states: &[char]) -> bool {
+        let is_so = |thread: std::fs::DirEntry| {
+            let status = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            // A thread that has just ended has none.
+            status.rsplit(") ").next().is_none_or(|state| state.is_empty() || state.starts_with(states))
+        };
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        threads.map_or(true, |mut all| all.all(|thread| thread.is_ok_and(is_so)))
     }
 
     /// What it is fed with.

@@ -9,6 +9,7 @@ mod layout;
 mod properties;
 mod sizes;
 mod source;
+mod waits;
 mod words;
 
 use std::path::Path;

@@ -1,5 +1,9 @@
 //! Signatures as a plugin tells them, checked: names, types, sizes, and what each kind of function may have.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod tests;
+
 use std::collections::HashSet;
 
 use tidemill_model::{

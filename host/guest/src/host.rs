@@ -141,3 +141,53 @@ impl ResourceLimiter for Host {
         1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{LogLine, LogSink};
+
+    struct Nobody;
+
+    impl LogSink for Nobody {
+        fn line(&self, _: LogLine<'_>) {}
+    }
+
+    fn host(limits: Limits) -> Host {
+        let limits = Arc::new(limits);
+        let log = FunctionLog::new("p".into(), "f".to_owned(), String::new(), limits.clone(), Arc::new(Nobody));
+        Host::new(limits, Arc::new(log))
+    }
+
+    fn name(text: &str) -> CutText<{ limits::NAME_BYTES }> {
+        CutText { text: text.to_owned(), bytes: text.len() }
+    }
+
+    #[test]
+    fn counters_have_exact_bounds() {
+        let mut host = host(Limits { counters: 2, ..Limits::default() });
+        assert_eq!(host.count(name("a"), u64::MAX), Ok(()));
+        assert_eq!(host.count(name(&"n".repeat(128)), 0), Ok(()));
+        assert_eq!(host.count(name("c"), 1), Err(Verdict::TooManyCounters { limit: 2 }));
+        assert_eq!(host.count(name("a"), 7), Ok(()), "one that is there already");
+        assert_eq!(host.take_counters(), [("a".to_owned(), u64::MAX)]);
+        // Its name stays known, and it begins anew.
+        assert_eq!(host.count(name("a"), 7), Ok(()));
+        assert_eq!(host.take_counters(), [("a".to_owned(), 7)]);
+        assert_eq!(host.take_counters(), []);
+        for wrong in ["", "a\nb", &"n".repeat(129)] {
+            assert!(matches!(host.count(name(wrong), 1), Err(Verdict::WrongCounter { .. })), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn memories_and_tables_grow_to_their_limit() {
+        let mut host = host(Limits { memory_bytes: 100, table_elements: 10, ..Limits::default() });
+        assert!(host.memory_growing(0, 100, None).unwrap_or(false));
+        assert!(host.memory_growing(0, 101, None).is_err());
+        assert!(host.memory_growing(0, 51, Some(50)).is_err());
+        assert!(host.table_growing(0, 10, None).unwrap_or(false));
+        assert!(host.table_growing(0, 11, None).is_err());
+        assert!(host.table_growing(0, 6, Some(5)).is_err());
+    }
+}
