@@ -125,6 +125,17 @@ pub fn keys_are_lines_of_json_in_their_order() {
 ";
     assert_eq!(folder.stdout(&["inspect", "checkpoint", "--keys"]), expect);
     assert_eq!(folder.stdout(&["inspect", "checkpoint", "--keys", "totals"]), expect);
+    let two = QUEUE.replace(
+        "[outputs",
+        "[streams.more]\nfrom = \"words\"\nby = \"word\"\n\
+                                        update-state = \"wordcount/running-total\"\n\n\
+                                        [outputs.more]\nfrom = \"more\"\nprint = true\n\n[outputs",
+    );
+    let other = Folder::new().with("p.toml", two.replace("PLUGIN", plugins::built("wordcount").to_str().unwrap()));
+    other.stdout(&["run", "p.toml", "--clock", "manual", "--until-done"]);
+    assert_eq!(other.stdout(&["inspect", "checkpoint", "--keys", "totals"]), expect);
+    let both = expect.replace("totals", "more") + expect;
+    assert_eq!(other.stdout(&["inspect", "checkpoint", "--keys"]), both);
     let says = ["no stream `words` keeps state in this checkpoint", "hint: these do: totals"];
     folder.fails(&["inspect", "checkpoint", "--keys", "words"], 2, &says);
 }

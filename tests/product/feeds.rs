@@ -163,3 +163,15 @@ pub fn netcat_waits_for_the_next_one() {
     drop(stdin);
     assert_eq!(listening.end().code, 0);
 }
+
+#[test]
+fn a_feed_goes_on_for_the_next_consumer() {
+    let folder = Folder::new();
+    let mut feed = Running::start(&mut folder.command(&["generate", "words", "--listen", "127.0.0.1:0"]));
+    let address = feed.wait_for("listening on ");
+    for _ in 0..3 {
+        let mut line = String::new();
+        BufReader::new(connect(&address)).read_line(&mut line).unwrap();
+        assert_eq!(line.split_whitespace().count(), 10, "{line}");
+    }
+}

@@ -297,11 +297,67 @@ fn what_cannot_be_replayed_is_said() {
 pub fn values_are_replaced_for_a_replay() {
     let folder = ran();
     let replay = ["replay", "p.toml", "--batch", "2000", "--json", "--set"];
-    let with = |set: &str| folder.run(&[&replay[..], &[set]].concat());
-    assert_eq!(with("outputs.shown.print.style=python").code, 0);
-    // Words are lengths then, and what was committed is something else.
-    let lengths = with("streams.words.map=wordcount/split-spaces");
-    assert!(lengths.code == 0 && lengths.stdout.contains("\"same\":true"), "{lengths:#?}");
-    let lengths = with("streams.words.map=wordcount/lengths");
-    assert!(lengths.stdout.contains("\"same\":false"), "{lengths:#?}");
+    let same = |set: &str| {
+        let ended = folder.run(&[&replay[..], &[set]].concat());
+        (ended.code, serde_json::from_str::<Value>(&ended.stdout).unwrap()["same"].clone())
+    };
+    assert_eq!(same("outputs.shown.print.style=python"), (0, json!(true)));
+    assert_eq!(same("outputs.shown.from=words"), (1, json!(false)));
+}
+
+/// Rows come out as they did, but counters, states or times to be woken at do not.
+#[test]
+fn what_no_output_shows_is_compared_too() {
+    let text = format!(
+        "[pipeline]\nname = \"p\"\ninterval = \"1s\"\ncheckpoint = \"checkpoint\"\n[plugins]\nhostile = \"{}\"\n\
+         [streams.rows.queue]\nschema = \"line: text, n: integer, other: integer, same: integer\"\n\
+         batches = [[{{line = \"a\", n = 7, other = 9, same = 3}}, {{line = \"a\", n = 0, other = 1, same = 4}}]]\n\
+         [streams.lines]\nfrom = \"rows\"\nmap = \"hostile/counts\"\n\
+         [streams.totals]\nfrom = \"rows\"\nby = \"line\"\nupdate-state = \"hostile/touchy-total\"\n\
+         fields = {{ value = \"n\" }}\nas = \"total\"\n\
+         [streams.keys]\nfrom = \"totals\"\ncount = true\n\
+         [outputs.lines]\nfrom = \"lines\"\nprint = true\n[outputs.keys]\nfrom = \"keys\"\nprint = true\n",
+        plugins::built("hostile").display()
+    );
+    let folder = Folder::new().with("p.toml", text);
+    let ended = folder.run(&["run", "p.toml", "--clock", "manual", "--batches", "1"]);
+    assert!(ended.code == 0 && ended.stderr.contains("counter lines/hostile/rows: 2\n"), "{ended:#?}");
+    let same = |set: &[&str]| {
+        let set = set.iter().flat_map(|value| ["--set", value]);
+        let replay = ["replay", "p.toml", "--batch", "1000", "--json"].into_iter().chain(set).collect::<Vec<_>>();
+        let ended = folder.run(&replay);
+        (ended.code, serde_json::from_str::<Value>(&ended.stdout).unwrap())
+    };
+    assert_eq!(same(&[]).0, 0);
+    let keys = folder.stdout(&["inspect", "checkpoint", "--keys"]);
+    let woken = r#"{"stream":"totals","key":{"line":"a"},"state":{"total":7},"wake_at":"1970-01-01T00:00:02Z"}"#;
+    assert_eq!(keys, format!("{woken}\n"));
+    let counters = same(&["streams.lines.map=hostile/identity"]);
+    assert_eq!((counters.0, counters.1["counters"].as_array().unwrap().len()), (1, 2), "{:#}", counters.1);
+    for (field, state, wake) in [("other", true, true), ("same", false, true)] {
+        let (code, shown) = same(&[&format!("streams.totals.fields.value={field}")]);
+        let [then, now] = ["then", "now"].map(|side| &shown["states"][0]["keys"][0][side]);
+        assert!(
+            code == 1 && shown["outputs"].as_array().unwrap().iter().all(|output| output["same"] == true),
+            "{shown:#}"
+        );
+        assert_eq!(then["state"] != now["state"], state, "{shown:#}");
+        assert_eq!(then["wake_at"] != now["wake_at"], wake, "{shown:#}");
+    }
+}
+
+/// No batch is something else than one without rows.
+#[test]
+fn a_batch_without_rows_is_told_from_none() {
+    let text = "[pipeline]\nname = \"p\"\ninterval = \"1s\"\ncheckpoint = \"checkpoint\"\n\
+                [streams.none.queue]\nschema = \"line: text\"\nbatches = [\"none\"]\n\
+                [streams.empty.queue]\nschema = \"line: text\"\nbatches = [[]]\n\
+                [outputs.none]\nfrom = \"none\"\nprint = true\n[outputs.empty]\nfrom = \"empty\"\nprint = true\n";
+    let folder = Folder::new().with("p.toml", text);
+    folder.stdout(&["run", "p.toml", "--clock", "manual", "--batches", "1"]);
+    let replay = ["replay", "p.toml", "--batch", "1000"];
+    assert!(folder.stdout(&replay).ends_with("same as committed\n"));
+    for set in ["outputs.none.from=empty", "outputs.empty.from=none"] {
+        folder.fails(&[&replay[..], &["--set", set]].concat(), 1, &["does not come out as it was committed"]);
+    }
 }

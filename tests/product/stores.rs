@@ -220,6 +220,22 @@ fn no_secret_reaches_logs_or_objects() {
     }
 }
 
+/// The libraries below say much at the lowest levels, and nothing that an operator wants to know.
+#[test]
+fn libraries_are_quiet_at_any_level() {
+    let (folder, store) = (records::folder(), S3::start());
+    let arguments =
+        ["run", "pipeline.toml", "--log-level", "trace", "--log-format", "json", "--set", SET, "--batches", "2"];
+    let ended = end_of(store.known_to(&mut folder.command(&arguments)));
+    assert_eq!(ended.code, 0, "{ended:#?}");
+    for line in ended.stderr.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let (target, level) = (line["target"].as_str().unwrap(), line["level"].as_str().unwrap());
+        let is_low = ["TRACE", "DEBUG"].contains(&level);
+        assert!(!is_low || target.starts_with("tidemill") || target == "guest", "{line:#}");
+    }
+}
+
 #[test]
 fn of_two_hosts_on_one_prefix_the_later_one_has_it() {
     let (folder, store) = (records::folder(), S3::start());

@@ -181,6 +181,20 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_is_that_of_its_call_and_is_kept_without_room_for_its_line() {
+        for log_lines_per_batch in [0, 5] {
+            let mut host = host(Limits { log_lines_per_batch, ..Limits::default() });
+            host.log(LogLevel::Error, "panicked: at the sky".to_owned());
+            host.log(LogLevel::Info, "panicked: only told".to_owned());
+            assert_eq!(host.take_panic().as_deref(), Some("at the sky"));
+            assert_eq!(host.take_panic(), None);
+            host.log(LogLevel::Error, "panicked: and caught".to_owned());
+            host.begin_call();
+            assert_eq!(host.take_panic(), None);
+        }
+    }
+
+    #[test]
     fn memories_and_tables_grow_to_their_limit() {
         let mut host = host(Limits { memory_bytes: 100, table_elements: 10, ..Limits::default() });
         assert!(host.memory_growing(0, 100, None).unwrap_or(false));

@@ -253,6 +253,11 @@ fn compiled_code_is_kept_unless_it_is_said() {
         assert!(!kept(&[arguments, &["--no-cache"]].concat(), true), "{arguments:?}");
     }
     assert!(kept(&["check", "p.toml"], false));
+    // One that hangs on where the program is run is none.
+    let home = tempfile::tempdir().unwrap();
+    let mut command = folder.command(&["check", "p.toml"]);
+    assert_eq!(end_of(command.env("HOME", home.path()).env("XDG_CACHE_HOME", "relative")).code, 0);
+    assert!(home.path().join(".cache/tidemill/compiled").is_dir() && !folder.path().join("relative").exists());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use super::{SHOWN, Settings, pipeline, run};
-use crate::{limit::wait_until, on_error, running::end_of, s3::S3, stores, tool::Folder, trouble};
+use crate::{on_error, running::end_of, s3::S3, stores, tool::Folder, trouble};
 
 pub const KEYS: &[Settings] = &[
     (
@@ -22,8 +22,8 @@ pub const KEYS: &[Settings] = &[
         &[
             ("folder", a_checkpoint_is_gone_on_with),
             ("url", a_checkpoint_lies_in_a_store),
-            ("keep-batches", batches_are_kept_up_to_a_number),
-            ("keep-bytes", batches_are_kept_up_to_a_length),
+            ("keep-batches", a_checkpoint_is_kept_as_it_is_written),
+            ("keep-bytes", a_checkpoint_is_kept_as_it_is_written),
             ("budget", a_budget_that_is_used_up_is_said),
             ("free-space", trouble::without_room_no_input_is_taken_until_there_is_some),
         ],
@@ -112,30 +112,22 @@ fn a_checkpoint_lies_in_a_store() {
     assert!(store.objects().keys().all(|key| key.starts_with("words/a b/")) && !store.objects().is_empty());
 }
 
-/// Whether batches of some 30 KiB are removed so that fewer are kept than the 60 of a run. A small budget has snapshots
-/// made, which are made beside the run, as soon as there is time for it.
-fn are_removed(keep: &str) -> bool {
-    let text = format!(
-        "[pipeline]\nname = \"p\"\ninterval = \"1s\"\ncheckpoint = {{ folder = \"kept\", budget = \"1MiB\", {keep} }}\n\
-         [streams.lines]\ngenerate = {{ kind = \"words\", rate = 500 }}\n\
-         [outputs.lines]\nfrom = \"lines\"\nfiles = \"written\"\n"
-    );
-    let folder = Folder::new().with("p.toml", text);
-    (0..20).any(|_| {
-        folder.stdout(&["run", "p.toml", "--clock", "manual", "--batches", "60"]);
-        let shown: serde_json::Value = serde_json::from_str(&folder.stdout(&["inspect", "kept", "--json"])).unwrap();
-        shown["batches"].as_array().unwrap().len() < 60
-    })
-}
-
+/// With what a run keeps its checkpoint: as it is written, and where nothing is written what the page says.
 #[test]
-fn batches_are_kept_up_to_a_number() {
-    assert!(are_removed("keep-batches = 3, keep-bytes = \"1GiB\""));
-}
-
-#[test]
-fn batches_are_kept_up_to_a_length() {
-    assert!(are_removed("keep-batches = 1_000_000, keep-bytes = \"100KiB\""));
+fn a_checkpoint_is_kept_as_it_is_written() {
+    let kept = |checkpoint: &str| {
+        let folder = folder(LINES, SHOWN);
+        let set = format!("pipeline.checkpoint={checkpoint}");
+        let run = ["run", "p.toml", "--clock", "manual", "--until-done", "--log-level", "debug", "--set", &set];
+        let ended = folder.run(&run);
+        assert_eq!(ended.code, 0, "{ended:#?}");
+        let said = ended.stderr.split("the checkpoint keeps ").nth(1).unwrap().lines().next().unwrap().to_owned();
+        said
+    };
+    let defaults = "batches=100 bytes=1073741824 budget=None free_bytes_min=268435456";
+    assert_eq!(kept("kept"), defaults);
+    let all = "{folder=\"kept\", keep-batches=3, keep-bytes=\"4MiB\", budget=\"5MiB\", free-space=6}";
+    assert_eq!(kept(all), "batches=3 bytes=4194304 budget=Some(5242880) free_bytes_min=6");
 }
 
 /// The states of many keys alone have more bytes.

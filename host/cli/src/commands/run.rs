@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use tidemill_checkpoint::{Budget, Keep};
 use tidemill_connect::{
     ConnectorSettings, Connectors,
     system::{ManualClock, SystemClock, Threads},
@@ -122,6 +123,10 @@ fn checkpoint(ready: &Ready) -> Result<Option<Checkpoint>, Failure> {
     checkpoint.keep.bytes = entry.keep_bytes.unwrap_or(checkpoint.keep.bytes);
     checkpoint.budget.bytes_max = entry.budget_bytes;
     checkpoint.budget.free_bytes_min = entry.free_bytes_min.unwrap_or(checkpoint.budget.free_bytes_min);
+    let (Keep { batches, bytes }, Budget { bytes_max, free_bytes_min }) = (checkpoint.keep, checkpoint.budget);
+    tracing::debug!(
+        "the checkpoint keeps batches={batches} bytes={bytes} budget={bytes_max:?} free_bytes_min={free_bytes_min}"
+    );
     Ok(Some(checkpoint))
 }
 

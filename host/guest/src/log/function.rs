@@ -84,3 +84,32 @@ impl Drop for FunctionLog {
         self.say_dropped(&last);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Said(Mutex<Vec<String>>);
+
+    impl LogSink for Said {
+        fn line(&self, line: LogLine<'_>) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.message.to_owned());
+        }
+    }
+
+    /// Instances say in any order that a batch begins, and again: only a higher number begins one.
+    #[test]
+    fn a_batch_begins_once() {
+        let limits = Arc::new(Limits { log_lines_per_batch: 2, ..Limits::default() });
+        let said = Arc::new(Said(Mutex::default()));
+        let log = FunctionLog::new("p".into(), "f".to_owned(), String::new(), limits, said.clone());
+        let taken = |batches: &[u64]| {
+            batches.iter().for_each(|&batch| log.begin_batch(batch));
+            (0..3).filter(|_| log.take_line()).count()
+        };
+        assert_eq!([taken(&[1]), taken(&[1, 0]), taken(&[2, 1, 2]), taken(&[2])], [2, 0, 2, 0]);
+        drop(log);
+        let dropped = "dropped 4 more log lines of a batch that had 2";
+        assert_eq!(*said.0.lock().unwrap_or_else(PoisonError::into_inner), [dropped, dropped]);
+    }
+}

@@ -1,8 +1,9 @@
 //! Pipelines in, plans or diagnostics out. The cases stand in `cases/*.txt`.
-#![allow(clippy::unwrap_used, reason = "a test may end at what it does not expect")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may end at what it does not expect")]
 
 mod bounds;
 mod cases;
+mod entries;
 mod fake;
 mod hostile;
 mod show;

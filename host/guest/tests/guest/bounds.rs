@@ -1,0 +1,43 @@
+//! Limits of calls to the last byte, row and instruction.
+
+use tidemill_guest::Verdict;
+use tidemill_model::limits::Limits;
+
+use crate::support::{Data, only, open, plugin_with, quick_limits};
+
+/// Calls a map with these lines.
+fn mapped(function: &str, limits: &Limits, lines: &[&str]) -> Result<(), Verdict> {
+    let mut instance = open(&plugin_with(limits), function).unwrap();
+    Data::lines(lines).with(|rows| instance.map_rows(&only(), &rows, &mut |_| {}))
+}
+
+#[test]
+fn fuel_is_given_for_each_row() {
+    // Much less for the call than it takes; what it lacks comes with the rows.
+    let lines = vec!["a line"; 20_000];
+    let limits = |fuel_per_row| Limits { fuel_per_call: 300_000, fuel_per_row, ..quick_limits() };
+    assert_eq!(mapped("odd-rows", &limits(5_000), &lines[..900]), Ok(()));
+    let (per_call, per_row) = (300_000, 1);
+    let expect = Verdict::OutOfFuel { per_call, per_row, rows: 20_000 };
+    assert_eq!(mapped("identity", &limits(per_row), &lines[..1]), Ok(()));
+    assert_eq!(mapped("odd-rows", &limits(per_row), &lines), Err(expect));
+}
+
+#[test]
+fn a_call_of_the_host_costs_its_price_and_its_bytes() {
+    let fuel = |fuel_per_call| Limits { fuel_per_call, fuel_per_row: 0, counters: 1_000, ..quick_limits() };
+    // A thousand names of some ten bytes: the calls alone cost a million.
+    assert!(matches!(mapped("many-counters", &fuel(1_000_000), &["a"]), Err(Verdict::OutOfFuel { .. })));
+    assert_eq!(mapped("many-counters", &fuel(4_000_000), &["a"]), Ok(()));
+    // A thousand lines of five thousand bytes: those cost five millions, and the calls one.
+    assert!(matches!(mapped("log-flood", &fuel(5_900_000), &["a"]), Err(Verdict::OutOfFuel { .. })));
+    assert_eq!(mapped("log-flood", &fuel(7_000_000), &["a"]), Ok(()));
+}
+
+#[test]
+fn rows_are_counted_to_the_last() {
+    let rows = |result_rows| Limits { result_rows, ..quick_limits() };
+    assert_eq!(mapped("identity", &rows(3), &["a", "b", "c"]), Ok(()));
+    let expect = Verdict::TooManyRows { limit: 2, got: 3 };
+    assert_eq!(mapped("identity", &rows(2), &["a", "b", "c"]), Err(expect));
+}
