@@ -188,8 +188,7 @@ fn the_clock_is_the_one_that_is_named() {
     let year = |clock: &[&str]| {
         let run = [&["run", "p.toml", "--batches", "1", "--set", "pipeline.interval=10ms"], clock].concat();
         let printed = folder.stdout(&run);
-        let time = printed.lines().nth(1).unwrap().strip_prefix("Time: ").unwrap()[..4].parse::<u32>().unwrap();
-        time
+        printed.lines().nth(1).unwrap().strip_prefix("Time: ").unwrap()[..4].parse::<u32>().unwrap()
     };
     assert_eq!(year(&["--clock", "manual"]), 1970);
     assert!(year(&["--clock", "system"]) > 2020);

@@ -121,8 +121,7 @@ fn a_checkpoint_is_kept_as_it_is_written() {
         let run = ["run", "p.toml", "--clock", "manual", "--until-done", "--log-level", "debug", "--set", &set];
         let ended = folder.run(&run);
         assert_eq!(ended.code, 0, "{ended:#?}");
-        let said = ended.stderr.split("the checkpoint keeps ").nth(1).unwrap().lines().next().unwrap().to_owned();
-        said
+        ended.stderr.split("the checkpoint keeps ").nth(1).unwrap().lines().next().unwrap().to_owned()
     };
     let defaults = "batches=100 bytes=1073741824 budget=None free_bytes_min=268435456";
     assert_eq!(kept("kept"), defaults);
