@@ -1,5 +1,8 @@
 //! A stage for one partition: its steps, and rows on their way through them.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use tidemill_model::{
@@ -147,8 +150,11 @@ impl Task {
         left
     }
 
-    /// Bytes of rows that the steps hold until the batch ends, about.
+    /// Bytes of rows that the steps hold until the batch ends, about. What a skipped batch has left is none of the next.
     pub(crate) fn held_bytes(&self) -> usize {
+        if !self.begun {
+            return 0;
+        }
         self.steps.iter().map(|step| step.operator.held_bytes()).sum()
     }
 

@@ -3,7 +3,10 @@
 use std::cell::RefCell;
 
 use crate::{
-    bindings::operators::{Batch, CallContext, Failure, Phase},
+    bindings::{
+        host,
+        operators::{Batch, CallContext, Failure, Phase},
+    },
     columns::{batch, integers, read_integers, read_numbers},
     table::opened,
     touchy, trouble,
@@ -23,8 +26,10 @@ pub(crate) fn call(
     if opened() == "reduce-loops" {
         trouble::loop_forever();
     }
-    if opened() == "touchy-sum" {
-        touchy::check_sum(phase, rows);
+    match opened() {
+        "touchy-sum" => touchy::check_sum(phase, rows),
+        "sum-counted" if phase == Phase::Combine => host::count("rows", rows.rows.into()),
+        _ => {}
     }
     let streams = matches!(phase, Phase::Combine | Phase::Merge);
     if context.chunk == 0 || !streams {
@@ -47,6 +52,10 @@ fn add(totals: &mut Vec<i64>, phase: Phase, values: &[i64], groups: &[u32], coun
     let mut seen = vec![false; count];
     for (&value, &group) in values.iter().zip(groups) {
         let group = group as usize;
+        if opened() == "last" {
+            totals[group] = value;
+            continue;
+        }
         let taken_out = phase == Phase::Subtract && std::mem::replace(&mut seen[group], true);
         totals[group] = if taken_out { totals[group].wrapping_sub(value) } else { totals[group].wrapping_add(value) };
     }

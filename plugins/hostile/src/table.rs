@@ -79,6 +79,12 @@ pub(crate) const TABLE: &[Entry] = &[
     newer("sum-migrated", 2, SUM),
     newer("sum-migrated-again", 3, SUM),
     newer("alarm-migrated", 2, TOTAL),
+    // Not the same in another order.
+    reduce("last"),
+    update("digits"),
+    // Counting.
+    reduce("sum-counted"),
+    update("total-counted"),
     // Taking most rows.
     map("touchy"),
     map("touchy-counted"),

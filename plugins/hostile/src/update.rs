@@ -3,6 +3,7 @@
 use crate::{
     bindings::{
         data::Rejection,
+        host::count,
         operators::{Batch, CallContext, Changes, Failure},
     },
     columns::{batch, integers, numbers, read_integers, read_numbers},
@@ -36,6 +37,17 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
     };
     match opened() {
         "total" => {}
+        "total-counted" => {
+            count("rows", rows.rows.into());
+            count("keys", groups.into());
+        }
+        "digits" => {
+            let old = read_integers(&states.columns[0]).into_iter().zip(present);
+            let old = old.map(|(state, &present)| if present == 1 { state } else { 0 });
+            let digits = |(old, new): (i64, Vec<i64>)| new.iter().fold(old, |all, new| all.wrapping_mul(10) + new);
+            let states: Vec<i64> = old.zip(news(rows, ends)).map(digits).collect();
+            changes.states = batch(groups, vec![integers(&states)]);
+        }
         "sum-migrated" | "sum-migrated-again" => {
             changes.states = migrate::add_to_sums(rows, ends, states, present);
             changes.emitted = batch(groups, vec![changes.states.columns[0].clone()]);

@@ -79,6 +79,8 @@ pub(crate) struct GuestSlot {
 impl GuestSlot {
     /// A new batch.
     pub(crate) fn begin(&mut self) {
+        // Of an attempt that was never ended: what came behind it failed, and its batch was skipped.
+        self.counted.clear();
         self.batches += 1;
         self.log.begin_batch(self.batches);
         if self.fresh {

@@ -3,6 +3,9 @@
 //! Where calls are made again, one that has handed its answer over counts, even if the guest then fails to free what it
 //! returned: the answer was checked, and an instance is only a cache.
 
+#[cfg(test)]
+mod tests;
+
 use std::{ops::Range, sync::Arc, time::Duration};
 
 use tidemill_guest::{RejectedRows, Rejection, Verdict};
