@@ -6,6 +6,7 @@ mod bounds;
 mod calls;
 mod cases;
 mod expect;
+mod failures;
 mod guests;
 mod harness;
 mod lab;

@@ -141,6 +141,7 @@ fn batches(skipped: usize) -> Vec<Option<Vec<Vec<Value>>>> {
         ("panic", "panic", 13),
         ("g", "yes", 3),
         ("e", "bad", 21_600),
+        ("thirteen", "yes", 13),
     ]);
     let behind = [
         rows(&[("a", "yes", 3), ("new", "no", 4), ("i", "reject", 2), ("d", "bad", 5)]),
