@@ -15,6 +15,7 @@ mod mode;
 mod on_error;
 mod oracle;
 mod recovery;
+mod retries;
 mod runs;
 mod show;
 mod sink;

@@ -42,6 +42,42 @@ fn a_dead_letter_says_where_it_was() {
 }
 
 #[test]
+fn the_rows_of_letters_are_counted_through_chunks_and_anew_in_each_batch() {
+    let of_lines = |lines: [&str; 5]| lines.map(|line| format!("{{ line = \"{line}\", value = 1 }}")).join(", ");
+    let of_values =
+        |values: [i64; 5]| values.map(|value| format!("{{ line = \"k{}\", value = {value} }}", value % 2)).join(", ");
+    let touchy = of_lines(["a", "panic", "b", "c", "reject"]);
+    for (operator, rows) in [
+        ("[streams.out]\nfrom = \"in\"\nmap = \"hostile/touchy\"", touchy.clone()),
+        ("[streams.out]\nfrom = \"in\"\nfilter = \"hostile/is-yes\"", of_lines(["yes", "nothing", "no", "yes", "bad"])),
+        ("[streams.out]\nfrom = \"in\"\nby = \"line\"\nreduce = \"hostile/touchy-sum\"", of_values([1, 13, 2, 3, 13])),
+        (
+            "[streams.out]\nfrom = \"in\"\nby = \"line\"\nupdate-state = \"hostile/touchy-total\"",
+            of_values([1, 13, 2, 3, 5]),
+        ),
+        ("[outputs.out]\nfrom = \"in\"\noutput = \"hostile/touchy-lines\"\nprint = true", touchy),
+    ] {
+        let text = format!(
+            "[streams.in]\nqueue = {{ schema = \"line: text, value: integer\", batches = [[{rows}], [{rows}], [], [{rows}]] \
+             }}\n{operator}\non-error = \"dead-letter\"\n"
+        );
+        for chunk_rows in [1, 2, 3, 5] {
+            let mode = crate::mode::Mode { partitions: 1, chunk_rows, ..PLAIN };
+            let outcome = harness::run(&text, mode);
+            assert_eq!(outcome.result.unwrap().rejected, 6, "{operator}");
+            let letters = outcome.delivered.iter().filter(|batch| batch.output.starts_with("dead letters of out"));
+            let rows = |batch: &crate::sink::Delivered| {
+                let mut rows: Vec<Value> = batch.partitions.iter().flatten().map(|letter| letter[4].clone()).collect();
+                rows.sort();
+                (batch.time.0 / 1_000_000, rows)
+            };
+            let expect = [1, 2, 4].map(|batch| (batch, vec![Value::Integer(1), Value::Integer(4)]));
+            assert_eq!(letters.map(rows).collect::<Vec<_>>(), expect, "{operator}, chunks of {chunk_rows}");
+        }
+    }
+}
+
+#[test]
 fn a_search_has_an_end() {
     let outcome = run(&["panic"; 6_000], "\"dead-letter\"");
     let Err(RunError::Operator { cause, stream, .. }) = outcome.result else { panic!("the search has no end") };

@@ -9,6 +9,7 @@ mod kinds;
 mod migrate;
 mod replays;
 mod room;
+mod sinks;
 mod world;
 
 use std::io::Write;

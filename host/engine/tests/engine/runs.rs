@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{Parts, Run, RunError, Settings, Stopper, Summary, Until};
 use tidemill_model::{
-    ports::{Irregularity, PortError, Sink, Wake},
+    ports::{Clock, Irregularity, PortError, Sink, Wake},
     time::Timestamp,
 };
 use tidemill_plan::graph::NodeId;
@@ -26,6 +26,8 @@ struct Bench {
     stopper: Arc<OnceLock<Stopper>>,
     wake: Wake,
     delivered: Arc<Mutex<Batches>>,
+    /// What the clock showed when a run had ended.
+    ended_at: Arc<Mutex<i64>>,
 }
 
 /// What was delivered: seconds and rows.
@@ -64,10 +66,11 @@ impl Bench {
         let result = run.run();
         assert!(self.feed.lock().unwrap().is_stopped, "sources are told when a run is over");
         let waits = clock.waits.lock().unwrap().clone();
+        *self.ended_at.lock().unwrap() = clock.clock.now().0;
         (waits, result)
     }
 
-    fn start(&self, sinks: Vec<Box<dyn Sink>>, clock: Arc<dyn tidemill_model::ports::Clock>, until: Until) -> Run {
+    fn start(&self, sinks: Vec<Box<dyn Sink>>, clock: Arc<dyn Clock>, until: Until) -> Run {
         let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until };
         let run = Run::try_new(
             Parts {
@@ -151,7 +154,6 @@ fn rows_that_come_before_the_tick_are_run_ahead_of_it_and_belong_to_it() {
 }
 
 fn clock_millis(clock: &ManualClock) -> i64 {
-    use tidemill_model::ports::Clock;
     clock.now().millis()
 }
 
@@ -169,6 +171,44 @@ fn a_stop_while_it_waits_runs_what_was_received() {
     let (_, result) = bench.run(Until::Stopped, during, nothing);
     assert_eq!(bench.delivered(), [(1, vec![]), (2, vec![]), (3, vec![24])]);
     assert_eq!(result.unwrap().batches, 3);
+}
+
+#[test]
+fn a_stop_wakes_who_waits_for_a_tick() {
+    // In the first wait for a tick, and in later ones; with and without rows that came in that wait.
+    for (wait, receives) in (1..=4).flat_map(|wait| [(wait, false), (wait, true)]) {
+        let bench = Bench::default();
+        let stopping = bench.clone();
+        let during = move |clock: &ManualClock, deadline: Timestamp| {
+            if deadline.0 == wait * SECOND {
+                let now = deadline.0 - 600_000;
+                clock.advance_to(Timestamp(now));
+                if receives {
+                    stopping.receive(now, 7);
+                }
+                stopping.stop();
+            }
+        };
+        let (waits, result) = bench.run(Until::Stopped, during, nothing);
+        assert_eq!(*bench.ended_at.lock().unwrap(), wait * SECOND - 600_000, "somebody waited on, for the tick {wait}");
+        assert_eq!(waits, (1..=wait).map(|tick| tick * SECOND).collect::<Vec<_>>());
+        let rows = if receives { vec![7] } else { vec![] };
+        assert_eq!(bench.delivered().last(), Some(&(wait, rows)));
+        assert_eq!(result.unwrap().batches, wait as u64);
+    }
+}
+
+#[test]
+fn as_many_batches_are_served_as_were_asked_for() {
+    for asked in 0..=5 {
+        let bench = Bench::default();
+        let (waits, result) = bench.run(Until::Batches(asked), nothing, nothing);
+        // One at least: a run without a batch would say nothing.
+        let served = asked.max(1);
+        assert_eq!((waits.len() as u64, result.unwrap().batches), (served, served));
+        assert_eq!(bench.delivered().len() as u64, served);
+        assert_eq!(*bench.ended_at.lock().unwrap(), served as i64 * SECOND);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 use tidemill_checkpoint::{Budget, History, Keep, MemoryStorage, Past, Storage};
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{
-    Parts, Run, RunError, Settings, Until,
+    Parts, Run, RunError, Settings, Summary, Until,
     checkpoint::{Checkpoint, Failpoints, SnapshotAfter, Step},
     replay::{ReplayError, ReplayParts, Replayed, logged, replay},
 };
@@ -71,6 +71,17 @@ pub struct World {
     pub clock: Option<Arc<dyn Clock>>,
     /// For workers and snapshots.
     pub spawn: Arc<dyn Spawn>,
+    /// What a sink does not do, once.
+    pub broken: Arc<Mutex<Option<Broken>>>,
+}
+
+/// A step of an output's batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken {
+    pub output: &'static str,
+    /// Else it is delivered.
+    pub is_staged: bool,
+    pub batch: Timestamp,
 }
 
 /// Does at once what threads are for: with one worker, and where what is there at a stop must always be the same.
@@ -105,6 +116,7 @@ impl World {
             acknowledged: None,
             clock: None,
             spawn: Arc::new(Threads),
+            broken: Arc::default(),
         }
     }
 
@@ -134,6 +146,7 @@ impl World {
             acknowledged: self.acknowledged.as_ref().map(|told| Arc::new(Mutex::new(*told.lock().unwrap()))),
             clock: self.clock.clone(),
             spawn: self.spawn.clone(),
+            broken: Arc::default(),
             ..*self
         }
     }
@@ -176,7 +189,16 @@ impl World {
         Checkpoint { keep, budget, snapshot_after, failpoints: Box::new(StopAt(stop)), ..checkpoint }
     }
 
+    /// Runs as many batches as are asked for, unless the sources are used up before.
+    pub fn run_batches(&self, batches: u64) -> Result<Summary, RunError> {
+        self.open_until(Some(self.checkpoint(None)), Until::Batches(batches)).and_then(|mut run| run.run())
+    }
+
     fn open_with(&self, checkpoint: Option<Checkpoint>) -> Result<Run, RunError> {
+        self.open_until(checkpoint, Until::Done)
+    }
+
+    fn open_until(&self, checkpoint: Option<Checkpoint>, until: Until) -> Result<Run, RunError> {
         let plan = harness::plan(&self.text, self.partitions);
         let wake = Wake::default();
         let sources = harness::sources(&plan, &wake, |stream, source| {
@@ -188,7 +210,8 @@ impl World {
             Box::new(Live { schema, feed, sealed: None, acknowledged, place: 0, pinned: 0, is_open: false })
         });
         let sink = |output: &str| -> Box<dyn Sink> {
-            Box::new(Exactly { output: output.to_owned(), staged: None, delivered: self.delivered.clone() })
+            let (delivered, broken) = (self.delivered.clone(), self.broken.clone());
+            Box::new(Exactly { output: output.to_owned(), staged: None, delivered, broken })
         };
         let sinks = plan.outputs.iter().map(|output| sink(&output.name)).collect();
         let clock = self.clock.clone().unwrap_or_else(|| Arc::new(ManualClock::new(Timestamp(0))));
@@ -196,7 +219,7 @@ impl World {
         let spawn = self.spawn.clone();
         let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn, checkpoint };
         let (seed, fresh_instances) = (self.seed, self.fresh_instances);
-        let settings = Settings { workers: self.workers, seed, fresh_instances, until: Until::Done };
+        let settings = Settings { workers: self.workers, seed, fresh_instances, until };
         Run::try_new(parts, &settings)
     }
 
@@ -328,10 +351,22 @@ struct Exactly {
     output: String,
     staged: Option<Rows>,
     delivered: Arc<Mutex<Delivered>>,
+    broken: Arc<Mutex<Option<Broken>>>,
+}
+
+impl Exactly {
+    fn check(&self, is_staged: bool, batch: Timestamp) -> Result<(), PortError> {
+        let mut broken = self.broken.lock().unwrap();
+        let is_now = |broken: &mut Broken| {
+            (broken.output, broken.is_staged, broken.batch) == (self.output.as_str(), is_staged, batch)
+        };
+        broken.take_if(is_now).map_or(Ok(()), |_| Err(PortError::configuration("it is broken")))
+    }
 }
 
 impl Sink for Exactly {
     fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
+        self.check(true, batch.time)?;
         let values = |rows: &Vec<_>| rows.iter().flat_map(|rows| show::values(batch.schema, rows)).collect::<Vec<_>>();
         let of_partition = |rows: &Vec<_>| values(rows).iter().map(|row| show::row(row)).collect();
         self.staged = Some(batch.partitions.iter().map(of_partition).collect());
@@ -339,6 +374,7 @@ impl Sink for Exactly {
     }
 
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
+        self.check(false, time)?;
         let staged = self.staged.take().expect("a batch is staged before it is delivered");
         let mut delivered = self.delivered.lock().unwrap();
         delivered.count += 1;
