@@ -44,7 +44,8 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
         "digits" => {
             let old = read_integers(&states.columns[0]).into_iter().zip(present);
             let old = old.map(|(state, &present)| if present == 1 { state } else { 0 });
-            let digits = |(old, new): (i64, Vec<i64>)| new.iter().fold(old, |all, new| all.wrapping_mul(10) + new);
+            let digits =
+                |(old, new): (i64, Vec<i64>)| new.iter().fold(old, |all, new| all.wrapping_mul(10).wrapping_add(*new));
             let states: Vec<i64> = old.zip(news(rows, ends)).map(digits).collect();
             changes.states = batch(groups, vec![integers(&states)]);
         }

@@ -4,6 +4,7 @@
 mod acknowledged;
 mod clock;
 mod damage;
+mod differences;
 mod faults;
 mod kinds;
 mod migrate;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use tidemill_model::testing::Value;
-use tidemill_plan::graph::{Aggregate, Condition, KeySet, Node, NodeId, Operator, Plan, Reducer, SortKey, UpdateState};
+use tidemill_plan::graph::{
+    Aggregate, Condition, KeySet, Node, NodeId, Operator, Plan, Reduce, Reducer, SortKey, UpdateState,
+};
 
 pub type Row = Vec<Value>;
 
@@ -51,6 +53,11 @@ fn apply(operator: &Operator, rows: &[Row]) -> Vec<Row> {
     match operator {
         Operator::Filter(Condition::Field(field)) => {
             rows.iter().filter(|row| row[*field] == Value::Boolean(true)).cloned().collect()
+        }
+        Operator::Reduce(Reduce { by, reducer: Reducer::Guest(function) }) if function.signature.name == "last" => {
+            let last = |rows: &[&Row]| rows.last().map(|row| row[function.fields[0]].clone());
+            let groups = group(rows, by).into_iter();
+            groups.map(|(key, rows)| [key, last(&rows).into_iter().collect()].concat()).collect()
         }
         Operator::Reduce(reduce) => {
             let aggregate = match &reduce.reducer {
@@ -128,14 +135,18 @@ fn as_float(value: &Value) -> f64 {
     }
 }
 
-/// wordcount/running-total.
+/// wordcount/running-total, and hostile/digits, which writes each value behind what there is.
 fn update_state(update: &UpdateState, rows: &[Row], totals: &mut BTreeMap<Row, i64>) -> Vec<Row> {
     let [value] = update.function.fields[..] else { unreachable!("a running total reads one field") };
     let groups = group(rows, &update.by);
+    let add = match update.function.signature.name.as_str() {
+        "digits" => |total: i64, new: i64| total.wrapping_mul(10).wrapping_add(new),
+        _ => i64::wrapping_add,
+    };
     for (key, rows) in &groups {
         let new = rows.iter().map(|row| if let Value::Integer(n) = row[value] { n } else { 0 });
         let total = totals.entry(key.clone()).or_default();
-        *total = new.fold(*total, i64::wrapping_add);
+        *total = new.fold(*total, add);
     }
     let emitted = totals.iter().filter(|(key, _)| update.emit == KeySet::All || groups.contains_key(*key));
     emitted.map(|(key, &total)| [key.clone(), vec![Value::Integer(total)]].concat()).collect()

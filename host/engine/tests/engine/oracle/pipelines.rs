@@ -193,8 +193,12 @@ fn map(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(String, Vec<(S
 fn sum(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(String, Vec<(String, Kind)>)> {
     let value = a_field(from, choice[2], &[Kind::Integer])?;
     let by = some_fields(from, choice[3], 0);
-    let text =
-        format!("by = [{}]\nreduce = \"hostile/sum\"\nfields = {{ value = \"{value}\" }}\nas = \"{name}\"", names(&by));
+    // Where rows are in an order, the last of them is known.
+    let function = if from.is_sorted && choice[4].index(2) == 0 { "last" } else { "sum" };
+    let text = format!(
+        "by = [{}]\nreduce = \"hostile/{function}\"\nfields = {{ value = \"{value}\" }}\nas = \"{name}\"",
+        names(&by)
+    );
     Some((text, [by, vec![(name.to_owned(), Kind::Integer)]].concat()))
 }
 
@@ -205,8 +209,11 @@ fn update_state(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(Strin
         return None;
     }
     let (run, emit) = (["changed", "all"][choice[4].index(2)], ["changed", "all"][choice[5].index(2)]);
+    // Where rows are in an order, each can stand behind the one before it.
+    let is_ordered = from.is_sorted && choice[2].index(2) == 0;
+    let function = if is_ordered { "hostile/digits" } else { "wordcount/running-total" };
     let text = format!(
-        "by = [{}]\nupdate-state = \"wordcount/running-total\"\nfields = {{ value = \"{value}\" }}\n\
+        "by = [{}]\nupdate-state = \"{function}\"\nfields = {{ value = \"{value}\" }}\n\
          run = \"{run}\"\nemit = \"{emit}\"\nas = \"{name}\"",
         names(&by)
     );
