@@ -200,6 +200,36 @@ fn a_key_that_fails_whatever_its_rows_are_does_not_end_the_run() {
 }
 
 #[test]
+fn so_many_calls_may_fail_in_search_of_the_rows_of_a_key_and_no_more() {
+    // Rows that fail, then good ones of the same key. Each row that fails is found by halving what is left, and a call with
+    // the others fails until the last one is found. With 40 rows that fail the last search begins after 199 failed calls,
+    // with 39 of more it would begin after 200.
+    for (bad, good, total) in [(40, 5, Some(5)), (39, 8, None)] {
+        let value = |row| if row < bad { 13 } else { 1 };
+        let rows =
+            |key: &str| (0..bad + good).map(|row| format!("{{ line = \"{key}\", value = {} }}", value(row))).collect();
+        // Every key has a search of its own, in every batch.
+        let batch: Vec<String> = [rows("a"), rows("b")].map(|rows: Vec<String>| rows.join(", ")).into();
+        let batch = batch.join(", ");
+        let text = format!(
+            "[streams.in]\nqueue = {{ schema = \"line: text, value: integer\", batches = [[{batch}], [{batch}], [{batch}]] }}\n\
+             [streams.out]\nfrom = \"in\"\nby = \"line\"\nupdate-state = \"hostile/touchy-total\"\nemit = \"all\"\non-error = \
+             \"dead-letter\"\n"
+        );
+        let outcome = harness::run(&text, crate::mode::Mode { partitions: 1, ..PLAIN });
+        let aside = if total.is_some() { bad } else { bad + good };
+        assert_eq!(outcome.result.unwrap().rejected, 3 * 2 * aside as u64, "{bad} and {good}");
+        let totals =
+            outcome.delivered.iter().filter(|batch| batch.output == "out").map(|batch| batch.partitions.concat());
+        let expect = [1, 2, 3].map(|batch| {
+            let row = |key| total.map(|total| vec![Value::text(key), Value::Integer(batch * total)]);
+            ["a", "b"].into_iter().filter_map(row).collect::<Vec<_>>()
+        });
+        assert_eq!(totals.collect::<Vec<_>>(), expect, "{bad} and {good}");
+    }
+}
+
+#[test]
 fn a_skipped_batch_does_not_hide_that_another_function_ends_the_run() {
     // Behind the reduce the two lines are in two of many partitions.
     let text = "[streams.in]\nqueue = { schema = \"line: text\", batches = [[\"panic\", \"fail\"]] }\n[streams.lines]\nfrom = \
