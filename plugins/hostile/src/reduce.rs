@@ -41,6 +41,9 @@ pub(crate) fn call(
         return Ok(batch(0, Vec::new()));
     }
     let mut totals = TOTALS.take();
+    if opened() == "sum-counted" && phase == Phase::Combine && totals.contains(&666) {
+        trouble::panic_aloud("a beast, late");
+    }
     if opened() == "more-groups" {
         totals.push(0);
     }

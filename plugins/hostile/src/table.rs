@@ -82,6 +82,8 @@ pub(crate) const TABLE: &[Entry] = &[
     // Not the same in another order.
     reduce("last"),
     update("digits"),
+    // Waking without a change.
+    emitting("snooze"),
     // Counting.
     reduce("sum-counted"),
     update("total-counted"),

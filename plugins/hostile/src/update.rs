@@ -67,6 +67,12 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
         }
         "touchy-total" => touchy::totals(call.context.batch_time, rows, ends, states, &mut changes),
         "alarm" | "alarm-migrated" => alarm(call, &mut changes),
+        "snooze" => {
+            alarm(call, &mut changes);
+            // A state stays what it first was; only when the key is woken is another time.
+            let kept = changes.actions.iter_mut().zip(present).filter(|(_, present)| **present == 1);
+            kept.for_each(|(action, _)| *action = 0);
+        }
         "action-three" => changes.actions[0] = 3,
         "few-actions" => changes.actions.truncate(totals.len() - 1),
         "few-states" => changes.states = batch(groups - 1, vec![integers(&totals[1..])]),

@@ -2,6 +2,8 @@
 
 mod compare;
 mod json;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::sync::Arc;
