@@ -95,8 +95,8 @@ impl Spawn for NoThreads {
     fn spawn(&self, _: String, _: Box<dyn FnOnce() + Send>) {}
 }
 
-#[test]
-fn a_batch_that_is_full_takes_no_more_before_its_tick() {
+/// The chunks that each of three batches takes, if operators may hold so many bytes.
+fn taken(held_bytes_max: usize) -> Vec<usize> {
     let text = "[pipeline]\nname = \"p\"\ninterval = \"1s\"\n\
                 [streams.in]\nqueue = { schema = \"n: integer\", batches = [] }\n\
                 [streams.out]\nfrom = \"in\"\nsort = \"n\"\n[outputs.out]\nfrom = \"out\"\nprint = true\n";
@@ -116,7 +116,18 @@ fn a_batch_that_is_full_takes_no_more_before_its_tick() {
     };
     let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Batches(3) };
     let mut run = Run::try_new(parts, &settings).unwrap();
-    run.held_bytes_max = 30_000;
-    assert_eq!(run.run().unwrap().rows, 12_000);
-    assert_eq!(*log.lock().unwrap(), [4, 4, 4], "8,000 bytes a chunk");
+    run.held_bytes_max = held_bytes_max;
+    let rows = run.run().unwrap().rows;
+    let taken = log.lock().unwrap().clone();
+    assert_eq!(rows as usize, taken.iter().sum::<usize>() * 1_000);
+    taken
+}
+
+#[test]
+fn a_batch_that_is_full_takes_no_more_before_its_tick() {
+    // 8,000 bytes a chunk: one more is taken as long as there is no more than the limit.
+    for (held_bytes_max, expect) in [(0, 1), (7_999, 1), (8_000, 2), (23_999, 3), (24_000, 4), (30_000, 4), (32_000, 5)]
+    {
+        assert_eq!(taken(held_bytes_max), [expect; 3], "{held_bytes_max}");
+    }
 }
