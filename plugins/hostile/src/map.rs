@@ -18,6 +18,14 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
         "identity" | "lines" | "anything" => same(rows),
         "length" => lengths(rows),
         "odd-rows" => odd_rows(&rows),
+        "is-flood" => {
+            trouble::flood();
+            same(batch(given, vec![booleans(&vec![true; given as usize])]))
+        }
+        "lines-flood" => {
+            trouble::flood();
+            same(rows)
+        }
         "is-yes" => is_yes(&rows),
         "is-panic" => is(&rows, "panic"),
         "is-fail" => is(&rows, "fail"),
@@ -155,10 +163,7 @@ fn too_much(name: &str, rows: &Batch) -> Option<Mapped> {
             Mapped { rejected: vec![rejection; 1_000], ..same(honest()) }
         }
         "log-flood" => {
-            let line = format!("flood {}", "x".repeat(5_000));
-            for _ in 0..1_000 {
-                log(Level::Info, &line);
-            }
+            trouble::flood();
             same(honest())
         }
         "odd-log" => {

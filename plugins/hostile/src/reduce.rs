@@ -27,6 +27,7 @@ pub(crate) fn call(
         trouble::loop_forever();
     }
     match opened() {
+        "sum-flood" => trouble::flood(),
         "touchy-sum" => touchy::check_sum(phase, rows),
         "sum-counted" if phase == Phase::Combine => host::count("rows", rows.rows.into()),
         _ => {}

@@ -84,6 +84,12 @@ pub(crate) const TABLE: &[Entry] = &[
     update("digits"),
     // Waking without a change.
     emitting("snooze"),
+    // Saying much, and where a call stands.
+    Entry { name: "is-flood", kind: Kind::MapRows, input: LINE, output: &[("ok", "boolean")], state: &[], version: 1 },
+    Entry { name: "lines-flood", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[], version: 1 },
+    reduce("sum-flood"),
+    update("total-flood"),
+    update("chunk"),
     // Counting.
     reduce("sum-counted"),
     update("total-counted"),

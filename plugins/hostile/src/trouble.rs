@@ -41,3 +41,12 @@ pub(crate) fn panic_aloud(message: &str) -> ! {
     log(Level::Error, &format!("panicked: {message}"));
     trap()
 }
+
+/// Says more than anybody wants to hear.
+pub(crate) fn flood() {
+    use crate::bindings::host::{Level, log};
+    let line = format!("flood {}", "x".repeat(5_000));
+    for _ in 0..1_000 {
+        log(Level::Info, &line);
+    }
+}

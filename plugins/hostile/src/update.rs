@@ -37,6 +37,9 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
     };
     match opened() {
         "total" => {}
+        "total-flood" => trouble::flood(),
+        "chunk" => changes.states = batch(groups, vec![integers(&vec![call.context.chunk.into(); groups as usize])]),
+        "total-counted" if read_integers(&rows.columns[0]).contains(&1_313) => trouble::panic_aloud("twice unlucky"),
         "total-counted" => {
             count("rows", rows.rows.into());
             count("keys", groups.into());

@@ -131,6 +131,40 @@ fn a_flood_of_log_lines_is_bounded_by_batch_and_stream() {
     }
 }
 
+/// Functions that log a thousand lines in each call, by every operator that calls one.
+const FLOODS: [&str; 5] = [
+    "[streams.out]\nfrom = \"in\"\nmap = \"hostile/log-flood\"",
+    "[streams.out]\nfrom = \"in\"\nfilter = \"hostile/is-flood\"",
+    "[streams.out]\nfrom = \"in\"\nby = \"line\"\nreduce = \"hostile/sum-flood\"",
+    "[streams.out]\nfrom = \"in\"\nby = \"line\"\nupdate-state = \"hostile/total-flood\"",
+    "[outputs.out]\nfrom = \"in\"\noutput = \"hostile/lines-flood\"\nprint = true",
+];
+
+#[test]
+fn every_operator_may_log_so_many_lines_in_each_batch() {
+    for (operator, fresh) in FLOODS.into_iter().flat_map(|operator| [(operator, false), (operator, true)]) {
+        let text =
+            format!("[streams.in]\nqueue = {{ schema = \"line: text, value: integer\", batches = [] }}\n{operator}");
+        let mode = Mode { partitions: 2, chunk_rows: 1, fresh, ..PLAIN };
+        let lines_of_log = Arc::new(Lines::default());
+        let plugins = guests().plugins().into_iter();
+        let plugins = plugins.map(|(name, plugin)| (name, plugin.with_log(lines_of_log.clone()))).collect();
+        let plan = harness::plan(&text, mode.partitions);
+        let batch = vec![vec![Value::text("a"), Value::Integer(1)]; 3];
+        let given = Box::new(Given::new(&plan.nodes[0].schema, vec![Some(batch); 3]));
+        let sources: Vec<(NodeId, Box<dyn Source>)> =
+            vec![(NodeId(0), Box::new(Chopped::new(given, mode.chunk_rows, mode.ahead)))];
+        harness::run_with_plugins(plan, sources, plugins, mode, Wake::default()).result.unwrap();
+        let logged = std::mem::take(&mut *lines_of_log.0.lock().unwrap());
+        let count = |what: &str| logged.iter().filter(|line| line.contains(what)).count();
+        assert_eq!(
+            (count(" flood "), count(" more log lines of a batch that had 100")),
+            (300, 3),
+            "{operator}, {fresh}"
+        );
+    }
+}
+
 #[test]
 fn a_chunk_of_many_bytes_is_several_calls() {
     let mode = Mode { partitions: 1, ..PLAIN };

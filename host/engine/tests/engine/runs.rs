@@ -175,13 +175,14 @@ fn a_stop_while_it_waits_runs_what_was_received() {
 
 #[test]
 fn a_stop_wakes_who_waits_for_a_tick() {
-    // In the first wait for a tick, and in later ones; with and without rows that came in that wait.
-    for (wait, receives) in (1..=4).flat_map(|wait| [(wait, false), (wait, true)]) {
+    // In the first wait for a tick, and in later ones; well before the tick and just at it; with and without rows.
+    let cases = (1..=4).flat_map(|wait| [(wait, 600_000), (wait, 1), (wait, 0)]);
+    for (wait, early, receives) in cases.flat_map(|(wait, early)| [(wait, early, false), (wait, early, true)]) {
         let bench = Bench::default();
         let stopping = bench.clone();
         let during = move |clock: &ManualClock, deadline: Timestamp| {
             if deadline.0 == wait * SECOND {
-                let now = deadline.0 - 600_000;
+                let now = deadline.0 - early;
                 clock.advance_to(Timestamp(now));
                 if receives {
                     stopping.receive(now, 7);
@@ -190,7 +191,7 @@ fn a_stop_wakes_who_waits_for_a_tick() {
             }
         };
         let (waits, result) = bench.run(Until::Stopped, during, nothing);
-        assert_eq!(*bench.ended_at.lock().unwrap(), wait * SECOND - 600_000, "somebody waited on, for the tick {wait}");
+        assert_eq!(*bench.ended_at.lock().unwrap(), wait * SECOND - early, "somebody waited on, for the tick {wait}");
         assert_eq!(waits, (1..=wait).map(|tick| tick * SECOND).collect::<Vec<_>>());
         let rows = if receives { vec![7] } else { vec![] };
         assert_eq!(bench.delivered().last(), Some(&(wait, rows)));

@@ -314,3 +314,26 @@ fn a_key_that_lost_its_state_is_the_last_when_it_comes_back() {
     churn(&mut table, 0..1, Action::Put);
     assert_eq!(order(&table), [state(1), state(2), state(0)]);
 }
+
+/// As a batch does that is skipped: what it deleted is put again.
+#[test]
+fn a_key_that_is_put_again_in_the_batch_that_deleted_it_stays_where_it_is() {
+    let mut table = StateTable::new(&"n: integer, t: text".parse().unwrap(), 7);
+    let order = |table: &StateTable| -> Vec<Vec<Value>> { read(table, &table.rows().collect::<Vec<_>>()) };
+    churn(&mut table, 0..3, Action::Put);
+    let before = order(&table);
+    for _ in 0..3 {
+        table.begin_batch();
+        let states = buffer_of(&table.schema, &before);
+        let columns = states.columns();
+        let (rows, states) = ([0, 1, 2], states.with_columns(&columns));
+        table.write(&rows, &[Action::Delete; 3], &states);
+        assert!(table.is_empty());
+        table.write(&rows, &[Action::Put; 3], &states);
+        table.end_batch();
+        assert_eq!(order(&table), before);
+        // Their keys are found where they were.
+        churn(&mut table, (0..3).rev(), Action::Put);
+        assert_eq!(order(&table), before);
+    }
+}

@@ -333,3 +333,33 @@ fn a_value_beyond_the_limit_is_a_block_of_its_own() {
     let rows: Vec<usize> = collect(table.snapshot(BlockLimits::default())).iter().map(RecordBatch::num_rows).collect();
     assert_eq!(rows, [3]);
 }
+
+#[test]
+fn blocks_end_at_their_limits_to_the_byte() {
+    let mut table = StateTable::new(&"n: integer".parse().unwrap(), 7);
+    table.begin_batch();
+    let keys: Vec<Vec<u8>> = (0u8..6).map(|key| vec![b'k', key, 0, 0]).collect();
+    group(&mut table, &keys);
+    for row in 0..6 {
+        let put = Change { action: Action::Put, state: vec![Value::Integer(1)], wake: None };
+        write(&mut table, &mut Model::default(), &[row], &[put]);
+    }
+    table.end_batch();
+    // A key with its offset, whether it is deleted, when it is to be called, and a number: 4 + 4 + 1 + 8 + 8.
+    for (rows_max, bytes_max, expect) in [
+        (9, 0, &[1; 6][..]),
+        (9, 49, &[1; 6]),
+        (9, 50, &[2; 3]),
+        (9, 74, &[2; 3]),
+        (9, 75, &[3; 2]),
+        (9, 149, &[5, 1]),
+        (9, 150, &[6]),
+        (4, 150, &[4, 2]),
+        (5, 150, &[5, 1]),
+        (6, 150, &[6]),
+    ] {
+        let blocks = collect(table.snapshot(BlockLimits { rows_max, bytes_max }));
+        let rows: Vec<usize> = blocks.iter().map(RecordBatch::num_rows).collect();
+        assert_eq!(rows, expect, "{rows_max} rows, {bytes_max} bytes");
+    }
+}
