@@ -19,7 +19,7 @@ type Told = Arc<Mutex<Vec<(usize, &'static str)>>>;
 struct Scripted {
     number: usize,
     told: Told,
-    fails: Option<(&'static str, fn() -> Cause)>,
+    fails: Fails,
     /// Rejects a row whenever it is pushed to.
     rejects: bool,
     held: usize,

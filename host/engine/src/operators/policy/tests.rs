@@ -1,6 +1,7 @@
 //! How often calls are made, how long is waited between them, and where a search ends: to the call.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![allow(clippy::single_range_in_vec_init, reason = "a call is for a range of rows")]
 
 use std::sync::Mutex;
 
