@@ -3,12 +3,12 @@
 use std::{io::Write, sync::Arc};
 
 use tidemill_checkpoint::{
-    CheckpointError, Consequence, InputLog, Log, MemoryStorage, PastError, Plan, Recovery, SectionKind, Storage,
-    StorageError, Survey,
+    CheckpointError, Consequence, InputLog, Log, MemoryStorage, PastError, Plan, Record, Recovery, SectionKind,
+    Storage, StorageError, Survey,
 };
 use tidemill_model::time::Timestamp;
 
-use crate::scene::{PIPELINE, World, end, section_numbers, state};
+use crate::scene::{PIPELINE, World, commit, end, plan, section_numbers, state};
 
 fn survey(storage: &MemoryStorage) -> Result<Option<Survey>, CheckpointError> {
     let storage: Arc<dyn Storage> = Arc::new(storage.clone());
@@ -108,6 +108,22 @@ fn files_that_are_missing_are_said() {
         let is_said = survey.damage.iter().any(|damage| damage.name == name);
         assert!(is_said || opens(&without), "{name}: {:?}", survey.damage);
     }
+}
+
+#[test]
+fn what_earlier_sources_have_left_in_the_input_log_is_not_needed() {
+    let storage = world(24);
+    let shared: Arc<dyn Storage> = Arc::new(storage.clone());
+    let (mut log, recovered) = Log::open(shared, PIPELINE, "next", Timestamp(9)).unwrap();
+    let last = recovered.last.unwrap().commit.batch;
+    let next = Timestamp(last.0 + 1);
+    let number = log.append(Record::Plan(plan(next, None, Some(last))), &[]).unwrap();
+    log.append(Record::Commit(commit(next, number, 24)), &[]).unwrap();
+    let segments: Vec<String> = storage.files().into_keys().filter(|name| name.starts_with("input/")).collect();
+    assert!(segments.len() > 1, "{segments:?}");
+    storage.remove(&segments[0]).unwrap();
+    let survey = survey(&storage).unwrap().unwrap();
+    assert_eq!(survey.recovery.unwrap().last.unwrap().commit.batch, next);
 }
 
 #[test]
