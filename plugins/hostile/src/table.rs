@@ -74,6 +74,7 @@ pub(crate) const TABLE: &[Entry] = &[
     update("total-until-zero"),
     update("total-while-busy"),
     update("age"),
+    update("in-order"),
     emitting("alarm"),
     emitting("repeats"),
     newer("sum-migrated", 2, SUM),

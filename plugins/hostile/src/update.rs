@@ -64,6 +64,7 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
             let ages: Vec<i64> = ages.map(|(age, &present)| if present == 1 { age + 1 } else { 0 }).collect();
             changes.states = batch(groups, vec![integers(&ages)]);
         }
+        "in-order" => changes.states = batch(groups, vec![integers(&in_order(call))]),
         "repeats" => {
             let groups: Vec<u32> = (0..groups).zip(&totals).flat_map(|(group, &n)| vec![group; n as usize]).collect();
             emit(&mut changes, groups.len() as u32, Some(numbers(&groups)));
@@ -88,6 +89,14 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
         name => trouble::panic_aloud(&format!("no update is called {name}")),
     }
     Ok(changes)
+}
+
+/// A number for each key that other values give, and the same values in another order.
+fn in_order(call: &Call) -> Vec<i64> {
+    let old = read_integers(&call.states.columns[0]).into_iter().zip(&call.present);
+    let old = old.map(|(state, &present)| if present == 1 { state } else { 0 });
+    let add = |state: i64, value: &i64| (31 * state + value + 7).rem_euclid(1_000_003);
+    old.zip(news(&call.rows, &call.ends)).map(|(state, new)| new.iter().fold(state, add)).collect()
 }
 
 /// The last new value v of a key says what happens: v > 0 puts it, and wakes the key v seconds later; 0 keeps the state;
