@@ -1,8 +1,10 @@
 //! What must hold when a simulation has come to its end, told from what sinks have made visible.
 
+mod kept;
 mod lines;
 mod model;
 mod stored;
+mod tallies;
 #[cfg(test)]
 mod tests;
 
@@ -12,11 +14,13 @@ use tidemill_checkpoint::MemoryStorage;
 use tidemill_model::time::Timestamp;
 
 use crate::{
-    scenario::{Content, LIVE, REPEATABLE, Trouble},
+    scenario::{ACKNOWLEDGED, Content, Edition, LIVE, REPEATABLE, Scenario, SinkKind},
     world::{Committed, Output, Rows, World},
 };
-use lines::{Batches, check_live, check_repeatable, check_skipped, numbered};
+pub(crate) use kept::kept_lines;
+use lines::{Batches, check_acknowledged, check_live, check_repeatable, check_skipped, numbered};
 use model::Model;
+use tallies::Tallies;
 
 /// How many batches there are.
 pub(crate) fn batches(world: &World) -> u64 {
@@ -24,43 +28,73 @@ pub(crate) fn batches(world: &World) -> u64 {
 }
 
 /// The first promise that is broken, if one is.
-pub(crate) fn check(world: &World, storage: &MemoryStorage) -> Result<(), String> {
+pub(crate) fn check(world: &World, scenario: &Scenario, storage: &MemoryStorage) -> Result<(), String> {
     let lines = lines_output(world).ok_or("no output has the lines")?;
     let batches: Batches<'_> =
         lines.batches.iter().map(|(&time, rows)| Ok((time, numbered(rows)?))).collect::<Result<_, String>>()?;
-    let skipped = skipped(world, &batches);
-    if world.trouble == Trouble::Skip {
-        check_skipped(world, &batches, &skipped)?;
-    }
-    if let Some(feed) = world.feeds.get(REPEATABLE) {
-        check_repeatable(feed, world, &batches, &skipped)?;
-    }
-    if let Some(feed) = world.feeds.get(LIVE) {
-        check_live(feed, &batches, world.hosts.len(), &skipped)?;
-    }
-    let mut model = Model::default();
+    let skipped = skipped(world, scenario, &batches);
+    check_lines(world, scenario, &batches, &skipped)?;
+    let mut model = Model::new(scenario.single);
+    let mut tallies = Tallies::default();
     for (time, committed) in &world.committed {
         model.migrate(committed.edition.version);
-        if skipped.contains(time) {
-            world.outputs.iter().try_for_each(|output| check_nothing(output, *time))?;
-            continue;
+        let (lines, is_skipped) = (batches.get(time), skipped.contains(time));
+        if !is_skipped {
+            model.batch(*time, lines.map_or(&[][..], |lines| lines));
         }
-        let lines = batches.get(time);
-        model.batch(*time, lines.map_or(&[][..], |lines| lines));
         for output in &world.outputs {
-            check_output(output, *time, &model, lines.is_none())?;
+            if is_skipped || !has_output(output, committed.edition) {
+                check_nothing(output, *time, is_skipped)?;
+            } else {
+                check_output(output, *time, &model, lines.is_none())?;
+            }
         }
+        let lines = (!is_skipped).then(|| lines.map_or(0, Vec::len));
+        tallies.add(*time, committed, &model, world, lines);
     }
+    tallies.check(world)?;
     let times = world.committed.keys().copied().collect();
     world.outputs.iter().try_for_each(|output| check_order(output, &times))?;
-    stored::check(storage, world, &model)
+    stored::check(storage, world, scenario, &model, &tallies)
+}
+
+fn check_lines(
+    world: &World,
+    scenario: &Scenario,
+    batches: &Batches<'_>,
+    skipped: &BTreeSet<Timestamp>,
+) -> Result<(), String> {
+    if world.trouble.skips() {
+        check_skipped(world, batches, skipped)?;
+    }
+    let edition = last_edition(world, scenario);
+    world.feeds.iter().try_for_each(|(stream, feed)| match *stream {
+        LIVE => check_live(feed, batches, world.hosts.len(), skipped),
+        ACKNOWLEDGED => {
+            let is_there = scenario.sources(edition).any(|source| source == ACKNOWLEDGED);
+            check_acknowledged(feed, batches, is_there, skipped)
+        }
+        stream => check_repeatable(stream, world, batches, skipped),
+    })
+}
+
+/// Of the last batch.
+fn last_edition(world: &World, scenario: &Scenario) -> Edition {
+    world.committed.last_key_value().map_or(scenario.first_edition(), |(_, committed)| committed.edition)
+}
+
+fn has_output(output: &Output, edition: Edition) -> bool {
+    edition.has_passing_outputs || !output.spec.is_passing
 }
 
 /// Batches that count and have nothing, though sources had a batch.
-fn skipped(world: &World, batches: &Batches<'_>) -> BTreeSet<Timestamp> {
-    let skips = world.trouble == Trouble::Skip;
-    // A feed that can be read again may have none at a tick.
-    let is_present = |committed: &Committed| world.feeds.contains_key(LIVE) || !committed.lines.is_empty();
+fn skipped(world: &World, scenario: &Scenario, batches: &Batches<'_>) -> BTreeSet<Timestamp> {
+    let skips = world.trouble.skips();
+    // Only a feed that can be read again from any place may have none at a tick.
+    let is_present = |committed: &Committed| {
+        let is_empty = committed.lines.get(REPEATABLE).is_none_or(|lines| lines.is_empty());
+        !is_empty || scenario.sources(committed.edition).any(|stream| stream != REPEATABLE)
+    };
     let skipped = world
         .committed
         .iter()
@@ -72,10 +106,11 @@ fn lines_output(world: &World) -> Option<&Output> {
     world.outputs.iter().find(|output| output.spec.content == Content::Lines)
 }
 
-/// Of a skipped batch no output has anything.
-fn check_nothing(output: &Output, time: Timestamp) -> Result<(), String> {
+/// Of a skipped batch no output has anything, nor has one of a batch whose pipeline does not have it.
+fn check_nothing(output: &Output, time: Timestamp, is_skipped: bool) -> Result<(), String> {
     let has_it = output.batches.contains_key(&time) || output.deliveries.iter().any(|delivery| delivery.time == time);
-    if has_it { Err(format!("output `{}` has the batch {time}, which was skipped", output.spec.name)) } else { Ok(()) }
+    let why = if is_skipped { "was skipped" } else { "was run without it" };
+    if has_it { Err(format!("output `{}` has the batch {time}, which {why}", output.spec.name)) } else { Ok(()) }
 }
 
 /// What an output has of a batch is what the model has. `is_absent`: the sources have none at its tick, and then only
@@ -91,7 +126,8 @@ fn check_output(output: &Output, time: Timestamp, model: &Model, is_absent: bool
             false => Err(format!("output `{name}` has the batch {time}, and its source has none")),
         };
     }
-    if all.is_empty() && matches!(output.spec.content, Content::Letters(_)) && expect.is_empty() {
+    let shows_rows_only = matches!(output.spec.content, Content::Letters(_)) || output.spec.sink == SinkKind::Folder;
+    if all.is_empty() && shows_rows_only && expect.is_empty() {
         return Ok(());
     }
     if all.is_empty() {

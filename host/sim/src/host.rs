@@ -6,24 +6,23 @@ mod source;
 mod steps;
 mod storage;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tidemill_checkpoint::{Budget, CheckpointError, Keep};
 use tidemill_engine::{
-    Parts, Run, RunError, Settings, Until,
+    Parts, Run, RunError, Settings, Summary, Until,
     checkpoint::{Checkpoint, RestoreError, SnapshotAfter},
 };
-use tidemill_model::ports::{Sink, Source, Wake};
+use tidemill_model::ports::{Sink, Wake};
 use tidemill_plan::graph::{NodeId, Operator, Output, Plan};
 
 use crate::{
-    scenario::{Edition, REPEATABLE},
+    scenario::{Edition, Trouble},
     simulation::Simulation,
     world::{HostId, HostState, World},
 };
 use clock::{SimulatedClock, Threads};
 use sink::SimulatedSink;
-use source::{LiveSource, RepeatableSource};
 use steps::Steps;
 use storage::SimulatedStorage;
 
@@ -69,9 +68,9 @@ pub(crate) fn run(simulation: &Arc<Simulation>, id: HostId) -> Ended {
     simulation.world().hosts[id].is_opening = false;
     let result = opened.and_then(|mut run| {
         simulation.world().hosts[id].stopper = Some(run.stopper());
-        run.run().map(|summary| summary.batches)
+        run.run()
     });
-    simulation.world().end(id, &result)
+    simulation.world().end(id, result)
 }
 
 /// What may differ from host to host.
@@ -90,13 +89,9 @@ fn start(world: &mut World) -> Start {
 fn parts(simulation: &Arc<Simulation>, id: HostId, plan: Plan, edition: Edition) -> Parts {
     let sources = plan.nodes.iter().enumerate().filter_map(|(index, node)| {
         let Operator::Source(_) = &node.operator else { return None };
-        let (simulation, schema) = (simulation.clone(), node.schema.clone());
-        let source: Box<dyn Source> = if node.name == edition.name(REPEATABLE) {
-            Box::new(RepeatableSource::new(simulation, id, schema))
-        } else {
-            Box::new(LiveSource::new(simulation, id, schema))
-        };
-        Some((NodeId(index), source))
+        let stream = simulation.scenario.sources(edition).find(|stream| node.name == edition.name(stream));
+        let stream = stream.expect("the scenario has all sources of its pipeline");
+        Some((NodeId(index), source::source(simulation, id, stream, &node.schema)))
     });
     let outputs = &simulation.scenario.outputs;
     let sink = |output: &Output| -> Box<dyn Sink> {
@@ -133,18 +128,19 @@ fn checkpoint(simulation: &Arc<Simulation>, id: HostId) -> Checkpoint {
 
 impl World {
     /// Judges how a host ended.
-    fn end(&mut self, id: HostId, result: &Result<u64, RunError>) -> Ended {
+    fn end(&mut self, id: HostId, result: Result<Summary, RunError>) -> Ended {
         let is_owner = self.owner == Some(id);
         let host = &mut self.hosts[id];
         let (is_down, is_stopped) = (host.is_down, host.is_stopped);
         let is_excused = is_down || host.has_met_errors || !is_owner;
         let work = std::mem::take(&mut host.work);
-        match result {
-            Ok(batches) => self.note(&format!("host {id} ends after {batches} batches")),
+        match &result {
+            Ok(summary) => self.note(&format!("host {id} ends after {} batches", summary.batches)),
             Err(error) => self.note(&format!("host {id} ends: {error}")),
         }
-        if let Err(error) = result
+        if let Err(error) = &result
             && self.broken.is_none()
+            && !self.is_of_pipeline(id, error)
             && (!is_excused || (is_owner && is_never_right(error)))
         {
             self.broken(format!("host {id} ends without a reason: {error}"));
@@ -154,7 +150,25 @@ impl World {
             self.late_work.extend(work);
         }
         let is_done = result.is_ok() && is_owner && !is_down && !is_stopped;
+        self.hosts[id].summary = result.ok();
         if is_done { Ended::Done } else { Ended::Early }
+    }
+
+    /// Whether an error is right because of what the host's pipeline says. The operator mends the next one.
+    fn is_of_pipeline(&mut self, id: HostId, error: &RunError) -> bool {
+        let edition = self.hosts[id].edition;
+        match error {
+            RunError::Operator { stream, .. } => {
+                let stops = self.trouble == Trouble::Stop && !edition.skips;
+                self.is_stopped_by_function |= stops;
+                stops && matches!(&stream[..], "taken" | "behind")
+            }
+            RunError::Undeliverable { output, .. } if !edition.has_passing_outputs => {
+                self.lacks_output = true;
+                self.outputs.iter().any(|known| known.spec.is_passing && known.spec.name == output)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -189,7 +203,8 @@ impl HostState {
             has_met_errors: false,
             is_opening: false,
             is_stopped: false,
-            sealed: 0..0,
+            sealed: BTreeMap::new(),
+            summary: None,
             committing: None,
             skew_micros: 0,
             stopper: None,

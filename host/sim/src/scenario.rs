@@ -2,6 +2,8 @@
 
 mod edition;
 mod menu;
+mod outputs;
+mod streams;
 mod trouble;
 
 use std::fmt::Write as _;
@@ -10,22 +12,28 @@ use crate::random::Random;
 
 pub(crate) use edition::{Edition, VERSION_MAX};
 pub(crate) use menu::Content;
-use menu::{MENU, troubled};
+use outputs::Draws;
+pub(crate) use outputs::{OutputSpec, SinkKind};
+pub(crate) use streams::{
+    ACKNOWLEDGED, FILES, LIVE, LOGGED_COME_BACK, Passing, REPEATABLE, SOURCES_CHANGE_WITHIN_BATCHES, first_number,
+    is_logged, stream_of_number,
+};
 pub(crate) use trouble::{POISON, REJECTED, Trouble};
 
-/// The stream that can be read again.
-pub(crate) const REPEATABLE: &str = "in";
-
-/// The stream that cannot: what is taken of it is logged.
-pub(crate) const LIVE: &str = "live";
+/// What the pipeline is called.
+pub(crate) const PIPELINE: &str = "simulated";
 
 /// What every source gives.
 const SCHEMA: &str = "number: integer, value: integer, line: text";
 
 /// One run of the simulation, drawn from its seed.
 pub(crate) struct Scenario {
-    /// Which sources there are, of [`REPEATABLE`] and [`LIVE`].
+    /// Which sources there are.
     pub streams: Vec<&'static str>,
+    /// The one of them that comes and goes.
+    pub passing: Option<Passing>,
+    /// The one whose lines [`Content::InOrder`] has.
+    pub single: &'static str,
     /// In the order of the pipeline.
     pub outputs: Vec<OutputSpec>,
     /// What functions stumble over, and what is done about it.
@@ -53,118 +61,111 @@ pub(crate) struct Scenario {
     pub faults: u32,
 }
 
-/// An output.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OutputSpec {
-    pub name: &'static str,
-    pub content: Content,
-    /// Its sink knows its batches; another one may get a batch again.
-    pub is_exact: bool,
-}
-
 impl Scenario {
     pub fn of(seed: u64) -> Scenario {
         // Each concern has numbers of its own: a new one does not change what a seed stands for otherwise.
-        let of = |concern| Random::new(seed, concern);
+        let of = |concern: &str| Random::new(seed, concern);
         let (mut pace, mut room) = (of("pace"), of("room"));
         let trouble = of("trouble").pick(&[Trouble::None, Trouble::Letters, Trouble::Skip, Trouble::Retry]);
+        let stops = of("trouble that stops").once_in(2);
+        let trouble = if trouble == Trouble::Skip && stops { Trouble::Stop } else { trouble };
         let mut editions = of("editions");
+        let streams = streams::draw(&mut of("streams"), &mut of("more streams"));
+        let passing = streams::draw_passing(&mut of("passing source"), &streams);
+        let stays = |stream: &&&str| passing.is_none_or(|passing| passing.stream != **stream);
+        let staying: Vec<&str> = streams.iter().filter(stays).copied().collect();
         Scenario {
             renames: editions.once_in(2),
             migrates: editions.once_in(2),
-            streams: of("streams").pick(&[vec![REPEATABLE], vec![LIVE], vec![REPEATABLE, LIVE]]),
-            outputs: outputs(&mut of("outputs"), &mut of("troubled outputs"), trouble),
+            single: of("single stream").pick(&staying),
+            streams,
+            passing,
+            outputs: outputs::draw(&mut Draws::new(of), trouble),
             trouble,
             interval_micros: pace.pick(&[100_000, 500_000, 1_000_000]),
             chunk_rows: pace.length(1, 5),
             words: pace.between(2, 12),
             gap_micros_max: pace.pick(&[50_000, 300_000, 1_000_000]),
             snapshot_commits: room.length(1, 8),
-            keep_batches: room.length(0, 3),
+            keep_batches: room.length(0, 3) + of("longer history").pick(&[0, 0, 4, 8]),
             budget_bytes: room.pick(&[None, Some(60_000), Some(200_000)]),
             free_bytes_min: room.pick(&[0, 2_000]),
             faults: of("count of faults").between(10, 20) as u32,
         }
     }
 
+    /// The sources of a pipeline.
+    pub fn sources(&self, edition: Edition) -> impl Iterator<Item = &'static str> {
+        let is_away = move |stream: &str| {
+            !edition.has_passing_source && self.passing.is_some_and(|passing| passing.stream == stream)
+        };
+        self.streams.iter().copied().filter(move |stream| !is_away(stream))
+    }
+
     /// The pipeline's text.
     pub fn pipeline(&self, edition: Edition) -> String {
         let mut text = format!(
-            "[pipeline]\nname = \"simulated\"\ninterval = \"{}ms\"\n\n[plugins]\nwordcount = \"wordcount.wasm\"\n\
+            "[pipeline]\nname = \"{PIPELINE}\"\ninterval = \"{}ms\"\n\n[plugins]\nwordcount = \"wordcount.wasm\"\n\
              hostile = \"hostile.wasm\"\n\n",
             self.interval_micros / 1_000
         );
-        for stream in &self.streams {
+        let sources: Vec<&str> = self.sources(edition).collect();
+        for stream in &sources {
             let heading = edition.heading(stream);
             let _ = writeln!(text, "{heading}queue = {{ schema = \"{SCHEMA}\", batches = [] }}\n");
         }
-        let lines = match &self.streams[..] {
-            [single] => edition.name(single),
-            _ => {
-                let [repeatable, live] = [REPEATABLE, LIVE].map(|stream| edition.name(stream));
-                let _ = writeln!(text, "[streams.both]\nfrom = [\"{repeatable}\", \"{live}\"]\nunion = true\n");
-                "both".to_owned()
-            }
+        let lines = if let [single] = sources[..] {
+            edition.name(single)
+        } else {
+            let all: Vec<String> = sources.iter().map(|stream| format!("\"{}\"", edition.name(stream))).collect();
+            let _ = writeln!(text, "[streams.both]\nfrom = [{}]\nunion = true\n", all.join(", "));
+            "both".to_owned()
         };
         let _ = writeln!(text, "[streams.words]\nfrom = \"{lines}\"\nmap = \"wordcount/split\"\n");
         let _ = writeln!(text, "[streams.valued]\nfrom = \"{lines}\"\nmap = \"wordcount/split\"\nkeep = \"value\"\n");
+        let mut streams: Vec<&str> = Vec::new();
         for output in &self.outputs {
-            let OutputSpec { name, content, .. } = output;
-            if matches!(content, Content::Letters(_)) {
+            if matches!(output.content, Content::Letters(_)) {
                 continue;
             }
-            let [total, alarm] = menu::functions(edition.version);
-            let from = match content {
-                Content::Lines => lines.clone(),
-                _ => stream_of(output, edition),
-            };
-            let mut streams = menu::streams(*content).replace("LINES", &lines).replace("POLICY", self.trouble.policy());
-            if menu::is_renamed(*content) {
-                streams = streams.replace(&format!("[streams.{name}]\n"), &edition.heading(name));
+            if !streams.contains(&output.stream) {
+                streams.push(output.stream);
+                text.push_str(&self.stream(output, &lines, edition));
             }
-            text.push_str(&streams.replace("TOTAL", total).replace("ALARM", alarm));
-            let _ = writeln!(text, "\n[outputs.{name}]\nfrom = \"{from}\"\nprint = true\n");
+            let is_lines = output.content == Content::Lines;
+            let from = if is_lines { lines.clone() } else { stream_of(output, edition) };
+            if edition.has_passing_outputs || !output.is_passing {
+                let _ = writeln!(text, "\n[outputs.{}]\nfrom = \"{from}\"\nprint = true\n", output.name);
+            }
         }
         text
+    }
+
+    /// The stream of an output, and those that it is made of.
+    fn stream(&self, output: &OutputSpec, lines: &str, edition: Edition) -> String {
+        let [total, alarm] = menu::functions(edition.version);
+        let streams = menu::streams(output.content).replace("LINES", lines);
+        let streams = streams.replace("POLICY", self.trouble.policy(edition.skips));
+        let mut streams = streams.replace("SINGLE", &edition.name(self.single));
+        if menu::is_renamed(output.content) {
+            streams = streams.replace(&format!("[streams.{}]\n", output.stream), &edition.heading(output.stream));
+        }
+        streams.replace("TOTAL", total).replace("ALARM", alarm)
+    }
+
+    /// The pipeline of the first host.
+    pub fn first_edition(&self) -> Edition {
+        let has_passing_source = self.passing.is_none_or(|passing| passing.is_there_first);
+        Edition { has_passing_source, ..Edition::FIRST }
     }
 }
 
 /// What an output's stream is called.
 pub(crate) fn stream_of(output: &OutputSpec, edition: Edition) -> String {
-    if menu::is_renamed(output.content) { edition.name(output.name) } else { output.name.to_owned() }
+    if menu::is_renamed(output.content) { edition.name(output.stream) } else { output.stream.to_owned() }
 }
 
-/// Some of the menu in any order, and always the lines, which say what a batch is made of; behind them some of what functions
-/// stumble over, with its dead letters.
-fn outputs(random: &mut Random, of_trouble: &mut Random, trouble: Trouble) -> Vec<OutputSpec> {
-    let mut left: Vec<_> = MENU.to_vec();
-    let mut chosen = vec![("lines", Content::Lines)];
-    for _ in 0..random.length(1, 4) {
-        chosen.push(left.swap_remove(random.length(0, left.len() - 1)));
-    }
-    let place = random.length(0, chosen.len() - 1);
-    chosen.swap(0, place);
-    let spec = |random: &mut Random, (name, content)| {
-        let is_exact = random.once_in(2) || content == Content::Lines;
-        OutputSpec { name, content, is_exact }
-    };
-    let mut outputs: Vec<_> = chosen.into_iter().map(|chosen| spec(random, chosen)).collect();
-    let mut left = troubled(trouble).to_vec();
-    for _ in 0..of_trouble.length(1, 2).min(left.len()) {
-        let (name, content) = left.swap_remove(of_trouble.length(0, left.len() - 1));
-        outputs.push(spec(of_trouble, (name, content)));
-        if trouble == Trouble::Letters {
-            outputs.push(spec(of_trouble, (letters_of(name), Content::Letters(name))));
-        }
-    }
-    outputs
-}
-
-/// The output of a stream's dead letters.
-fn letters_of(stream: &str) -> &'static str {
-    match stream {
-        "taken" => "dead letters of taken",
-        "sums" => "dead letters of sums",
-        _ => "dead letters of touchy",
-    }
+/// What the stream is called that has the states of an output.
+pub(crate) fn state_stream_of(output: &OutputSpec, edition: Edition) -> String {
+    if output.content == Content::Behind { "beneath".to_owned() } else { stream_of(output, edition) }
 }

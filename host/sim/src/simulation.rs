@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tidemill_checkpoint::MemoryStorage;
+use tidemill_checkpoint::{Log, MemoryStorage, Recovery, Storage};
 use tidemill_guest::Plugin;
 use tidemill_plan::graph::Plan;
 
@@ -16,7 +16,7 @@ use crate::{
     Failure, Report, check,
     host::{self, Ended},
     plugins::Loaded,
-    scenario::{Edition, Scenario},
+    scenario::{Edition, FILES, PIPELINE, Scenario},
     turns::Turns,
     world::{HostId, HostState, Site, Strike, World},
 };
@@ -53,17 +53,19 @@ pub(crate) struct Simulation {
 pub(crate) fn run(seed: u64, plugins: &HashMap<String, Plugin>) -> Result<Report, Failure> {
     let scenario = Scenario::of(seed);
     let failure = |what, trace| Failure { seed, what, trace };
-    let plan = Loaded(plugins).plan(&scenario, Edition::FIRST).map_err(|what| failure(what, String::new()))?;
+    let first = scenario.first_edition();
+    let plan = Loaded(plugins).plan(&scenario, first).map_err(|what| failure(what, String::new()))?;
     let world = Mutex::new(World::new(seed, &scenario));
     let storage = MemoryStorage::new();
     let (plugins, turns) = (plugins.clone(), Turns::default());
-    let plans = Mutex::new(HashMap::from([(Edition::FIRST, plan)]));
+    let plans = Mutex::new(HashMap::from([(first, plan)]));
     let simulation = Arc::new(Simulation { scenario, plans, plugins, storage, turns, world });
     simulation.run_hosts();
     let mut world = simulation.world();
     // Work that was never done holds on to the simulation.
     world.late_work.clear();
-    let broken = world.broken.clone().map_or_else(|| check::check(&world, &simulation.storage), Err);
+    let broken =
+        world.broken.clone().map_or_else(|| check::check(&world, &simulation.scenario, &simulation.storage), Err);
     broken.map_err(|what| failure(what, world.trace.clone()))?;
     Ok(Report {
         batches: check::batches(&world),
@@ -125,7 +127,11 @@ impl Simulation {
         let mut world = self.world();
         let host = world.hosts.len();
         let is_alone = self.turns.others_of(host).is_empty();
-        let edition = world.next_edition(&self.scenario, is_alone);
+        let edition = world.next_edition(&self.scenario, is_alone, self.recovery().as_ref());
+        // A source that begins at its beginning again would not find them.
+        if is_alone && self.scenario.passing.is_none_or(|passing| passing.stream != FILES) {
+            world.remove_files();
+        }
         world.hosts.push(HostState::new(edition));
         self.turns.enter(host);
         let simulation = self.clone();
@@ -140,6 +146,12 @@ impl Simulation {
             ended
         }));
         host
+    }
+
+    /// What a host would go on from now.
+    fn recovery(&self) -> Option<Recovery> {
+        let storage: Arc<dyn Storage> = Arc::new(self.storage.clone());
+        Log::glance(&storage, PIPELINE).map(|glance| glance.recovery)
     }
 
     /// A call that leaves the engine: `effect` is what it does to the world, if no fault befalls it; `failed` makes the

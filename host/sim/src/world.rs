@@ -1,8 +1,11 @@
 //! What outlives every host: time, feeds, what sinks have made visible, and the schedule of faults.
 
+mod editions;
 mod faults;
 mod feed;
+mod folder;
 mod outputs;
+mod peer;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,17 +14,19 @@ use std::{
     thread::JoinHandle,
 };
 
-use tidemill_engine::Stopper;
+use tidemill_engine::{Stopper, Summary};
 use tidemill_model::time::Timestamp;
 
 use crate::{
     host::Ended,
     random::Random,
-    scenario::{Edition, Scenario, Trouble, VERSION_MAX},
+    scenario::{Edition, FILES, Scenario, Trouble},
 };
 pub(crate) use faults::{Faults, Site, Strike};
-pub(crate) use feed::{Feed, LIVE_NUMBERS, Line, Logged};
+pub(crate) use feed::{Feed, Line, Logged};
+pub(crate) use folder::Folder;
 pub(crate) use outputs::{Delivery, Output, Rows};
+pub(crate) use peer::Peer;
 
 /// A simulated world begins here: 2026-01-01.
 const BEGIN: Timestamp = Timestamp(1_767_225_600_000_000);
@@ -61,7 +66,16 @@ pub(crate) struct World {
     /// The pipeline that a host was started with last.
     pub edition: Edition,
     /// For the next ones.
-    pub of_editions: Random,
+    of_editions: Random,
+    of_comings: Random,
+    /// Some host had the source that comes and goes.
+    had_passing_source: bool,
+    /// For files that are removed.
+    of_removals: Random,
+    /// A function has stopped the run, and the next one is to skip its batch.
+    pub is_stopped_by_function: bool,
+    /// An output has not got all of its rows, and has to come back.
+    pub lacks_output: bool,
     /// What is done about functions that fail.
     pub trouble: Trouble,
     /// Bytes that the checkpoint may have.
@@ -88,8 +102,9 @@ pub(crate) struct Committed {
     pub record: String,
     /// The pipeline that it was run with.
     pub edition: Edition,
-    /// Which lines it has of the feed that can be read again.
-    pub lines: Range<usize>,
+    pub host: HostId,
+    /// Which lines it has of the feeds that can be read again and that the pipeline has.
+    pub lines: BTreeMap<&'static str, Range<usize>>,
 }
 
 /// What the world knows of a host.
@@ -104,8 +119,10 @@ pub(crate) struct HostState {
     pub is_opening: bool,
     /// It was told to stop.
     pub is_stopped: bool,
-    /// The lines of the batch that it sealed last, of the feed that can be read again.
-    pub sealed: Range<usize>,
+    /// The lines of the batch that it sealed last, of the feeds that can be read again.
+    pub sealed: BTreeMap<&'static str, Range<usize>>,
+    /// What it says when it has run everything.
+    pub summary: Option<Summary>,
     /// The batch that its next record commits.
     pub committing: Option<Timestamp>,
     /// How far its clock is ahead of the world's, in microseconds.
@@ -130,8 +147,13 @@ impl World {
             unsettled: BTreeSet::new(),
             removed: BTreeMap::new(),
             full_until: None,
-            edition: Edition::FIRST,
+            edition: scenario.first_edition(),
             of_editions: Random::new(seed, "edition of each host"),
+            of_comings: Random::new(seed, "what comes and goes"),
+            of_removals: Random::new(seed, "files that are removed"),
+            had_passing_source: false,
+            is_stopped_by_function: false,
+            lacks_output: false,
             trouble: scenario.trouble,
             budget_bytes: scenario.budget_bytes,
             waits: 0,
@@ -142,30 +164,6 @@ impl World {
             broken: None,
             calls: 0,
         }
-    }
-
-    /// The pipeline of the next host. `is_alone`: no other one is up, which could go on with another pipeline later.
-    pub fn next_edition(&mut self, scenario: &Scenario, is_alone: bool) -> Edition {
-        if is_alone {
-            self.edition = self.draw_edition(scenario);
-        }
-        self.edition
-    }
-
-    fn draw_edition(&mut self, scenario: &Scenario) -> Edition {
-        let Edition { names, .. } = self.edition;
-        let random = &mut self.of_editions;
-        // What streams were called before has to be said for two batches: the first may have begun under the old name.
-        let of_newest = self.committed.values().rev().take(2).filter(|batch| batch.edition.names == names);
-        let is_settled = of_newest.count() == 2;
-        let is_renamed = scenario.renames && is_settled && random.once_in(3);
-        let says_previously = is_renamed || !is_settled || random.once_in(2);
-        // A version that has committed nothing can be taken back.
-        let least = self.committed.last_key_value().map_or(1, |(_, committed)| committed.edition.version);
-        let is_newer = scenario.migrates && random.once_in(4);
-        let newer = random.between(least.into(), VERSION_MAX.into()) as u32;
-        let names = names + u32::from(is_renamed);
-        Edition { names, says_previously, version: if is_newer { newer } else { least } }
     }
 
     /// Notes what has happened.
@@ -219,7 +217,7 @@ impl World {
     pub fn committed(&mut self, host: HostId, batch: Timestamp, record: &str) -> Result<(), String> {
         self.waits = 0;
         let HostState { sealed: lines, edition, .. } = &self.hosts[host];
-        let committed = Committed { record: record.to_owned(), edition: *edition, lines: lines.clone() };
+        let committed = Committed { record: record.to_owned(), edition: *edition, host, lines: lines.clone() };
         if self.committed.insert(batch, committed).is_some() {
             return Err(format!("host {host} commits the batch {batch} a second time"));
         }
@@ -233,6 +231,16 @@ impl World {
     pub fn settle(&mut self, folder: &str) {
         self.unsettled.retain(|name| !name.starts_with(folder));
         self.removed.retain(|name, _| !name.starts_with(folder));
+    }
+
+    /// Files go away that were read by batches which count.
+    pub fn remove_files(&mut self) {
+        let is_settled = |committed: &&Committed| !self.unsettled.contains(&committed.record);
+        let ends = self.committed.values().filter(is_settled).filter_map(|committed| committed.lines.get(FILES));
+        let end = ends.map(|lines| lines.end).max().unwrap_or(0);
+        if let Some(feed) = self.feeds.get_mut(FILES) {
+            feed.folder.remove_before(end, &mut self.of_removals);
+        }
     }
 
     /// When nothing more is to fail, no more lines come, so that the run can end.

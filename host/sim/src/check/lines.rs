@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tidemill_model::time::Timestamp;
 
 use crate::{
-    scenario::{LIVE, POISON, REPEATABLE},
-    world::{Feed, LIVE_NUMBERS, Logged, Rows, World},
+    scenario::{ACKNOWLEDGED, LIVE, POISON, Trouble, first_number, stream_of_number},
+    world::{Feed, Logged, Rows, World},
 };
 
 /// A line as an output has it.
@@ -37,7 +37,7 @@ pub(super) fn numbered(rows: &Rows) -> Result<Vec<Numbered<'_>>, String> {
             let mut number = || fields.next().and_then(|number| number.parse().ok());
             let (Some(number), Some(value)) = (number(), number()) else { return Err(format!("`{row}` is no line")) };
             let text = fields.next().ok_or_else(|| format!("`{row}` is no line"))?;
-            if last.insert(number >= LIVE_NUMBERS, number) >= Some(number) {
+            if last.insert(stream_of_number(number), number) >= Some(number) {
                 return Err(format!("line {number} is out of order in its partition"));
             }
             all.push(Numbered { number, value, text });
@@ -47,27 +47,38 @@ pub(super) fn numbered(rows: &Rows) -> Result<Vec<Numbered<'_>>, String> {
 }
 
 /// Of one feed, in order.
-fn of_feed<'a>(batch: &[Numbered<'a>], is_live: bool) -> Vec<Numbered<'a>> {
-    let mut lines: Vec<_> = batch.iter().copied().filter(|line| (line.number >= LIVE_NUMBERS) == is_live).collect();
+fn of_feed<'a>(batch: &[Numbered<'a>], stream: &str) -> Vec<Numbered<'a>> {
+    let is_of = |line: &Numbered<'_>| stream_of_number(line.number) == stream;
+    let mut lines: Vec<_> = batch.iter().copied().filter(is_of).collect();
     lines.sort_by_key(|line| line.number);
     lines
 }
 
-/// Every line once, and in order from batch to batch: in the very batch that had it when the source was sealed.
+/// The place of a line in its feed.
+fn place(line: &Numbered<'_>) -> usize {
+    (line.number - first_number(stream_of_number(line.number))).unsigned_abs() as usize
+}
+
+/// Every line once, and in order from batch to batch: in the very batch that had it when the source was sealed. A source that
+/// was not in the pipeline is forgotten, and begins again.
 pub(super) fn check_repeatable(
-    feed: &Feed,
+    stream: &str,
     world: &World,
     batches: &Batches<'_>,
     skipped: &BTreeSet<Timestamp>,
 ) -> Result<(), String> {
-    let mut next = 0;
+    let feed = &world.feeds[stream];
+    let (mut next, mut is_there) = (0, false);
     for (time, committed) in &world.committed {
-        if committed.lines.start != next {
-            return Err(format!("batch {time} begins with line {}, and {next} comes next", committed.lines.start));
+        let of_batch = batches.get(time).map(|batch| of_feed(batch, stream)).unwrap_or_default();
+        let places = committed.lines.get(stream).cloned();
+        is_there = places.is_some();
+        let places = places.unwrap_or(0..0);
+        if !places.is_empty() && places.start != next {
+            return Err(format!("batch {time} begins with line {}, and {next} comes next", places.start));
         }
-        next = committed.lines.end;
-        let of_batch = batches.get(time).map(|batch| of_feed(batch, false)).unwrap_or_default();
-        let lines = &feed.lines[committed.lines.clone()];
+        next = if is_there { next.max(places.end) } else { 0 };
+        let lines = &feed.lines[places];
         let expect = lines.iter().map(|line| Numbered { number: line.number, value: line.value, text: &line.text });
         if skipped.contains(time) {
             continue;
@@ -77,7 +88,43 @@ pub(super) fn check_repeatable(
             return Err(format!("batch {time} has the lines {of_batch:?}, and {expect:?} is right"));
         }
     }
-    feed.lines.get(next).map_or(Ok(()), |line| Err(format!("line {} and those behind it are lost", line.number)))
+    let left = feed.lines.get(next).filter(|_| is_there);
+    left.map_or(Ok(()), |line| Err(format!("line {} and those behind it are lost", line.number)))
+}
+
+/// The batches that lines of a feed are in: each line once, in order, and as it is.
+fn delivered(stream: &str, feed: &Feed, batches: &Batches<'_>) -> Result<BTreeMap<i64, Timestamp>, String> {
+    let mut delivered = BTreeMap::new();
+    for (time, batch) in batches {
+        for got in of_feed(batch, stream) {
+            if delivered.last_key_value().is_some_and(|(&last, _)| last >= got.number) {
+                return Err(format!("batch {time} has line {}, and a later one came before", got.number));
+            }
+            let line = feed.lines.get(place(&got));
+            if line.is_none_or(|line| (line.value, line.text.as_str()) != (got.value, got.text)) {
+                return Err(format!("batch {time} has line {} `{}`, which is none", got.number, got.text));
+            }
+            delivered.insert(got.number, *time);
+        }
+    }
+    Ok(delivered)
+}
+
+/// Every line once and in order, but for what was skipped. If the pipeline has the source no more: those at least that its
+/// peer was told of.
+pub(super) fn check_acknowledged(
+    feed: &Feed,
+    batches: &Batches<'_>,
+    is_there: bool,
+    skipped: &BTreeSet<Timestamp>,
+) -> Result<(), String> {
+    let delivered = delivered(ACKNOWLEDGED, feed, batches)?;
+    let all = if is_there { feed.lines.len() } else { feed.peer.acknowledged };
+    let is_lost = |number: &i64| !delivered.contains_key(number) && !may_be_skipped(*number, &delivered, skipped);
+    let lost = feed.lines[..all].iter().map(|line| line.number).find(is_lost);
+    lost.map_or(Ok(()), |number| {
+        Err(format!("line {number} is lost, and {} were acknowledged", feed.peer.acknowledged))
+    })
 }
 
 /// Every line at most once and in order; of what a host has taken only the end may be lost, and nothing that was durable,
@@ -88,19 +135,7 @@ pub(super) fn check_live(
     hosts: usize,
     skipped: &BTreeSet<Timestamp>,
 ) -> Result<(), String> {
-    let mut delivered = BTreeMap::new();
-    for (time, batch) in batches {
-        for got in of_feed(batch, true) {
-            if delivered.last_key_value().is_some_and(|(&last, _)| last >= got.number) {
-                return Err(format!("batch {time} has line {}, and a later one came before", got.number));
-            }
-            let line = usize::try_from(got.number - LIVE_NUMBERS).ok().and_then(|place| feed.lines.get(place));
-            if line.is_none_or(|line| (line.value, line.text.as_str()) != (got.value, got.text)) {
-                return Err(format!("batch {time} has line {} `{}`, which is none", got.number, got.text));
-            }
-            delivered.insert(got.number, *time);
-        }
-    }
+    let delivered = delivered(LIVE, feed, batches)?;
     let mut ended = BTreeSet::new();
     let mut taken = BTreeSet::new();
     for given in &feed.given {
@@ -128,20 +163,24 @@ fn may_be_skipped(number: i64, delivered: &BTreeMap<i64, Timestamp>, skipped: &B
     skipped.iter().any(|&time| Some(time) > before && behind.is_none_or(|behind| time < behind))
 }
 
-/// A batch is skipped if it has poison, and no other one is.
+/// A batch is skipped if it has poison, and no other one is; and only where the pipeline says so.
 pub(super) fn check_skipped(world: &World, batches: &Batches<'_>, skipped: &BTreeSet<Timestamp>) -> Result<(), String> {
     if let Some((time, _)) = batches.iter().find(|(_, batch)| batch.iter().any(Numbered::is_poison)) {
         return Err(format!("batch {time} has a line that no function takes, and was not skipped"));
     }
     for &time in skipped {
-        let of_repeatable = world.feeds.get(REPEATABLE).map(|feed| &feed.lines[world.committed[&time].lines.clone()]);
-        let of_live = world.feeds.get(LIVE).map(|feed| {
-            let place = |line: &Numbered<'_>| (line.number - LIVE_NUMBERS).unsigned_abs() as usize;
-            let before = batches.range(..time).rev().find_map(|(_, batch)| of_feed(batch, true).last().map(place));
-            let behind = batches.range(time..).find_map(|(_, batch)| of_feed(batch, true).first().map(place));
+        let committed = &world.committed[&time];
+        if world.trouble == Trouble::Stop && !committed.edition.skips {
+            return Err(format!("batch {time} was skipped, and its pipeline says that the run stops"));
+        }
+        let of_repeatable = committed.lines.iter().map(|(stream, lines)| &world.feeds[stream].lines[lines.clone()]);
+        let logged = [LIVE, ACKNOWLEDGED].into_iter().filter_map(|stream| Some((stream, world.feeds.get(stream)?)));
+        let of_logged = logged.map(|(stream, feed)| {
+            let before = batches.range(..time).rev().find_map(|(_, batch)| of_feed(batch, stream).last().map(place));
+            let behind = batches.range(time..).find_map(|(_, batch)| of_feed(batch, stream).first().map(place));
             &feed.lines[before.map_or(0, |before| before + 1)..behind.unwrap_or(feed.lines.len())]
         });
-        let mut lines = of_repeatable.into_iter().chain(of_live).flatten();
+        let mut lines = of_repeatable.chain(of_logged).flatten();
         if !lines.any(|line| POISON.contains(&line.text.as_str())) {
             return Err(format!("batch {time} was skipped for nothing"));
         }

@@ -1,6 +1,7 @@
 //! The pipeline once more, in the plainest way.
 
 mod alarms;
+mod in_order;
 mod moved;
 mod touchy;
 
@@ -11,6 +12,7 @@ use tidemill_model::time::Timestamp;
 use super::lines::Numbered;
 use crate::scenario::Content;
 use alarms::Alarms;
+use in_order::InOrder;
 use moved::Moved;
 use touchy::Touchy;
 
@@ -28,6 +30,12 @@ pub(super) struct Model {
     alarms: Alarms,
     moved: Moved,
     touchy: Touchy,
+    in_order: InOrder,
+    /// The stream whose order shows.
+    single: &'static str,
+    /// The lines of the newest batch with their numbers, and how many there were in all.
+    lines: Vec<String>,
+    count: u64,
 }
 
 /// Each word's values in a batch, in order.
@@ -54,6 +62,11 @@ impl Wakes {
 }
 
 impl Model {
+    /// Before the first batch. `single`: the stream of [`Content::InOrder`].
+    pub fn new(single: &'static str) -> Model {
+        Model { single, ..Model::default() }
+    }
+
     /// The next batch counts, whether anything comes of it or not, with functions of this version.
     pub fn migrate(&mut self, version: u32) {
         self.moved.migrate(version);
@@ -76,12 +89,35 @@ impl Model {
         self.alarms.batch(time, &values);
         self.moved.batch(&values);
         self.touchy.batch(time, lines, &values);
+        self.touchy.behind(time, self.counts.keys().map(|word| (&word[..], self.totals[word])));
+        self.in_order.batch(lines, self.single);
+        self.lines = lines.iter().map(|line| format!("{} {}", line.text, line.number)).collect();
+        self.count += lines.len() as u64;
+    }
+
+    /// What a guest has counted since the beginning.
+    pub fn counted(&self, content: Content) -> u64 {
+        if content == Content::Behind { self.touchy.counted } else { self.count }
+    }
+
+    /// How many rows functions have not taken of the newest batch. `has`: which contents there are.
+    pub fn rejected(&self, has: impl Fn(Content) -> bool) -> u64 {
+        let stumbling = [
+            (Content::Taken, "taken"),
+            (Content::Sums, "sums"),
+            (Content::Touchy, "touchy"),
+            (Content::Behind, "behind"),
+        ];
+        let of_letters = stumbling.iter().filter(|(content, _)| has(*content));
+        let letters = of_letters.filter_map(|(_, stream)| self.touchy.letters.get(stream)).map(Vec::len).sum::<usize>();
+        letters as u64 + if has(Content::Alarms) { self.alarms.rejected } else { 0 }
     }
 
     /// What an output's stream keeps, sorted as text; `None` if it keeps nothing.
     pub fn states(&self, content: Content) -> Option<Vec<String>> {
         let rows = match content {
-            Content::Totals => self.rows(Content::All)?,
+            Content::Totals | Content::Behind => self.rows(Content::All)?,
+            Content::InOrder => self.in_order.states.iter().map(row).collect(),
             Content::All | Content::Ages | Content::Busy => self.rows(content)?,
             Content::Alarms => self.alarms.states.iter().map(row).collect(),
             Content::Moved => self.moved.states(),
@@ -93,7 +129,7 @@ impl Model {
 
     /// Whether an output has a batch at every tick: its stream keeps something.
     pub fn is_always_there(&self, content: Content) -> bool {
-        content == Content::Letters("touchy") || self.states(content).is_some()
+        matches!(content, Content::Letters("touchy" | "behind")) || self.states(content).is_some()
     }
 
     /// The rows of an output, sorted as text; `None` for what is no part of the model.
@@ -115,6 +151,9 @@ impl Model {
             Content::Busy => self.busy.iter().map(row).collect(),
             Content::Alarms => self.alarms.rows.clone(),
             Content::Moved => self.moved.rows.clone(),
+            Content::InOrder => self.in_order.rows.clone(),
+            Content::Counted => self.lines.clone(),
+            Content::Behind => self.touchy.behind.clone(),
             Content::Taken => self.touchy.taken.clone(),
             Content::Sums => self.touchy.sums.iter().map(row).collect(),
             Content::Touchy => self.touchy.rows.clone(),
@@ -156,6 +195,18 @@ mod tests {
         check(&model, Content::All, &["a 2", "b 2", "c 1"]);
         check(&model, Content::Ages, &["a 1", "b 1", "c 0"]);
         check(&model, Content::Busy, &["a 2", "c 1"]);
+    }
+
+    #[test]
+    fn order_shows_in_one_stream() {
+        let number = |lines: &[(&str, i64)], stream| {
+            let mut model = Model::new(stream);
+            batch(&mut model, 1, lines);
+            model.rows(Content::InOrder).unwrap_or_default()
+        };
+        assert_eq!(number(&[("a", 1), ("a b", 2)], "in"), ["a 257", "b 9"]);
+        assert_eq!(number(&[("a b", 2), ("a", 1)], "in"), ["a 287", "b 9"]);
+        assert!(number(&[("a", 1)], "live").is_empty());
     }
 
     #[test]

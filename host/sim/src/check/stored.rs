@@ -2,18 +2,32 @@
 
 use std::sync::Arc;
 
-use tidemill_checkpoint::{MemoryStorage, Storage, Survey};
+use tidemill_checkpoint::{History, MemoryStorage, Record, Storage, Survey};
 use tidemill_engine::checkpoint::{RestoreError, StoredStates};
 
-use super::model::Model;
+use super::{
+    last_edition,
+    model::Model,
+    tallies::{Tallies, known},
+};
 use crate::{
     rows,
-    scenario::{Edition, stream_of},
+    scenario::{Scenario, state_stream_of},
     world::{Output, World},
 };
 
-/// A run could go on from the checkpoint, with nothing left to do, and with the states that the model has.
-pub(super) fn check(storage: &MemoryStorage, world: &World, model: &Model) -> Result<(), String> {
+/// A checkpoint that may have files of so many bytes in all keeps what it was told to.
+const KEEP_BYTES: u64 = 1 << 20;
+
+/// A run could go on from the checkpoint, with nothing left to do, and with the states and counters that the model has.
+pub(super) fn check(
+    storage: &MemoryStorage,
+    world: &World,
+    scenario: &Scenario,
+    model: &Model,
+    tallies: &Tallies,
+) -> Result<(), String> {
+    let bytes: usize = storage.files().values().map(Vec::len).sum();
     let storage: Arc<dyn Storage> = Arc::new(storage.clone());
     let unusable = |error: &dyn std::error::Error| format!("the checkpoint cannot be read in the end: {error}");
     let survey = Survey::of(&storage).map_err(|error| unusable(&error))?.ok_or("the checkpoint has no files")?;
@@ -27,9 +41,38 @@ pub(super) fn check(storage: &MemoryStorage, world: &World, model: &Model) -> Re
     }
     let mut stored = StoredStates::load(survey.history.archive(), &survey.history.records, recovery)
         .map_err(|error| unusable(&error))?;
-    let edition = world.committed.last_key_value().map_or(Edition::FIRST, |(_, committed)| committed.edition);
-    let stream = |output: &Output| stream_of(&output.spec, edition);
+    check_counters(&survey.history, tallies)?;
+    let was_short = world.faults.counts.contains_key("full disk") || scenario.budget_bytes.is_some();
+    if !was_short && (bytes as u64) < KEEP_BYTES {
+        check_kept(&survey.history, world, scenario.keep_batches)?;
+    }
+    let edition = last_edition(world, scenario);
+    let stream = |output: &Output| state_stream_of(&output.spec, edition);
     world.outputs.iter().try_for_each(|output| check_stream(&mut stored, &stream(output), output, model))
+}
+
+/// Every commit has the counters behind its batch.
+fn check_counters(history: &History, tallies: &Tallies) -> Result<(), String> {
+    let headers = history.records.iter().filter_map(|record| record.found.as_ref().ok());
+    for header in headers {
+        let Record::Commit(commit) = &header.record else { continue };
+        let (found, expect) = (known(&commit.counters), tallies.counters.get(&commit.batch));
+        if Some(&found) != expect {
+            let batch = commit.batch;
+            return Err(format!(
+                "the commit of the batch {batch} has the counters {found:?}, and {expect:?} are right"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The last batches can be run again, as many as were to be kept.
+fn check_kept(history: &History, world: &World, batches: usize) -> Result<(), String> {
+    world.committed.keys().rev().take(batches).try_for_each(|&batch| match history.past(batch) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("of {batches} batches that are kept one cannot be run again: {error}")),
+    })
 }
 
 /// The states of the stream of an output, if it has any.

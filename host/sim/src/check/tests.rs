@@ -1,32 +1,42 @@
 //! Each promise is broken once by hand, and found out.
 
+mod counts;
+mod kept;
+mod outputs;
+
 use std::collections::BTreeMap;
 
 use tidemill_model::time::Timestamp;
 
-use super::{check_live, check_order, check_output, check_repeatable, check_skipped, numbered, skipped};
+use super::{check_acknowledged, check_live, check_repeatable, check_skipped, numbered, skipped};
 use crate::{
-    check::{lines::Numbered, model::Model},
-    scenario::{Content, Edition, LIVE, OutputSpec, REPEATABLE, Scenario, Trouble},
-    world::{Committed, Delivery, HostState, LIVE_NUMBERS, Line, Logged, Output, Rows, World},
+    scenario::{ACKNOWLEDGED, Edition, FILES, LIVE, REPEATABLE, Scenario, Trouble, first_number, is_logged},
+    world::{Committed, HostState, Line, Logged, Rows, World},
 };
+
+fn scenario(stream: &'static str) -> Scenario {
+    Scenario { streams: vec![stream], passing: None, trouble: Trouble::None, ..Scenario::of(1) }
+}
+
+/// A batch of the only host, with these lines of a feed that can be read again.
+fn committed(stream: &'static str, lines: std::ops::Range<usize>) -> Committed {
+    let lines = if is_logged(stream) { BTreeMap::new() } else { [(stream, lines)].into() };
+    Committed { record: String::new(), edition: Edition::FIRST, host: 0, lines }
+}
 
 /// Four lines have arrived, `w0 w0`, `w1 w0` and so on; those of the live feed were taken by the only host.
 fn world(stream: &'static str) -> World {
-    let mut scenario = Scenario::of(1);
-    scenario.streams = vec![stream];
-    scenario.trouble = Trouble::None;
-    let mut world = World::new(1, &scenario);
+    let mut world = World::new(1, &scenario(stream));
     world.hosts.extend([HostState::new(Edition::FIRST), HostState::new(Edition::FIRST)]);
     let feed = world.feeds.get_mut(stream).expect("the scenario has it");
-    let first = if stream == LIVE { LIVE_NUMBERS } else { 0 };
+    let first = first_number(stream);
     let line = |number| Line { number: first + number, value: 1, text: format!("w{number} w0"), at: Timestamp(number) };
     feed.lines = (0..4).map(line).collect();
     feed.close();
     feed.take(0, 0..2);
     feed.take(0, 2..4);
     for (time, lines) in [(1, 0..2), (2, 2..4)] {
-        world.committed.insert(Timestamp(time), Committed { record: String::new(), edition: Edition::FIRST, lines });
+        world.committed.insert(Timestamp(time), committed(stream, lines));
     }
     world
 }
@@ -44,10 +54,12 @@ fn said(world: &World, batches: [&[&str]; 2]) -> String {
     if world.trouble == Trouble::Skip {
         read.retain(|_, lines| !lines.is_empty());
     }
-    let skipped = skipped(world, &read);
-    let checked = match world.feeds.get(REPEATABLE) {
-        Some(feed) => check_repeatable(feed, world, &read, &skipped),
-        None => check_live(&world.feeds[LIVE], &read, world.hosts.len(), &skipped),
+    let stream = world.feeds.keys().next().copied().unwrap_or(LIVE);
+    let skipped = skipped(world, &scenario(stream), &read);
+    let checked = match stream {
+        REPEATABLE | FILES => check_repeatable(stream, world, &read, &skipped),
+        ACKNOWLEDGED => check_acknowledged(&world.feeds[stream], &read, true, &skipped),
+        _ => check_live(&world.feeds[LIVE], &read, world.hosts.len(), &skipped),
     };
     let checked = checked.and_then(|()| match world.trouble {
         Trouble::Skip => check_skipped(world, &read, &skipped),
@@ -77,7 +89,7 @@ fn batches_are_taken_over_one_behind_the_other() {
     let right: [&[&str]; 2] = [&["0 1 w0 w0", "1 1 w1 w0"], &["2 1 w2 w0", "3 1 w3 w0"]];
     let check = |lines, expect: &str| {
         let mut world = world(REPEATABLE);
-        world.committed.insert(Timestamp(2), Committed { record: String::new(), edition: Edition::FIRST, lines });
+        world.committed.insert(Timestamp(2), committed(REPEATABLE, lines));
         assert_eq!(said(&world, right), expect);
     };
     check(2..4, "");
@@ -89,8 +101,8 @@ fn batches_are_taken_over_one_behind_the_other() {
 
 #[test]
 fn only_batches_with_poison_are_skipped_and_they_as_a_whole() {
-    for stream in [REPEATABLE, LIVE] {
-        let first = if stream == LIVE { LIVE_NUMBERS } else { 0 };
+    for stream in [REPEATABLE, LIVE, ACKNOWLEDGED, FILES] {
+        let first = first_number(stream);
         let rows: Vec<String> = (0..4).map(|number| format!("{} 1 w{number} w0", first + number)).collect();
         let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
         let mut world = world(stream);
@@ -108,7 +120,7 @@ fn only_batches_with_poison_are_skipped_and_they_as_a_whole() {
 #[test]
 fn of_lines_that_cannot_only_the_end_of_what_was_not_logged_is_lost() {
     let mut world = world(LIVE);
-    let [zero, one, two, three] = [0, 1, 2, 3].map(|number| format!("{} 1 w{number} w0", LIVE_NUMBERS + number));
+    let [zero, one, two, three] = [0, 1, 2, 3].map(|number| format!("{} 1 w{number} w0", first_number(LIVE) + number));
     let check = |world: &World, first: &[&str], second: &[&str], expect: &str| {
         assert_eq!(said(world, [first, second]), expect);
     };
@@ -128,51 +140,37 @@ fn of_lines_that_cannot_only_the_end_of_what_was_not_logged_is_lost() {
     check(&world, &[&zero], &[], "line 1000001, which host 0 had logged, is lost");
 }
 
-fn delivery(time: i64, rows: &[&str], by_owner: bool) -> Delivery {
-    let rows = vec![rows.iter().map(|&row| row.to_owned()).collect()];
-    Delivery { time: Timestamp(time), rows, host: 0, by_owner }
+#[test]
+fn a_source_that_was_away_begins_at_its_beginning() {
+    let mut world = world(REPEATABLE);
+    let none = Committed { lines: BTreeMap::new(), ..committed(REPEATABLE, 0..0) };
+    world.committed.insert(Timestamp(3), none.clone());
+    let right: [&[&str]; 2] = [&["0 1 w0 w0", "1 1 w1 w0"], &["2 1 w2 w0", "3 1 w3 w0"]];
+    assert_eq!(said(&world, right), "", "lines that come while it is away are not missed");
+    world.committed.insert(Timestamp(2), none);
+    assert_ne!(said(&world, right), "", "nor do any come");
+    assert_eq!(said(&world, [right[0], &[]]), "");
+    world.committed.insert(Timestamp(3), committed(REPEATABLE, 2..4));
+    assert_eq!(said(&world, [right[0], &[]]), "batch 0 ms begins with line 2, and 0 comes next");
 }
 
 #[test]
-fn batches_have_the_rows_of_the_model() {
-    let mut model = Model::default();
-    let line = |number, text| Numbered { number, value: 1, text };
-    model.batch(Timestamp(1), &[line(0, "a b"), line(1, "a")]);
-    let check = |content, deliveries: &[Delivery], is_absent, expect: &str| {
-        let mut output = Output::new(&OutputSpec { name: "out", content, is_exact: false });
-        output.deliveries = deliveries.to_vec();
-        let said = check_output(&output, Timestamp(1), &model, is_absent).err().unwrap_or_default();
-        assert_eq!(said, expect);
-    };
-    let right = delivery(1, &["b 1", "a 2"], true);
-    check(Content::Counts, std::slice::from_ref(&right), false, "");
-    check(Content::Counts, &[right.clone(), right.clone()], false, "");
-    check(Content::Counts, &[delivery(2, &[], true)], false, "output `out` lacks the batch 0 ms");
-    let wrong = [delivery(1, &["a 1", "b 1"], true)];
-    check(
-        Content::Counts,
-        &wrong,
-        false,
-        "output `out`, batch 0 ms: [\"a 1\", \"b 1\"], and [\"a 2\", \"b 1\"] is right",
+fn lines_whose_peer_sends_them_again_come_once() {
+    let mut world = world(ACKNOWLEDGED);
+    let first = first_number(ACKNOWLEDGED);
+    let [zero, one, two, three] = [0, 1, 2, 3].map(|number| format!("{} 1 w{number} w0", first + number));
+    assert_eq!(said(&world, [&[&zero, &one], &[&two, &three]]), "");
+    assert_eq!(
+        said(&world, [&[&zero, &one], &[&one, &two]]),
+        "batch 0 ms has line 2000001, and a later one came before"
     );
-    let unasked = "output `out` has the batch 0 ms, and its source has none";
-    check(Content::Counts, std::slice::from_ref(&right), true, unasked);
-    check(Content::Totals, &[right], true, "");
-}
-
-#[test]
-fn batches_come_in_order_and_are_the_same_again() {
-    let check = |deliveries: &[Delivery], expect: &str| {
-        let mut output = Output::new(&OutputSpec { name: "out", content: Content::Counts, is_exact: false });
-        output.deliveries = deliveries.to_vec();
-        let times = [1, 2].map(Timestamp).into();
-        assert_eq!(check_order(&output, &times).err().unwrap_or_default(), expect);
-    };
-    let [first, second] = [delivery(1, &["a"], true), delivery(2, &["b"], true)];
-    check(&[first.clone(), first.clone(), second.clone(), second.clone()], "");
-    check(&[first.clone(), second.clone(), first.clone()], "output `out` gets the batch 0 ms after a later one");
-    check(&[first.clone(), second, delivery(1, &["a"], false)], "");
-    let other = delivery(1, &["a", "a"], true);
-    check(&[first, other], "output `out` gets the batch 0 ms again with other rows");
-    check(&[delivery(3, &[], true)], "output `out` has the batch 0 ms, which does not count");
+    assert_eq!(said(&world, [&[&zero], &[&two, &three]]), "line 2000001 is lost, and 0 were acknowledged");
+    assert_eq!(said(&world, [&[&zero, &one], &[&two]]), "line 2000003 is lost, and 0 were acknowledged");
+    world.feeds.get_mut(ACKNOWLEDGED).expect("it is there").peer.acknowledged = 2;
+    let rows: Rows = vec![vec![zero, one]];
+    let read = |rows| [(Timestamp(1), numbered(rows).expect("they are lines"))].into();
+    let gone = |rows| check_acknowledged(&world.feeds[ACKNOWLEDGED], &read(rows), false, &[].into());
+    assert_eq!(gone(&rows), Ok(()), "the pipeline has the source no more");
+    let lost = gone(&vec![vec![rows[0][0].clone()]]).err().unwrap_or_default();
+    assert_eq!(lost, "line 2000001 is lost, and 2 were acknowledged");
 }

@@ -1,4 +1,5 @@
-//! What changes in a pipeline between two runs: names, and the versions of functions that keep state.
+//! What changes in a pipeline between two runs: names, the versions of functions that keep state, sources, outputs, and what
+//! is done about functions that fail.
 
 /// The newest version there is of functions that migrate states.
 pub(crate) const VERSION_MAX: u32 = 3;
@@ -12,11 +13,24 @@ pub(crate) struct Edition {
     pub says_previously: bool,
     /// Of the functions that migrate states, from 1.
     pub version: u32,
+    /// The source that comes and goes is there.
+    pub has_passing_source: bool,
+    /// The outputs that come and go are there.
+    pub has_passing_outputs: bool,
+    /// Batches are skipped where a run would stop.
+    pub skips: bool,
 }
 
 impl Edition {
     /// Before anything was changed.
-    pub const FIRST: Edition = Edition { names: 0, says_previously: false, version: 1 };
+    pub const FIRST: Edition = Edition {
+        names: 0,
+        says_previously: false,
+        version: 1,
+        has_passing_source: true,
+        has_passing_outputs: true,
+        skips: false,
+    };
 
     /// What a source, or a stream that keeps state, is called.
     pub fn name(self, stream: &str) -> String {

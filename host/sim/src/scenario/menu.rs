@@ -29,12 +29,19 @@ pub(crate) enum Content {
     Moved,
     /// What words say that are woken: the newest value of a word says when it is.
     Alarms,
+    /// A number of each word, in which the order of its values in one stream shows.
+    InOrder,
+    /// Lines, by a function that counts them.
+    Counted,
     /// Lines, by a function that stumbles over some.
     Taken,
     /// Each word's values in the batch, by one that stumbles over 13.
     Sums,
     /// Each word's values since the beginning, by one that stumbles over 13, rejects 5, and when it is woken over 7.
     Touchy,
+    /// How often each word of the batch has come since the beginning, by a function behind the states that stumbles over some
+    /// words, and counts the others.
+    Behind,
     /// The dead letters of another output's stream, which has this name.
     Letters(&'static str),
 }
@@ -57,20 +64,23 @@ pub(super) const MENU: Menu = &[
     ("moved", Content::Moved),
 ];
 
+/// The same, of which each is there or not.
+pub(super) const MORE: Menu = &[("in-order", Content::InOrder), ("counted", Content::Counted)];
+
 /// What a pipeline may have where functions stumble.
 pub(super) fn troubled(trouble: Trouble) -> Menu {
     match trouble {
         Trouble::None => &[],
         Trouble::Letters => &[("taken", Content::Taken), ("sums", Content::Sums), ("touchy", Content::Touchy)],
-        Trouble::Skip | Trouble::Retry => &[("taken", Content::Taken)],
+        Trouble::Skip | Trouble::Stop | Trouble::Retry => &[("taken", Content::Taken)],
     }
 }
 
 /// Whether the stream of an output keeps state, and may get another name. One with dead letters may not: their output would
 /// be another one.
 pub(super) fn is_renamed(content: Content) -> bool {
-    use Content::{Ages, Alarms, All, Busy, Moved, Totals};
-    matches!(content, Totals | All | Ages | Busy | Moved | Alarms)
+    use Content::{Ages, Alarms, All, Busy, InOrder, Moved, Totals};
+    matches!(content, Totals | All | Ages | Busy | Moved | Alarms | InOrder)
 }
 
 /// The functions `TOTAL` and `ALARM` of [`streams`] in a version.
@@ -82,7 +92,8 @@ pub(super) fn functions(version: u32) -> [&'static str; 2] {
     }
 }
 
-/// The streams that make it; `LINES` stands for the stream of the lines, `POLICY` for what `on-error` says.
+/// The streams that make it; `LINES` stands for the stream of the lines, `SINGLE` for one of the sources that it is made of,
+/// `POLICY` for what `on-error` says.
 pub(super) fn streams(content: Content) -> &'static str {
     match content {
         Content::Lines | Content::Letters(_) => "",
@@ -114,15 +125,26 @@ pub(super) fn streams(content: Content) -> &'static str {
         }
         Content::Alarms => "[streams.alarms]\nfrom = \"valued\"\nby = \"word\"\nupdate-state = \"hostile/ALARM\"\n",
         Content::Moved => "[streams.moved]\nfrom = \"valued\"\nby = \"word\"\nupdate-state = \"hostile/TOTAL\"\n",
+        Content::InOrder => {
+            "[streams.single]\nfrom = \"SINGLE\"\nmap = \"wordcount/split\"\nkeep = \"value\"\n\n\
+             [streams.in-order]\nfrom = \"single\"\nby = \"word\"\nupdate-state = \"hostile/in-order\"\n"
+        }
+        Content::Counted => "[streams.counted]\nfrom = \"LINES\"\nmap = \"hostile/counts\"\nkeep = \"number\"\n",
+        Content::Behind => {
+            "[streams.beneath]\nfrom = \"words\"\nby = \"word\"\nupdate-state = \"wordcount/running-total\"\n\n\
+             [streams.behind]\nfrom = \"beneath\"\nmap = \"hostile/touchy-counted\"\nfields = { line = \"word\" }\n\
+             keep = \"count\"\non-error = POLICY\n"
+        }
         Content::Taken => {
             "[streams.taken]\nfrom = \"LINES\"\nmap = \"hostile/touchy\"\nkeep = \"number\"\non-error = POLICY\n"
         }
         Content::Sums => {
-            "[streams.sums]\nfrom = \"valued\"\nby = \"word\"\nreduce = \"hostile/touchy-sum\"\non-error = POLICY\n"
+            "[streams.sums]\nfrom = \"valued\"\nby = \"word\"\nreduce = \"hostile/touchy-sum\"\non-error = \
+             \"dead-letter\"\n"
         }
         Content::Touchy => {
             "[streams.touchy]\nfrom = \"valued\"\nby = \"word\"\nupdate-state = \"hostile/touchy-total\"\non-error = \
-             POLICY\n"
+             \"dead-letter\"\n"
         }
     }
 }

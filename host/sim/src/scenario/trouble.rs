@@ -11,6 +11,8 @@ pub(crate) enum Trouble {
     Skip,
     /// They are tried again, and taken then.
     Retry,
+    /// The run stops, and is run again with a pipeline that skips their batch.
+    Stop,
 }
 
 /// Lines that `hostile/touchy` cannot take.
@@ -28,7 +30,7 @@ impl Trouble {
         match self {
             Trouble::None => &[REJECTED],
             Trouble::Letters => &[POISON[0], POISON[1], POISON[2], REJECTED, TIRED],
-            Trouble::Skip => &POISON,
+            Trouble::Skip | Trouble::Stop => &POISON,
             Trouble::Retry => &[TIRED, REJECTED],
         }
     }
@@ -38,17 +40,23 @@ impl Trouble {
         match self {
             Trouble::None => 1_000,
             Trouble::Letters | Trouble::Retry => 5,
-            Trouble::Skip => 30,
+            Trouble::Skip | Trouble::Stop => 30,
         }
     }
 
-    /// What stands behind `on-error` where functions stumble.
-    pub fn policy(self) -> &'static str {
+    /// What stands behind `on-error` where functions stumble. `skips`: in place of a stop.
+    pub fn policy(self, skips: bool) -> &'static str {
         match self {
-            Trouble::None => "\"stop\"",
+            Trouble::Stop if skips => "\"skip-batch\"",
+            Trouble::None | Trouble::Stop => "\"stop\"",
             Trouble::Letters => "\"dead-letter\"",
             Trouble::Skip => "\"skip-batch\"",
             Trouble::Retry => "{ retry = 1, delay = \"1ms\" }",
         }
+    }
+
+    /// Whether nothing comes of a batch with [`POISON`].
+    pub fn skips(self) -> bool {
+        matches!(self, Trouble::Skip | Trouble::Stop)
     }
 }

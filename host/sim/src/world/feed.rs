@@ -4,14 +4,11 @@ use std::ops::Range;
 
 use tidemill_model::time::Timestamp;
 
-use super::HostId;
+use super::{Folder, HostId, Peer};
 use crate::{
     random::Random,
-    scenario::{REPEATABLE, Scenario, Trouble},
+    scenario::{LIVE, REPEATABLE, Scenario, Trouble, first_number},
 };
-
-/// The first number of lines that cannot be read again.
-pub(crate) const LIVE_NUMBERS: i64 = 1_000_000;
 
 /// Once in so many lines the next one comes after a pause.
 const PAUSE_EVERY: u64 = 12;
@@ -71,6 +68,10 @@ pub(crate) struct Feed {
     pub taken: usize,
     /// What was taken of it.
     pub given: Vec<Given>,
+    /// Where they appear as files, of a feed of files.
+    pub folder: Folder,
+    /// Who sends them, of a feed whose peer keeps what is not acknowledged.
+    pub peer: Peer,
     is_closed: bool,
     next_at: Timestamp,
     first_number: i64,
@@ -89,11 +90,14 @@ impl Feed {
             given: Vec::new(),
             is_closed: false,
             next_at: begin,
-            first_number: if stream == REPEATABLE { 0 } else { LIVE_NUMBERS },
+            folder: Folder::new(Random::new(seed, &format!("files of {stream}"))),
+            peer: Peer::default(),
+            first_number: first_number(stream),
             random: Random::new(seed, stream),
             trouble: TroubleRandom(Random::new(seed, &format!("trouble of {stream}")), scenario.trouble),
             words: scenario.words,
-            gap_micros_max: scenario.gap_micros_max,
+            // The time of a run is for all kinds of sources, not for many lines.
+            gap_micros_max: if stream == REPEATABLE || stream == LIVE { 1 } else { 3 } * scenario.gap_micros_max,
         }
     }
 
@@ -108,6 +112,9 @@ impl Feed {
             let pause = if self.random.once_in(PAUSE_EVERY) { self.random.between(0, PAUSE_MICROS_MAX) } else { 0 };
             self.next_at.0 += (1 + pause + self.random.between(0, self.gap_micros_max)) as i64;
         }
+        if !self.is_closed {
+            self.folder.arrive(self.lines.len(), false);
+        }
     }
 
     /// When the next line will arrive, if one will.
@@ -117,7 +124,9 @@ impl Feed {
 
     /// Nothing more will arrive.
     pub fn close(&mut self) {
-        self.is_closed = true;
+        if !std::mem::replace(&mut self.is_closed, true) {
+            self.folder.arrive(self.lines.len(), true);
+        }
     }
 
     /// Whether everything that will ever arrive stands before a place.
@@ -128,6 +137,16 @@ impl Feed {
     /// The place behind what arrived up to a time.
     pub fn arrived(&self, until: Timestamp) -> usize {
         self.lines.partition_point(|line| line.at <= until)
+    }
+
+    /// The files that a host finds, of those that were there at a time.
+    pub fn files(&self, until: Timestamp) -> impl Iterator<Item = usize> + '_ {
+        let arrived = self.arrived(until);
+        let is_there = move |place: &usize| {
+            let file = &self.folder.files[*place];
+            !file.is_gone && file.lines.end <= arrived
+        };
+        (0..self.folder.files.len()).filter(is_there)
     }
 
     /// Notes that a host has taken a chunk of lines that cannot be read again.
@@ -144,6 +163,11 @@ impl Feed {
     /// Loses up to so many lines that a crashed host had received and not given to the engine.
     pub fn lose(&mut self, count: usize) {
         self.taken = (self.taken + count).min(self.lines.len());
+    }
+
+    /// The pipeline has the source no more: what was not committed of it is given up.
+    pub fn give_up(&mut self) {
+        self.given.iter_mut().for_each(|given| given.log = Logged::Appended);
     }
 
     /// A host has appended its next chunk to the input log.

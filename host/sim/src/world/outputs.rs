@@ -1,11 +1,11 @@
 //! What sinks have made visible.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tidemill_model::time::Timestamp;
 
 use super::HostId;
-use crate::scenario::OutputSpec;
+use crate::scenario::{OutputSpec, SinkKind};
 
 /// Rows of a batch by partition, as text.
 pub(crate) type Rows = Vec<Vec<String>>;
@@ -27,28 +27,46 @@ pub(crate) struct Output {
     pub batches: BTreeMap<Timestamp, Rows>,
     /// Of one that does not: everything that it was told, in order.
     pub deliveries: Vec<Delivery>,
+    /// Of a folder: there is one.
+    pub is_there: bool,
+    /// Which host has delivered what.
+    delivered: BTreeSet<(HostId, Timestamp)>,
 }
 
 impl Output {
     pub fn new(spec: &OutputSpec) -> Output {
-        Output { spec: *spec, batches: BTreeMap::new(), deliveries: Vec::new() }
+        Output {
+            spec: *spec,
+            batches: BTreeMap::new(),
+            deliveries: Vec::new(),
+            is_there: false,
+            delivered: BTreeSet::new(),
+        }
+    }
+
+    /// A host looks for its place; says whether it had to make it.
+    pub fn open(&mut self) -> bool {
+        self.spec.sink == SinkKind::Folder && !std::mem::replace(&mut self.is_there, true)
     }
 
     /// Makes a batch visible. An error says which promise is broken.
     pub fn deliver(&mut self, delivery: Delivery) -> Result<(), String> {
-        if !self.spec.is_exact {
+        let Delivery { time, host, .. } = delivery;
+        if !self.delivered.insert((host, time)) {
+            return Err(format!("host {host} delivers the batch {time} to output `{}` twice", self.spec.name));
+        }
+        if self.spec.sink == SinkKind::Plain {
             self.deliveries.push(delivery);
             return Ok(());
         }
-        match self.batches.get(&delivery.time) {
-            Some(before) if *before != delivery.rows => {
-                Err(format!("output `{}` gets the batch {} again with other rows", self.spec.name, delivery.time))
-            }
-            Some(_) => Ok(()),
-            None => {
-                self.batches.insert(delivery.time, delivery.rows);
-                Ok(())
-            }
+        if self.spec.sink == SinkKind::Folder && delivery.rows.iter().all(Vec::is_empty) {
+            return Ok(());
+        }
+        let before = self.batches.entry(time).or_insert_with(|| delivery.rows.clone());
+        if *before == delivery.rows {
+            Ok(())
+        } else {
+            Err(format!("output `{}` gets the batch {time} again with other rows", self.spec.name))
         }
     }
 

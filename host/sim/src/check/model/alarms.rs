@@ -12,15 +12,19 @@ pub(super) struct Alarms {
     wakes: Wakes,
     /// What was said in the newest batch.
     pub rows: Vec<String>,
+    /// How many values were not taken in it.
+    pub rejected: u64,
 }
 
 impl Alarms {
     pub fn batch(&mut self, time: Timestamp, values: &Values) {
         self.rows.clear();
+        self.rejected = 0;
         for (word, is_due) in self.wakes.called(time, values) {
             let last = values.get(&word).and_then(|values| values.last()).copied().unwrap_or(0);
             // All its rows are rejected: as if it had not been called.
             if last == -1 {
+                self.rejected += values[&word].len() as u64;
                 continue;
             }
             if is_due {

@@ -25,6 +25,9 @@ pub(super) struct Touchy {
     pub taken: Vec<String>,
     pub sums: BTreeMap<String, i64>,
     pub rows: Vec<String>,
+    pub behind: Vec<String>,
+    /// The rows of `behind` since the beginning, and those that were rejected: what its guest counts.
+    pub counted: u64,
     /// By stream: the time, stream and function, why, and what it was.
     pub letters: BTreeMap<&'static str, Vec<String>>,
     pub totals: BTreeMap<String, i64>,
@@ -48,18 +51,26 @@ impl Touchy {
         self.letters.entry(stream).or_default().push(letter);
     }
 
+    /// What a map behind running totals makes of the words of the batch.
+    pub fn behind<'a>(&mut self, time: Timestamp, totals: impl Iterator<Item = (&'a str, i64)>) {
+        self.behind.clear();
+        for (word, total) in totals {
+            self.counted += u64::from(!POISON.contains(&word));
+            match why(word) {
+                Some(why) => {
+                    self.letter(time, ("behind", "touchy-counted"), &format!("{why} {{{word} {total}}}"));
+                }
+                None => self.behind.push(format!("{word} {total}")),
+            }
+        }
+    }
+
     fn take(&mut self, time: Timestamp, lines: &[Numbered<'_>]) {
         self.taken.clear();
         for Numbered { number, value, text } in lines {
-            let why = match *text {
-                text if text == POISON[0] => "the function panicked: a row says panic",
-                text if text == POISON[1] => "the function failed: a row says fail",
-                text if text == POISON[2] => "the function failed: a row says again",
-                text if text == REJECTED => "a row says reject",
-                _ => {
-                    self.taken.push(format!("{text} {number}"));
-                    continue;
-                }
+            let Some(why) = why(text) else {
+                self.taken.push(format!("{text} {number}"));
+                continue;
             };
             self.letter(time, ("taken", "touchy"), &format!("{why} {{{number} {value} {text}}}"));
         }
@@ -96,4 +107,15 @@ impl Touchy {
         *self.totals.entry(word.to_owned()).or_default() += kept.iter().sum::<i64>();
         self.wakes.set(word, time, kept.contains(&SEVEN).then_some(1));
     }
+}
+
+/// Why `hostile/touchy` does not take a line, if it does not.
+fn why(line: &str) -> Option<&'static str> {
+    Some(match line {
+        line if line == POISON[0] => "the function panicked: a row says panic",
+        line if line == POISON[1] => "the function failed: a row says fail",
+        line if line == POISON[2] => "the function failed: a row says again",
+        line if line == REJECTED => "a row says reject",
+        _ => return None,
+    })
 }

@@ -1,0 +1,65 @@
+//! Which pipeline a host is started with.
+
+use tidemill_checkpoint::Recovery;
+
+use super::World;
+use crate::scenario::{Edition, LOGGED_COME_BACK, SOURCES_CHANGE_WITHIN_BATCHES, Scenario, VERSION_MAX, is_logged};
+
+impl World {
+    /// The pipeline of the next host. `is_alone`: no other one is up, which could go on with another pipeline later. `recovery`
+    /// is what the next host would go on from, if that can be told.
+    pub fn next_edition(&mut self, scenario: &Scenario, is_alone: bool, recovery: Option<&Recovery>) -> Edition {
+        if is_alone {
+            let before = self.edition;
+            self.edition = self.draw_edition(scenario);
+            self.edition.has_passing_source = self.draw_source(scenario, recovery);
+            self.edition.has_passing_outputs = self.draw_outputs(scenario);
+            self.edition.skips = self.draw_skips();
+            if before.has_passing_source && !self.edition.has_passing_source {
+                let passing = scenario.passing.and_then(|passing| self.feeds.get_mut(passing.stream));
+                passing.into_iter().for_each(crate::world::Feed::give_up);
+            }
+        }
+        self.edition
+    }
+
+    fn draw_edition(&mut self, scenario: &Scenario) -> Edition {
+        let Edition { names, .. } = self.edition;
+        let random = &mut self.of_editions;
+        // What streams were called before has to be said for two batches: the first may have begun under the old name.
+        let of_newest = self.committed.values().rev().take(2).filter(|batch| batch.edition.names == names);
+        let is_settled = of_newest.count() == 2;
+        let is_renamed = scenario.renames && is_settled && random.once_in(3);
+        let says_previously = is_renamed || !is_settled || random.once_in(2);
+        // A version that has committed nothing can be taken back.
+        let least = self.committed.last_key_value().map_or(1, |(_, committed)| committed.edition.version);
+        let is_newer = scenario.migrates && random.once_in(4);
+        let newer = random.between(least.into(), VERSION_MAX.into()) as u32;
+        let names = names + u32::from(is_renamed);
+        Edition { names, says_previously, version: if is_newer { newer } else { least }, ..self.edition }
+    }
+
+    /// Whether the source that comes and goes is there.
+    fn draw_source(&mut self, scenario: &Scenario, recovery: Option<&Recovery>) -> bool {
+        let is_there = self.edition.has_passing_source;
+        let Some(passing) = scenario.passing else { return is_there };
+        let changes = self.of_comings.once_in(3);
+        let is_between = recovery.is_some_and(|recovery| recovery.planned.is_none());
+        self.had_passing_source |= is_there;
+        let would_come_back = !is_there && is_logged(passing.stream) && self.had_passing_source;
+        let may_change = (is_between || SOURCES_CHANGE_WITHIN_BATCHES) && (!would_come_back || LOGGED_COME_BACK);
+        is_there != (changes && may_change)
+    }
+
+    /// Whether the outputs that come and go are there. They have to, if they have not got all of their rows.
+    fn draw_outputs(&mut self, scenario: &Scenario) -> bool {
+        let changes = self.of_comings.once_in(3) && scenario.outputs.iter().any(|output| output.is_passing);
+        std::mem::take(&mut self.lacks_output) || self.edition.has_passing_outputs != changes
+    }
+
+    /// Whether batches are skipped where the run would stop: as long as an operator thinks so.
+    fn draw_skips(&mut self) -> bool {
+        let goes_on = !self.of_comings.once_in(3);
+        std::mem::take(&mut self.is_stopped_by_function) || (self.edition.skips && goes_on)
+    }
+}
