@@ -113,14 +113,15 @@ fn mixed(random: &mut Random, trouble: Trouble) -> Vec<OutputSpec> {
     let mut outputs = Vec::new();
     let (is_behind, has_letters) = (random.once_in(2), random.once_in(2));
     let other = random.pick(&[("sums", Content::Sums), ("touchy", Content::Touchy)]);
+    // Before what has the batch skipped, so that there are letters that must not be seen.
+    if trouble.skips() && has_letters {
+        outputs.extend([spec(random, other), spec(random, letters(other.0))]);
+    }
     if trouble != Trouble::None && is_behind {
         outputs.push(spec(random, ("behind", Content::Behind)));
         if trouble == Trouble::Letters {
             outputs.push(spec(random, letters("behind")));
         }
-    }
-    if matches!(trouble, Trouble::Skip | Trouble::Stop) && has_letters {
-        outputs.extend([spec(random, other), spec(random, letters(other.0))]);
     }
     outputs
 }
