@@ -43,12 +43,14 @@ struct Both {
     model: Model,
     /// The model before the newest record; none if that is a claim.
     before: Option<Model>,
+    /// Snapshots of commits that count, ascending.
     snapshots: Vec<u64>,
     /// This snapshot had no spare one when it was the newest.
     alone: Option<u64>,
     commit: Option<u64>,
     planned: Option<u64>,
-    damaged: bool,
+    /// A snapshot was lost: what was kept to spare may be needed now.
+    has_lost: bool,
 }
 
 impl Both {
@@ -56,7 +58,7 @@ impl Both {
         let storage = MemoryStorage::new();
         let (log, _) = Log::open(Arc::new(storage.clone()), PIPELINE, "host", Timestamp(0)).unwrap();
         let (model, snapshots) = (Model::default(), Vec::new());
-        Both { storage, log, model, before: None, snapshots, alone: None, commit: None, planned: None, damaged: false }
+        Both { storage, log, model, before: None, snapshots, alone: None, commit: None, planned: None, has_lost: false }
     }
 
     fn step(&mut self, step: &Step) {
@@ -92,7 +94,9 @@ impl Both {
                 let (Some(number), Some(&sum)) = (self.commit, self.model.sums.last()) else { return };
                 let state = section(SectionKind::State, &[sum, batches as i64]);
                 self.log.archive().write_snapshot(number, [Ok(state)]).unwrap();
-                self.snapshots.push(number);
+                if self.snapshots.last() != Some(&number) {
+                    self.snapshots.push(number);
+                }
             }
             Step::Clean { batches, bytes } => {
                 self.log.clean(Keep { batches: *batches, bytes: *bytes }).unwrap();
@@ -110,15 +114,17 @@ impl Both {
                 let newest = self.log.records().last().unwrap().number;
                 self.damage(&format!("log/{newest:020}"));
                 self.model = before;
+                // A commit takes its snapshot with it: that stands for a batch that has not happened.
+                self.has_lost |= self.snapshots.pop_if(|snapshot| *snapshot == newest).is_some();
                 self.reopen(true);
             }
             Step::DamageSnapshot => {
                 // One at a time: two are kept so that one can be lost, but for the one that was relied upon.
-                if self.snapshots.last().copied() == self.alone {
+                if self.has_lost || self.snapshots.last().copied() == self.alone {
                     return;
                 }
-                let Some(number) = self.snapshots.pop().filter(|_| !self.damaged) else { return };
-                self.damaged = true;
+                let Some(number) = self.snapshots.pop() else { return };
+                self.has_lost = true;
                 self.damage(&format!("state/{number:020}"));
                 self.reopen(false);
             }
@@ -179,10 +185,28 @@ proptest! {
 
     #[test]
     fn the_next_host_goes_on_from_what_was(steps in prop::collection::vec(step(), 1..60)) {
-        let mut both = Both::new();
-        for step in &steps {
-            both.step(step);
-        }
-        both.reopen(false);
+        check(&steps);
     }
+}
+
+fn check(steps: &[Step]) {
+    let mut both = Both::new();
+    for step in steps {
+        both.step(step);
+    }
+    both.reopen(false);
+}
+
+/// Two losses: the newest commit, whose snapshot counts for nothing then, and the one before. Only one of them may be
+/// damaged, and whoever damages both must not expect that it goes on.
+#[test]
+fn a_commit_that_is_lost_takes_its_snapshot_with_it() {
+    use Step::{Clean, Commit, DamageRecord, DamageSnapshot, Plan, Snapshot};
+    let (planned, delivered) = (Plan { delivered: false }, Plan { delivered: true });
+    let first = [planned.clone(), planned.clone(), Commit, Snapshot, delivered, Commit, Snapshot];
+    let clean = Clean { batches: 0, bytes: 0 };
+    check(&[&first[..], &[clean.clone(), DamageRecord, Snapshot, DamageSnapshot]].concat());
+    // Each alone is survived.
+    check(&[&first[..], &[clean.clone(), DamageRecord, Snapshot, clean.clone(), planned, Commit]].concat());
+    check(&[&first[..], &[clean, DamageSnapshot, Snapshot]].concat());
 }

@@ -3,7 +3,8 @@
 use std::{
     fmt,
     ops::Range,
-    sync::{Arc, Mutex},
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -32,7 +33,12 @@ type Event = Box<dyn FnOnce() + Send>;
 pub struct Store {
     inner: Arc<InMemory>,
     plan: Arc<Mutex<Plan>>,
+    /// Rung when an object was written.
+    written: Arc<Condvar>,
 }
+
+/// How long objects are waited for that are to come. A machine that is busy with other things may need long.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 #[derive(Default)]
 struct Plan {
@@ -68,7 +74,7 @@ impl Store {
 
     /// A store of its own with the same objects, without trouble.
     pub fn copy(&self) -> Store {
-        Store { inner: Arc::new(self.inner.fork()), plan: Arc::default() }
+        Store { inner: Arc::new(self.inner.fork()), ..Store::default() }
     }
 
     pub fn overwriting(self) -> Store {
@@ -96,6 +102,16 @@ impl Store {
         let mut names: Vec<String> = listed.into_iter().map(|meta| meta.unwrap().location.to_string()).collect();
         names.sort();
         names.into_iter().map(|name| name.strip_prefix("a/b/").map_or(name.clone(), str::to_owned)).collect()
+    }
+
+    /// Waits until there are so many objects.
+    #[track_caller]
+    pub fn wait_for(&self, objects: usize) {
+        let plan = self.plan.lock().unwrap();
+        let too_few = |_: &mut Plan| self.names().len() < objects;
+        let (plan, waited) = self.written.wait_timeout_while(plan, PATIENCE, too_few).unwrap();
+        drop(plan);
+        assert!(!waited.timed_out(), "{objects} objects are to come, and there are {:?}", self.names());
     }
 
     pub fn put(&self, name: &str, content: &[u8]) {
@@ -158,7 +174,11 @@ impl ObjectStore for Store {
         if self.plan.lock().unwrap().overwrites {
             options = PutOptions::default();
         }
-        self.call(self.inner.put_opts(location, payload, options)).await
+        let put = self.call(self.inner.put_opts(location, payload, options)).await;
+        // With the lock: who waits has looked before, or is rung.
+        let _plan = self.plan.lock().unwrap();
+        self.written.notify_all();
+        put
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
