@@ -11,7 +11,7 @@ use std::{
 use jiff::tz::TimeZone;
 use tidemill_model::{
     connector::{SinkSpec, SourceSpec},
-    ports::{Clock, PortError, Sink, Source, Spawn, Wake},
+    ports::{Clock, Disk, PortError, Sink, Source, Spawn, Wake},
 };
 
 use crate::{
@@ -33,6 +33,8 @@ pub struct ConnectorSettings {
     pub spawn: Arc<dyn Spawn>,
     /// The folder that relative paths begin in: the pipeline file's.
     pub folder: PathBuf,
+    /// What files are written through.
+    pub disk: Disk,
     /// Where prints go.
     pub stdout: Arc<Mutex<dyn Write + Send>>,
     /// The time zone of printed times.
@@ -65,6 +67,7 @@ impl ConnectorSettings {
             clock,
             spawn,
             folder,
+            disk: Disk::default(),
             stdout,
             time_zone: TimeZone::UTC,
             until_done: false,
@@ -147,7 +150,8 @@ impl Connectors {
             }
             SinkSpec::Files(spec) => {
                 let run = format!("{:x}-{:x}", std::process::id(), self.settings.clock.now().0);
-                Box::new(FileSink::open(output, spec, &resolve(&self.settings.folder, &spec.folder), &run)?)
+                let folder = resolve(&self.settings.folder, &spec.folder);
+                Box::new(FileSink::open(output, spec, &folder, &run, self.settings.disk.clone())?)
             }
         })
     }

@@ -1,6 +1,9 @@
 //! A folder a batch, a file a partition: staged beside its place, then renamed.
 
 #[cfg(test)]
+mod disk_tests;
+mod folders;
+#[cfg(test)]
 mod tests;
 
 use std::{
@@ -13,7 +16,7 @@ use std::{
 use arrow_array::RecordBatch;
 use tidemill_model::{
     connector::{FileFormat, FilesSink},
-    ports::{PortError, Sink, SinkBatch},
+    ports::{Disk, DiskCall, DiskWriter, PortError, Sink, SinkBatch},
     schema::Schema,
     time::Timestamp,
 };
@@ -22,6 +25,7 @@ use crate::{
     json,
     value::{self, Value},
 };
+use folders::{make_folder, remove, sync_above, sync_folder};
 
 /// Bytes that are collected before they are written to a file.
 const WRITE_BYTES: usize = 256 << 10;
@@ -31,6 +35,7 @@ const WRITE_BYTES: usize = 256 << 10;
 pub(crate) struct FileSink {
     output: String,
     folder: PathBuf,
+    disk: Disk,
     format: FileFormat,
     /// In the names of what this run stages, and no other: one that wakes up late has nothing of a later one's to publish.
     run: String,
@@ -44,10 +49,11 @@ pub(crate) struct FileSink {
 
 impl FileSink {
     /// Makes the folder, and tries whether it can be written to. `run`: letters that no other run has.
-    pub fn open(output: &str, spec: &FilesSink, folder: &Path, run: &str) -> Result<FileSink, PortError> {
+    pub fn open(output: &str, spec: &FilesSink, folder: &Path, run: &str, disk: Disk) -> Result<FileSink, PortError> {
         let sink = FileSink {
             output: output.to_owned(),
             folder: folder.to_owned(),
+            disk,
             format: spec.format,
             run: run.to_owned(),
             is_new: matches!(folder.try_exists(), Ok(false)),
@@ -55,8 +61,7 @@ impl FileSink {
             staged: BTreeMap::new(),
         };
         let trial = folder.join(format!(".staged-trial-{run}"));
-        let tried = fs::create_dir_all(&trial).and_then(|()| fs::remove_dir(&trial));
-        tried.map_err(|error| match error.kind() {
+        sink.try_out(&trial).map_err(|error| match error.kind() {
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
                 let what = format!("output `{output}`: {} is a file, or in one: choose a folder", folder.display());
                 PortError::refused(what)
@@ -64,6 +69,12 @@ impl FileSink {
             _ => sink.error("cannot be written to", error),
         })?;
         Ok(sink)
+    }
+
+    fn try_out(&self, trial: &Path) -> io::Result<()> {
+        make_folder(&self.disk, trial)?;
+        self.disk.call(DiskCall::RemoveFolder(trial), || fs::remove_dir(trial))?;
+        sync_above(&self.disk, &self.folder)
     }
 
     fn error(&self, what: &str, error: io::Error) -> PortError {
@@ -81,7 +92,7 @@ impl FileSink {
 
     fn write(&self, batch: &SinkBatch<'_>) -> io::Result<bool> {
         let staged = self.staged_folder(batch.time);
-        remove(&staged)?;
+        remove(&self.disk, &staged)?;
         let mut has_rows = false;
         for (partition, rows) in batch.partitions.iter().enumerate() {
             if rows.iter().all(|rows| rows.num_rows() == 0) {
@@ -89,33 +100,43 @@ impl FileSink {
             }
             if !has_rows {
                 // Not the folders above it: one that has vanished is brought back by a person, with what is in it.
-                fs::create_dir(&staged)?;
+                self.disk.call(DiskCall::MakeFolder(&staged), || fs::create_dir(&staged))?;
                 has_rows = true;
             }
             let extension = match self.format {
                 FileFormat::Text => "txt",
                 FileFormat::Jsonl => "jsonl",
             };
-            write_file(&staged.join(format!("part-{partition:05}.{extension}")), self.format, batch.schema, rows)?;
+            self.write_file(&staged.join(format!("part-{partition:05}.{extension}")), batch.schema, rows)?;
         }
         if has_rows {
-            sync_folder(&staged)?;
+            sync_folder(&self.disk, &staged)?;
         }
         Ok(has_rows)
+    }
+
+    fn write_file(&self, path: &Path, schema: &Schema, batches: &[RecordBatch]) -> io::Result<()> {
+        let file = self.disk.call(DiskCall::MakeFile(path), || File::create(path))?;
+        let mut writer = BufWriter::with_capacity(WRITE_BYTES, DiskWriter { disk: &self.disk, path, file });
+        write_rows(&mut writer, self.format, schema, batches)?;
+        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?.file;
+        self.disk.call(DiskCall::SyncFile(path), || file.sync_all())
     }
 
     fn publish(&self, time: Timestamp) -> io::Result<()> {
         let (staged, place) = (self.staged_folder(time), self.final_folder(time));
         if place.try_exists()? {
             tracing::info!(output = %self.output, path = %place.display(), "the batch is there already; it stays as it is");
-            return remove(&staged);
+            remove(&self.disk, &staged)?;
+            // Who made it visible may have been killed before it was durable.
+            return sync_folder(&self.disk, &self.folder);
         }
-        match fs::rename(&staged, &place) {
+        match self.disk.call(DiskCall::Rename(&staged, &place), || fs::rename(&staged, &place)) {
             // Another run, which this one does not know of yet, was faster; it had the same rows from the same record.
-            Err(error) if is_there(&error) => remove(&staged)?,
+            Err(error) if is_there(&error) => remove(&self.disk, &staged)?,
             renamed => renamed?,
         }
-        sync_folder(&self.folder)
+        sync_folder(&self.disk, &self.folder)
     }
 
     /// Removes what runs that were stopped have staged of earlier batches: they have been delivered.
@@ -123,7 +144,7 @@ impl FileSink {
         for entry in fs::read_dir(&self.folder)? {
             let name = entry?.file_name();
             if name.to_str().and_then(staged_time).is_some_and(|staged| staged < time) {
-                remove(&self.folder.join(name))?;
+                remove(&self.disk, &self.folder.join(name))?;
             }
         }
         Ok(())
@@ -145,7 +166,10 @@ impl Sink for FileSink {
         match self.staged.get(&time) {
             Some(true) => self.publish(time).map_err(|error| self.error("does not take the finished batch", error))?,
             Some(false) => {}
-            None if self.final_folder(time).exists() => {}
+            None if self.final_folder(time).exists() => {
+                let synced = sync_folder(&self.disk, &self.folder);
+                synced.map_err(|error| self.error("does not take the finished batch", error))?;
+            }
             None => {
                 let output = &self.output;
                 return Err(PortError::configuration(format!("output `{output}` has no staged batch of {time}")));
@@ -175,7 +199,7 @@ impl Drop for FileSink {
     /// A folder that nothing came to is not left behind: the next run would take it for one that was there.
     fn drop(&mut self) {
         if self.is_new {
-            let _ = fs::remove_dir(&self.folder);
+            let _ = self.disk.call(DiskCall::RemoveFolder(&self.folder), || fs::remove_dir(&self.folder));
         }
     }
 }
@@ -216,21 +240,7 @@ fn is_there(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty)
 }
 
-/// Removes a folder that may be there.
-fn remove(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// A new name in a folder survives a power cut only when the folder itself was synced.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-fn write_file(path: &Path, format: FileFormat, schema: &Schema, batches: &[RecordBatch]) -> io::Result<()> {
-    let mut file = BufWriter::with_capacity(WRITE_BYTES, File::create(path)?);
+fn write_rows(file: &mut impl Write, format: FileFormat, schema: &Schema, batches: &[RecordBatch]) -> io::Result<()> {
     let mut line = Vec::new();
     for rows in batches {
         for row in 0..rows.num_rows() {
@@ -244,7 +254,7 @@ fn write_file(path: &Path, format: FileFormat, schema: &Schema, batches: &[Recor
             file.write_all(&line)?;
         }
     }
-    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    Ok(())
 }
 
 /// Values with tabs between them. Text and bytes stand as they are, a missing value is empty, the rest is as in JSON but

@@ -1,12 +1,14 @@
 //! The ports: how the engine reaches clocks, threads, sources and sinks. Whatever stands behind them can be replaced by
 //! a simulated one.
 
+mod disk;
 mod wake;
 
 use arrow_array::RecordBatch;
 
 use crate::{schema::Schema, time::Timestamp};
 
+pub use disk::{Disk, DiskCall, DiskWatch, DiskWriter};
 pub use wake::Wake;
 
 /// Time, and waiting for it.

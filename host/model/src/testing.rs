@@ -11,6 +11,7 @@
 //! ```
 
 mod cases;
+pub mod disk;
 mod random;
 mod transpose;
 mod within;

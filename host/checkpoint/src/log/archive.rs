@@ -87,7 +87,9 @@ impl Archive {
         }
         draft.write(&writer.end())?;
         match draft.publish() {
-            Ok(()) | Err(StorageError::Exists { .. }) => Ok(()),
+            Ok(()) => Ok(()),
+            // An earlier try may have made it visible and no more; it will be relied upon.
+            Err(StorageError::Exists { .. }) => Ok(self.storage.sync("state")?),
             Err(error) => Err(error.into()),
         }
     }

@@ -8,6 +8,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use tidemill_model::ports::{Disk, DiskCall};
+
 use super::{Appender, Draft, Entry, FOLDERS, Storage, StorageError};
 
 /// Where files are until they get their names.
@@ -23,18 +25,21 @@ const RESERVE_BYTES: u64 = 4 * WRITEBACK_BYTES;
 #[derive(Debug)]
 pub struct LocalFolder {
     root: PathBuf,
+    disk: Disk,
     /// Numbers of drafts, so that threads take different names.
     drafts: AtomicU64,
 }
 
 /// A file of `tmp` that goes when this does.
 struct Unpublished {
+    disk: Disk,
     file: File,
     path: PathBuf,
     target: PathBuf,
 }
 
 struct FolderAppender {
+    disk: Disk,
     file: File,
     path: PathBuf,
     /// Its length.
@@ -50,14 +55,20 @@ struct FolderAppender {
 impl LocalFolder {
     /// The folder, made if it is not there. A folder with anything but a checkpoint is refused and left as it is.
     pub fn open(root: impl Into<PathBuf>) -> Result<LocalFolder, StorageError> {
+        LocalFolder::open_on(Disk::default(), root)
+    }
+
+    /// The same on a disk whose calls may be watched.
+    pub fn open_on(disk: Disk, root: impl Into<PathBuf>) -> Result<LocalFolder, StorageError> {
         let root = root.into();
-        make_folder(&root)?;
+        make_folder(&disk, &root)?;
         refuse_others(&root)?;
         for folder in FOLDERS.iter().chain([&DRAFTS]) {
-            make_folder(&root.join(folder))?;
+            make_folder(&disk, &root.join(folder))?;
         }
-        sync_folder(&root)?;
-        Ok(LocalFolder { root, drafts: AtomicU64::new(0) })
+        sync_folder(&disk, &root)?;
+        sync_above(&disk, &root)?;
+        Ok(LocalFolder { root, disk, drafts: AtomicU64::new(0) })
     }
 
     /// A folder that must be there already. Nothing in it is changed: for looking at a checkpoint.
@@ -67,7 +78,7 @@ impl LocalFolder {
             return Err(StorageError::NoCheckpoint { place: shown(&root) });
         }
         refuse_others(&root)?;
-        Ok(LocalFolder { root, drafts: AtomicU64::new(0) })
+        Ok(LocalFolder { root, disk: Disk::default(), drafts: AtomicU64::new(0) })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -96,8 +107,10 @@ impl LocalFolder {
         loop {
             let number = self.drafts.fetch_add(1, Ordering::Relaxed);
             let path = self.root.join(DRAFTS).join(format!("{}-{number}", std::process::id()));
-            match private(OpenOptions::new().write(true).create_new(true)).open(&path) {
-                Ok(file) => return Ok(Unpublished { file, path, target: self.path(name) }),
+            let mut options = OpenOptions::new();
+            let made = || private(options.write(true).create_new(true)).open(&path);
+            match self.disk.call(DiskCall::MakeFile(&path), made) {
+                Ok(file) => return Ok(Unpublished { disk: self.disk.clone(), file, path, target: self.path(name) }),
                 // Of an earlier process with this id, or of another folder's handle in this one.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(StorageError::system("write to", shown(&self.root), error)),
@@ -154,7 +167,7 @@ impl Storage for LocalFolder {
 
     fn remove(&self, name: &str) -> Result<(), StorageError> {
         let path = self.path(name);
-        match fs::remove_file(&path) {
+        match self.disk.call(DiskCall::RemoveFile(&path), || fs::remove_file(&path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed("remove", &path, error)),
             _ => Ok(()),
         }
@@ -165,11 +178,12 @@ impl Storage for LocalFolder {
         let failed = |error| self.failed("append to", &path, error);
         let file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
-        Ok(Box::new(FolderAppender { file, path, bytes, handed_on: bytes, has_reserve: false }))
+        let disk = self.disk.clone();
+        Ok(Box::new(FolderAppender { disk, file, path, bytes, handed_on: bytes, has_reserve: false }))
     }
 
     fn sync(&self, folder: &str) -> Result<(), StorageError> {
-        sync_folder(&self.path(folder))
+        sync_folder(&self.disk, &self.path(folder))
     }
 
     fn remove_leftovers(&self) -> Result<(), StorageError> {
@@ -195,18 +209,21 @@ impl Storage for LocalFolder {
 
 impl Unpublished {
     fn finish(self) -> Result<(), StorageError> {
-        self.file.sync_all().map_err(|error| StorageError::system("sync", shown(&self.target), error))?;
-        fs::hard_link(&self.path, &self.target).map_err(|error| match error.kind() {
+        let synced = self.disk.call(DiskCall::SyncFile(&self.path), || self.file.sync_all());
+        synced.map_err(|error| StorageError::system("sync", shown(&self.target), error))?;
+        let link = || fs::hard_link(&self.path, &self.target);
+        self.disk.call(DiskCall::Link(&self.path, &self.target), link).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StorageError::Exists { place: shown(&self.target) },
             _ => StorageError::system("create", shown(&self.target), error),
         })?;
-        sync_folder(self.target.parent().unwrap_or(&self.target))
+        sync_folder(&self.disk, self.target.parent().unwrap_or(&self.target))
     }
 }
 
 impl Draft for Unpublished {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        self.file.write_all(bytes).map_err(|error| StorageError::system("write", shown(&self.target), error))
+        let written = self.disk.call(DiskCall::Write(&self.path, bytes), || self.file.write_all(bytes));
+        written.map_err(|error| StorageError::system("write", shown(&self.target), error))
     }
 
     fn publish(self: Box<Self>) -> Result<(), StorageError> {
@@ -217,7 +234,7 @@ impl Draft for Unpublished {
 impl Drop for Unpublished {
     fn drop(&mut self) {
         // What cannot be removed now is removed at the next opening.
-        let _ = fs::remove_file(&self.path);
+        let _ = self.disk.call(DiskCall::RemoveFile(&self.path), || fs::remove_file(&self.path));
     }
 }
 
@@ -225,7 +242,8 @@ impl Drop for Unpublished {
 
 impl Appender for FolderAppender {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        self.file.write_all(bytes).map_err(|error| StorageError::system("append to", shown(&self.path), error))?;
+        let written = self.disk.call(DiskCall::Write(&self.path, bytes), || self.file.write_all(bytes));
+        written.map_err(|error| StorageError::system("append to", shown(&self.path), error))?;
         self.bytes += bytes.len() as u64;
         if self.bytes - self.handed_on >= WRITEBACK_BYTES {
             begin_writing(&self.file, self.handed_on, self.bytes);
@@ -236,7 +254,8 @@ impl Appender for FolderAppender {
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {
-        self.file.sync_data().map_err(|error| StorageError::system("sync", shown(&self.path), error))
+        let synced = self.disk.call(DiskCall::SyncFile(&self.path), || self.file.sync_data());
+        synced.map_err(|error| StorageError::system("sync", shown(&self.path), error))
     }
 }
 
@@ -249,12 +268,24 @@ impl Drop for FolderAppender {
     }
 }
 
-fn make_folder(path: &Path) -> Result<(), StorageError> {
+/// Makes a folder that may be there, and those above it.
+fn make_folder(disk: &Disk, path: &Path) -> Result<(), StorageError> {
     let mut builder = DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|error| StorageError::system("make the folder", shown(path), error))
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    let make = || disk.call(DiskCall::MakeFolder(path), || builder.create(path));
+    let made = match (make(), above) {
+        (Err(error), Some(above)) if error.kind() == io::ErrorKind::NotFound => {
+            make_folder(disk, above)?;
+            make()
+        }
+        (made, _) => made,
+    };
+    match made {
+        Err(_) if path.is_dir() => Ok(()),
+        made => made.map_err(|error| StorageError::system("make the folder", shown(path), error)),
+    }
 }
 
 /// A folder with other things than a checkpoint's is not touched.
@@ -291,9 +322,27 @@ fn reserve(_: &File, _: u64) -> bool {
     false
 }
 
-fn sync_folder(path: &Path) -> Result<(), StorageError> {
-    let synced = File::open(path).and_then(|folder| folder.sync_all());
+fn sync_folder(disk: &Disk, path: &Path) -> Result<(), StorageError> {
+    let synced = disk.call(DiskCall::SyncFolder(path), || File::open(path).and_then(|folder| folder.sync_all()));
     synced.map_err(|error| StorageError::system("sync the folder", shown(path), error))
+}
+
+/// Makes durable that a folder is there: it, or one above it, may have been made by a run that was killed right then. Folders
+/// of others may not be readable, or may not be of a disk, and cannot be synced then; they have been there for long.
+fn sync_above(disk: &Disk, path: &Path) -> Result<(), StorageError> {
+    for above in path.ancestors().skip(1) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        match sync_folder(disk, above) {
+            Err(StorageError::System { source, .. }) if is_anothers(source.kind()) => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
+fn is_anothers(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(kind, PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported)
 }
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {

@@ -4,6 +4,7 @@
 
 mod contract;
 mod damage;
+mod disk;
 mod faults;
 mod fixtures;
 mod folder;

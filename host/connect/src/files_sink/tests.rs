@@ -8,7 +8,7 @@ use super::*;
 const TIME: Timestamp = Timestamp(1_767_225_600_000_000);
 
 fn sink(folder: &Path, format: FileFormat) -> FileSink {
-    FileSink::open("out", &FilesSink { folder: folder.to_owned(), format }, folder, "one").unwrap()
+    FileSink::open("out", &FilesSink { folder: folder.to_owned(), format }, folder, "one", Disk::default()).unwrap()
 }
 
 fn stage(sink: &mut FileSink, schema: &str, time: Timestamp, partitions: &[&[&str]]) {
@@ -57,8 +57,14 @@ fn a_batch_is_staged_then_there() {
     assert_eq!(files(&path), expect);
     // The same batch again, by this process or by the next one.
     sink.deliver(TIME).unwrap();
-    let mut next =
-        FileSink::open("out", &FilesSink { folder: path.clone(), format: FileFormat::Jsonl }, &path, "two").unwrap();
+    let mut next = FileSink::open(
+        "out",
+        &FilesSink { folder: path.clone(), format: FileFormat::Jsonl },
+        &path,
+        "two",
+        Disk::default(),
+    )
+    .unwrap();
     next.deliver(TIME).unwrap();
     stage(&mut next, "word: text, n: integer?", TIME, rows);
     next.deliver(TIME).unwrap();
@@ -96,7 +102,7 @@ fn a_folder_that_cannot_be_is_known_at_once() {
     let path = folder.path().join("file");
     fs::write(&path, "").unwrap();
     let spec = FilesSink { folder: path.clone(), format: FileFormat::Text };
-    let error = FileSink::open("out", &spec, &path, "one").unwrap_err();
+    let error = FileSink::open("out", &spec, &path, "one", Disk::default()).unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Environment);
     assert!(error.to_string().contains("is a file, or in one: choose a folder"), "{error}");
 }
@@ -108,7 +114,7 @@ fn a_run_that_wakes_up_late_harms_nothing() {
     stage(&mut first, "a: text", Timestamp(1_000), &[&["\"old\""]]);
     stage(&mut first, "a: text", Timestamp(2_000), &[&["\"a\""]]);
     let spec = FilesSink { folder: folder.path().to_owned(), format: FileFormat::Text };
-    let mut second = FileSink::open("out", &spec, folder.path(), "two").unwrap();
+    let mut second = FileSink::open("out", &spec, folder.path(), "two", Disk::default()).unwrap();
     stage(&mut second, "a: text", Timestamp(2_000), &[&["\"a\""]]);
     first.deliver(Timestamp(2_000)).unwrap();
     second.deliver(Timestamp(2_000)).unwrap();

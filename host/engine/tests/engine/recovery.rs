@@ -8,6 +8,7 @@ mod differences;
 mod faults;
 mod kinds;
 mod migrate;
+mod power;
 mod replays;
 mod room;
 mod sinks;

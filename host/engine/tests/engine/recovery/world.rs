@@ -5,19 +5,25 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tidemill_checkpoint::{Budget, History, Keep, MemoryStorage, Past, Storage};
-use tidemill_connect::system::{ManualClock, Threads};
+use tempfile::TempDir;
+use tidemill_checkpoint::{Budget, CheckpointError, History, Keep, LocalFolder, MemoryStorage, Past, Storage};
+use tidemill_connect::{
+    ConnectorSettings, Connectors,
+    system::{ManualClock, Threads},
+};
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Summary, Until,
     checkpoint::{Checkpoint, Failpoints, SnapshotAfter, Step},
     replay::{ReplayError, ReplayParts, Replayed, logged, replay},
 };
 use tidemill_model::{
+    connector::SinkSpec,
     ports::{Acknowledging, Clock, Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Spawn, Taken, Wake},
     schema::Schema,
-    testing::Value,
+    testing::{Value, disk::ForgetfulDisk},
     time::Timestamp,
 };
+use tidemill_plan::graph::{Output, Plan};
 
 use crate::{guests::guests, harness, show, source::chunk_of};
 
@@ -73,6 +79,10 @@ pub struct World {
     pub spawn: Arc<dyn Spawn>,
     /// What a sink does not do, once.
     pub broken: Arc<Mutex<Option<Broken>>>,
+    /// Sees every step before it is made, and behind it.
+    pub on_step: Option<OnStep>,
+    /// Where the checkpoint lies, and the files of outputs that are files, if not in memory.
+    pub on_disk: Option<Arc<OnDisk>>,
 }
 
 /// A step of an output's batch.
@@ -82,6 +92,15 @@ pub struct Broken {
     /// Else it is delivered.
     pub is_staged: bool,
     pub batch: Timestamp,
+}
+
+/// Told of a step, whether it was made, and of what batch.
+pub type OnStep = Arc<dyn Fn(Step, bool, Timestamp) + Send + Sync>;
+
+/// A folder of a disk that forgets.
+pub struct OnDisk {
+    pub root: TempDir,
+    pub disk: Arc<ForgetfulDisk>,
 }
 
 /// Does at once what threads are for: with one worker, and where what is there at a stop must always be the same.
@@ -117,17 +136,20 @@ impl World {
             clock: None,
             spawn: Arc::new(Threads),
             broken: Arc::default(),
+            on_step: None,
+            on_disk: None,
         }
     }
 
     /// A run that takes the checkpoint over.
     pub fn open(&self) -> Result<Run, RunError> {
-        self.open_with(Some(self.checkpoint(None)))
+        self.open_with(Some(self.checkpoint(None)?))
     }
 
     /// Runs until the sources are used up, or to a step.
     pub fn run(&self, stop: Option<Stop>) -> Ended {
-        ended(self.open_with(Some(self.checkpoint(stop))).and_then(|mut run| run.run().map(drop)))
+        let checkpoint = self.checkpoint(stop);
+        ended(checkpoint.and_then(|checkpoint| self.open_with(Some(checkpoint))?.run().map(drop)))
     }
 
     pub fn run_without_checkpoint(&self) -> Ended {
@@ -147,6 +169,8 @@ impl World {
             clock: self.clock.clone(),
             spawn: self.spawn.clone(),
             broken: Arc::default(),
+            on_step: self.on_step.clone(),
+            on_disk: self.on_disk.clone(),
             ..*self
         }
     }
@@ -181,17 +205,43 @@ impl World {
         replay(parts, 2, 99)
     }
 
-    fn checkpoint(&self, stop: Option<Stop>) -> Checkpoint {
+    fn checkpoint(&self, stop: Option<Stop>) -> Result<Checkpoint, RunError> {
         let mut runs = self.runs.lock().unwrap();
         *runs += 1;
-        let checkpoint = Checkpoint::new(self.storage.clone(), format!("run {runs}"), Vec::new());
+        let storage: Arc<dyn Storage> = match &self.on_disk {
+            None => self.storage.clone(),
+            Some(on) => {
+                let opened = LocalFolder::open_on(on.disk.disk(), on.root.path().join("checkpoint"));
+                Arc::new(opened.map_err(CheckpointError::from)?)
+            }
+        };
+        let checkpoint = Checkpoint::new(storage, format!("run {runs}"), Vec::new());
         let (keep, budget, snapshot_after) = (self.keep, self.budget, self.snapshot_after);
-        Checkpoint { keep, budget, snapshot_after, failpoints: Box::new(StopAt(stop)), ..checkpoint }
+        let failpoints = Box::new(Seen { stop: StopAt(stop), on_step: self.on_step.clone() });
+        Ok(Checkpoint { keep, budget, snapshot_after, failpoints, ..checkpoint })
+    }
+
+    /// Sinks for the outputs of a plan. Those of the disk have names of their own for what each run stages.
+    fn sinks(&self, plan: &Plan) -> Result<Vec<Box<dyn Sink>>, RunError> {
+        let clock = Arc::new(ManualClock::new(Timestamp(*self.runs.lock().unwrap() as i64)));
+        let open = |output: &Output| -> Result<Box<dyn Sink>, RunError> {
+            let (SinkSpec::Files(_), Some(on)) = (&output.sink, &self.on_disk) else {
+                let (delivered, broken) = (self.delivered.clone(), self.broken.clone());
+                return Ok(Box::new(Exactly { output: output.name.clone(), staged: None, delivered, broken }));
+            };
+            let root = on.root.path().to_owned();
+            let mut settings =
+                ConnectorSettings::new(clock.clone(), Arc::new(Threads), root, Arc::new(Mutex::new(Vec::<u8>::new())));
+            settings.disk = on.disk.disk();
+            let opened = Connectors::try_new(settings).unwrap().open_sink(&output.name, &output.sink);
+            opened.map_err(|error| RunError::Sink { output: output.name.clone(), batch: Timestamp(0), error })
+        };
+        plan.outputs.iter().map(open).collect()
     }
 
     /// Runs as many batches as are asked for, unless the sources are used up before.
     pub fn run_batches(&self, batches: u64) -> Result<Summary, RunError> {
-        self.open_until(Some(self.checkpoint(None)), Until::Batches(batches)).and_then(|mut run| run.run())
+        self.open_until(Some(self.checkpoint(None)?), Until::Batches(batches)).and_then(|mut run| run.run())
     }
 
     fn open_with(&self, checkpoint: Option<Checkpoint>) -> Result<Run, RunError> {
@@ -209,11 +259,7 @@ impl World {
             let (feed, acknowledged) = (self.feed.clone(), self.acknowledged.clone());
             Box::new(Live { schema, feed, sealed: None, acknowledged, place: 0, pinned: 0, is_open: false })
         });
-        let sink = |output: &str| -> Box<dyn Sink> {
-            let (delivered, broken) = (self.delivered.clone(), self.broken.clone());
-            Box::new(Exactly { output: output.to_owned(), staged: None, delivered, broken })
-        };
-        let sinks = plan.outputs.iter().map(|output| sink(&output.name)).collect();
+        let sinks = self.sinks(&plan)?;
         let clock = self.clock.clone().unwrap_or_else(|| Arc::new(ManualClock::new(Timestamp(0))));
         let plugins = guests().plugins();
         let spawn = self.spawn.clone();
@@ -269,6 +315,19 @@ pub struct StopAt(pub Option<Stop>);
 impl Failpoints for StopAt {
     fn stops(&mut self, step: Step, after: bool, batch: Timestamp) -> bool {
         self.0.take_if(|stop| *stop == Stop { step, after, batch }).is_some()
+    }
+}
+
+/// The same, told of every step.
+struct Seen {
+    stop: StopAt,
+    on_step: Option<OnStep>,
+}
+
+impl Failpoints for Seen {
+    fn stops(&mut self, step: Step, after: bool, batch: Timestamp) -> bool {
+        self.on_step.iter().for_each(|on_step| on_step(step, after, batch));
+        self.stop.stops(step, after, batch)
     }
 }
 

@@ -1,0 +1,151 @@
+//! Files on a disk that forgets what was not synced.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tidemill_model::{
+    connector::JsonText,
+    testing::disk::{Contents, ForgetfulDisk, Forgets},
+};
+
+use super::*;
+
+const FIRST: Timestamp = Timestamp(1_000_000);
+const SECOND: Timestamp = Timestamp(2_000_000);
+
+/// Where the output's folder is made, in one that must be made first.
+const FOLDER: &str = "deep/out";
+
+struct Place {
+    root: TempDir,
+    disk: Arc<ForgetfulDisk>,
+}
+
+impl Place {
+    fn new() -> Place {
+        // Where syncs cost nothing, if there is such a place: thousands are made.
+        let root = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let disk = ForgetfulDisk::new(root.path());
+        Place { root, disk }
+    }
+
+    fn open(&self, run: &str) -> Result<FileSink, PortError> {
+        let folder = self.root.path().join(FOLDER);
+        let spec = FilesSink { folder: folder.clone(), format: FileFormat::Jsonl };
+        FileSink::open("out", &spec, &folder, run, self.disk.disk())
+    }
+
+    /// Why a file of the output may not be there after a power cut.
+    fn doubt(&self, name: &str) -> Option<String> {
+        self.disk.doubt(&self.root.path().join(FOLDER).join(name))
+    }
+
+    fn lay(&self, contents: &Contents) {
+        fs::remove_dir_all(self.root.path()).unwrap();
+        fs::create_dir(self.root.path()).unwrap();
+        for (path, bytes) in contents {
+            match bytes {
+                None => fs::create_dir(self.root.path().join(path)).unwrap(),
+                Some(bytes) => fs::write(self.root.path().join(path), bytes).unwrap(),
+            }
+        }
+    }
+
+    /// What was delivered, by the places of files.
+    fn delivered(&self) -> Vec<(String, String)> {
+        let folder = self.root.path().join(FOLDER);
+        let mut files = Vec::new();
+        for batch in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = batch.file_name().unwrap().to_str().unwrap().to_owned();
+            for file in
+                fs::read_dir(&batch).unwrap().map(|entry| entry.unwrap().path()).filter(|_| !name.starts_with('.'))
+            {
+                let file_name = file.file_name().unwrap().to_str().unwrap().to_owned();
+                files.push((format!("{name}/{file_name}"), fs::read_to_string(&file).unwrap()));
+            }
+        }
+        files.sort();
+        files
+    }
+}
+
+fn stage(sink: &mut FileSink, time: Timestamp) -> Result<(), PortError> {
+    let schema: Schema = "word: text".parse().unwrap();
+    let row = |word: &str| vec![json::parse(&schema, &JsonText(format!(r#"{{"word": "{word}{}"}}"#, time.0))).unwrap()];
+    let partitions: Vec<_> = ["a", "b"].map(|word| vec![json::rows(&schema, &row(word)).unwrap()]).to_vec();
+    sink.stage(&SinkBatch { time, schema: &schema, partitions: &partitions })
+}
+
+/// A run that delivers two batches.
+fn work(place: &Place, run: &str) -> Result<(), PortError> {
+    let mut sink = place.open(run)?;
+    for time in [FIRST, SECOND] {
+        stage(&mut sink, time)?;
+        sink.deliver(time)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_delivered_is_certain() {
+    let place = Place::new();
+    let mut sink = place.open("one").unwrap();
+    assert_eq!(place.disk.doubt_name(&place.root.path().join(FOLDER)), None, "the folder is made for good");
+    stage(&mut sink, FIRST).unwrap();
+    sink.deliver(FIRST).unwrap();
+    for part in 0..2 {
+        assert_eq!(place.doubt(&format!("batch-0000000001000/part-{part:05}.jsonl")), None);
+    }
+    assert_eq!(place.disk.mistakes(), Vec::<String>::new());
+    let delivered = place.delivered();
+    assert_eq!(delivered.len(), 2);
+    place.lay(&place.disk.lose_power(Forgets::Everything));
+    assert_eq!(place.delivered(), delivered);
+}
+
+/// A run is killed right when a batch became visible; another one finds it there.
+#[test]
+fn what_is_there_already_is_made_certain() {
+    for is_staged in [true, false] {
+        let place = Place::new();
+        let mut sink = place.open("one").unwrap();
+        stage(&mut sink, FIRST).unwrap();
+        let renamed = place.disk.calls().len();
+        place.disk.stop_at(renamed, true);
+        assert!(sink.deliver(FIRST).is_err());
+        assert!(place.disk.calls()[renamed].starts_with("rename "), "{:?}", place.disk.calls());
+        drop(sink);
+        place.disk.restart();
+        let mut next = place.open("two").unwrap();
+        if is_staged {
+            stage(&mut next, FIRST).unwrap();
+        }
+        next.deliver(FIRST).unwrap();
+        assert_eq!(place.doubt("batch-0000000001000"), None, "{is_staged}");
+    }
+}
+
+#[test]
+fn the_power_may_be_cut_at_every_call() {
+    let whole = Place::new();
+    work(&whole, "one").unwrap();
+    let (calls, expect) = (whole.disk.calls().len(), whole.delivered());
+    assert!(calls > 20, "{calls}");
+    for call in 0..calls {
+        for after in [false, true] {
+            for forgets in Forgets::all(3) {
+                let place = Place::new();
+                place.disk.stop_at(call, after);
+                let what = format!("{forgets:?} at call {call}, after {after}");
+                assert!(work(&place, "one").is_err() || place.disk.is_down(), "{what}");
+                place.lay(&place.disk.lose_power(forgets));
+                work(&place, "two").unwrap_or_else(|error| unreachable!("{what}: {error}"));
+                assert_eq!(place.delivered(), expect, "{what}");
+                assert_eq!(place.disk.mistakes(), Vec::<String>::new(), "{what}");
+                place.lay(&place.disk.lose_power(Forgets::Everything));
+                assert_eq!(place.delivered(), expect, "{what}, and the power was cut once more");
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A whole pipeline on a disk that forgets what was not synced, checkpoint and files of outputs: its power is cut, or the
+//! program is killed, at every call that changes the disk. What came out is what comes out of a run that nobody stopped,
+//! and stays when the power is cut once more.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use tidemill_checkpoint::Keep;
+use tidemill_engine::checkpoint::SnapshotAfter;
+use tidemill_model::testing::disk::{Contents, ForgetfulDisk, Forgets};
+
+use super::world::{AtOnce, OnDisk, World};
+
+/// Two sources, one that is read again and one whose peer sends again what was not acknowledged, and two outputs in folders
+/// that must be made.
+const PIPELINE: &str = r#"
+[streams.in]
+queue = { schema = "word: text, count: integer", batches = [
+    [{ word = "a", count = 1 }, { word = "b", count = 2 }],
+    [{ word = "b", count = 3 }],
+    [],
+    [{ word = "a", count = 4 }, { word = "c", count = 5 }],
+] }
+
+[streams.live]
+queue = { schema = "word: text, count: integer", batches = [] }
+
+[streams.both]
+from = ["in", "live"]
+union = true
+
+[streams.totals]
+from = "both"
+by = "word"
+update-state = "wordcount/running-total"
+
+[outputs.both]
+from = "both"
+files = { folder = "out/deep/both", format = "text" }
+
+[outputs.totals]
+from = "totals"
+files = { folder = "out/totals", format = "jsonl" }
+"#;
+
+fn world() -> World {
+    // Where syncs cost nothing, if there is such a place: a hundred thousand are made.
+    let root = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let disk = ForgetfulDisk::new(root.path());
+    World {
+        partitions: 2,
+        workers: 1,
+        spawn: Arc::new(AtOnce),
+        keep: Keep { batches: 0, bytes: 0 },
+        snapshot_after: SnapshotAfter { bytes_min: 1 << 30, commits_max: 2 },
+        acknowledged: Some(Arc::new(Mutex::new(0))),
+        on_disk: Some(Arc::new(OnDisk { root, disk })),
+        ..World::new(PIPELINE, "live", &[(1, &["x"]), (2, &["b", "y"]), (3, &["x"]), (4, &["z"])])
+    }
+}
+
+fn on_disk(world: &World) -> &OnDisk {
+    world.on_disk.as_ref().unwrap()
+}
+
+/// The files of the outputs, by their paths. Of what was staged and not delivered nothing is seen.
+fn came_out(world: &World) -> BTreeMap<String, String> {
+    let (mut files, mut folders) = (BTreeMap::new(), vec![on_disk(world).root.path().join("out")]);
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_file() {
+                files.insert(path.display().to_string(), fs::read_to_string(&path).unwrap());
+            } else if !path.file_name().unwrap().to_str().unwrap().starts_with(".staged-") {
+                folders.push(path);
+            }
+        }
+    }
+    let root = on_disk(world).root.path().display().to_string();
+    files.into_iter().map(|(path, text)| (path.replace(&root, ""), text)).collect()
+}
+
+/// Makes a folder hold this.
+fn lay(root: &Path, contents: &Contents) {
+    for entry in fs::read_dir(root).unwrap() {
+        fs::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
+    for (path, bytes) in contents {
+        match bytes {
+            None => fs::create_dir(root.join(path)).unwrap(),
+            Some(bytes) => fs::write(root.join(path), bytes).unwrap(),
+        }
+    }
+}
+
+fn cut_power(world: &World, forgets: Forgets) {
+    let OnDisk { root, disk } = on_disk(world);
+    lay(root.path(), &disk.lose_power(forgets));
+}
+
+fn run(world: &World) -> Result<(), String> {
+    world.open().and_then(|mut run| run.run()).map(drop).map_err(|error| format!("{error}: {error:?}"))
+}
+
+#[test]
+fn what_came_out_stays_when_the_power_is_cut() {
+    let world = world();
+    run(&world).unwrap();
+    let came = came_out(&world);
+    assert!(came.len() >= 8, "{came:?}");
+    assert_eq!(
+        on_disk(&world).disk.mistakes(),
+        Vec::<String>::new(),
+        "names were given before their files were synced"
+    );
+    cut_power(&world, Forgets::Everything);
+    assert_eq!(came_out(&world), came);
+    run(&world).unwrap();
+    assert_eq!(came_out(&world), came, "all sources were used up");
+}
+
+/// Stops at a call, in one way or another, runs on, and cuts the power once more.
+fn check(call: usize, after: bool, cut: Option<Forgets>, expect: &BTreeMap<String, String>) {
+    let world = world();
+    let disk = &on_disk(&world).disk;
+    disk.stop_at(call, after);
+    let stopped = run(&world);
+    let what = format!("{cut:?} at call {call}, after {after}: {:?}", disk.calls().get(call));
+    assert!(stopped.is_err() || disk.is_down(), "{what}");
+    match cut {
+        Some(forgets) => cut_power(&world, forgets),
+        None => disk.restart(),
+    }
+    run(&world).unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert_eq!(came_out(&world), *expect, "{what}");
+    assert_eq!(disk.mistakes(), Vec::<String>::new(), "{what}");
+    cut_power(&world, Forgets::Everything);
+    assert_eq!(came_out(&world), *expect, "{what}, and when the power was cut once more");
+    run(&world).unwrap_or_else(|error| panic!("{what}, and again: {error}"));
+}
+
+#[test]
+fn the_power_may_be_cut_at_every_call() {
+    let expect = world();
+    run(&expect).unwrap();
+    let (calls, expect) = (on_disk(&expect).disk.calls().len(), came_out(&expect));
+    // Each call gets two of the ways: that everything is lost, every other time, and the others in turn.
+    let others: Vec<Option<Forgets>> = Forgets::all(6).into_iter().skip(1).map(Some).chain([None]).collect();
+    let mut cuts = 0;
+    for call in 0..calls {
+        let other = others[call % others.len()];
+        for (after, cut) in [(call % 2 == 0, Some(Forgets::Everything)), (call % 2 == 1, other)] {
+            check(call, after, cut, &expect);
+            cuts += 1;
+        }
+    }
+    let _ = writeln!(std::io::stderr(), "{calls} calls of a disk, {cuts} cuts, lost 0, duplicated 0");
+    assert!(calls > 100, "{calls}");
+}
