@@ -17,7 +17,7 @@ use tidemill_model::{
     time::Timestamp,
 };
 
-use crate::scene::{PIPELINE, World, commit, plan, rows, section};
+use crate::scene::{PIPELINE, START, World, commit, plan, read, rows, section};
 
 const LAST: i64 = 6;
 
@@ -302,4 +302,49 @@ fn input_is_certain_when_it_was_synced_over_segments_too() {
         }
     }
     assert!(input.position().segment > 3);
+}
+
+/// The process is killed; what it had appended is still in the system's memory, and is read by the next one.
+#[test]
+fn input_that_the_next_host_finds_is_made_certain() {
+    let root = scratch();
+    let (disk, promises) = (ForgetfulDisk::new(root.path()), Arc::default());
+    let open = |host: &str| {
+        let storage: Arc<dyn Storage> = Arc::new(Checked::open(&disk, root.path(), &promises).unwrap());
+        let (log, _) = Log::open(storage.clone(), PIPELINE, host, Timestamp(0)).unwrap();
+        InputLog::open(storage, log.fence(), None, 1 << 20).unwrap().0
+    };
+    let mut first = open("first");
+    first.append("numbers", None, &rows(&[1])).unwrap();
+    assert!(disk.doubt(&root.path().join("input")).is_some());
+    let second = open("second");
+    assert_eq!(disk.doubt(&root.path().join("input")), None);
+    assert_eq!(read(&second, START, second.position()).unwrap(), [1]);
+}
+
+/// Any one call of taking a checkpoint over fails: if it says that it is taken over, it is.
+#[test]
+fn a_claim_is_certain_when_it_was_made() {
+    for call in 0.. {
+        for after in [false, true] {
+            let root = scratch();
+            let (disk, promises) = (ForgetfulDisk::new(root.path()), Arc::default());
+            disk.fail_at(call, after);
+            let path = root.path().join("deep/checkpoint");
+            let claimed = LocalFolder::open_on(disk.disk(), &path).map(|folder| {
+                let storage = Arc::new(folder);
+                Log::open(storage, PIPELINE, "host", Timestamp(0)).map(drop)
+            });
+            if let Ok(Ok(())) = claimed {
+                assert_eq!(disk.doubt(&path.join("log")), None, "{call}: {:?}", disk.calls().get(call));
+                if disk.calls().len() <= call && !after {
+                    return;
+                }
+            }
+            // What failed and was not passed over is made by the next one.
+            Log::open(Arc::new(Checked::open(&disk, &path, &promises).unwrap()), PIPELINE, "next", Timestamp(0))
+                .unwrap();
+            assert_eq!(disk.doubt(&path.join("log")), None);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidemill_checkpoint::{CheckpointError, InputLog, InputPosition, Log, LoggedRange, MemoryStorage};
+use tidemill_checkpoint::{CheckpointError, InputLog, InputPosition, Log, LoggedRange, MemoryStorage, Storage};
 use tidemill_model::time::Timestamp;
 
 use crate::scene::{PIPELINE, START, numbers, read, rows};
@@ -89,4 +89,66 @@ fn segments_go_when_nothing_needs_them() {
     assert!(matches!(gone, Some(Err(CheckpointError::InputLost { .. }))));
     assert_eq!(input.remove_before(InputPosition { segment: u64::MAX, frames: 0 }).unwrap(), 1);
     assert_eq!(open(&storage, None, 1).unwrap().position().segment, 6);
+}
+
+#[test]
+fn a_segment_ends_when_it_has_its_length() {
+    let storage = MemoryStorage::new();
+    let lengths = |storage: &MemoryStorage| -> Vec<u64> {
+        storage.list("input").unwrap().into_iter().map(|entry| entry.bytes).collect()
+    };
+    let mut input = open(&storage, None, u64::MAX).unwrap();
+    for number in 1..=3 {
+        input.append("numbers", None, &rows(&[number])).unwrap();
+    }
+    let three = lengths(&storage)[0];
+    for (bytes, expect) in [(three - 1, 3), (three, 3), (three + 1, 4)] {
+        let storage = MemoryStorage::new();
+        let mut input = open(&storage, None, bytes).unwrap();
+        for number in 1..=8 {
+            input.append("numbers", None, &rows(&[number])).unwrap();
+        }
+        let chunks = (1..=8).find(|frames| input.read(whole(1, *frames)).any(|frame| frame.is_err())).unwrap_or(9) - 1;
+        assert_eq!(chunks, expect, "a segment of {bytes} bytes");
+    }
+    // However short: a segment has one chunk at least.
+    let storage = MemoryStorage::new();
+    let mut input = open(&storage, None, 0).unwrap();
+    input.append("numbers", None, &rows(&[1])).unwrap();
+    assert_eq!(input.position(), InputPosition { segment: 1, frames: 1 });
+}
+
+/// So many chunks of a segment.
+fn whole(segment: u64, frames: u64) -> LoggedRange {
+    LoggedRange { first: InputPosition { segment, frames: 0 }, end: InputPosition { segment, frames } }
+}
+
+#[test]
+fn a_streams_name_has_its_limit() {
+    let storage = MemoryStorage::new();
+    let mut input = open(&storage, None, 1 << 20).unwrap();
+    let longest = "n".repeat(tidemill_checkpoint::HEADER_BYTES_MAX / 2);
+    let end = input.append(&longest, None, &rows(&[1])).unwrap();
+    let error = input.append(&format!("{longest}n"), None, &rows(&[2])).unwrap_err();
+    assert!(matches!(error, CheckpointError::OutOfOrder { .. }), "{error}");
+    input.sync().unwrap();
+    let frames: Vec<_> = input.read(LoggedRange { first: START, end }).map(|frame| frame.unwrap().stream).collect();
+    assert!(frames == [longest]);
+}
+
+/// Other hosts that were fenced off begin segments all the time: so often another number is tried.
+#[test]
+fn a_segments_number_is_tried_so_often() {
+    for (taken, is_begun) in [(0, true), (15, true), (16, false)] {
+        let storage = MemoryStorage::new();
+        let mut input = open(&storage, None, 1).unwrap();
+        input.append("numbers", None, &rows(&[1])).unwrap();
+        let beginning = storage.files()["input/00000000000000000001"].clone();
+        // What it is does not matter here: the number is taken.
+        (2..2 + taken).for_each(|segment| storage.overwrite(&format!("input/{segment:020}"), beginning.clone()));
+        match input.append("numbers", None, &rows(&[2])) {
+            Ok(position) => assert_eq!((position.segment, is_begun), (2 + taken, true)),
+            Err(error) => assert!(matches!(error, CheckpointError::Contended { .. }) && !is_begun, "{taken}: {error}"),
+        }
+    }
 }

@@ -11,6 +11,8 @@ mod migrate;
 mod power;
 mod replays;
 mod room;
+mod second;
+mod settings;
 mod sinks;
 mod world;
 

@@ -2,11 +2,16 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tempfile::TempDir;
-use tidemill_checkpoint::{Budget, CheckpointError, History, Keep, LocalFolder, MemoryStorage, Past, Storage};
+use tidemill_checkpoint::{
+    Budget, CheckpointError, History, Keep, LocalFolder, MemoryStorage, Past, PluginDigest, Storage,
+};
 use tidemill_connect::{
     ConnectorSettings, Connectors,
     system::{ManualClock, Threads},
@@ -64,6 +69,7 @@ pub struct World {
     pub fresh_instances: bool,
     pub storage: Arc<MemoryStorage>,
     pub keep: Keep,
+    pub plugins: Vec<PluginDigest>,
     pub budget: Budget,
     pub snapshot_after: SnapshotAfter,
     pub live: String,
@@ -73,6 +79,8 @@ pub struct World {
     /// The stream's peer keeps its words until it is told that they are durable, so nothing goes from the feed; how much
     /// it was told.
     pub acknowledged: Option<Arc<Mutex<usize>>>,
+    /// Another stream of words, with what its peer was told if it keeps them.
+    pub second: Option<(String, Feed, Option<Arc<Mutex<usize>>>)>,
     /// Of all runs; without it each has one that begins at 0.
     pub clock: Option<Arc<dyn Clock>>,
     /// For workers and snapshots.
@@ -103,6 +111,34 @@ pub struct OnDisk {
     pub disk: Arc<ForgetfulDisk>,
 }
 
+/// Waits that a run may make: with more of them it waits for what never comes. A thread of another one's may take real time
+/// while this clock takes none.
+const WAITS_MAX: u64 = 5_000_000;
+
+/// A clock that jumps to whatever is waited for, and ends a test that waits for ever.
+struct Patient {
+    clock: ManualClock,
+    waits: AtomicU64,
+}
+
+impl Patient {
+    fn new() -> Patient {
+        Patient { clock: ManualClock::new(Timestamp(0)), waits: AtomicU64::new(0) }
+    }
+}
+
+impl Clock for Patient {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn wait(&self, deadline: Timestamp, wake: &Wake) {
+        let waits = self.waits.fetch_add(1, Ordering::Relaxed);
+        assert!(waits < WAITS_MAX, "it waits for ever: it is {} and it waits for {deadline}", self.now());
+        self.clock.wait(deadline, wake);
+    }
+}
+
 /// Does at once what threads are for: with one worker, and where what is there at a stop must always be the same.
 pub struct AtOnce;
 
@@ -115,9 +151,6 @@ impl Spawn for AtOnce {
 impl World {
     /// A pipeline whose stream `live` gets these words at these seconds.
     pub fn new(text: &str, live: &str, words: &[(i64, &[&str])]) -> World {
-        let feed = words.iter().map(|(second, words)| {
-            (Timestamp(second * 1_000_000), words.iter().map(|&word| word.to_owned()).collect())
-        });
         World {
             text: text.to_owned(),
             partitions: 4,
@@ -126,13 +159,15 @@ impl World {
             fresh_instances: false,
             storage: Arc::default(),
             keep: Keep { batches: 2, bytes: 1 << 20 },
+            plugins: Vec::new(),
             budget: Budget::UNBOUNDED,
             snapshot_after: SnapshotAfter { bytes_min: 1 << 30, commits_max: 2 },
             live: live.to_owned(),
-            feed: Arc::new(Mutex::new(feed.collect())),
+            feed: feed_of(words),
             delivered: Arc::default(),
             runs: Arc::default(),
             acknowledged: None,
+            second: None,
             clock: None,
             spawn: Arc::new(Threads),
             broken: Arc::default(),
@@ -160,12 +195,17 @@ impl World {
     pub fn copy(&self) -> World {
         World {
             text: self.text.clone(),
+            plugins: self.plugins.clone(),
             storage: Arc::new(self.storage.copy()),
             live: self.live.clone(),
             feed: Arc::new(Mutex::new(self.feed.lock().unwrap().clone())),
             delivered: Arc::new(Mutex::new(self.delivered.lock().unwrap().clone())),
             runs: Arc::new(Mutex::new(*self.runs.lock().unwrap())),
             acknowledged: self.acknowledged.as_ref().map(|told| Arc::new(Mutex::new(*told.lock().unwrap()))),
+            second: self.second.as_ref().map(|(stream, feed, told)| {
+                let told = told.as_ref().map(|told| Arc::new(Mutex::new(*told.lock().unwrap())));
+                (stream.clone(), Arc::new(Mutex::new(feed.lock().unwrap().clone())), told)
+            }),
             clock: self.clock.clone(),
             spawn: self.spawn.clone(),
             broken: Arc::default(),
@@ -173,6 +213,11 @@ impl World {
             on_disk: self.on_disk.clone(),
             ..*self
         }
+    }
+
+    /// A sink has this batch, whatever came of it: it had been given it when the run stopped.
+    pub fn has(&self, output: &str, batch: Timestamp) {
+        self.delivered.lock().unwrap().batches.insert((output.to_owned(), batch), Rows::new());
     }
 
     /// What was not synced is lost.
@@ -215,7 +260,7 @@ impl World {
                 Arc::new(opened.map_err(CheckpointError::from)?)
             }
         };
-        let checkpoint = Checkpoint::new(storage, format!("run {runs}"), Vec::new());
+        let checkpoint = Checkpoint::new(storage, format!("run {runs}"), self.plugins.clone());
         let (keep, budget, snapshot_after) = (self.keep, self.budget, self.snapshot_after);
         let failpoints = Box::new(Seen { stop: StopAt(stop), on_step: self.on_step.clone() });
         Ok(Checkpoint { keep, budget, snapshot_after, failpoints, ..checkpoint })
@@ -252,15 +297,16 @@ impl World {
         let plan = harness::plan(&self.text, self.partitions);
         let wake = Wake::default();
         let sources = harness::sources(&plan, &wake, |stream, source| {
-            if stream != self.live {
-                return source;
-            }
+            let (feed, acknowledged) = match &self.second {
+                _ if stream == self.live => (self.feed.clone(), self.acknowledged.clone()),
+                Some((second, feed, acknowledged)) if stream == second => (feed.clone(), acknowledged.clone()),
+                _ => return source,
+            };
             let schema = source.schema().clone();
-            let (feed, acknowledged) = (self.feed.clone(), self.acknowledged.clone());
             Box::new(Live { schema, feed, sealed: None, acknowledged, place: 0, pinned: 0, is_open: false })
         });
         let sinks = self.sinks(&plan)?;
-        let clock = self.clock.clone().unwrap_or_else(|| Arc::new(ManualClock::new(Timestamp(0))));
+        let clock = self.clock.clone().unwrap_or_else(|| Arc::new(Patient::new()));
         let plugins = guests().plugins();
         let spawn = self.spawn.clone();
         let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn, checkpoint };
@@ -299,6 +345,14 @@ impl World {
     pub fn deliveries(&self) -> usize {
         self.delivered.lock().unwrap().count
     }
+}
+
+/// Words that come at these seconds.
+pub fn feed_of(words: &[(i64, &[&str])]) -> Feed {
+    let words = words
+        .iter()
+        .map(|(second, words)| (Timestamp(second * 1_000_000), words.iter().map(|&word| word.to_owned()).collect()));
+    Arc::new(Mutex::new(words.collect()))
 }
 
 fn ended(result: Result<(), RunError>) -> Ended {
