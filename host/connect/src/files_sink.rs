@@ -139,11 +139,11 @@ impl FileSink {
         sync_folder(&self.disk, &self.folder)
     }
 
-    /// Removes what runs that were stopped have staged of earlier batches: they have been delivered.
+    /// Removes what runs that were stopped have staged of this batch and earlier ones: they have been delivered.
     fn remove_leftovers(&self, time: Timestamp) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let name = entry?.file_name();
-            if name.to_str().and_then(staged_time).is_some_and(|staged| staged < time) {
+            if name.to_str().and_then(staged_time).is_some_and(|staged| staged <= time) {
                 remove(&self.disk, &self.folder.join(name))?;
             }
         }

@@ -43,6 +43,8 @@ mod pin;
 mod print;
 mod queue;
 mod runtime;
+#[cfg(test)]
+mod testing;
 mod value;
 
 pub use connectors::{ConnectorSettings, Connectors, rows_max};

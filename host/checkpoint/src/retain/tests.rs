@@ -158,6 +158,7 @@ fn input_stays_that_any_source_of_a_plan_that_stays_needs() {
     let logged: &[&[Option<u64>]] = &[&[Some(1)], &[Some(2)], &[Some(3)], &[Some(4)], &[Some(5)]];
     check_input(logged, NOTHING_KEPT, Some(4));
     check_input(logged, keep, Some(3));
+    check_input(logged, Keep { batches: 9, bytes: 999 }, Some(3));
     check_input(&[&[], &[], &[Some(9), Some(7), None], &[Some(8)], &[None, Some(9)]], keep, Some(7));
     check_input(&[&[], &[], &[None, Some(9)], &[Some(8), Some(9)], &[Some(9)]], keep, Some(8));
     check_input(&[&[Some(1)], &[Some(2)], &[None], &[None], &[]], keep, None);

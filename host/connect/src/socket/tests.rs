@@ -17,10 +17,8 @@ use super::*;
 use crate::{
     runtime::Runtime,
     system::{SystemClock, Threads},
+    testing::{PATIENCE, accept, begin, result},
 };
-
-/// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A source with its thread, and the lines that it gave so far.
 struct Trial {
@@ -83,27 +81,30 @@ impl Trial {
 fn a_peer_may_go_and_come_back() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut trial = connect_to(&listener);
-    let (mut peer, _) = listener.accept().unwrap();
+    let mut peer = accept(&listener);
     peer.write_all(b"a\r").unwrap();
     peer.write_all(b"\nb\nla").unwrap();
     assert_eq!(trial.lines(2), ["a", "b"]);
     peer.write_all(b"st").unwrap();
     drop(peer);
     assert_eq!(trial.lines(1), ["last"]);
-    let (mut peer, _) = listener.accept().unwrap();
+    let mut peer = accept(&listener);
     peer.write_all(b"again\n").unwrap();
     assert_eq!(trial.lines(1), ["again"]);
 }
 
 #[test]
 fn a_peer_that_is_not_there_is_tried_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // The port is taken and nobody listens: no other program can come between.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
     let (host, port) = (address.ip().to_string(), address.port());
     let mut trial = open(SocketMode::Connect(Address { host, port }), 1 << 20, 1).unwrap();
-    let listener = TcpListener::bind(address).unwrap();
-    listener.accept().unwrap().0.write_all(b"there\n").unwrap();
+    let runtime = trial._runtime.handle().clone();
+    let listener = runtime.block_on(async { socket.listen(8).unwrap().into_std().unwrap() });
+    listener.set_nonblocking(false).unwrap();
+    accept(&listener).write_all(b"there\n").unwrap();
     assert_eq!(trial.lines(1), ["there"]);
 }
 
@@ -145,7 +146,7 @@ fn a_full_buffer_stops_the_peer() {
     producer.set_nonblocking(true).unwrap();
     let line = [b"0123456789".repeat(9), b"\n".to_vec()].concat().repeat(1_000);
     let mut sent = 0;
-    let begin = Instant::now();
+    let began = Instant::now();
     // The kernel's buffers fill up, and then nothing goes any more, because nobody takes.
     loop {
         match producer.write(&line[sent % line.len()..]) {
@@ -153,16 +154,17 @@ fn a_full_buffer_stops_the_peer() {
             Err(_) if is_stuck(&mut producer, &line[sent % line.len()..], &mut sent) => break,
             Err(_) => {}
         }
-        assert!(begin.elapsed() < PATIENCE);
+        assert!(began.elapsed() < PATIENCE);
     }
     let held = lock(&trial.source.receiver.inbox).lines.held_bytes();
     assert!(held <= 10_000 + 2 * READ_BYTES_MAX, "{held}");
     producer.set_nonblocking(false).unwrap();
     let rest = line[sent % line.len()..].to_vec();
     let lines = (sent + rest.len()) / 91;
-    let writer = std::thread::spawn(move || producer.write_all(&rest).unwrap());
+    producer.set_write_timeout(Some(PATIENCE)).unwrap();
+    let writer = begin(move || producer.write_all(&rest).unwrap());
     assert_eq!(trial.lines(lines).len(), lines);
-    writer.join().unwrap();
+    result(writer);
 }
 
 /// Nothing can be written, even after a while.

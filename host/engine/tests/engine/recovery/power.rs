@@ -68,14 +68,14 @@ fn on_disk(world: &World) -> &OnDisk {
     world.on_disk.as_ref().unwrap()
 }
 
-/// The files of the outputs, by their paths. Of what was staged and not delivered nothing is seen.
+/// The files of the outputs, by their paths. Of what was staged and not delivered nothing is left.
 fn came_out(world: &World) -> BTreeMap<String, String> {
     let (mut files, mut folders) = (BTreeMap::new(), vec![on_disk(world).root.path().join("out")]);
     while let Some(folder) = folders.pop() {
         for path in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_file() {
                 files.insert(path.display().to_string(), fs::read_to_string(&path).unwrap());
-            } else if !path.file_name().unwrap().to_str().unwrap().starts_with(".staged-") {
+            } else {
                 folders.push(path);
             }
         }

@@ -105,7 +105,7 @@ fn four_sources_of_three_kinds_go_on_each_where_it_was() {
 #[test]
 fn input_that_lies_in_several_segments_is_found_again() {
     // An eighth of it is a segment's length.
-    let budget = Budget { bytes_max: Some(220_000), free_bytes_min: 0 };
+    let budget = Budget { bytes_max: Some(150_000), free_bytes_min: 0 };
     let keep = Keep { batches: 0, bytes: 0 };
     let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: 2 };
     let world = || World { budget, keep, snapshot_after, ..four(6_000) };
@@ -114,8 +114,8 @@ fn input_that_lies_in_several_segments_is_found_again() {
     let newest = expect.storage.files().into_keys().rfind(|name| name.starts_with("input/")).unwrap();
     assert!(newest["input/".len()..].parse::<u64>().unwrap() >= 3, "one run alone begins several: {newest}");
     let mut stops = 0;
-    for step in [Step::Log, Step::Plan, Step::Commit, Step::Deliver] {
-        for batch in 1..=BATCHES {
+    for step in [Step::Plan, Step::Commit] {
+        for batch in [2, 4, 5] {
             let world = world();
             stops +=
                 usize::from(world.run(Some(Stop { step, after: batch % 2 == 0, batch: at(batch) })) == Ended::Stopped);
@@ -123,7 +123,7 @@ fn input_that_lies_in_several_segments_is_found_again() {
             check_like(&world, &expect, &format!("{step:?} of batch {batch}"));
         }
     }
-    assert!(stops >= 4 * (BATCHES as usize - 1), "{stops}");
+    assert_eq!(stops, 6);
 }
 
 /// Whichever of the outputs it is that has a batch which the checkpoint does not know, the run must not make it again.
