@@ -122,4 +122,4 @@ fn first_input<'a>(records: impl Iterator<Item = &'a Scanned>) -> Option<InputPo
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,7 +10,7 @@ const NOTHING_KEPT: Keep = Keep { batches: 0, bytes: 0 };
 
 /// A log in one word, a letter a record: a claim (`h`), the plan (`p`) and the commit (`c`) of a batch, one that it is
 /// delivered (`d`), a damaged one (`x`). A plan says that the batch before is delivered.
-fn records(word: &str) -> Vec<Scanned> {
+pub(crate) fn records(word: &str) -> Vec<Scanned> {
     let (mut batch, mut plan) = (0, 0);
     let scanned = (1..).zip(word.chars()).map(|(number, letter)| {
         let record = match letter {

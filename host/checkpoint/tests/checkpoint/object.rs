@@ -30,6 +30,16 @@ fn a_lost_answer_is_found_out() {
     store.set_trouble(0..3, Trouble::Before);
     assert!(matches!(storage.create("log/3", b"3"), Err(StorageError::System { advice: Advice::StoreFailed, .. })));
     assert_eq!(storage.list("log").unwrap().len(), 2);
+    // A call is made three times and no more.
+    for (troubled, is_made) in [(2, true), (3, false)] {
+        store.set_trouble(0..troubled, Trouble::Before);
+        assert_eq!(storage.create("log/4", b"4").is_ok(), is_made, "{troubled}");
+        assert_eq!(store.calls(), 3);
+        store.set_trouble(0..troubled, Trouble::Before);
+        assert_eq!(storage.read("log/1").is_ok(), is_made, "{troubled}");
+        store.set_trouble(0..0, Trouble::Before);
+        storage.remove("log/4").unwrap();
+    }
     store.set_trouble(0..1, Trouble::After);
     assert!(storage.list("log").is_err(), "half a list is none");
 }
@@ -151,7 +161,8 @@ fn nothing_is_removed_because_of_a_snapshot_that_is_not_whole() {
 
 #[test]
 fn input_that_is_synced_often_lies_in_several_segments() {
-    let storage = Arc::new(Store::default().open(1, 8 << 20).unwrap());
+    let store = Store::default();
+    let storage = Arc::new(store.open(1, 8 << 20).unwrap());
     let (log, _) = Log::open(storage.clone(), PIPELINE, "first", Timestamp(0)).unwrap();
     let (mut input, _) = InputLog::open(storage.clone(), log.fence(), None, 1 << 30).unwrap();
     let numbers: Vec<i64> = (0..1_200).collect();
@@ -159,7 +170,9 @@ fn input_that_is_synced_often_lies_in_several_segments() {
         input.append("numbers", None, &rows(&[number])).unwrap();
         input.sync().unwrap();
     }
-    assert_eq!(storage.list("input").unwrap().len(), 2);
+    let parts =
+        |segment: u64| store.names().iter().filter(|name| name.starts_with(&format!("input/{segment:020}/"))).count();
+    assert_eq!((parts(1), parts(2), storage.list("input").unwrap().len()), (1_000, 200, 2));
     assert_eq!(read(&input, START, input.position()).unwrap(), numbers);
 }
 
