@@ -171,6 +171,8 @@ pub(crate) fn resolve(folder: &Path, path: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
+mod settings_tests;
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
