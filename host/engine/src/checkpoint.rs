@@ -16,6 +16,7 @@ mod stored;
 use std::{fmt, sync::Arc};
 
 use tidemill_checkpoint::{Budget, Keep, PluginDigest, Storage};
+use tidemill_plan::CheckpointEntry;
 
 pub(crate) use foresee::{check_sources, foresee};
 pub(crate) use input::{InputKeeper, Pending, planned_chunks};
@@ -63,6 +64,16 @@ impl Checkpoint {
         let budget = Budget { bytes_max: None, free_bytes_min: FREE_BYTES_MIN };
         let snapshot_after = SnapshotAfter::default();
         Checkpoint { storage, host, plugins, keep, budget, snapshot_after, failpoints: Box::new(NoFailpoints) }
+    }
+
+    /// With the limits that a pipeline asks for.
+    pub fn as_written(mut self, entry: &CheckpointEntry) -> Checkpoint {
+        let &CheckpointEntry { place: _, keep_batches, keep_bytes, budget_bytes, free_bytes_min } = entry;
+        self.keep.batches = keep_batches.unwrap_or(self.keep.batches);
+        self.keep.bytes = keep_bytes.unwrap_or(self.keep.bytes);
+        self.budget.bytes_max = budget_bytes;
+        self.budget.free_bytes_min = free_bytes_min.unwrap_or(self.budget.free_bytes_min);
+        self
     }
 }
 

@@ -118,11 +118,7 @@ fn checkpoint(ready: &Ready) -> Result<Option<Checkpoint>, Failure> {
         return Ok(None);
     };
     let storage = storage::for_run(&entry.place, &ready.folder)?;
-    let mut checkpoint = Checkpoint::new(storage, environment::run_name(), ready.digests.clone());
-    checkpoint.keep.batches = entry.keep_batches.unwrap_or(checkpoint.keep.batches);
-    checkpoint.keep.bytes = entry.keep_bytes.unwrap_or(checkpoint.keep.bytes);
-    checkpoint.budget.bytes_max = entry.budget_bytes;
-    checkpoint.budget.free_bytes_min = entry.free_bytes_min.unwrap_or(checkpoint.budget.free_bytes_min);
+    let checkpoint = Checkpoint::new(storage, environment::run_name(), ready.digests.clone()).as_written(entry);
     let (Keep { batches, bytes }, Budget { bytes_max, free_bytes_min }) = (checkpoint.keep, checkpoint.budget);
     tracing::debug!(
         "the checkpoint keeps batches={batches} bytes={bytes} budget={bytes_max:?} free_bytes_min={free_bytes_min}"

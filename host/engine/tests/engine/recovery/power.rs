@@ -123,6 +123,21 @@ fn what_came_out_stays_when_the_power_is_cut() {
     assert_eq!(came_out(&world), came, "all sources were used up");
 }
 
+/// Whichever output's folder has vanished: what was in it is not made again, so it is said.
+#[test]
+fn a_folder_that_vanished_is_said_whichever_it_is() {
+    for (output, folder) in [("both", "out/deep/both"), ("totals", "out/totals")] {
+        let world = world();
+        run(&world).unwrap();
+        // With a last batch that has rows.
+        let last = came_out(&world).into_keys().filter(|path| path.contains(folder)).max().unwrap();
+        assert!(last.contains("batch-0000000004000"), "{last}");
+        fs::remove_dir_all(on_disk(&world).root.path().join(folder)).unwrap();
+        let error = run(&world).unwrap_err();
+        assert!(error.contains(&format!("output `{output}`")) && error.contains("SinkGone"), "{error}");
+    }
+}
+
 /// Stops at a call, in one way or another, runs on, and cuts the power once more.
 fn check(call: usize, after: bool, cut: Option<Forgets>, expect: &BTreeMap<String, String>) {
     let world = world();

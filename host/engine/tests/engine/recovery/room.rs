@@ -216,3 +216,62 @@ fn a_full_disk_stops_the_run_and_nothing_is_lost() {
     let _ = writeln!(std::io::stderr(), "{tries} sizes of disk, {stops} runs stopped by it, lost 0, duplicated 0");
     assert!(stops * 2 > tries, "{stops} of {tries}");
 }
+
+/// A world whose disk has too little room behind its batch 3, until it was looked so often; what is made of snapshots is
+/// counted, and fails.
+fn short_behind_3(looks_max: u64) -> (World, Arc<Mutex<Looks>>, Arc<Mutex<u64>>) {
+    let snapshot_after = SnapshotAfter { bytes_min: u64::MAX, commits_max: usize::MAX };
+    let world = World {
+        budget: Budget { bytes_max: None, free_bytes_min: 1 },
+        snapshot_after,
+        workers: 1,
+        spawn: Arc::new(AtOnce),
+        ..many()
+    };
+    let (looks, begun) = (Arc::new(Mutex::new(Looks::default())), Arc::new(Mutex::new(0)));
+    let (seen, drafts, storage) = (looks.clone(), begun.clone(), world.storage.clone());
+    world.storage.set_faults(move |call| {
+        let mut seen = seen.lock().unwrap();
+        if call.operation == Operation::Free && seen.short {
+            seen.in_a_row += 1;
+            if seen.in_a_row > looks_max {
+                seen.short = false;
+                storage.set_capacity(None);
+            }
+        }
+        if call.operation == Operation::Draft {
+            *drafts.lock().unwrap() += 1;
+            return Fault::Before;
+        }
+        Fault::None
+    });
+    let (seen, storage) = (looks.clone(), world.storage.clone());
+    let on_step: OnStep = Arc::new(move |step, after, batch| {
+        if (step, after, batch) == (Step::Deliver, true, at(3)) {
+            seen.lock().unwrap().short = true;
+            storage.set_capacity(Some(0));
+        }
+    });
+    (World { on_step: Some(on_step), ..world }, looks, begun)
+}
+
+#[test]
+fn room_is_looked_for_once_a_second_and_the_next_batch_has_the_next_tick() {
+    for looks in [1, 2, 10] {
+        let (world, _, _) = short_behind_3(looks);
+        assert_eq!(world.run(None), Ended::Done);
+        let times = world.batches_of("rows");
+        // The batch 3 ended at 3 s.
+        assert_eq!(times[..4], [at(1), at(2), at(3), at(3 + looks as i64 + 1)], "{looks} looks");
+    }
+}
+
+#[test]
+fn a_snapshot_that_fails_is_tried_less_and_less_often() {
+    // At the first look, and behind 1, 2, 4, 8, 16 and 32 of them.
+    for (looks, tries) in [(1, 1), (2, 2), (3, 3), (4, 3), (5, 4), (32, 6), (33, 7), (64, 7)] {
+        let (world, seen, begun) = short_behind_3(looks);
+        assert_eq!(world.run(None), Ended::Done);
+        assert_eq!((*begun.lock().unwrap(), seen.lock().unwrap().in_a_row), (tries, looks + 1), "{looks}");
+    }
+}

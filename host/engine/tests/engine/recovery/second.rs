@@ -13,7 +13,7 @@ use tidemill_engine::{
 
 use super::{
     BATCHES, at, check_like,
-    world::{AtOnce, Ended, Stop, World, feed_of},
+    world::{AtOnce, Ended, OnStep, Stop, World, feed_of},
 };
 
 /// Two sources that are read again and two that are logged, one of which has a peer that sends again what was not
@@ -146,5 +146,23 @@ fn any_sink_that_is_ahead_of_a_damaged_newest_record_is_said() {
             (Ok(_), None) => {}
             (other, ahead) => panic!("{ahead:?}: {other:?}"),
         }
+    }
+}
+
+/// Another host takes over while this one sleeps between its commit and its sinks: the batch is delivered by that one.
+#[test]
+fn a_host_that_slept_behind_its_commit_gives_nothing_to_its_sinks() {
+    let world = super::world();
+    let other = World { storage: world.storage.clone(), runs: world.runs.clone(), ..super::world() };
+    let on_step: OnStep = Arc::new(move |step, after, batch| {
+        if (step, after, batch) == (Step::Commit, true, at(3)) {
+            other.open().unwrap();
+        }
+    });
+    let world = World { on_step: Some(on_step), ..world };
+    let error = world.open().and_then(|mut run| run.run()).unwrap_err();
+    assert!(error.to_string().contains("has taken this checkpoint over"), "{error}");
+    for output in ["sums", "totals", "all"] {
+        assert_eq!(world.batches_of(output).last(), Some(&at(2)), "{output}");
     }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use tidemill_checkpoint::{Budget, Fault, History, Keep, Operation, PluginDigest, Record};
 use tidemill_engine::checkpoint::{Checkpoint, SnapshotAfter};
+use tidemill_plan::Manifest;
 
 use super::{
     room::many,
@@ -77,6 +78,27 @@ fn there_are_no_others() {
     assert_eq!((batches, bytes), (100, 1 << 30));
     assert_eq!((bytes_max, free_bytes_min), (None, 256 << 20));
     assert_eq!((bytes_min, commits_max), (64 << 20, 1_000));
+}
+
+/// What a pipeline asks for, and nothing else, is other than usual.
+#[test]
+fn a_pipeline_says_them() {
+    let of = |keys: &str| {
+        let text = format!("[pipeline]\nname = \"p\"\ncheckpoint = {{ folder = \"c\"{keys} }}\n");
+        let (manifest, diagnostics) = Manifest::read("pipeline.toml", &text, &[]);
+        let entry = manifest.checkpoint().cloned().unwrap_or_else(|| panic!("{}", diagnostics.render(false)));
+        let Checkpoint { keep, budget, .. } =
+            Checkpoint::new(world().storage, "host".to_owned(), Vec::new()).as_written(&entry);
+        (keep.batches, keep.bytes, budget.bytes_max, budget.free_bytes_min)
+    };
+    let (batches, bytes, budget, free) = of("");
+    assert_eq!((batches, bytes, budget, free), (100, 1 << 30, None, 256 << 20));
+    assert_eq!(of(", keep-batches = 7"), (7, bytes, budget, free));
+    assert_eq!(of(", keep-batches = 0"), (0, bytes, budget, free));
+    assert_eq!(of(", keep-bytes = \"3MiB\""), (batches, 3 << 20, budget, free));
+    assert_eq!(of(", budget = \"5MiB\""), (batches, bytes, Some(5 << 20), free));
+    assert_eq!(of(", free-space = 0"), (batches, bytes, budget, 0));
+    assert_eq!(of(", free-space = \"9GiB\""), (batches, bytes, budget, 9 << 30));
 }
 
 #[test]
