@@ -1,5 +1,10 @@
 //! Waiting in real time, for tests over real connections.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail, and needs another thread")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test may fail, and needs another thread"
+)]
 
 use std::{
     net::{TcpListener, TcpStream},
