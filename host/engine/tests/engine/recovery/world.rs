@@ -1,5 +1,7 @@
 //! What is there besides a run, and outlives it: storage, feeds, sinks.
 
+mod peers;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
@@ -23,14 +25,14 @@ use tidemill_engine::{
 };
 use tidemill_model::{
     connector::SinkSpec,
-    ports::{Acknowledging, Clock, Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Spawn, Taken, Wake},
-    schema::Schema,
-    testing::{Value, disk::ForgetfulDisk},
+    ports::{Clock, Sink, Spawn, Wake},
+    testing::disk::ForgetfulDisk,
     time::Timestamp,
 };
 use tidemill_plan::graph::{Output, Plan};
 
-use crate::{guests::guests, harness, show, source::chunk_of};
+use crate::{guests::guests, harness};
+use peers::{Exactly, Live};
 
 /// A step at which a run is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +82,7 @@ pub struct World {
     /// it was told.
     pub acknowledged: Option<Arc<Mutex<usize>>>,
     /// Another stream of words, with what its peer was told if it keeps them.
-    pub second: Option<(String, Feed, Option<Arc<Mutex<usize>>>)>,
+    pub second: Option<SecondFeed>,
     /// Of all runs; without it each has one that begins at 0.
     pub clock: Option<Arc<dyn Clock>>,
     /// For workers and snapshots.
@@ -92,6 +94,9 @@ pub struct World {
     /// Where the checkpoint lies, and the files of outputs that are files, if not in memory.
     pub on_disk: Option<Arc<OnDisk>>,
 }
+
+/// A stream that is fed, its lines, and how many of them were acknowledged if it wants to know.
+pub type SecondFeed = (String, Feed, Option<Arc<Mutex<usize>>>);
 
 /// A step of an output's batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -382,122 +387,5 @@ impl Failpoints for Seen {
     fn stops(&mut self, step: Step, after: bool, batch: Timestamp) -> bool {
         self.on_step.iter().for_each(|on_step| on_step(step, after, batch));
         self.stop.stops(step, after, batch)
-    }
-}
-
-/// A source that nobody can read again: words that came up to a tick, each with the count 1.
-struct Live {
-    schema: Schema,
-    feed: Feed,
-    sealed: Option<Timestamp>,
-    acknowledged: Option<Arc<Mutex<usize>>>,
-    /// How much was taken of a feed from which nothing goes, now and at the last pin.
-    place: usize,
-    pinned: usize,
-    /// The peer has been told something, and sends.
-    is_open: bool,
-}
-
-impl Source for Live {
-    fn schema(&self) -> &Schema {
-        &self.schema
-    }
-
-    fn take(&mut self, _bytes_max: usize) -> Result<Taken, PortError> {
-        let Some(until) = self.sealed else { return Ok(Taken::default()) };
-        let mut feed = self.feed.lock().unwrap();
-        let next = match self.acknowledged {
-            Some(_) if !self.is_open => None,
-            Some(_) => feed.get(self.place).filter(|(time, _)| *time <= until).cloned(),
-            None => feed.pop_front_if(|(time, _)| *time <= until),
-        };
-        self.place += 1;
-        let Some((_, words)) = next else {
-            self.place -= 1;
-            self.sealed = None;
-            return Ok(Taken { end: true, ..Taken::default() });
-        };
-        let rows: Vec<Vec<Value>> = words.iter().map(|word| vec![Value::text(word), Value::Integer(1)]).collect();
-        let chunks = if rows.is_empty() { Vec::new() } else { vec![chunk_of(&self.schema, &rows)] };
-        Ok(Taken { chunks, bytes: 1, end: false })
-    }
-
-    fn seal(&mut self, at: Timestamp) -> Result<Sealed, PortError> {
-        self.sealed = Some(at);
-        let left = self.feed.lock().unwrap().iter().any(|(time, _)| *time > at);
-        Ok(Sealed { present: true, last: !left })
-    }
-
-    fn irregularities(&mut self) -> Vec<Irregularity> {
-        Vec::new()
-    }
-
-    fn stop(&mut self) {}
-
-    fn acknowledging(&mut self) -> Option<&mut dyn Acknowledging> {
-        if self.acknowledged.is_some() { Some(self) } else { None }
-    }
-}
-
-impl Acknowledging for Live {
-    fn pin(&mut self) -> Result<String, PortError> {
-        self.pinned = self.place;
-        Ok(self.pinned.to_string())
-    }
-
-    fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
-        self.place = pin.parse().unwrap();
-        self.pinned = self.place;
-        let told = *self.acknowledged.as_ref().unwrap().lock().unwrap();
-        assert!(told <= self.place, "{told} were told, and {} are known: the peer has forgotten some", self.place);
-        Ok(())
-    }
-
-    fn acknowledge(&mut self) {
-        self.is_open = true;
-        *self.acknowledged.as_ref().unwrap().lock().unwrap() = self.pinned;
-    }
-}
-
-/// A sink that knows its batches. A batch that comes again must be the same.
-struct Exactly {
-    output: String,
-    staged: Option<Rows>,
-    delivered: Arc<Mutex<Delivered>>,
-    broken: Arc<Mutex<Option<Broken>>>,
-}
-
-impl Exactly {
-    fn check(&self, is_staged: bool, batch: Timestamp) -> Result<(), PortError> {
-        let mut broken = self.broken.lock().unwrap();
-        let is_now = |broken: &mut Broken| {
-            (broken.output, broken.is_staged, broken.batch) == (self.output.as_str(), is_staged, batch)
-        };
-        broken.take_if(is_now).map_or(Ok(()), |_| Err(PortError::configuration("it is broken")))
-    }
-}
-
-impl Sink for Exactly {
-    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
-        self.check(true, batch.time)?;
-        let values = |rows: &Vec<_>| rows.iter().flat_map(|rows| show::values(batch.schema, rows)).collect::<Vec<_>>();
-        let of_partition = |rows: &Vec<_>| values(rows).iter().map(|row| show::row(row)).collect();
-        self.staged = Some(batch.partitions.iter().map(of_partition).collect());
-        Ok(())
-    }
-
-    fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
-        self.check(false, time)?;
-        let staged = self.staged.take().expect("a batch is staged before it is delivered");
-        let mut delivered = self.delivered.lock().unwrap();
-        delivered.count += 1;
-        let before = delivered.batches.insert((self.output.clone(), time), staged.clone());
-        assert!(before.is_none_or(|before| before == staged), "a batch comes again with other rows");
-        Ok(())
-    }
-
-    fn newest(&self) -> Result<Option<Timestamp>, PortError> {
-        let delivered = self.delivered.lock().unwrap();
-        Ok(delivered.batches.keys().filter(|(output, _)| *output == self.output).map(|(_, time)| *time).max())
     }
 }
