@@ -8,11 +8,13 @@
 
 mod batches;
 mod boundary;
+mod builds;
 mod corpus;
 mod job;
 mod keys;
 mod many_keys;
 mod native;
+mod nets;
 mod poison;
 mod report;
 mod start;
@@ -30,7 +32,7 @@ use report::{Figure, Goal};
 #[derive(Parser)]
 struct Options {
     /// Only figures whose names begin with one of these (wordcount, sums, boundary, batch, state, recovery, poison, start,
-    /// checkpoint).
+    /// checkpoint, mutants, flakes), and those of build, which are measured only if they are named: a quarter of an hour.
     only: Vec<String>,
     /// Words of the corpus.
     #[arg(long, default_value_t = 20_000_000)]
@@ -77,6 +79,10 @@ fn main() -> anyhow::Result<()> {
         figures.push(start::measure(&program(&options.target)?, &plugins.component("wordcount")?)?);
     }
     figures.extend(words(&options, &plugins)?);
+    if !options.only.is_empty() && options.wants("build") {
+        figures.extend(builds::measure(tempfile::tempdir()?.path())?);
+    }
+    figures.extend(nets::figures(&options.target)?.into_iter().filter(|figure| options.wants(figure.name)));
     print!("{}", report::table(&figures));
     report::write(&figures, &options.target.join("bench.json"))
 }

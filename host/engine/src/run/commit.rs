@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tidemill_checkpoint::{Recovery, Section, SectionKind, StateSchema};
+use tidemill_checkpoint::{CheckpointError, Recovery, Section, SectionKind, StateSchema};
 use tidemill_model::time::Timestamp;
 use tidemill_plan::graph::{NodeId, Operator, Plan};
 use tidemill_state::table::{BlockLimits, StateError};
@@ -59,8 +59,10 @@ impl Run {
         self.sources.acknowledge();
         // A host that slept here for long is not to deliver what another one has delivered since.
         keeper.fence().check()?;
-        keeper.step(Step::Stage, tick, |_| self.outputs.stage(tick, absent))?;
-        keeper.step(Step::Deliver, tick, |_| self.outputs.deliver(tick, absent))?;
+        keeper.step(Step::Stage, tick, |_| self.outputs.stage(tick, absent)).map_err(|error| reason(keeper, error))?;
+        keeper
+            .step(Step::Deliver, tick, |_| self.outputs.deliver(tick, absent))
+            .map_err(|error| reason(keeper, error))?;
         keeper.delivered(tick);
         Ok(())
     }
@@ -125,9 +127,19 @@ impl Run {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         let present = self.outputs.restore(batch, keeper.archive().read_sections(number)?)?;
         tracing::info!("delivering the batch {batch} again");
-        keeper.step(Step::Deliver, batch, |_| self.outputs.deliver_again(batch, &present))?;
+        let delivered = keeper.step(Step::Deliver, batch, |_| self.outputs.deliver_again(batch, &present));
+        delivered.map_err(|error| reason(keeper, error))?;
         keeper.delivered(batch);
         Ok(())
+    }
+}
+
+/// Why a sink fails. A host that slept while it gave something to a sink may have been overtaken meanwhile: the later one removes
+/// what the earlier one has staged, and that is all that the sink knows.
+fn reason(keeper: &Keeper, error: RunError) -> RunError {
+    match (&error, keeper.fence().check()) {
+        (RunError::Sink { .. }, Err(fenced @ CheckpointError::Fenced { .. })) => fenced.into(),
+        _ => error,
     }
 }
 

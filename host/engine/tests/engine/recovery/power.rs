@@ -154,7 +154,10 @@ fn check(call: usize, after: bool, cut: Option<Forgets>, expect: &BTreeMap<Strin
     assert_eq!(came_out(&world), *expect, "{what}");
     assert_eq!(disk.mistakes(), Vec::<String>::new(), "{what}");
     cut_power(&world, Forgets::Everything);
-    assert_eq!(came_out(&world), *expect, "{what}, and when the power was cut once more");
+    // What the killed run had staged may be back: nobody waits until it is gone for certain, and nobody reads it.
+    let mut came = came_out(&world);
+    came.retain(|path, _| !path.contains("/.staged-"));
+    assert_eq!(came, *expect, "{what}, and when the power was cut once more");
     run(&world).unwrap_or_else(|error| panic!("{what}, and again: {error}"));
 }
 

@@ -13,7 +13,7 @@ use tidemill_engine::{
 
 use super::{
     BATCHES, at, check_like,
-    world::{AtOnce, Ended, OnStep, Stop, World, feed_of},
+    world::{AtOnce, Broken, Ended, OnStep, Stop, World, feed_of},
 };
 
 /// Two sources that are read again and two that are logged, one of which has a peer that sends again what was not
@@ -164,5 +164,25 @@ fn a_host_that_slept_behind_its_commit_gives_nothing_to_its_sinks() {
     assert!(error.to_string().contains("has taken this checkpoint over"), "{error}");
     for output in ["sums", "totals", "all"] {
         assert_eq!(world.batches_of(output).last(), Some(&at(2)), "{output}");
+    }
+}
+
+/// Another host takes over while this one is at its sinks, and takes away what it has staged: a sink that fails then is not
+/// what is wrong.
+#[test]
+fn a_host_that_slept_at_its_sinks_says_that_it_was_overtaken() {
+    for (step, is_staged) in [(Step::Stage, true), (Step::Deliver, false)] {
+        let world = super::world();
+        let other = World { storage: world.storage.clone(), runs: world.runs.clone(), ..super::world() };
+        let on_step: OnStep = Arc::new(move |now, after, batch| {
+            if (now, after, batch) == (step, false, at(3)) {
+                other.open().unwrap();
+            }
+        });
+        let broken = Broken { output: "totals", is_staged, batch: at(3) };
+        *world.broken.lock().unwrap() = Some(broken);
+        let world = World { on_step: Some(on_step), ..world };
+        let error = world.open().and_then(|mut run| run.run()).unwrap_err();
+        assert!(error.to_string().contains("has taken this checkpoint over"), "{error}");
     }
 }
