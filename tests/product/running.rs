@@ -10,7 +10,7 @@ use std::{
 
 use crate::{limit, tool::Ended};
 
-/// What a run says once signals stop it after a batch. Before, one ends it as it ends any program.
+/// What a run says once signals stop it after a batch. Before, one ends it at once.
 const READY: &str = "starting; Ctrl-C stops after a batch";
 
 /// So many looks in a row at a program that waits mean that it waits for something that does not come.

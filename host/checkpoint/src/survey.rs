@@ -94,7 +94,8 @@ fn look(storage: &Arc<dyn Storage>) -> Result<Option<Survey>, CheckpointError> {
         let plans = [recovery.last.as_ref().map(|last| &last.plan), recovery.planned.as_ref().map(|next| &next.plan)];
         let [committed, planned] = plans.map(|plan| plan.and_then(input_end));
         if recovery.last.is_some() && committed.is_none() && planned.is_none() {
-            // All sources can be read again, and what is left in the log of others that there were is needed by nobody.
+            // All sources can be read again, and what is left in the log of others that there were is needed by nobody, as
+            // long as none of those comes back.
             return Ok(recovery);
         }
         input::check(storage, &pipeline, &segments, committed, planned).map(|()| recovery)

@@ -49,7 +49,8 @@ impl Signals {
     }
 }
 
-/// Tells the run to stop. As long as there is none, nothing has begun, and all is done.
+/// Tells the run to stop. As long as there is none, it may be a store that does not answer which holds it up: the process ends,
+/// as it may at any instant, and no batch was begun.
 fn stop(stopper: &Mutex<Option<Stopper>>) {
     match &*stopper.lock().unwrap_or_else(PoisonError::into_inner) {
         Some(stopper) => {
@@ -64,7 +65,7 @@ fn stop(stopper: &Mutex<Option<Stopper>>) {
 }
 
 fn exit(code: i32) -> ! {
-    #[allow(clippy::disallowed_methods, reason = "the run cannot be asked any more, and was told to end")]
+    #[allow(clippy::disallowed_methods, reason = "there is no run yet, or it was told to end and is not waited for")]
     std::process::exit(code);
 }
 

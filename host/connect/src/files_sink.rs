@@ -139,12 +139,16 @@ impl FileSink {
         sync_folder(&self.disk, &self.folder)
     }
 
-    /// Removes what runs that were stopped have staged of this batch and earlier ones: they have been delivered.
+    /// Removes what runs that were stopped have staged of this batch and earlier ones: they have been delivered. A run that was
+    /// overtaken may be writing there still; what cannot be removed now is removed by a later run.
     fn remove_leftovers(&self, time: Timestamp) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let name = entry?.file_name();
             if name.to_str().and_then(staged_time).is_some_and(|staged| staged <= time) {
-                remove(&self.disk, &self.folder.join(name))?;
+                let folder = self.folder.join(name);
+                if let Err(error) = remove(&self.disk, &folder) {
+                    tracing::warn!("output `{}`: {} is left over: {error}", self.output, folder.display());
+                }
             }
         }
         Ok(())
