@@ -1,5 +1,8 @@
 //! Worker threads. Work is handed over whole and comes back whole, so that nothing is shared.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},

@@ -181,3 +181,28 @@ fn what_is_no_checkpoint_is_refused() {
     let existing = tidemill_checkpoint::LocalFolder::existing(folder.path());
     assert!(matches!(existing, Err(StorageError::NoCheckpoint { .. })));
 }
+
+/// A file under the name of another one of its kind, as a copy by hand may leave it, is not taken for that one.
+#[test]
+fn a_record_and_a_snapshot_are_what_their_names_say() {
+    let storage = world(8);
+    let survey = survey(&storage).unwrap().unwrap();
+    let archive = survey.history.archive();
+    let commits: Vec<u64> = survey.history.batches().iter().filter_map(|batch| Some(batch.commit?.0)).collect();
+    let [.., one, other] = commits[..] else { panic!("{commits:?}") };
+    archive.read_sections(one).unwrap();
+    let name_of = |number: u64| -> String {
+        let is_it = |name: &String| name.starts_with("log/") && name.trim_start_matches("log/").parse() == Ok(number);
+        storage.files().into_keys().find(is_it).unwrap()
+    };
+    storage.overwrite(&name_of(one), storage.files()[&name_of(other)].clone());
+    let error = archive.read_sections(one).map(drop).unwrap_err();
+    assert!(format!("{error:?}").contains("it is number"), "{error:?}");
+    let snapshots: Vec<String> = storage.files().into_keys().filter(|name| name.starts_with("state/")).collect();
+    let [.., old, new] = &snapshots[..] else { panic!("{snapshots:?}") };
+    let number: u64 = old.trim_start_matches("state/").parse().unwrap();
+    archive.read_snapshot(number).map(drop).unwrap();
+    storage.overwrite(old, storage.files()[new].clone());
+    let error = archive.read_snapshot(number).map(drop).unwrap_err();
+    assert!(format!("{error:?}").contains("it is number"), "{error:?}");
+}

@@ -74,7 +74,7 @@ fn run(title: &str, input: &str) -> String {
     shown
 }
 
-fn complete(text: &mut String) {
+pub fn complete(text: &mut String) {
     for (begin, section) in [
         ("[pipeline", "[pipeline]\nname = \"test\"\ninterval = \"1s\"\n"),
         ("[plugins", "[plugins]\nwords = \"words.wasm\"\n"),

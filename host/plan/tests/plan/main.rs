@@ -8,3 +8,4 @@ mod fake;
 mod hostile;
 mod show;
 mod sizes;
+mod wrong_types;

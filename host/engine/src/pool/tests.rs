@@ -1,0 +1,108 @@
+//! Who does the work: other threads where there is much of it, the calling one alone where there is little.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test")]
+
+use std::{
+    collections::HashSet,
+    thread::{self, ThreadId},
+};
+
+use tidemill_model::{
+    columns::Rows,
+    testing::{Value, buffer_of, within},
+    time::Interval,
+};
+use tidemill_plan::{
+    graph::Then,
+    stages::{self, Input, Stage, StepKind},
+};
+
+use super::*;
+use crate::{
+    operators::{Batch, Operator, Out},
+    task::Place,
+};
+
+struct Threads;
+
+impl Spawn for Threads {
+    fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
+        thread::Builder::new().name(name).spawn(work).unwrap();
+    }
+}
+
+/// Who came, and how many must have come before anybody goes on.
+struct Meeting {
+    came: Mutex<Vec<ThreadId>>,
+    changed: Condvar,
+    count: usize,
+}
+
+/// Waits for the others of the meeting.
+struct Meets(Arc<Meeting>);
+
+impl Operator for Meets {
+    fn push(&mut self, _: &mut Batch, _: &Rows<'_>, _: &mut dyn Out) -> Result<(), Cause> {
+        let mut came = self.0.came.lock().unwrap();
+        came.push(thread::current().id());
+        self.0.changed.notify_all();
+        while came.len() < self.0.count {
+            came = self.0.changed.wait(came).unwrap();
+        }
+        Ok(())
+    }
+}
+
+fn job(partition: u32, rows: usize, meeting: &Arc<Meeting>) -> Job {
+    let schema = "n: integer".parse().unwrap();
+    let shape = Stage {
+        input: Input::Source(NodeId(0)),
+        partitions: 1,
+        steps: vec![stages::Step { kind: StepKind::Pass(NodeId(0)), children: Vec::new() }],
+    };
+    let batch = Batch {
+        time: Timestamp(0),
+        interval: Interval::try_new(1_000).unwrap(),
+        partition,
+        partitions: 2,
+        absent: Arc::new([]),
+        rejections: Default::default(),
+    };
+    let place = Place { name: format!("job-{partition}"), then: Then::Stop, letters: None };
+    let operators = vec![(place, Box::new(Meets(meeting.clone())) as Box<dyn Operator>)];
+    let mut job = Job::new(Box::new(Task::new(&shape, &schema, batch, operators)), Timestamp(0), None);
+    job.rows = vec![buffer_of(&schema, &vec![vec![Value::Integer(1)]; rows])];
+    job
+}
+
+/// Runs jobs with so many rows each, of which `count` must be at work at once; gives the threads that were, and whether the
+/// calling one alone was.
+#[track_caller]
+fn run(workers: usize, rows: &[usize], count: usize) -> (usize, bool) {
+    let rows = rows.to_vec();
+    within("jobs meet", move || {
+        let meeting = Arc::new(Meeting { came: Mutex::default(), changed: Condvar::new(), count });
+        let jobs = rows.iter().zip(0..).map(|(&rows, partition)| job(partition, rows, &meeting)).collect();
+        let done = Pool::new(workers, &Threads).run(jobs);
+        let names: Vec<&str> = done.iter().map(|job| job.task.name()).collect();
+        let expect: Vec<String> = (0..rows.len()).map(|partition| format!("job-{partition}")).collect();
+        assert_eq!(names, expect, "jobs come back in their order");
+        assert!(done.iter().all(|job| job.failure.is_none()));
+        let came: HashSet<ThreadId> = meeting.came.lock().unwrap().iter().copied().collect();
+        (came.len(), came.contains(&thread::current().id()) && came.len() == 1)
+    })
+}
+
+#[test]
+fn much_work_is_done_by_all() {
+    assert_eq!(run(2, &[ROWS_ALONE_MAX - 1, 1], 2), (2, false));
+    assert_eq!(run(2, &[ROWS_ALONE_MAX / 2, ROWS_ALONE_MAX / 2], 2), (2, false));
+    assert_eq!(run(3, &[ROWS_ALONE_MAX; 3], 3), (3, false));
+}
+
+#[test]
+fn little_work_and_one_job_are_done_by_the_calling_thread() {
+    assert_eq!(run(2, &[ROWS_ALONE_MAX - 2, 1], 1), (1, true));
+    assert_eq!(run(2, &[ROWS_ALONE_MAX], 1), (1, true));
+    assert_eq!(run(1, &[ROWS_ALONE_MAX, ROWS_ALONE_MAX], 1), (1, true));
+}
