@@ -14,6 +14,7 @@ mod room;
 mod second;
 mod settings;
 mod sinks;
+mod snapshots;
 mod world;
 
 use std::io::Write;

@@ -56,3 +56,18 @@ fn rows_have_so_many_columns() {
     let kept = map("wide\"\nkeep = \"line\"");
     assert!(kept.contains("stream `out` would have 4097 columns"), "{kept}");
 }
+
+/// Two hundred mistakes are shown, and of the others it is said how many there are, of whatever kind.
+#[test]
+fn more_mistakes_than_are_shown_are_counted() {
+    let mut text = String::from("[pipeline]\nname = \"p\"\ninterval = \"1s\"\n");
+    (0..210).for_each(|number| text += &format!("[streams.s{number}]\nsocket = \"h:1\"\nodd-{number} = 1\n"));
+    text += "[outputs.o]\nfrom = \"s0\"\nprint = true\n";
+    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[]);
+    assert!(manifest.resolve(&Fake::new(), &mut diagnostics).is_none());
+    let all = diagnostics.error_count();
+    let said = diagnostics.render(false);
+    let shown = said.matches("error: ").count() + said.matches("warning: ").count();
+    assert_eq!(shown, 200, "{said}");
+    assert!(all >= 210 && said.contains(&format!("... and {} more", all - 200)), "{all}: {said}");
+}
