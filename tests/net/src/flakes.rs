@@ -3,7 +3,7 @@
 mod load;
 mod outcome;
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -11,7 +11,7 @@ use serde_json::json;
 use tidemill_tests::repository;
 
 use crate::{
-    process,
+    process::Runner,
     programs::{Program, cargo, libraries, programs},
     progress::{Progress, workers},
 };
@@ -70,13 +70,18 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
     if programs.is_empty() {
         bail!("there is no such program");
     }
-    let load = if options.alone { None } else { Some(Load::start(&folder, workers())?) };
-    let libraries = libraries()?;
+    let runs = Runs {
+        options,
+        runner: Runner::start(&folder)?,
+        load: if options.alone { None } else { Some(Load::start(&folder, workers())?) },
+        libraries: libraries()?,
+        folder,
+    };
     let mut failures = Vec::new();
     for program in &programs {
-        failures.extend(run_program(program, options, &libraries, &folder)?);
+        failures.extend(runs.of(program)?);
     }
-    drop(load);
+    drop(runs);
     report(options.runs, &programs, &failures)?;
     Ok(failures.is_empty())
 }
@@ -95,29 +100,45 @@ fn build(packages: &[String]) -> anyhow::Result<Vec<Program>> {
     Ok(programs(&built.messages))
 }
 
-fn run_program(program: &Program, options: &Options, libraries: &Path, folder: &Path) -> anyhow::Result<Vec<Failure>> {
-    let tests = program.tests(libraries)?;
-    if tests.is_empty() {
-        return Ok(Vec::new());
-    }
-    eprintln!("flakes: {}, {} tests", program.name, tests.len());
-    let mut progress = Progress::new("flakes", options.runs);
-    let mut failures = Vec::new();
-    for run in 1..=options.runs {
-        let mut command = program.command(libraries);
-        let (skipped, limit) = arrange(&mut command, run, options);
-        let ended = process::run(&mut command, limit, |_| false)?;
-        let expected: Vec<&str> =
-            tests.iter().map(String::as_str).filter(|test| !skipped.iter().any(|part| test.contains(part))).collect();
-        let failure = failure(&program.name, run, &ended, &expected, workers());
-        progress.step(&failure.as_ref().map(Failure::to_string).unwrap_or_default(), failure.is_none());
-        if let Some(failure) = failure {
-            let path = folder.join(failure.output_name());
-            fs::write(&path, ended.lines.join("\n")).with_context(|| path.display().to_string())?;
-            failures.push(failure);
+/// What programs are run with.
+struct Runs<'a> {
+    options: &'a Options,
+    runner: Runner,
+    load: Option<Load>,
+    libraries: PathBuf,
+    /// Where the output of failures is kept.
+    folder: PathBuf,
+}
+
+impl Runs<'_> {
+    fn of(&self, program: &Program) -> anyhow::Result<Vec<Failure>> {
+        let tests = program.tests(&self.libraries)?;
+        if tests.is_empty() {
+            return Ok(Vec::new());
         }
+        eprintln!("flakes: {}, {} tests", program.name, tests.len());
+        let mut progress = Progress::new("flakes", self.options.runs);
+        let mut failures = Vec::new();
+        for run in 1..=self.options.runs {
+            self.load.as_ref().map_or(Ok(()), Load::check)?;
+            let mut command = program.command(&self.libraries);
+            let (skipped, limit) = arrange(&mut command, run, self.options);
+            let ended = self.runner.run(&mut command, limit, |_| false)?;
+            let expected: Vec<&str> = tests
+                .iter()
+                .map(String::as_str)
+                .filter(|test| !skipped.iter().any(|part| test.contains(part)))
+                .collect();
+            let failure = failure(&program.name, run, &ended, &expected, workers());
+            progress.step(&failure.as_ref().map(Failure::to_string).unwrap_or_default(), failure.is_none());
+            if let Some(failure) = failure {
+                let path = self.folder.join(failure.output_name());
+                fs::write(&path, ended.lines.join("\n")).with_context(|| path.display().to_string())?;
+                failures.push(failure);
+            }
+        }
+        Ok(failures)
     }
-    Ok(failures)
 }
 
 /// What a run is told, which tests it leaves out, and how long it may take.

@@ -12,7 +12,7 @@ mod process;
 mod programs;
 mod progress;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 
@@ -27,6 +27,9 @@ enum Command {
     /// Computes until standard input is closed; the load of `flakes`.
     #[command(hide = true)]
     Busy,
+    /// Waits until standard input is closed, and ends what was started with temporary folders in this one.
+    #[command(hide = true)]
+    Watch { folder: PathBuf },
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Mutants(options) => mutants::run(&options)?,
         Command::Flakes(options) => flakes::run(&options)?,
         Command::Busy => return Ok(flakes::be_busy()),
+        Command::Watch { folder } => return Ok(process::watch(&folder)),
     };
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

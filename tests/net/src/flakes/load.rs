@@ -12,6 +12,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use anyhow::bail;
 use tidemill_tests::{files, repository};
 
 /// The argument that makes this program one that computes.
@@ -24,6 +25,8 @@ pub struct Load {
     processes: Vec<Child>,
     stop: Arc<AtomicBool>,
     build: Option<JoinHandle<()>>,
+    /// The first build did not go well, and so none does: each ends at once, and keeps nothing busy.
+    is_broken: Arc<AtomicBool>,
 }
 
 impl Load {
@@ -31,18 +34,30 @@ impl Load {
         let tree = folder.join("tree");
         copy(&tree)?;
         let stop = Arc::new(AtomicBool::new(false));
-        let mut load = Load { processes: Vec::new(), stop: stop.clone(), build: None };
+        let is_broken = Arc::new(AtomicBool::new(false));
+        let mut load = Load { processes: Vec::new(), stop: stop.clone(), build: None, is_broken: is_broken.clone() };
         for _ in 0..processes {
             load.processes.push(start_busy()?);
         }
         let target = folder.join("target");
         load.build = Some(thread::spawn(move || {
+            if !build_again(&tree, &target, &stop).is_ok_and(|well| well) {
+                return is_broken.store(true, Ordering::Relaxed);
+            }
             while !stop.load(Ordering::Relaxed) {
-                // Whether it compiles does not matter.
+                // One that was disturbed does not matter.
                 let _ = build_again(&tree, &target, &stop);
             }
         }));
         Ok(load)
+    }
+
+    /// That there is a load.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if self.is_broken.load(Ordering::Relaxed) {
+            bail!("there is no load: `cargo check --workspace --all-targets` fails in target/flakes/tree");
+        }
+        Ok(())
     }
 }
 
@@ -77,25 +92,32 @@ pub fn be_busy() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn build_again(tree: &Path, target: &Path, stop: &AtomicBool) -> io::Result<()> {
+/// Whether the build went well, as far as it came.
+fn build_again(tree: &Path, target: &Path, stop: &AtomicBool) -> io::Result<bool> {
     let touched = tree.join(TOUCHED);
     fs::write(&touched, fs::read(&touched)?)?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.args(["check", "--locked", "--quiet", "--workspace", "--all-targets"]).current_dir(tree);
     cargo.env("CARGO_TARGET_DIR", target).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = cargo.spawn()?;
-    while child.try_wait()?.is_none() {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.success());
+        }
         if stop.load(Ordering::Relaxed) {
             // Its compilers end soon by themselves.
-            return child.kill().and_then(|()| child.wait().map(|_| ()));
+            return child.kill().and_then(|()| child.wait()).map(|_| true);
         }
         thread::park_timeout(std::time::Duration::from_millis(200));
     }
-    Ok(())
 }
 
 /// The sources as they are, beside which builds do not disturb those of the tests.
 fn copy(tree: &Path) -> anyhow::Result<()> {
+    // What is not in the repository any more might not compile.
+    if tree.exists() {
+        fs::remove_dir_all(tree)?;
+    }
     for path in files().map_err(anyhow::Error::msg)? {
         let to: PathBuf = tree.join(&path);
         fs::create_dir_all(to.parent().unwrap_or(tree))?;

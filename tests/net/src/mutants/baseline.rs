@@ -14,7 +14,7 @@ use std::{
 
 use super::switch;
 use crate::{
-    process::{self, How},
+    process::{How, Runner},
     programs::Program,
     progress::{Progress, in_parallel},
 };
@@ -58,40 +58,40 @@ pub struct Chunk {
     pub reached: BTreeSet<u32>,
 }
 
+/// What tests are run with.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub runner: &'a Runner,
+    pub libraries: &'a Path,
+}
+
 /// The environment of all runs.
 pub fn short(command: &mut Command) -> &mut Command {
     command.envs(SHORT).env_remove("TIDEMILL_DAMAGE_STEP").env_remove(switch::ACTIVE).env_remove(switch::REACHED)
 }
 
 /// For each program its chunks. Runs the tests of a program unless that was done with the same program and data.
-pub fn measure(top: &Path, data: u64, programs: &[Program], libraries: &Path) -> anyhow::Result<Vec<Vec<Chunk>>> {
-    let folder = top.join("baseline");
-    fs::create_dir_all(&folder)?;
-    programs.iter().map(|program| measure_program(program, top, &folder, data, libraries)).collect()
+pub fn measure(top: &Path, data: u64, programs: &[Program], place: Place<'_>) -> anyhow::Result<Vec<Vec<Chunk>>> {
+    fs::create_dir_all(top.join("baseline"))?;
+    programs.iter().map(|program| measure_program(program, top, data, place)).collect()
 }
 
-fn measure_program(
-    program: &Program,
-    top: &Path,
-    folder: &Path,
-    data: u64,
-    libraries: &Path,
-) -> anyhow::Result<Vec<Chunk>> {
+fn measure_program(program: &Program, top: &Path, data: u64, place: Place<'_>) -> anyhow::Result<Vec<Chunk>> {
     if !PACKAGES.contains(&program.package.as_str()) {
         return Ok(Vec::new());
     }
-    let file = folder.join(format!("{}.json", program.name.replace('/', "-")));
+    let file = top.join("baseline").join(format!("{}.json", program.name.replace('/', "-")));
     let key = key(program, data)?;
     if let Some(chunks) = stored::read(&file, &key) {
         return Ok(chunks);
     }
-    let names = program.tests(libraries)?.into_iter().filter(|name| !is_left_out(name)).collect();
+    let names = program.tests(place.libraries)?.into_iter().filter(|name| !is_left_out(name)).collect();
     let jobs = chunks(names, if program.name.ends_with("/src") { 1 } else { TOGETHER });
     eprintln!("baseline: {}", program.name);
     let progress = Mutex::new(Progress::new("baseline", jobs.len()));
     let chunks = in_parallel(jobs, |worker, names| {
         let reached = top.join("reached").join(worker.to_string());
-        let chunks = run(&names, program, &reached, libraries)?;
+        let chunks = run(&names, program, &reached, place)?;
         let failed: Vec<String> =
             chunks.iter().filter(|chunk| !chunk.passed).map(|chunk| format!("{} FAILED", chunk.names[0])).collect();
         progress.lock().unwrap_or_else(PoisonError::into_inner).step(&failed.join(", "), failed.is_empty());
@@ -131,17 +131,17 @@ fn chunks(names: Vec<String>, most: usize) -> Vec<Vec<String>> {
 }
 
 /// Runs tests together; each alone if one of them fails.
-fn run(names: &[String], program: &Program, folder: &Path, libraries: &Path) -> anyhow::Result<Vec<Chunk>> {
+fn run(names: &[String], program: &Program, folder: &Path, place: Place<'_>) -> anyhow::Result<Vec<Chunk>> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
     fs::create_dir_all(folder)?;
-    let mut command = program.command(libraries);
+    let mut command = program.command(place.libraries);
     short(&mut command).args(["--test-threads", "1", "--exact"]).args(names).env(switch::REACHED, folder);
-    let ended = process::run(&mut command, LIMIT, |_| false)?;
+    let ended = place.runner.run(&mut command, LIMIT, |_| false)?;
     let passed = ended.how == How::Well;
     if !passed && names.len() > 1 {
-        let alone = names.iter().map(|name| run(slice::from_ref(name), program, folder, libraries));
+        let alone = names.iter().map(|name| run(slice::from_ref(name), program, folder, place));
         return Ok(alone.collect::<Result<Vec<_>, _>>()?.concat());
     }
     let mut reached = BTreeSet::new();

@@ -1,25 +1,26 @@
-//! Runs the tests that reach a mutant with the mutant on.
+//! Runs the tests that reach a mutant with the mutant on. What fails must be well without it, or it has failed by chance.
+
+mod kept;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
 use super::{
-    baseline::{Chunk, short},
+    baseline::{Chunk, Place, short},
     mutant::Mutant,
     switch,
     tree::crate_of,
 };
-use crate::{
-    process::{self, How},
-    programs::Program,
-};
+use crate::{process::How, programs::Program};
+pub use kept::Kept;
 
 /// What a group of tests may take: this and a multiple of what they took without a mutant, one after the other.
-const GRACE: Duration = Duration::from_secs(20);
+pub const GRACE: Duration = Duration::from_secs(20);
 const FACTOR: f64 = 10.0;
 /// Tests that take less are run before all that take more.
 const QUICK_SECONDS: f64 = 3.0;
@@ -28,9 +29,6 @@ const THREADS: &str = "2";
 /// Mutants in these files can spoil what is kept for later runs: the code of guests, found by what it was compiled of.
 const SPOILERS: [&str; 4] =
     ["host/guest/src/build", "host/guest/src/cache", "host/guest/src/component", "host/cli/src/commands/build"];
-/// Where that is kept, below the target folder.
-const SPOILED: [&str; 3] = ["guests/compiled", "guests/components", "tmp"];
-
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
@@ -47,10 +45,32 @@ pub struct Judge<'a> {
     pub programs: &'a [Program],
     /// For each program.
     pub chunks: &'a [Vec<Chunk>],
-    pub libraries: &'a Path,
-    pub target: PathBuf,
+    pub place: Place<'a>,
+    pub kept: Kept,
+    pub grace: Duration,
     /// Whether tests go on after a failure.
     pub all_failures: bool,
+    pub by_chance: ByChance,
+}
+
+/// What failed of itself.
+#[derive(Default)]
+pub struct ByChance {
+    tests: Mutex<Vec<String>>,
+    /// Held for writing by what must run alone to be judged.
+    alone: RwLock<()>,
+}
+
+impl ByChance {
+    /// Tests, one for each time that it failed.
+    pub fn tests(&self) -> Vec<String> {
+        self.tests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, program: &Program, tests: &[String]) {
+        let mut all = self.tests.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend(tests.iter().map(|test| format!("{} {test}", program.name)));
+    }
 }
 
 /// Tests of one program that are run in one process.
@@ -59,6 +79,16 @@ struct Group<'a> {
     program: usize,
     names: Vec<&'a str>,
     seconds: f64,
+}
+
+/// How a group ended.
+#[derive(Debug)]
+enum Outcome {
+    Well,
+    Failed(Vec<String>),
+    /// Not by the failure of a test.
+    Died,
+    Late,
 }
 
 impl Judge<'_> {
@@ -71,7 +101,7 @@ impl Judge<'_> {
         let is_own = |program: usize| own.is_some_and(|own| self.programs[program].folder.ends_with(own));
         let (mut failed, mut late) = (Vec::new(), false);
         for group in groups(&reaching, is_own) {
-            match self.run(&group, mutant)? {
+            match self.meet(group, mutant)? {
                 Verdict::Caught(names) => failed.extend(names),
                 Verdict::CaughtByTime => late = true,
                 Verdict::Survived(_) => continue,
@@ -80,9 +110,7 @@ impl Judge<'_> {
                 break;
             }
         }
-        if SPOILERS.iter().any(|spoiler| mutant.identity.file.starts_with(spoiler)) {
-            self.clean()?;
-        }
+        self.mend(mutant)?;
         Ok(match (failed.is_empty(), late) {
             (false, _) => Verdict::Caught(failed),
             (true, true) => Verdict::CaughtByTime,
@@ -90,32 +118,84 @@ impl Judge<'_> {
         })
     }
 
-    fn run(&self, group: &Group<'_>, mutant: &Mutant) -> anyhow::Result<Verdict> {
+    /// What a group says of a mutant, without the tests that fail by chance.
+    fn meet(&self, mut group: Group<'_>, mutant: &Mutant) -> anyhow::Result<Verdict> {
         let program = &self.programs[group.program];
-        let mut command = program.command(self.libraries);
-        short(&mut command).env(switch::ACTIVE, mutant.number.to_string());
-        command.args(["--test-threads", THREADS, "--exact"]).args(&group.names);
-        let limit = GRACE + Duration::from_secs_f64(group.seconds * FACTOR);
+        while !group.names.is_empty() {
+            let suspects = match self.outcome(&group, mutant)? {
+                Outcome::Well => break,
+                Outcome::Late => return Ok(Verdict::CaughtByTime),
+                Outcome::Failed(tests) => Some(tests),
+                Outcome::Died => None,
+            };
+            self.mend(mutant)?;
+            let is_suspect = |name: &&str| suspects.as_ref().is_none_or(|tests| tests.iter().any(|test| test == name));
+            let names: Vec<&str> = group.names.iter().copied().filter(is_suspect).collect();
+            let without = Group { names: names.clone(), ..group };
+            let chance: Vec<String> = match self.run_beside(&without, None)? {
+                Outcome::Well => Vec::new(),
+                Outcome::Failed(tests) => tests,
+                Outcome::Died | Outcome::Late => names.into_iter().map(str::to_owned).collect(),
+            };
+            self.by_chance.add(program, &chance);
+            let caught = match suspects {
+                Some(tests) => tests.into_iter().filter(|test| !chance.contains(test)).collect(),
+                None if chance.is_empty() => vec!["died".to_owned()],
+                None => Vec::new(),
+            };
+            if !caught.is_empty() {
+                return Ok(Verdict::Caught(caught.iter().map(|test| format!("{} {test}", program.name)).collect()));
+            }
+            group.names.retain(|name| !chance.iter().any(|test| test == name));
+        }
+        Ok(Verdict::Survived(0))
+    }
+
+    /// How a group ends with the mutant on. What others may have made late is run once more, alone.
+    fn outcome(&self, group: &Group<'_>, mutant: &Mutant) -> anyhow::Result<Outcome> {
+        let outcome = self.run_beside(group, Some(mutant))?;
+        if !matches!(outcome, Outcome::Late) {
+            return Ok(outcome);
+        }
+        let _alone = self.by_chance.alone.write().unwrap_or_else(PoisonError::into_inner);
+        self.mend(mutant)?;
+        let again = self.run(group, Some(mutant))?;
+        if matches!(again, Outcome::Well) {
+            self.by_chance.add(&self.programs[group.program], &["(late)".to_owned()]);
+        }
+        Ok(again)
+    }
+
+    fn run_beside(&self, group: &Group<'_>, mutant: Option<&Mutant>) -> anyhow::Result<Outcome> {
+        let _beside = self.by_chance.alone.read().unwrap_or_else(PoisonError::into_inner);
+        self.run(group, mutant)
+    }
+
+    fn run(&self, group: &Group<'_>, mutant: Option<&Mutant>) -> anyhow::Result<Outcome> {
+        let mut command = self.programs[group.program].command(self.place.libraries);
+        short(&mut command).args(["--test-threads", THREADS, "--exact"]).args(&group.names);
+        if let Some(mutant) = mutant {
+            command.env(switch::ACTIVE, mutant.number.to_string());
+        }
+        let limit = self.grace + Duration::from_secs_f64(group.seconds * FACTOR);
+        let is_enough = mutant.is_some() && !self.all_failures;
         let mut failed = Vec::new();
-        let ended = process::run(&mut command, limit, |line| {
-            failed.extend(failure_in(line).map(|test| format!("{} {test}", program.name)));
-            !failed.is_empty() && !self.all_failures
+        let ended = self.place.runner.run(&mut command, limit, |line| {
+            // A program that a test runs may print something like it.
+            failed.extend(failure_in(line).filter(|test| group.names.contains(test)).map(str::to_owned));
+            !failed.is_empty() && is_enough
         })?;
         Ok(match ended.how {
-            How::Well => Verdict::Survived(0),
-            How::Late => Verdict::CaughtByTime,
-            How::Stopped | How::Badly if failed.is_empty() => Verdict::Caught(vec![format!("{} died", program.name)]),
-            How::Stopped | How::Badly => Verdict::Caught(failed),
+            How::Well => Outcome::Well,
+            How::Late => Outcome::Late,
+            How::Stopped | How::Badly if failed.is_empty() => Outcome::Died,
+            How::Stopped | How::Badly => Outcome::Failed(failed),
         })
     }
 
-    /// Removes what the mutant may have spoiled; the tests make it again.
-    fn clean(&self) -> anyhow::Result<()> {
-        for folder in SPOILED.map(|folder| self.target.join(folder)).iter().filter(|folder| folder.exists()) {
-            fs::remove_dir_all(folder)?;
-            fs::create_dir_all(folder)?;
-        }
-        Ok(())
+    /// Takes back what the mutant may have spoiled.
+    fn mend(&self, mutant: &Mutant) -> anyhow::Result<()> {
+        if Self::is_alone(mutant) { self.kept.restore() } else { Ok(()) }
     }
 
     /// Whether other mutants must not be judged at the same time.
@@ -145,38 +225,4 @@ fn groups<'a>(chunks: &[(usize, &'a Chunk)], is_own: impl Fn(usize) -> bool) -> 
 fn failure_in(line: &str) -> Option<&str> {
     let (test, _) = line.strip_prefix("test ")?.split_once(" ... ")?;
     line.ends_with("FAILED").then_some(test)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failure_is_told_from_what_a_test_prints() {
-        assert_eq!(failure_in("test a::b ... FAILED"), Some("a::b"));
-        assert_eq!(failure_in("test a::b ... ok"), None);
-        assert_eq!(failure_in("running 2 tests"), None);
-        assert_eq!(failure_in("test result: FAILED. 1 passed; 1 failed"), None);
-    }
-
-    #[test]
-    fn quick_and_own_tests_are_first() {
-        let chunk = |names: &[&str], seconds| Chunk {
-            names: names.iter().map(|name| (*name).to_owned()).collect(),
-            passed: true,
-            seconds,
-            reached: Default::default(),
-        };
-        let chunks = [
-            (0, chunk(&["a"], 1.0)),
-            (1, chunk(&["b", "b2"], 4.0)),
-            (1, chunk(&["c"], 9.0)),
-            (2, chunk(&["d"], 0.1)),
-            (1, chunk(&["e"], 0.2)),
-        ];
-        let chunks: Vec<(usize, &Chunk)> = chunks.iter().map(|(program, chunk)| (*program, chunk)).collect();
-        let groups = groups(&chunks, |program| program == 1);
-        let names: Vec<Vec<&str>> = groups.into_iter().map(|group| group.names).collect();
-        assert_eq!(names, [vec!["b", "b2", "e"], vec!["d"], vec!["a"], vec!["c"]]);
-    }
 }

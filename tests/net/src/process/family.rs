@@ -1,0 +1,107 @@
+//! All that a program has started, in whatever group of processes, found in /proc: by a mark in the environment, which
+//! stays when those have ended that started it, and by whose child it is.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+/// The environment variable with the mark.
+pub const MARK: &str = "TIDEMILL_NET_RUN";
+
+/// The mark of a folder; those of folders in it begin with it.
+pub fn mark_of(folder: &Path) -> String {
+    format!("{}/", folder.display())
+}
+
+/// Ends all processes whose mark begins so, and their children and theirs.
+pub fn end(mark: &str) -> io::Result<()> {
+    let mut found = BTreeSet::new();
+    loop {
+        let new: Vec<u32> = members(&processes()?, mark).into_iter().filter(|id| found.insert(*id)).collect();
+        if new.is_empty() {
+            break;
+        }
+        // What is stopped starts nothing more: when nothing new is found, there is nothing else.
+        signal("STOP", new)?;
+    }
+    if found.is_empty() { Ok(()) } else { signal("KILL", found) }
+}
+
+/// By the shell, which has the command in it. One that has ended meanwhile is ended.
+fn signal(name: &str, ids: impl IntoIterator<Item = u32>) -> io::Result<()> {
+    let ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
+    let command = format!("kill -s {name} {}", ids.join(" "));
+    Command::new("sh").args(["-c", &command]).stderr(Stdio::null()).status().map(|_| ())
+}
+
+/// A process that lives.
+#[derive(Debug)]
+struct Process {
+    id: u32,
+    parent: u32,
+    mark: Option<String>,
+}
+
+/// The marked ones and all below them.
+fn members(processes: &[Process], mark: &str) -> BTreeSet<u32> {
+    let is_marked = |process: &&Process| process.mark.as_ref().is_some_and(|own| own.starts_with(mark));
+    let mut members: BTreeSet<u32> = processes.iter().filter(is_marked).map(|process| process.id).collect();
+    loop {
+        let below = processes.iter().filter(|process| members.contains(&process.parent)).map(|process| process.id);
+        let new: Vec<u32> = below.filter(|id| !members.contains(id)).collect();
+        if new.is_empty() {
+            return members;
+        }
+        members.extend(new);
+    }
+}
+
+fn processes() -> io::Result<Vec<Process>> {
+    let ids = fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    Ok(ids.filter_map(process).collect())
+}
+
+/// What /proc says of a process, unless it has ended.
+fn process(id: u32) -> Option<Process> {
+    let parent = parent_in(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)?;
+    // The environment of another user's process cannot be read, and it is not one of those that are looked for.
+    let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&environment);
+    let mark = text.split('\0').find_map(|variable| variable.strip_prefix(MARK)?.strip_prefix('='));
+    Some(Process { id, parent, mark: mark.map(str::to_owned) })
+}
+
+/// The parent of a process that has not ended. Its name, in brackets, may have anything in it.
+fn parent_in(status: &str) -> Option<u32> {
+    let (_, behind) = status.rsplit_once(')')?;
+    let mut words = behind.split_whitespace();
+    words.next().filter(|state| !["Z", "X"].contains(state))?;
+    words.next()?.parse().ok()
+}
+
+#[test]
+fn the_marked_and_those_below_them_are_found() {
+    let process = |id, parent, mark: Option<&str>| Process { id, parent, mark: mark.map(str::to_owned) };
+    let processes = [
+        process(9, 7, None),
+        process(1, 0, None),
+        process(5, 1, Some("/a/1/")),
+        process(7, 5, None),
+        process(8, 1, Some("/a/1/")),
+        process(10, 1, Some("/a/10/")),
+        process(11, 1, None),
+    ];
+    assert_eq!(members(&processes, "/a/1/").into_iter().collect::<Vec<_>>(), [5, 7, 8, 9]);
+    assert_eq!(members(&processes, "/a/").into_iter().collect::<Vec<_>>(), [5, 7, 8, 9, 10]);
+    assert!(members(&processes, "/b/").is_empty());
+}
+
+#[test]
+fn the_parent_is_read() {
+    assert_eq!(parent_in("12 (a name) of) S 7 12 12 0 -1"), Some(7));
+    assert_eq!(parent_in("12 (sh) Z 7 12 12 0 -1"), None);
+    assert_eq!(parent_in(""), None);
+}
