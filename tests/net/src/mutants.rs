@@ -4,6 +4,7 @@ mod baseline;
 mod build;
 mod draw;
 mod equivalent;
+mod hash;
 mod judge;
 mod mutant;
 mod report;
@@ -22,11 +23,13 @@ use clap::Args;
 use tidemill_tests::repository;
 
 use crate::{
+    process::Runner,
     programs::libraries,
     progress::{Progress, in_parallel},
 };
+use baseline::Place;
 use build::Folders;
-use judge::{Judge, Verdict};
+use judge::{ByChance, GRACE, Judge, Kept, Verdict};
 use mutant::Mutant;
 use report::Report;
 
@@ -50,7 +53,7 @@ pub struct Options {
     /// Only this one, with all the tests that fail for it.
     #[arg(long, value_name = "NUMBER")]
     only: Option<u32>,
-    /// Lists all mutants that could be drawn, and runs nothing.
+    /// Lists all mutants that could be drawn, and runs no tests. Builds first, to know which ones compile.
     #[arg(long)]
     list: bool,
 }
@@ -79,25 +82,36 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
     let drawable = wanted.iter().filter(|mutant| options.only.is_some() || !equivalent.contains(&mutant.number));
     let drawable: Vec<&Mutant> = drawable.copied().collect();
     if options.list {
-        for Mutant { number, line, column, identity, .. } in &drawable {
-            println!("{number:>6} {}:{line}:{column}: {identity}", identity.file);
+        for mutant in &drawable {
+            let Mutant { number, line, column, identity, .. } = mutant;
+            println!("{number:>6} {}:{line}:{column}: {}", identity.file, mutant.entry());
         }
         return Ok(true);
     }
     let libraries = libraries()?;
-    let chunks = baseline::measure(&folders.top, tree.data, &programs, &libraries)?;
+    let runner = Runner::start(&folders.top)?;
+    let place = Place { runner: &runner, libraries: &libraries };
+    let chunks = baseline::measure(&folders.top, tree.data, &programs, place)?;
     for (program, chunks) in programs.iter().zip(&chunks) {
         for chunk in chunks.iter().filter(|chunk| !chunk.passed) {
             eprintln!("mutants: {} {} fails without a mutant and is left out", program.name, chunk.names.join(" "));
         }
     }
-    let (target, all_failures) = (folders.target(), options.only.is_some());
-    let judge = Judge { programs: &programs, chunks: &chunks, libraries: &libraries, target, all_failures };
+    let judge = Judge {
+        programs: &programs,
+        chunks: &chunks,
+        place,
+        kept: Kept::new(folders.target(), folders.top.join("kept")),
+        grace: GRACE,
+        all_failures: options.only.is_some(),
+        by_chance: ByChance::default(),
+    };
     let judged = judge_all(&judge, draw::draw(&drawable, options.seed, options.count))?;
     if options.only.is_some() {
         judged.iter().for_each(tell);
     }
-    let report = Report { seed: options.seed, judged, equivalent: wanted.len() - drawable.len() };
+    let (equivalent, by_chance) = (wanted.len() - drawable.len(), judge.by_chance.tests());
+    let report = Report { seed: options.seed, judged, equivalent, dropped: tree.dropped, by_chance };
     print!("{}", report.table());
     report.write(&repository().join("target/mutants.json"))?;
     Ok(report.survived() == 0)
@@ -119,14 +133,18 @@ fn judge_all(judge: &Judge<'_>, drawn: Vec<Mutant>) -> anyhow::Result<Vec<(Mutan
     let one = |mutant: Mutant| {
         let verdict = judge.judge(&mutant)?;
         let survived = matches!(verdict, Verdict::Survived(_));
-        let note = if survived { format!("survived: {}", mutant.identity) } else { String::new() };
+        let note = if survived { format!("survived: {}", mutant.entry()) } else { String::new() };
         progress.lock().unwrap_or_else(PoisonError::into_inner).step(&note, !survived);
         Ok((mutant, verdict))
     };
     let (alone, together): (Vec<_>, Vec<_>) = drawn.into_iter().partition(Judge::is_alone);
     let mut judged = in_parallel(together, |_, mutant| one(mutant))?;
-    for mutant in alone {
-        judged.push(one(mutant)?);
+    if !alone.is_empty() {
+        judge.kept.make()?;
+        for mutant in alone {
+            judged.push(one(mutant)?);
+        }
+        judge.kept.remove()?;
     }
     Ok(judged)
 }

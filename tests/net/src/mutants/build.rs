@@ -7,6 +7,7 @@ use std::{collections::HashSet, path::PathBuf};
 
 use anyhow::bail;
 use serde_json::Value;
+use tidemill_tests::repository;
 
 use super::tree::{self, Tree};
 use crate::programs::{Program, cargo, programs};
@@ -36,7 +37,7 @@ impl Folders {
 
 /// Makes the copy and its test programs. Mutants that do not compile are not among the tree's.
 pub fn build(folders: &Folders) -> anyhow::Result<(Tree, Vec<Program>)> {
-    let mut left_out = dropped::read(&folders.dropped());
+    let mut left_out = dropped::read(&folders.dropped(), repository());
     for round in 1..=ROUNDS_MAX {
         let mut tree = tree::write(&folders.tree(), &left_out)?;
         eprintln!(
@@ -47,7 +48,9 @@ pub fn build(folders: &Folders) -> anyhow::Result<(Tree, Vec<Program>)> {
         );
         let errors = errors_of(folders)?;
         if errors.is_empty() {
+            let all = tree.mutants.len();
             tree.mutants.retain(|mutant| !left_out.contains(&mutant.identity));
+            tree.dropped = all - tree.mutants.len();
             return Ok((tree, test_programs(folders)?));
         }
         let guilty = errors::guilty(&errors, &folders.tree(), &tree.mutants, &left_out);
@@ -56,7 +59,7 @@ pub fn build(folders: &Folders) -> anyhow::Result<(Tree, Vec<Program>)> {
             bail!("the copy does not compile, and no mutant is at fault:\n{}", texts.join("\n"));
         }
         left_out.extend(guilty);
-        dropped::write(&folders.dropped(), &left_out)?;
+        dropped::write(&folders.dropped(), repository(), &left_out)?;
     }
     bail!("the copy does not compile after {ROUNDS_MAX} rounds")
 }

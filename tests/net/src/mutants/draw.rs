@@ -38,7 +38,7 @@ mod tests {
     fn mutant(number: u32) -> Mutant {
         let (file, function, change) = ("a.rs".to_owned(), "a".to_owned(), "x -> y".to_owned());
         let identity = Identity { file, function, kind: Kind::Body, change, ordinal: number as usize };
-        Mutant { number, identity, line: 1, column: 1, after: "y".to_owned() }
+        Mutant { number, identity, line: 1, column: 1, after: "y".to_owned(), function_hash: 0 }
     }
 
     #[test]

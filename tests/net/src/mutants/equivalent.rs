@@ -1,6 +1,7 @@
 //! The list of mutants that no test can see: `tests/net/equivalent.txt`.
 //!
-//! A line is an identity as the tool prints it, ` : `, and why the program that it makes cannot be told from the original.
+//! A line is an entry as the tool prints it for a survivor, ` : `, and why the program that it makes cannot be told from the
+//! original. The last part of an entry is the hash of its function: in another text of it, the alike ones may be others.
 
 use std::collections::HashSet;
 
@@ -11,7 +12,7 @@ use super::mutant::Mutant;
 pub struct Wrong {
     /// From 1.
     pub line: usize,
-    pub why: &'static str,
+    pub why: String,
 }
 
 /// The mutants that are listed.
@@ -23,25 +24,32 @@ pub fn read(list: &str, mutants: &[Mutant]) -> Result<HashSet<u32>, Vec<Wrong>> 
         }
         match entry(line, mutants) {
             Ok(number) if numbers.insert(number) => {}
-            Ok(_) => wrong.push(Wrong { line: at + 1, why: "it is listed already" }),
+            Ok(_) => wrong.push(Wrong { line: at + 1, why: "it is listed already".to_owned() }),
             Err(why) => wrong.push(Wrong { line: at + 1, why }),
         }
     }
     if wrong.is_empty() { Ok(numbers) } else { Err(wrong) }
 }
 
-fn entry(line: &str, mutants: &[Mutant]) -> Result<u32, &'static str> {
-    // Code may have ` : ` in it, and so may a reason; an identity ends with a number.
-    let mut found = None;
-    for (at, _) in line.match_indices(" : ") {
-        found = found.or_else(|| mutants.iter().find(|mutant| mutant.identity.to_string() == line[..at]).zip(Some(at)));
+fn entry(line: &str, mutants: &[Mutant]) -> Result<u32, String> {
+    // Code may have ` : ` in it, and so may a reason; an entry ends with a hash.
+    let parts = || line.match_indices(" : ").map(|(at, _)| (&line[..at], line[at + 3..].trim()));
+    for (text, reason) in parts() {
+        let (identity, hash) = text.rsplit_once(" @").unwrap_or((text, ""));
+        let Some(mutant) = mutants.iter().find(|mutant| mutant.identity.to_string() == identity) else {
+            continue;
+        };
+        if hash != format!("{:08x}", mutant.function_hash) {
+            return Err(format!(
+                "its function has changed; if the reason still holds for this one, the line begins with\n{}",
+                mutant.entry()
+            ));
+        }
+        return if reason.is_empty() { Err("there is no reason".to_owned()) } else { Ok(mutant.number) };
     }
-    match found {
-        None if !line.contains(" : ") => Err("there is no ` : ` with a reason behind it"),
-        None => Err("there is no such mutant"),
-        Some((_, at)) if line[at + 3..].trim().is_empty() => Err("there is no reason"),
-        Some((mutant, _)) => Ok(mutant.number),
-    }
+    let why =
+        if parts().next().is_none() { "there is no ` : ` with a reason behind it" } else { "there is no such mutant" };
+    Err(why.to_owned())
 }
 
 #[cfg(test)]
@@ -53,7 +61,7 @@ mod tests {
         let mutant = |number: u32, change: &str| {
             let (file, function, change) = ("a.rs".to_owned(), "f".to_owned(), change.to_owned());
             let identity = Identity { file, function, kind: Kind::Literal, change, ordinal: 1 };
-            Mutant { number, identity, line: 1, column: 1, after: String::new() }
+            Mutant { number, identity, line: 1, column: 1, after: String::new(), function_hash: 0xab }
         };
         vec![mutant(4, "1 -> 2"), mutant(5, "a : b -> c")]
     }
@@ -65,23 +73,30 @@ mod tests {
             numbers.sort();
             numbers
         });
-        let found = found.map_err(|wrong| (wrong[0].line, wrong[0].why));
-        assert_eq!(found, expect.map(<[u32]>::to_vec), "{list}");
+        let found = found.map_err(|wrong| (wrong[0].line, wrong[0].why.clone()));
+        assert_eq!(found, expect.map(<[u32]>::to_vec).map_err(|(line, why)| (line, why.to_owned())), "{list}");
     }
 
     #[test]
     fn entries_are_read() {
         check("", Ok(&[]));
-        check("# Why.\n\na.rs f literal `1 -> 2` #1 : A hint : no more.\n", Ok(&[4]));
-        check("a.rs f literal `1 -> 2` #1 : One.\na.rs f literal `a : b -> c` #1 : Two.\n", Ok(&[4, 5]));
+        check("# Why.\n\na.rs f literal `1 -> 2` #1 @000000ab : A hint : no more.\n", Ok(&[4]));
+        check(
+            "a.rs f literal `1 -> 2` #1 @000000ab : One.\na.rs f literal `a : b -> c` #1 @000000ab : Two.\n",
+            Ok(&[4, 5]),
+        );
     }
 
     #[test]
     fn wrong_entries_are_named() {
         check("a.rs f literal `1 -> 2` #1", Err((1, "there is no ` : ` with a reason behind it")));
-        check("\na.rs f literal `1 -> 2` #2 : A reason.", Err((2, "there is no such mutant")));
-        check("a.rs f literal `1 -> 2` #1 :  ", Err((1, "there is no reason")));
-        let twice = "a.rs f literal `1 -> 2` #1 : One.\na.rs f literal `1 -> 2` #1 : Two.";
+        check("\na.rs f literal `1 -> 2` #2 @000000ab : A reason.", Err((2, "there is no such mutant")));
+        check("a.rs f literal `1 -> 2` #1 @000000ab :  ", Err((1, "there is no reason")));
+        let changed = "its function has changed; if the reason still holds for this one, the line begins with\n\
+                       a.rs f literal `1 -> 2` #1 @000000ab";
+        check("a.rs f literal `1 -> 2` #1 @000000ac : A reason.", Err((1, changed)));
+        check("a.rs f literal `1 -> 2` #1 : A reason.", Err((1, changed)));
+        let twice = "a.rs f literal `1 -> 2` #1 @000000ab : One.\na.rs f literal `1 -> 2` #1 @000000ab : Two.";
         check(twice, Err((2, "it is listed already")));
     }
 }

@@ -12,9 +12,16 @@ pub struct Mutant {
     pub column: usize,
     /// What stands there instead.
     pub after: String,
+    /// Of the text of the function around it.
+    pub function_hash: u32,
 }
 
 impl Mutant {
+    /// What it is listed by as equivalent: its identity would be that of another one after some edits of its function.
+    pub fn entry(&self) -> String {
+        format!("{} @{:08x}", self.identity, self.function_hash)
+    }
+
     /// What stands there.
     pub fn before(&self) -> &str {
         self.identity.change.strip_suffix(&self.after).and_then(|text| text.strip_suffix(" -> ")).unwrap_or_default()

@@ -14,6 +14,10 @@ pub struct Report {
     pub judged: Vec<(Mutant, Verdict)>,
     /// How many are listed as equivalent and can not be drawn.
     pub equivalent: usize,
+    /// How many do not compile and can not be drawn.
+    pub dropped: usize,
+    /// Tests that failed without a mutant too, one for each time.
+    pub by_chance: Vec<String>,
 }
 
 impl Report {
@@ -46,7 +50,7 @@ impl Report {
             let of_crate = self.judged.iter().filter(|(mutant, _)| crate_of(&mutant.identity.file) == Some(name));
             let judged: Vec<_> = of_crate.cloned().collect();
             if !judged.is_empty() {
-                row(name, &Report { judged, ..*self });
+                row(name, &Report { judged, by_chance: Vec::new(), ..*self });
             }
         }
         row("all", self);
@@ -54,13 +58,19 @@ impl Report {
             if let Verdict::Survived(tests) = verdict {
                 let reached = if *tests == 0 { "not reached".to_owned() } else { format!("{tests} tests reach it") };
                 let Mutant { number, line, column, identity, .. } = mutant;
-                let _ = writeln!(text, "\n{number} at {}:{line}:{column} ({reached})\n  {identity}", identity.file);
+                let _ =
+                    writeln!(text, "\n{number} at {}:{line}:{column} ({reached})\n  {}", identity.file, mutant.entry());
                 if let Some(line) = source_line(mutant) {
                     let _ = writeln!(text, "  | {line}");
                 }
             }
         }
+        let Report { equivalent, dropped, by_chance, .. } = self;
         let _ = writeln!(text, "\ncaught: {} % of {}", self.caught_percent(), self.judged.len());
+        let _ = writeln!(text, "not drawn: {dropped} that do not compile, {equivalent} that are listed as equivalent");
+        if !by_chance.is_empty() {
+            let _ = writeln!(text, "failed by chance, {} times:\n  {}", by_chance.len(), by_chance.join("\n  "));
+        }
         text
     }
 
@@ -73,6 +83,8 @@ impl Report {
             "caught_by_time": self.caught_by_time(),
             "survived": self.survived(),
             "equivalent": self.equivalent,
+            "not_compiled": self.dropped,
+            "by_chance": self.by_chance,
             "caught_percent": self.caught_percent(),
             "survivors": survivors,
         });
@@ -93,7 +105,7 @@ fn survivor((mutant, verdict): &(Mutant, Verdict)) -> Option<Value> {
     let identity = &mutant.identity;
     Some(json!({
         "number": mutant.number,
-        "identity": identity.to_string(),
+        "entry": mutant.entry(),
         "file": identity.file,
         "line": mutant.line,
         "column": mutant.column,
@@ -124,13 +136,14 @@ mod tests {
             line: 3,
             column: 5,
             after: "2".to_owned(),
+            function_hash: 0x1234_abcd,
         };
         let judged = vec![
             (mutant(1, "host/plan/src/a.rs"), Verdict::Caught(vec!["t".to_owned()])),
             (mutant(2, "host/plan/src/a.rs"), Verdict::CaughtByTime),
             (mutant(3, "host/state/src/b.rs"), Verdict::Survived(0)),
         ];
-        Report { seed: 1, judged, equivalent: 0 }
+        Report { seed: 1, judged, equivalent: 4, dropped: 5, by_chance: vec!["p/src a".to_owned()] }
     }
 
     #[test]
@@ -147,6 +160,12 @@ mod tests {
         assert_eq!(lines[2].split_whitespace().collect::<Vec<_>>(), ["host/state", "1", "0", "0", "1"]);
         assert_eq!(lines[3].split_whitespace().collect::<Vec<_>>(), ["all", "3", "1", "1", "1"]);
         assert_eq!(lines[5], "3 at host/state/src/b.rs:3:5 (not reached)");
-        assert_eq!(lines[6], "  host/state/src/b.rs f literal `1 -> 2` #1");
+        assert_eq!(lines[6], "  host/state/src/b.rs f literal `1 -> 2` #1 @1234abcd");
+        let end = [
+            "not drawn: 5 that do not compile, 4 that are listed as equivalent",
+            "failed by chance, 1 times:",
+            "  p/src a",
+        ];
+        assert_eq!(lines[lines.len() - 3..], end);
     }
 }

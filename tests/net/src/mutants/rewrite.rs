@@ -41,6 +41,7 @@ pub fn rewrite(file: &str, source: &str, first: u32, dropped: &HashSet<Identity>
         dropped,
         path: Vec::new(),
         ordinals: Ordinals::default(),
+        function_hash: 0,
         mutants: Vec::new(),
         test_modules: Vec::new(),
     };
@@ -55,6 +56,8 @@ struct Walk<'a> {
     dropped: &'a HashSet<Identity>,
     path: Vec<String>,
     ordinals: Ordinals,
+    /// Of the function that it is in.
+    function_hash: u32,
     mutants: Vec<Mutant>,
     test_modules: Vec<String>,
 }
@@ -87,7 +90,8 @@ impl Walk<'_> {
         let identity = Identity { file: self.file.to_owned(), function, kind, change, ordinal };
         let is_dropped = self.dropped.contains(&identity);
         let (line, column) = (place.line, place.column);
-        self.mutants.push(Mutant { number, identity, line, column, after: after.to_owned() });
+        let (after, function_hash) = (after.to_owned(), self.function_hash);
+        self.mutants.push(Mutant { number, identity, line, column, after, function_hash });
         (!is_dropped).then_some(number)
     }
 

@@ -10,6 +10,7 @@ use anyhow::Context;
 use tidemill_tests::{files, repository};
 
 use super::{
+    hash::Fnv,
     mutant::{Identity, Mutant},
     rewrite::rewrite,
     switch,
@@ -37,6 +38,8 @@ const LINTS: &str = "#![allow(warnings, overflowing_literals, arithmetic_overflo
 /// The copy.
 pub struct Tree {
     pub mutants: Vec<Mutant>,
+    /// How many do not compile, once they are not among them.
+    pub dropped: usize,
     /// The hash of what tests read, and build guests of: not the host's sources, which the compiled programs tell.
     pub data: u64,
 }
@@ -76,7 +79,7 @@ pub fn write(folder: &Path, dropped: &HashSet<Identity>) -> anyhow::Result<Tree>
     }
     let kept = texts.into_iter().map(|(name, _)| folder.join(name)).collect();
     remove_others(folder, &kept)?;
-    Ok(Tree { mutants, data: hash.0 })
+    Ok(Tree { mutants, dropped: 0, data: hash.value() })
 }
 
 fn text_of(path: &Path) -> String {
@@ -163,23 +166,6 @@ fn remove_others(folder: &Path, kept: &HashSet<PathBuf>) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// The hash FNV-1a: it is the same with every compiler.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Fnv {
-        Fnv(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    fn add(&mut self, bytes: &[u8]) {
-        for &byte in bytes.iter().chain(&[0xff]) {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
 }
 
 #[test]

@@ -3,11 +3,15 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{
-    Attribute, Block, GenericArgument, ItemImpl, PathArguments, PathSegment, ReturnType, Signature, Type, parse_quote,
+    Attribute, Block, File, GenericArgument, Item, ItemFn, ItemImpl, PathArguments, PathSegment, ReturnType, Signature,
+    Type, Visibility, parse_quote, visit_mut::VisitMut,
 };
 
 use super::{Kind, Walk, is_for_tests, statements};
-use crate::mutants::switch::{literal, on};
+use crate::mutants::{
+    hash::hash_of,
+    switch::{literal, on},
+};
 
 const INTEGERS: [&str; 12] = ["u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize"];
 
@@ -17,6 +21,7 @@ impl Walk<'_> {
         if is_for_tests(attributes) || signature.constness.is_some() || has_unsafe(signature, block) {
             return;
         }
+        let outer = std::mem::replace(&mut self.function_hash, hash_of_function(signature, block));
         self.within(signature.ident.to_string(), |walk| {
             let mut place = walk.place(signature);
             place.text = "{ ... }".to_owned();
@@ -38,7 +43,24 @@ impl Walk<'_> {
             }
             block.stmts.splice(0..0, early);
         });
+        self.function_hash = outer;
     }
+}
+
+/// The hash of a function's text, without comments and as the printer sets it.
+fn hash_of_function(signature: &Signature, block: &Block) -> u32 {
+    struct Comments;
+    impl VisitMut for Comments {
+        fn visit_attributes_mut(&mut self, attributes: &mut Vec<Attribute>) {
+            attributes.retain(|attribute| !attribute.path().is_ident("doc"));
+        }
+    }
+    let (sig, block) = (signature.clone(), Box::new(block.clone()));
+    let mut function = ItemFn { attrs: Vec::new(), vis: Visibility::Inherited, sig, block };
+    Comments.visit_item_fn_mut(&mut function);
+    let file = File { shebang: None, attrs: Vec::new(), items: vec![Item::Fn(function)] };
+    let hash = hash_of(prettyplease::unparse(&file).as_bytes());
+    (hash ^ (hash >> 32)) as u32
 }
 
 /// What a block of methods is called in the path of a function.

@@ -204,6 +204,23 @@ fn an_identity_stays_when_other_functions_change() {
 }
 
 #[test]
+fn an_entry_tells_whether_its_function_has_changed() {
+    let entries = |source: &str| {
+        let rewritten = rewrite("a.rs", source, 1, &HashSet::new()).unwrap();
+        rewritten.mutants.iter().map(Mutant::entry).collect::<Vec<_>>()
+    };
+    let before = entries("impl T { fn f(&self) -> X { g(1); a } fn h() -> X { a == b } }");
+    assert!(before[0].starts_with("a.rs T::f literal `1 -> 2` #1 @"), "{before:?}");
+    let commented = "impl T {\n /// Does it.\n fn f(&self) -> X {\n // Why.\n g(1);\n a }
+                     fn h() -> X { /// Too.\n fn i() -> X { b } a == b } }";
+    let after = entries(commented);
+    assert_eq!(after[..before.len() - 1], before[..before.len() - 1], "comments say nothing");
+    let after = entries("impl T { fn f(&self) -> X { g(1); b } fn h() -> X { a == b } }");
+    assert_ne!(after[0], before[0], "another text of the function");
+    assert_eq!(after.last(), before.last(), "another function");
+}
+
+#[test]
 fn what_is_dropped_has_its_number_and_no_switch() {
     let source = "fn f() -> X { a == b; c == d }";
     let all = rewrite("a.rs", source, 5, &HashSet::new()).unwrap();
