@@ -14,6 +14,7 @@ use proc_macro2::Span;
 use syn::{
     Arm, Attribute, Block, Expr, ImplItemFn, ItemFn, ItemImpl, ItemMod, ItemTrait, Meta, TraitItemFn,
     spanned::Spanned,
+    visit::{self, Visit},
     visit_mut::{self, VisitMut},
 };
 
@@ -27,8 +28,27 @@ pub struct Rewritten {
     pub text: String,
     /// Those too that were left out because they do not compile.
     pub mutants: Vec<Mutant>,
-    /// Modules in files of their own that are for tests alone.
-    pub test_modules: Vec<String>,
+}
+
+/// The modules in files of their own that are for tests alone.
+pub fn test_modules(source: &str) -> syn::Result<Vec<String>> {
+    let mut modules = TestModules(Vec::new());
+    modules.visit_file(&syn::parse_file(source)?);
+    Ok(modules.0)
+}
+
+struct TestModules(Vec<String>);
+
+impl<'a> Visit<'a> for TestModules {
+    fn visit_item_mod(&mut self, module: &'a ItemMod) {
+        match (is_for_tests(&module.attrs), &module.content) {
+            (true, None) => self.0.push(module.ident.to_string()),
+            (true, Some(_)) => {}
+            (false, _) => visit::visit_item_mod(self, module),
+        }
+    }
+
+    fn visit_block(&mut self, _: &'a Block) {}
 }
 
 /// Rewrites a source; `first` is the number of its first mutant.
@@ -43,10 +63,9 @@ pub fn rewrite(file: &str, source: &str, first: u32, dropped: &HashSet<Identity>
         ordinals: Ordinals::default(),
         function_hash: 0,
         mutants: Vec::new(),
-        test_modules: Vec::new(),
     };
     walk.visit_file_mut(&mut syntax);
-    Ok(Rewritten { text: prettyplease::unparse(&syntax), mutants: walk.mutants, test_modules: walk.test_modules })
+    Ok(Rewritten { text: prettyplease::unparse(&syntax), mutants: walk.mutants })
 }
 
 struct Walk<'a> {
@@ -59,7 +78,6 @@ struct Walk<'a> {
     /// Of the function that it is in.
     function_hash: u32,
     mutants: Vec<Mutant>,
-    test_modules: Vec<String>,
 }
 
 /// A place of the original, taken before anything in it is rewritten.
@@ -145,11 +163,9 @@ impl VisitMut for Walk<'_> {
     }
 
     fn visit_item_mod_mut(&mut self, module: &mut ItemMod) {
-        let name = module.ident.to_string();
-        match (is_for_tests(&module.attrs), &module.content) {
-            (true, None) => self.test_modules.push(name),
-            (true, Some(_)) => {}
-            (false, _) => self.within(name, |walk| visit_mut::visit_item_mod_mut(walk, module)),
+        if !is_for_tests(&module.attrs) {
+            let name = module.ident.to_string();
+            self.within(name, |walk| visit_mut::visit_item_mod_mut(walk, module));
         }
     }
 

@@ -12,7 +12,7 @@ use tidemill_tests::{files, repository};
 use super::{
     hash::Fnv,
     mutant::{Identity, Mutant},
-    rewrite::rewrite,
+    rewrite::{rewrite, test_modules},
     switch,
 };
 
@@ -126,7 +126,7 @@ fn test_files(names: &[String]) -> anyhow::Result<Vec<TestModule>> {
     let mut modules = Vec::new();
     for name in names.iter().filter(|name| is_source(name)) {
         let source = fs::read_to_string(repository().join(name))?;
-        let found = rewrite(name, &source, 0, &HashSet::new()).with_context(|| name.clone())?.test_modules;
+        let found = test_modules(&source).with_context(|| name.clone())?;
         let stem = name.trim_end_matches(".rs");
         let folder = ["/lib", "/main", "/mod"].iter().find_map(|root| stem.strip_suffix(root)).unwrap_or(stem);
         modules.extend(found.into_iter().map(|module| TestModule(format!("{folder}/{module}"))));

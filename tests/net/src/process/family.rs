@@ -6,10 +6,17 @@ use std::{
     fs, io,
     path::Path,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// The environment variable with the mark.
 pub const MARK: &str = "TIDEMILL_NET_RUN";
+
+/// How long it may take until a killed process is no more; one that waits for a disk may take for ever.
+const END_MAX: Duration = Duration::from_secs(60);
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The mark of a folder; those of folders in it begin with it.
 pub fn mark_of(folder: &Path) -> String {
@@ -27,7 +34,15 @@ pub fn end(mark: &str) -> io::Result<()> {
         // What is stopped starts nothing more: when nothing new is found, there is nothing else.
         signal("STOP", new)?;
     }
-    if found.is_empty() { Ok(()) } else { signal("KILL", found) }
+    if found.is_empty() {
+        return Ok(());
+    }
+    signal("KILL", found.iter().copied())?;
+    let until = Instant::now() + END_MAX;
+    while processes()?.iter().any(|process| found.contains(&process.id)) && Instant::now() < until {
+        thread::park_timeout(LOOK);
+    }
+    Ok(())
 }
 
 /// By the shell, which has the command in it. One that has ended meanwhile is ended.
