@@ -1,41 +1,31 @@
-//! Waiting in real time, for tests over real connections.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "a test may fail, and needs another thread"
-)]
+//! Connections for tests, which no test waits for without end. Other waits have the limit of `tidemill_model::testing`.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::{
-    net::{TcpListener, TcpStream},
-    sync::mpsc::{self, Receiver},
-    thread,
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
     time::Duration,
 };
 
-/// No test waits longer for anything. A machine that is busy with other things may need long, so it is no measure of speed.
+use tidemill_model::testing::within;
+
+/// No test waits longer for the system to connect, to read or to write. A machine that is busy with other things may need
+/// long, so it is no measure of speed.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Does something on a thread of its own, whose result [`result`] waits for.
-pub fn begin<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
-    let (done, result) = mpsc::channel();
-    thread::spawn(move || {
-        let _ = done.send(work());
-    });
-    result
-}
-
-/// What came of it.
-#[track_caller]
-pub fn result<T>(begun: Receiver<T>) -> T {
-    begun.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("it does not end: {error}"))
+/// A connection to somebody who listens.
+pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    TcpStream::connect_timeout(&address, PATIENCE).map(patient)
 }
 
 /// The next connection.
 #[track_caller]
 pub fn accept(listener: &TcpListener) -> TcpStream {
     let listener = listener.try_clone().unwrap();
-    let connection = result(begin(move || listener.accept())).unwrap().0;
+    patient(within("somebody connects", move || listener.accept()).unwrap().0)
+}
+
+fn patient(connection: TcpStream) -> TcpStream {
     connection.set_read_timeout(Some(PATIENCE)).unwrap();
     connection.set_write_timeout(Some(PATIENCE)).unwrap();
     connection

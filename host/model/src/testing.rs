@@ -23,7 +23,7 @@ use crate::schema::{Kind, Schema, Type};
 pub use cases::cases;
 pub use random::{kinds, rows_of, schemas, tables, types, values};
 pub use transpose::{buffer_of, push_value, values_of};
-pub use within::within;
+pub use within::{Work, begin, until, within};
 
 /// One value. The derived order is the documented order of keys, if both values are [canonical](Value::canonical).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

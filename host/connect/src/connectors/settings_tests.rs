@@ -2,7 +2,7 @@
 //! detail is tested beside it. A new setting does not compile here before it has a place in its list.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use std::{fs, net::TcpStream};
+use std::fs;
 
 use arrow_array::cast::AsArray;
 use tempfile::TempDir;
@@ -13,6 +13,7 @@ use tidemill_model::{
     },
     ports::SinkBatch,
     schema::Schema,
+    testing::until,
     time::Timestamp,
 };
 
@@ -20,6 +21,7 @@ use super::*;
 use crate::{
     lock,
     system::{ManualClock, Threads},
+    testing::connect,
 };
 
 struct Place {
@@ -43,11 +45,14 @@ impl Place {
     }
 }
 
+/// No batch of these tests needs more.
+const TAKES_MAX: usize = 1_000;
+
 /// The first column of the next batch by chunk, and the partitions that they belong to.
 fn batch(source: &mut dyn Source, second: i64) -> (Vec<String>, Vec<Option<u32>>) {
     source.seal(Timestamp(second * 1_000_000)).unwrap();
     let (mut lines, mut partitions) = (Vec::new(), Vec::new());
-    loop {
+    for _ in 0..TAKES_MAX {
         let taken = source.take(usize::MAX).unwrap();
         for chunk in taken.chunks {
             lines.extend(chunk.rows.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));
@@ -57,6 +62,7 @@ fn batch(source: &mut dyn Source, second: i64) -> (Vec<String>, Vec<Option<u32>>
             return (lines, partitions);
         }
     }
+    unreachable!("the batch has no end: {lines:?}")
 }
 
 fn lines(source: &mut dyn Source) -> Vec<String> {
@@ -163,18 +169,17 @@ fn of_sockets() {
     let wake = Wake::default();
     let text = TextOptions { line_bytes_max: 3, invalid_utf8: InvalidUtf8::Reject };
     let mut source = place.connectors.open_socket("lines", &SocketSource { text, ..whole }, &wake).unwrap();
-    let mut producer = TcpStream::connect(source.local_address().unwrap()).unwrap();
+    let mut producer = connect(source.local_address().unwrap()).unwrap();
     producer.write_all(b"four\n\xff\nabc\n").unwrap();
     drop(producer);
-    let mut seen = Vec::new();
-    let mut looks = 0;
-    while seen.is_empty() {
-        looks += 1;
-        assert!(looks < 60_000, "the lines do not come");
+    let seen = until("the lines come", |_| {
         // A chunk that is not full does not ring: it is there when the batch is sealed.
-        seen = lines(&mut source);
-        let _ = wake.wait(Some(Duration::from_millis(5)));
-    }
+        let seen = lines(&mut source);
+        if seen.is_empty() {
+            wake.wait(Some(Duration::from_millis(5)));
+        }
+        Some(seen).filter(|seen| !seen.is_empty())
+    });
     assert_eq!(seen, ["abc"]);
     let told: Vec<String> = source.irregularities().into_iter().map(|told| told.what).collect();
     assert_eq!(told.len(), 2, "{told:?}");

@@ -7,13 +7,17 @@ use std::{
     sync::{Arc, mpsc},
 };
 
-use tidemill_model::{connector::GenerateKind, ports::PortErrorKind};
+use tidemill_model::{
+    connector::GenerateKind,
+    ports::PortErrorKind,
+    testing::{Work, begin},
+};
 
 use super::*;
 use crate::{
     generate::Generator,
     system::ManualClock,
-    testing::{PATIENCE, accept, begin, result},
+    testing::{accept, connect},
 };
 
 /// Gives one line whenever it is told to.
@@ -29,21 +33,19 @@ impl Feed for ToldLines {
     }
 }
 
-type Ending = mpsc::Receiver<Result<(), PortError>>;
+type Ending = Work<Result<(), PortError>>;
 
 /// A feed to clients on a thread of its own: where it is, what tells it lines, and its end.
 fn serve(keep: bool) -> (SocketAddr, mpsc::Sender<&'static [u8]>, Ending) {
     let listener = listen(&Address { host: "127.0.0.1".to_owned(), port: 0 }).unwrap();
     let address = listener.local_addr().unwrap();
     let (teller, told) = mpsc::channel();
-    let feed = begin(move || to_clients(&mut ToldLines { told, line: b"" }, listener, keep));
+    let feed = begin("the feed ends", move || to_clients(&mut ToldLines { told, line: b"" }, listener, keep));
     (address, teller, feed)
 }
 
 fn client(address: SocketAddr) -> BufReader<TcpStream> {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    BufReader::new(stream)
+    BufReader::new(connect(address).unwrap())
 }
 
 fn line(client: &mut BufReader<TcpStream>) -> String {
@@ -77,7 +79,7 @@ fn all_clients_get_all_lines_and_none_is_lost_between_them() {
     let mut three = client(address);
     assert_eq!(line(&mut three), "c\n");
     drop(teller);
-    result(feed).unwrap();
+    feed.end().unwrap();
     assert_eq!(line(&mut three), "");
 }
 
@@ -89,8 +91,8 @@ fn without_keeping_on_the_feed_ends_with_its_client() {
     assert_eq!(line(&mut one), "a\n");
     drop(one);
     teller.send(b"b\n").unwrap();
-    result(feed).unwrap();
-    assert!(TcpStream::connect(address).is_err());
+    feed.end().unwrap();
+    assert_eq!(connect(address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
 }
 
 #[test]
@@ -98,7 +100,7 @@ fn a_peer_that_comes_back_gets_the_lines_it_missed() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (teller, told) = mpsc::channel();
-    let feed = begin(move || {
+    let feed = begin("the feed ends", move || {
         let address = Address { host: "127.0.0.1".to_owned(), port };
         to_peer(&mut ToldLines { told, line: b"" }, &address, Patience::TryOn(&ManualClock::new(Timestamp(0))))
     });
@@ -110,7 +112,7 @@ fn a_peer_that_comes_back_gets_the_lines_it_missed() {
     let mut peer = BufReader::new(accept(&listener));
     assert_eq!(line(&mut peer), "b\n");
     drop(teller);
-    result(feed).unwrap();
+    feed.end().unwrap();
     assert_eq!(peer.read_to_string(&mut String::new()).unwrap(), 0);
 }
 
