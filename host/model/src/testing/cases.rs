@@ -31,7 +31,12 @@ fn multiplied(number: u32, factor: Option<&str>) -> ProptestConfig {
 
 #[test]
 fn cases_are_multiplied() {
-    let cases = |factor| multiplied(80, factor).cases;
-    assert_eq!((cases(None), cases(Some("1")), cases(Some("100"))), (80, 80, 8_000));
-    assert_eq!(cases(Some("4000000000")), u32::MAX);
+    let limits = |factor| {
+        let multiplied = multiplied(80, factor);
+        [multiplied.cases, multiplied.max_local_rejects, multiplied.max_global_rejects]
+    };
+    let [_, local, global] = limits(None);
+    assert_eq!(limits(Some("1")), [80, local, global]);
+    assert_eq!(limits(Some("100")), [8_000, 100 * local, 100 * global]);
+    assert_eq!(limits(Some("4000000000")), [u32::MAX; 3]);
 }
