@@ -18,8 +18,8 @@ const LINES: u64 = 50;
 /// How long it listens for what it is told, between two times.
 const PAUSE: Duration = Duration::from_millis(15);
 
-/// How long a peer may take nothing of what it is sent.
-const WRITE_LIMIT: Duration = Duration::from_secs(60);
+/// How long a peer may take no connection, or nothing of what it is sent.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Sends before it breaks the connection of its own accord.
 const SENDS: usize = 40;
@@ -56,7 +56,7 @@ pub fn feed(address: SocketAddr, stopped: &Receiver<()>) -> u64 {
     let mut left = LINES;
     let (_never, nothing) = std::sync::mpsc::channel::<()>();
     while left > 0 || producer.durable < producer.lines {
-        if let Ok(connection) = TcpStream::connect(address) {
+        if let Ok(connection) = TcpStream::connect_timeout(&address, LIMIT) {
             // Whatever ends the connection, the next one goes on where it has to.
             let _ = producer.serve(connection, stopped, &mut left);
         }
@@ -72,7 +72,7 @@ fn is_told_to_stop(stopped: &Receiver<()>) -> bool {
 impl Producer {
     fn serve(&mut self, mut connection: TcpStream, stopped: &Receiver<()>, left: &mut u64) -> Result<(), ErrorKind> {
         connection.set_read_timeout(Some(PAUSE)).unwrap();
-        connection.set_write_timeout(Some(WRITE_LIMIT)).unwrap();
+        connection.set_write_timeout(Some(LIMIT)).unwrap();
         self.told.clear();
         let mut sent = None;
         for _ in 0..SENDS {

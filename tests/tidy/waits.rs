@@ -7,15 +7,17 @@ use crate::{
 };
 
 /// Calls that wait as long as it takes.
-const ENDLESS: [&str; 9] = [
+const ENDLESS: [&str; 11] = [
     ".output()",
     ".status()",
     ".wait()",
+    ".wait(None)",
     ".wait_with_output()",
     ".join()",
     ".recv()",
     ".accept()",
     ".incoming()",
+    "TcpStream::connect(",
     "thread::scope(",
 ];
 
@@ -30,7 +32,8 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("tests/tidy/dependencies.rs", ".output()", "cargo reads manifests and ends"),
     ("tests/tidy/features.rs", ".output()", "cargo reads manifests and ends"),
     ("host/model/src/testing/within.rs", ".join()", "the kit: of a thread that has ended"),
-    ("host/model/src/ports/wake.rs", "thread::scope(", "a wait of its own limit"),
+    ("host/model/src/ports/wake.rs", ".wait(None)", "of a thread that has the limit of the kit"),
+    ("host/connect/src/testing.rs", ".accept()", "the kit: of a thread that has the limit of another kit"),
     ("host/connect/src/feed/tests.rs", ".recv()", "of a sender that goes with the test"),
     ("host/sim/tests/sim/seeds.rs", "thread::scope(", "of simulations, which have so many steps at most"),
 ];
@@ -55,7 +58,7 @@ fn tests_wait_with_a_limit() {
 /// The first line that belongs to tests, from 0.
 fn of_tests(path: &str, code: &str) -> usize {
     let is_test = path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("tests.rs");
-    let is_kit = path.contains("/testing/");
+    let is_kit = path.contains("/testing/") || path.ends_with("/testing.rs");
     match path {
         // Measurements, and what runs the tests, with a limit of its own.
         _ if path.starts_with("tests/bench/") || path.starts_with("tests/net/") => usize::MAX,
@@ -71,5 +74,7 @@ fn tests_are_told_from_what_they_test() {
     assert_eq!(of_tests("host/a/src/b.rs", "fn f() {}\n"), 1);
     assert_eq!(of_tests("host/a/src/b/tests.rs", code), 0);
     assert_eq!(of_tests("host/a/tests/a/b.rs", code), 0);
+    assert_eq!(of_tests("host/a/src/testing.rs", code), 0);
+    assert_eq!(of_tests("host/a/src/testing/b.rs", code), 0);
     assert_eq!(of_tests("tests/product/b.rs", code), 0);
 }
