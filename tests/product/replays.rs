@@ -55,13 +55,13 @@ fn ran() -> Folder {
     folder
 }
 
-fn batches(folder: &Folder) -> Vec<String> {
+pub fn batches(folder: &Folder) -> Vec<String> {
     let shown: Value = serde_json::from_str(&folder.stdout(&["inspect", "checkpoint", "--json"])).unwrap();
     let batches = shown["batches"].as_array().unwrap().iter().filter(|batch| batch["replayable"] == true);
     batches.map(|batch| batch["batch"].to_string()).collect()
 }
 
-fn replayed(folder: &Folder, batch: &str) -> Value {
+pub fn replayed(folder: &Folder, batch: &str) -> Value {
     serde_json::from_str(&folder.stdout(&["replay", "p.toml", "--batch", batch, "--json"])).unwrap()
 }
 

@@ -74,33 +74,60 @@ fn a_map_is_called() {
     assert_eq!(words[..2], ["{\"word\":\"a\",\"count\":1}", "{\"word\":\"b\",\"count\":1}"]);
 }
 
+/// The rows of both batches as they are printed, in the order of their texts.
+const A: &str = r#"{"line":"a b","n":1,"other":"x","ok":true}"#;
+const B: &str = r#"{"line":"b","n":2,"other":"y","ok":false}"#;
+const B_MISSING: &str = r#"{"line":"b","n":2,"other":"y","ok":null}"#;
+const C: &str = r#"{"line":"c","n":0,"other":"x","ok":null}"#;
+const PANIC: &str = r#"{"line":"panic","n":5,"other":"y","ok":true}"#;
+
+/// For each kind of stream what comes out of it, whatever the order: where it reads `rows`, and where it reads `two`, which
+/// has one of those rows.
+const READ: [(&str, &[&str], &[&str]); 9] = [
+    (
+        "from = FROM\nmap = \"hostile/identity\"",
+        &[r#"{"line":"a b"}"#, r#"{"line":"b"}"#, r#"{"line":"b"}"#, r#"{"line":"c"}"#, r#"{"line":"panic"}"#],
+        &[r#"{"line":"panic"}"#],
+    ),
+    ("from = FROM\nfilter = \"ok\"", &[A, PANIC], &[PANIC]),
+    (
+        "from = FROM\nby = \"other\"\nreduce = \"sum\"\nfields = { value = \"n\" }",
+        &[r#"{"other":"x","n":1}"#, r#"{"other":"y","n":2}"#, r#"{"other":"y","n":7}"#],
+        &[r#"{"other":"y","n":5}"#],
+    ),
+    (
+        "from = FROM\nby = \"other\"\nupdate-state = \"wordcount/running-total\"\nfields = { value = \"n\" }",
+        &[r#"{"other":"x","n":1}"#, r#"{"other":"y","n":2}"#, r#"{"other":"y","n":9}"#],
+        &[r#"{"other":"y","n":5}"#],
+    ),
+    ("from = FROM\ncount = true", &[r#"{"count":2}"#, r#"{"count":3}"#], &[r#"{"count":0}"#, r#"{"count":1}"#]),
+    ("from = [FROM, FROM]\nunion = true", &[A, A, B, B, B_MISSING, B_MISSING, C, C, PANIC, PANIC], &[PANIC, PANIC]),
+    ("from = FROM\nsort = [\"line\"]", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
+    ("from = FROM\nlimit = 1", &[A, PANIC], &[PANIC]),
+    ("from = FROM\ndistinct = true", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
+];
+
 #[test]
 fn streams_read_what_they_name() {
-    let two = "[streams.two]\nfrom = \"rows\"\nmap = \"hostile/identity\"\nfields = { line = \"other\" }\n";
-    let read = |stream: &str| {
-        let text =
-            pipeline(stream, SHOWN).replace("[streams.out]\nfrom = \"rows\"\n", &format!("{two}[streams.out]\n"));
-        let ended = run(&Folder::new().with("p.toml", text), &[]);
-        assert_eq!(ended.code, 0, "{ended:#?}");
-        ended.stdout.lines().filter(|line| line.starts_with('{')).count()
-    };
-    // The lines of `two` are two different ones.
-    for (operator, rows) in [("distinct = true", 5), ("sort = [\"line\"]", 5), ("limit = 9", 5), ("count = true", 2)] {
-        let of_rows = read(&format!("from = \"rows\"\n{operator}"));
-        let of_two = read(&format!("from = \"two\"\n{operator}"));
-        assert_eq!(of_rows, rows, "{operator}");
-        assert_eq!(of_two, if operator.starts_with("distinct") { 3 } else { rows }, "{operator}");
+    for (kind, keys) in KEYS.iter().filter(|(_, keys)| keys.iter().any(|(key, _)| *key == "from")) {
+        let is_read = READ.iter().any(|(operator, ..)| operator.contains(&format!("\n{} = ", keys[0].0)));
+        assert!(is_read, "{kind}");
     }
-    assert_eq!(read("from = [\"two\", \"two\"]\nunion = true"), 10);
-    assert_eq!(read("from = \"two\"\nmap = \"wordcount/split\""), 5);
-    assert_eq!(read("from = \"two\"\nby = \"line\"\nreduce = \"count\""), 3);
-    assert_eq!(
-        read("from = \"two\"\nfilter = \"hostile/is-yes\"\nfields = { line = \"line\" }\non-error = \"dead-letter\""),
-        0
-    );
-    let counted =
-        "from = \"rows\"\nby = \"other\"\nupdate-state = \"wordcount/running-total\"\nfields = { value = \"n\" }";
-    assert_eq!(read(counted), 3);
+    for (operator, of_rows, of_two) in READ {
+        let read = |from: &str| {
+            let two = "[streams.two]\nfrom = \"rows\"\nfilter = \"hostile/is-panic\"\n[streams.out]\n";
+            let text = pipeline(&operator.replace("FROM", from), SHOWN);
+            let text = text.replace("[streams.out]\nfrom = \"rows\"\n", two);
+            let ended = run(&Folder::new().with("p.toml", text), &[]);
+            assert_eq!(ended.code, 0, "{operator}: {ended:#?}");
+            let mut rows: Vec<_> =
+                ended.stdout.lines().filter(|line| line.starts_with('{')).map(str::to_owned).collect();
+            rows.sort();
+            rows
+        };
+        assert_eq!(read("\"rows\""), of_rows, "{operator}");
+        assert_eq!(read("\"two\""), of_two, "{operator}");
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What can be typed, and the environment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+};
 
 use super::Settings;
 use crate::{
@@ -25,7 +28,7 @@ const OPTIONS: &[Settings] = &[
     (
         "run",
         &[
-            ("--set", crate::check::a_good_pipeline_is_shown_with_its_types),
+            ("--set", values_are_replaced_for_a_run),
             ("--no-cache", compiled_code_is_kept_unless_it_is_said),
             ("--batches", so_many_batches_are_run),
             ("--until-done", so_many_batches_are_run),
@@ -50,7 +53,7 @@ const OPTIONS: &[Settings] = &[
             ("--batch", replays::a_batch_comes_out_as_it_was_committed),
             ("--plugin", replays::another_plugin_shows_what_differs),
             ("--json", replays::another_plugin_shows_what_differs),
-            ("--workers", so_many_threads_are_at_work),
+            ("--workers", so_many_threads_are_at_a_replay),
         ],
     ),
     (
@@ -145,6 +148,22 @@ fn lines() -> Folder {
 }
 
 #[test]
+fn values_are_replaced_for_a_run() {
+    let folder = lines();
+    let rows = |set: &[&str]| {
+        let run = [&["run", "p.toml", "--clock", "manual", "--until-done"], set].concat();
+        let printed = folder.stdout(&run);
+        printed.lines().filter(|line| line.starts_with('{')).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let shown = ["--set", "outputs.out.print={style=\"json\"}"];
+    let others = ["--set", "streams.lines.queue={schema=\"line: text\", batches=[[\"d\"]]}"];
+    assert_eq!(rows(&[]), Vec::<String>::new());
+    assert_eq!(rows(&shown), ["a", "b", "c"].map(|line| format!("{{\"line\":\"{line}\"}}")));
+    assert_eq!(rows(&[shown, others].concat()), ["{\"line\":\"d\"}"]);
+    assert_eq!(rows(&shown).len(), 3, "for that run alone");
+}
+
+#[test]
 fn so_many_batches_are_run() {
     let folder = lines();
     for batches in 1..=4 {
@@ -177,6 +196,39 @@ fn so_many_threads_are_at_work() {
         threads
     };
     // Where the system does not say it, it cannot be seen; results do not depend on it.
+    if let (Some(one), Some(six)) = (threads("1"), threads("6")) {
+        assert_eq!(six - one, 5);
+    }
+}
+
+/// A replay that waits for what it is to read from the input log, and the threads that the system says it has.
+#[test]
+fn so_many_threads_are_at_a_replay() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = format!(
+        "[pipeline]\nname = \"p\"\ninterval = \"20ms\"\ncheckpoint = \"checkpoint\"\n\
+         [streams.lines]\nsocket = \"{}\"\n[outputs.lines]\nfrom = \"lines\"\nprint = {{ style = \"json\" }}\n",
+        listener.local_addr().unwrap()
+    );
+    let folder = Folder::new().with("p.toml", text);
+    let mut run = Running::start_ready(&mut folder.command(&["run", "p.toml"]));
+    run.accepted(&listener).write_all(b"a\n").unwrap();
+    run.wait_for_printed("{\"line\":\"a\"}");
+    run.stop();
+    let batch = replays::batches(&folder).into_iter().find(|batch| replays::replayed(&folder, batch)["rows"] == 1);
+    let batch = batch.unwrap();
+    for segment in std::fs::read_dir(folder.path().join("checkpoint/input")).unwrap() {
+        let path = segment.unwrap().path();
+        std::fs::remove_file(&path).unwrap();
+        let made = end_of(std::process::Command::new("mkfifo").arg(&path));
+        assert_eq!(made.code, 0, "{made:#?}");
+    }
+    let threads = |workers: &str| {
+        let replay = ["replay", "p.toml", "--batch", &batch, "--workers", workers];
+        let mut replay = Running::start(&mut folder.command(&replay));
+        replay.wait_until_idle();
+        replay.threads()
+    };
     if let (Some(one), Some(six)) = (threads("1"), threads("6")) {
         assert_eq!(six - one, 5);
     }
