@@ -79,6 +79,6 @@ impl<T> Work<T> {
 fn work_gives_its_result_or_its_panic() {
     assert_eq!(within("a sum", || 1 + 1), 2);
     let failed = panic::catch_unwind(|| within("a failure", || assert_eq!(1, 2, "they differ")));
-    let reason = *failed.unwrap_err().downcast::<String>().unwrap();
+    let reason = *failed.expect_err("it fails").downcast::<String>().expect("a text");
     assert!(reason.contains("they differ"), "{reason}");
 }
