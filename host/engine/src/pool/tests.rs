@@ -5,6 +5,7 @@
 use std::{
     collections::HashSet,
     thread::{self, ThreadId},
+    time::Duration,
 };
 
 use tidemill_model::{
@@ -22,6 +23,11 @@ use crate::{
     operators::{Batch, Operator, Out},
     task::Place,
 };
+
+/// How often it is looked whether all have come, and how long between two looks: two minutes, in which a busy machine begins
+/// a thread.
+const LOOKS: u32 = 1_200;
+const PAUSE: Duration = Duration::from_millis(100);
 
 struct Threads;
 
@@ -46,10 +52,13 @@ impl Operator for Meets {
         let mut came = self.0.came.lock().unwrap();
         came.push(thread::current().id());
         self.0.changed.notify_all();
-        while came.len() < self.0.count {
-            came = self.0.changed.wait(came).unwrap();
+        for _ in 0..LOOKS {
+            if came.len() >= self.0.count {
+                return Ok(());
+            }
+            came = self.0.changed.wait_timeout(came, PAUSE).unwrap().0;
         }
-        Ok(())
+        Err(Cause::Defect("nobody else comes".to_owned()))
     }
 }
 
@@ -87,7 +96,7 @@ fn run(workers: usize, rows: &[usize], count: usize) -> (usize, bool) {
         let names: Vec<&str> = done.iter().map(|job| job.task.name()).collect();
         let expect: Vec<String> = (0..rows.len()).map(|partition| format!("job-{partition}")).collect();
         assert_eq!(names, expect, "jobs come back in their order");
-        assert!(done.iter().all(|job| job.failure.is_none()));
+        assert!(done.iter().all(|job| job.failure.is_none()), "jobs that are to meet do");
         let came: HashSet<ThreadId> = meeting.came.lock().unwrap().iter().copied().collect();
         (came.len(), came.contains(&thread::current().id()) && came.len() == 1)
     })
