@@ -64,14 +64,4 @@ impl OutputRows {
         }
         Ok(())
     }
-
-    /// How many rows.
-    pub fn len(&self) -> usize {
-        self.partitions.values().flatten().map(|(_, batch)| batch.num_rows()).sum()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.partitions.is_empty()
-    }
 }

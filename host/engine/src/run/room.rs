@@ -70,7 +70,7 @@ impl Run {
 
     fn tell_shortage(&mut self, shortage: &Shortage) {
         let now = self.clock.now();
-        if self.room.told_at.is_some_and(|told_at| now.since(told_at) < QUIET) {
+        if is_known(self.room.told_at, now) {
             return;
         }
         self.room.told_at = Some(now);
@@ -80,4 +80,18 @@ impl Run {
         };
         tracing::warn!("{shortage}: no new input is taken until there is room, and nothing is lost; {advice}");
     }
+}
+
+/// Whether a shortage was told so shortly before that it is not told again.
+fn is_known(told_at: Option<Timestamp>, now: Timestamp) -> bool {
+    told_at.is_some_and(|told_at| now.since(told_at) < QUIET)
+}
+
+#[test]
+fn a_shortage_that_lasts_is_told_once_a_minute() {
+    let (told_at, quiet) = (Timestamp(1_000), QUIET.as_micros() as i64);
+    assert!(!is_known(None, told_at));
+    assert!(is_known(Some(told_at), told_at));
+    assert!(is_known(Some(told_at), Timestamp(1_000 + quiet - 1)));
+    assert!(!is_known(Some(told_at), Timestamp(1_000 + quiet)));
 }
