@@ -222,7 +222,7 @@ mod tests {
             let partitions = [vec![taken.chunks[0].rows.clone()]];
             for spec in [print, files] {
                 let mut sink = connectors.open_sink("out", &spec).unwrap();
-                sink.stage(&SinkBatch { time: Timestamp(1_000), schema: &schema, partitions: &partitions }).unwrap();
+                sink.stage(&SinkBatch { time: Timestamp(1_000), schema: &schema, parts: &partitions }).unwrap();
                 sink.deliver(Timestamp(1_000)).unwrap();
             }
         }

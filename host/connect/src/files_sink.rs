@@ -94,7 +94,7 @@ impl FileSink {
         let staged = self.staged_folder(batch.time);
         remove(&self.disk, &staged)?;
         let mut has_rows = false;
-        for (partition, rows) in batch.partitions.iter().enumerate() {
+        for (partition, rows) in batch.parts.iter().enumerate() {
             if rows.iter().all(|rows| rows.num_rows() == 0) {
                 continue;
             }
@@ -157,7 +157,7 @@ impl FileSink {
 
 impl Sink for FileSink {
     fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
-        for rows in batch.partitions.iter().flatten() {
+        for rows in batch.parts.iter().flatten() {
             value::check(&self.output, batch.schema, rows)?;
         }
         self.is_new = false;

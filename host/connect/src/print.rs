@@ -54,7 +54,7 @@ impl PrintedSink {
         };
         let mut text = format!("{RULE}\nTime: {time}\n{RULE}\n").into_bytes();
         let mut left = self.spec.rows;
-        for rows in batch.partitions.iter().flatten() {
+        for rows in batch.parts.iter().flatten() {
             value::check(&self.output, batch.schema, rows)?;
             let shown = rows.num_rows().min(left);
             for row in 0..shown {

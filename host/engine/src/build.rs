@@ -9,6 +9,7 @@ use tidemill_plan::{
 };
 
 use crate::{
+    arrival::Arrival,
     failure::RunError,
     operators::{
         Batch, Combine, Filter, Gather, Guests, Limit, Map, Merge, Operator, Pass, Policy, Rejections, Scatter, Sort,
@@ -54,6 +55,7 @@ impl Builder<'_> {
             interval: self.plan.interval,
             partition,
             partitions: stage.partitions,
+            arrival: Arrival::default(),
             absent: Arc::new([]),
             rejections: Rejections::default(),
         };
@@ -65,10 +67,10 @@ impl Builder<'_> {
     /// What is pushed to step 0 of a stage.
     fn input_schema(&self, stage: &Stage) -> Result<Schema, RunError> {
         Ok(match (&stage.input, stage.steps[0].kind) {
-            (Input::Exchanges(_), StepKind::Merge(id)) => {
+            (Input::Exchanges(..), StepKind::Merge(id)) => {
                 exchange_schema(reducer_of(self.plan, self.node(id), self.guests)?.0.state())
             }
-            (Input::Exchanges(_), StepKind::UpdateState(id) | StepKind::Sort(id) | StepKind::Limit(id)) => {
+            (Input::Exchanges(..), StepKind::UpdateState(id) | StepKind::Sort(id) | StepKind::Limit(id)) => {
                 self.input_of(id).clone()
             }
             (_, StepKind::Pass(id)) => self.node(id).schema.clone(),
@@ -116,15 +118,13 @@ impl Builder<'_> {
                 other => unreachable!("rows are scattered for an update-state, not for {other:?}"),
             },
             StepKind::Gather(exchange) => {
-                Box::new(Gather::new(&self.parent_schema(stage, step, input), self.rows_wanted(exchange), 0))
+                Box::new(Gather::new(&self.parent_schema(stage, step, input), self.rows_wanted(exchange)))
             }
-            StepKind::Collect { first, .. } => {
-                Box::new(Gather::new(&self.parent_schema(stage, step, input), None, first + partition))
+            StepKind::Collect { first, origin, .. } => {
+                Box::new(Gather::for_union(&self.parent_schema(stage, step, input), first + partition, origin))
             }
             StepKind::OutputFunction(output) => self.output_function(output, self.policy(kind))?,
-            StepKind::Output(output) => {
-                Box::new(Gather::new(&self.plan.outputs[output].schema, self.rows_max[output], 0))
-            }
+            StepKind::Output(output) => Box::new(Gather::new(&self.plan.outputs[output].schema, self.rows_max[output])),
         };
         Ok((self.place(kind, stage, step), operator))
     }
@@ -213,7 +213,7 @@ impl Builder<'_> {
 
     /// How many rows of a partition the stage behind an exchange looks at; `None`: all.
     fn rows_wanted(&self, exchange: ExchangeId) -> Option<usize> {
-        let reads = |stage: &&Stage| matches!(&stage.input, Input::Exchanges(ids) if ids.contains(&exchange));
+        let reads = |stage: &&Stage| matches!(&stage.input, Input::Exchanges(ids, _) if ids.contains(&exchange));
         match self.stages.stages.iter().find(reads)?.steps[0].kind {
             StepKind::Limit(id) => match self.node(id).operator {
                 Op::Limit(rows_max) => Some(rows_max),

@@ -72,11 +72,13 @@
 
 #![forbid(unsafe_code)]
 
+mod arrival;
 mod build;
 pub mod checkpoint;
 mod counters;
 mod failure;
 mod operators;
+mod pieces;
 mod pool;
 mod presence;
 mod reduce;

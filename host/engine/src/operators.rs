@@ -17,14 +17,14 @@ mod update_state;
 use std::sync::Arc;
 
 use tidemill_model::{
-    columns::{Rows, RowsBuffer},
+    columns::Rows,
     function::CallContext,
     time::{Interval, Timestamp},
 };
 use tidemill_plan::graph::NodeId;
 use tidemill_state::table::StateTable;
 
-use crate::failure::Cause;
+use crate::{arrival::Arrival, failure::Cause, pieces::Piece};
 
 pub(crate) use chunks::{CHUNK_BYTES, CHUNK_ROWS, for_guest};
 pub(crate) use combine::{Combine, exchange_schema};
@@ -53,7 +53,7 @@ pub(crate) trait Operator: Send {
     }
 
     /// What a step at the end of a stage leaves: for each place it leaves rows at, its number there and the rows.
-    fn leave(&mut self) -> Vec<(u32, RowsBuffer)> {
+    fn leave(&mut self) -> Vec<(u32, Piece)> {
         Vec::new()
     }
 
@@ -92,6 +92,8 @@ pub(crate) struct Batch {
     pub(crate) interval: Interval,
     pub(crate) partition: u32,
     pub(crate) partitions: u32,
+    /// The place of the rows that are pushed now.
+    pub(crate) arrival: Arrival,
     /// When it ends: the sources that have no batch at this tick.
     pub(crate) absent: Arc<[NodeId]>,
     /// Rows that functions did not take.

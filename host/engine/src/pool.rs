@@ -9,15 +9,13 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use tidemill_model::{
-    columns::RowsBuffer,
-    ports::{Chunk, Spawn},
-    time::Timestamp,
-};
+use tidemill_model::{ports::Spawn, time::Timestamp};
 use tidemill_plan::graph::NodeId;
 
 use crate::{
+    arrival::Arrived,
     failure::Cause,
+    pieces::Slice,
     task::{Left, Task, TaskFailure},
 };
 
@@ -29,9 +27,9 @@ pub(crate) struct Job {
     pub(crate) task: Box<Task>,
     pub(crate) time: Timestamp,
     /// A source's chunks to push.
-    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) chunks: Vec<Arrived>,
     /// Rows that other stages left, to push.
-    pub(crate) rows: Vec<RowsBuffer>,
+    pub(crate) rows: Vec<Slice>,
     /// The batch ends: the sources that have none at this tick. `None`: it goes on.
     pub(crate) end: Option<Arc<[NodeId]>>,
     /// What the batch left.
@@ -45,8 +43,8 @@ impl Job {
     }
 
     fn rows_to_push(&self) -> usize {
-        let chunks: usize = self.chunks.iter().map(|chunk| chunk.rows.num_rows()).sum();
-        chunks + self.rows.iter().map(RowsBuffer::len).sum::<usize>()
+        let chunks: usize = self.chunks.iter().map(Arrived::rows).sum();
+        chunks + self.rows.iter().map(Slice::len).sum::<usize>()
     }
 
     fn run(&mut self) {
@@ -62,11 +60,11 @@ impl Job {
 
     fn try_run(&mut self) -> Result<(), TaskFailure> {
         self.task.begin(self.time);
-        for chunk in self.chunks.drain(..) {
-            self.task.push_chunk(&chunk)?;
+        for arrived in self.chunks.drain(..) {
+            self.task.push_chunk(&arrived)?;
         }
-        for rows in self.rows.drain(..) {
-            self.task.push_rows(&rows)?;
+        for slice in self.rows.drain(..) {
+            self.task.push_slice(&slice)?;
         }
         if let Some(absent) = &self.end {
             self.task.finish(absent)?;

@@ -17,8 +17,7 @@ use std::{collections::HashMap, sync::Arc};
 use tidemill_checkpoint::Recovery;
 use tidemill_guest::Plugin;
 use tidemill_model::{
-    columns::RowsBuffer,
-    ports::{Chunk, Clock, Sink, Source, Spawn, Wake},
+    ports::{Clock, Sink, Source, Spawn, Wake},
     time::Timestamp,
 };
 use tidemill_plan::{
@@ -27,11 +26,13 @@ use tidemill_plan::{
 };
 
 use crate::{
+    arrival::Arrived,
     build::Builder,
     checkpoint::{Checkpoint, Keeper, Renames, foresee},
     counters::Counters,
     failure::RunError,
     operators::{Guests, Rejections},
+    pieces::Slice,
     pool::{Job, Pool},
     presence::Presence,
     report::{BatchReport, Reporter, Summary},
@@ -297,23 +298,23 @@ impl Run {
         for stage in 0..self.stages.stages.len() {
             let feed = match &self.stages.stages[stage].input {
                 Input::Source(_) => Feed::Chunks(self.rest_of_source(stage, tick)?),
-                Input::Exchanges(ids) => Feed::Rows(exchanges.take(ids)),
+                Input::Exchanges(ids, sequence) => Feed::Rows(exchanges.take(ids, *sequence)),
             };
-            for (partition, left) in self.run_stage(stage, tick, feed, Some(absent))? {
+            for left in self.run_stage(stage, tick, feed, Some(absent))? {
                 match left {
-                    Left::Exchange(exchange, to, rows) => exchanges.put(exchange, to, rows),
-                    Left::Output(output, rows) => self.outputs.put(output, partition, tick, rows)?,
+                    Left::Exchange(exchange, to, piece) => exchanges.put(exchange, to, piece),
+                    Left::Output(output, piece) => self.outputs.put(output, stage, piece),
                 }
             }
         }
-        Ok(())
+        Ok(self.outputs.arrange(tick)?)
     }
 
     /// What a sealed source still has: run round by round, the last one given back for the end of the batch.
-    fn rest_of_source(&mut self, stage: usize, tick: Timestamp) -> Result<Vec<Vec<Chunk>>, Failed> {
+    fn rest_of_source(&mut self, stage: usize, tick: Timestamp) -> Result<Vec<Vec<Arrived>>, Failed> {
         loop {
             let (chunks, end) = self.sources.take_sealed(stage, ROUND_BYTES)?;
-            self.reporter.add_rows(chunks.iter().flatten().map(|chunk| chunk.rows.num_rows() as u64).sum());
+            self.reporter.add_rows(chunks.iter().flatten().map(|arrived| arrived.rows() as u64).sum());
             if end {
                 return Ok(chunks);
             }
@@ -321,7 +322,7 @@ impl Run {
         }
     }
 
-    /// Runs a stage for all partitions; gives what it left, by partition. `end`: the batch ends, and these sources have
+    /// Runs a stage for all partitions; gives what it left, in the order of the partitions. `end`: the batch ends, and these sources have
     /// none.
     fn run_stage(
         &mut self,
@@ -329,7 +330,7 @@ impl Run {
         time: Timestamp,
         feed: Feed,
         end: Option<&Arc<[NodeId]>>,
-    ) -> Result<Vec<(u32, Left)>, Failed> {
+    ) -> Result<Vec<Left>, Failed> {
         let tasks = self.tasks[stage].iter_mut().map(|task| task.take().expect("no task is with a worker now"));
         let mut jobs: Vec<Job> = tasks.map(|task| Job::new(task, time, end.cloned())).collect();
         feed.give(&mut jobs);
@@ -352,7 +353,7 @@ impl Run {
                 };
                 failed = Some(if failure.skips { Failed::Batch(error) } else { Failed::Run(error) });
             }
-            left.extend(job.left.into_iter().map(|left| (partition, left)));
+            left.extend(job.left);
             self.tasks[stage][partition as usize] = Some(job.task);
         }
         failed.map_or(Ok(left), Err)
@@ -362,9 +363,9 @@ impl Run {
 /// Rows for the partitions of a stage.
 enum Feed {
     /// By partition.
-    Chunks(Vec<Vec<Chunk>>),
+    Chunks(Vec<Vec<Arrived>>),
     /// For each partition what was left for it.
-    Rows(HashMap<u32, Vec<RowsBuffer>>),
+    Rows(HashMap<u32, Vec<Slice>>),
 }
 
 impl Feed {

@@ -6,26 +6,28 @@ mod tests;
 use std::sync::Arc;
 
 use tidemill_model::{
-    columns::{Rows, RowsBuffer, columns_of, compact},
-    ports::Chunk,
+    columns::{Rows, columns_of, compact},
     schema::Schema,
     time::Timestamp,
 };
 use tidemill_plan::{
     graph::{NodeId, Then},
-    stages::{ExchangeId, Stage, StepKind},
+    stages::{ExchangeId, Order, Stage, StepKind},
 };
 use tidemill_state::table::StateTable;
 
 use crate::{
+    arrival::{Arrival, Arrived},
     failure::Cause,
     operators::{Batch, Letters, Operator, Out, Rejections},
+    pieces::{Piece, Slice},
 };
 
 /// The steps of a stage for one partition. Used batch after batch.
 pub(crate) struct Task {
     pub(crate) batch: Batch,
     input: Schema,
+    order: Order,
     steps: Vec<Step>,
     begun: bool,
 }
@@ -59,9 +61,9 @@ pub(crate) struct TaskFailure {
 /// Rows that a task leaves.
 pub(crate) enum Left {
     /// For a partition of another stage.
-    Exchange(ExchangeId, u32, RowsBuffer),
+    Exchange(ExchangeId, u32, Piece),
     /// For the sink of an output.
-    Output(usize, RowsBuffer),
+    Output(usize, Piece),
 }
 
 impl Task {
@@ -71,7 +73,7 @@ impl Task {
         let steps = steps
             .map(|(step, (place, operator))| Step { place, kind: step.kind, operator, children: step.children.clone() })
             .collect();
-        Task { batch, input: input.clone(), steps, begun: false }
+        Task { batch, input: input.clone(), order: shape.order, steps, begun: false }
     }
 
     /// The stream at which it begins.
@@ -91,22 +93,26 @@ impl Task {
     }
 
     /// Pushes a source's chunk.
-    pub(crate) fn push_chunk(&mut self, chunk: &Chunk) -> Result<(), TaskFailure> {
-        let rows = compact(&chunk.rows);
+    pub(crate) fn push_chunk(&mut self, arrived: &Arrived) -> Result<(), TaskFailure> {
+        let rows = compact(&arrived.chunk.rows);
         let columns = columns_of(&rows);
         let schema = self.input.clone();
-        self.push(&Rows { schema: &schema, len: rows.num_rows(), columns: &columns })
+        self.push(arrived.arrival, &Rows { schema: &schema, len: rows.num_rows(), columns: &columns })
     }
 
     /// Pushes what another stage left.
-    pub(crate) fn push_rows(&mut self, rows: &RowsBuffer) -> Result<(), TaskFailure> {
-        self.push(&rows.with_columns(&rows.columns()))
+    pub(crate) fn push_slice(&mut self, slice: &Slice) -> Result<(), TaskFailure> {
+        slice.with_rows(|rows| self.push(slice.arrival, rows))
     }
 
-    fn push(&mut self, rows: &Rows<'_>) -> Result<(), TaskFailure> {
+    fn push(&mut self, arrival: Arrival, rows: &Rows<'_>) -> Result<(), TaskFailure> {
         if rows.len == 0 {
             return Ok(());
         }
+        self.batch.arrival = match self.order {
+            Order::Arrival { .. } => arrival,
+            Order::Partition => Arrival::of_partition(self.batch.partition),
+        };
         let mut failed = None;
         let pushed = push_to(&mut self.steps, 0, 0, &mut self.batch, rows, &mut failed);
         self.named(pushed, failed)
@@ -115,6 +121,8 @@ impl Task {
     /// Ends the batch: every step gives what it still has. The sources `absent` have no batch.
     pub(crate) fn finish(&mut self, absent: &Arc<[NodeId]>) -> Result<(), TaskFailure> {
         self.batch.absent = absent.clone();
+        self.batch.arrival =
+            Arrival { origin: self.order.origins() - 1, ..Arrival::of_partition(self.batch.partition) };
         for index in 0..self.steps.len() {
             let mut failed = None;
             let (before, behind) = self.steps.split_at_mut(index + 1);
@@ -132,19 +140,18 @@ impl Task {
         self.begun = false;
         let mut left = Vec::new();
         for step in &mut self.steps {
-            for (to, rows) in step.operator.leave() {
+            for (to, piece) in step.operator.leave() {
                 match step.kind {
                     StepKind::Combine(_, exchange)
                     | StepKind::Scatter(_, exchange)
                     | StepKind::Gather(exchange)
-                    | StepKind::Collect { exchange, .. } => left.push(Left::Exchange(exchange, to, rows)),
-                    StepKind::Output(output) => left.push(Left::Output(output, rows)),
+                    | StepKind::Collect { exchange, .. } => left.push(Left::Exchange(exchange, to, piece)),
+                    StepKind::Output(output) => left.push(Left::Output(output, piece)),
                     _ => {}
                 }
             }
-            if let (Some(output), Some(letters)) = (step.place.letters, step.operator.letters().and_then(Letters::take))
-            {
-                left.push(Left::Output(output, letters));
+            if let (Some(output), Some(letters)) = (step.place.letters, step.operator.letters().map(Letters::take)) {
+                left.extend(letters.map(|piece| Left::Output(output, piece)));
             }
         }
         left

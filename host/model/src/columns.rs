@@ -6,6 +6,7 @@
 mod buffer;
 mod compact;
 mod from_arrow;
+mod part;
 #[cfg(test)]
 mod tests;
 mod to_arrow;
@@ -17,6 +18,7 @@ use crate::schema::{Kind, Schema, Type};
 pub use buffer::{ColumnBuffer, ColumnFull, RowsBuffer, blank_node};
 pub use compact::compact;
 pub use from_arrow::columns_of;
+pub use part::Bitmaps;
 
 /// One node's buffers in Arrow's layout. See `column` in the WIT package for the layout of each type.
 #[derive(Clone, Copy, Debug, Default)]

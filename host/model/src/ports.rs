@@ -146,8 +146,8 @@ pub struct SinkBatch<'a> {
     pub time: Timestamp,
     /// What the rows are.
     pub schema: &'a Schema,
-    /// Each partition's rows, in order.
-    pub partitions: &'a [Vec<RecordBatch>],
+    /// The rows of each part, in order. One after the other they are the order in which the rows came.
+    pub parts: &'a [Vec<RecordBatch>],
 }
 
 /// Where rows go. A batch is staged first, and delivered after it was committed.

@@ -23,6 +23,8 @@ pub struct Stage {
     pub input: Input,
     /// How many partitions it runs for.
     pub partitions: u32,
+    /// In which order the rows of its streams are.
+    pub order: Order,
     /// The steps; a step's children come behind it.
     pub steps: Vec<Step>,
 }
@@ -32,8 +34,40 @@ pub struct Stage {
 pub enum Input {
     /// A source's chunks, as they come.
     Source(NodeId),
-    /// What other stages left for this partition, exchange by exchange, and in each by partition.
-    Exchanges(Vec<ExchangeId>),
+    /// What other stages left for this partition.
+    Exchanges(Vec<ExchangeId>, Sequence),
+}
+
+/// How a stage takes what was left for a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sequence {
+    /// As it lies: exchange by exchange, and in each by partition.
+    Any,
+    /// In the order of the stream that it reads.
+    Arrival,
+}
+
+/// In which order the rows of a stage's streams are, those of all partitions together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As they came: those of one input of a union before those of the next, each in the order of its source. Behind them come
+    /// the rows that functions make when the batch ends, by partition.
+    Arrival {
+        /// How many there are whose rows come one after the other, those that are made at the end among them.
+        origins: u32,
+    },
+    /// By partition: the stage makes its rows anew, each partition its own.
+    Partition,
+}
+
+impl Order {
+    /// Of how many streams rows come one after the other.
+    pub fn origins(self) -> u32 {
+        match self {
+            Order::Arrival { origins } => origins,
+            Order::Partition => 1,
+        }
+    }
 }
 
 /// A place where stages leave rows for the partitions of another stage.
@@ -78,6 +112,8 @@ pub enum StepKind {
         exchange: ExchangeId,
         /// The union's partition for this stage's partition 0.
         first: u32,
+        /// How many origins the inputs before this one have.
+        origin: u32,
     },
     /// An output function.
     OutputFunction(usize),
@@ -150,7 +186,7 @@ impl Builder<'_> {
         match (&node.operator, input) {
             (Operator::Source(spec), _) => {
                 let partitions = source_partitions(spec).unwrap_or(self.plan.partitions);
-                self.stage(Input::Source(id), partitions, StepKind::Pass(id), None)
+                self.stage(Input::Source(id), partitions, Order::Arrival { origins: 2 }, StepKind::Pass(id), None)
             }
             (Operator::Map(_), Some(input)) => {
                 let by = self.names_that_stay(&input, id);
@@ -186,7 +222,8 @@ impl Builder<'_> {
         let one = by.is_some_and(<[usize]>::is_empty);
         let partitions = if one { 1 } else { self.plan.partitions };
         let names = self.key_names(id, by);
-        self.stage(Input::Exchanges(vec![exchange]), partitions, StepKind::Merge(id), Some(names))
+        let input = Input::Exchanges(vec![exchange], Sequence::Any);
+        self.stage(input, partitions, Order::Partition, StepKind::Merge(id), Some(names))
     }
 
     fn key_names(&self, id: NodeId, by: Option<&[usize]>) -> Vec<String> {
@@ -204,27 +241,29 @@ impl Builder<'_> {
         }
         let exchange = self.exchange();
         self.step(input, StepKind::Scatter(id, exchange), None);
-        let input = Input::Exchanges(vec![exchange]);
-        self.stage(input, self.plan.partitions, StepKind::UpdateState(id), Some(names))
+        let input = Input::Exchanges(vec![exchange], Sequence::Arrival);
+        self.stage(input, self.plan.partitions, Order::Partition, StepKind::UpdateState(id), Some(names))
     }
 
     fn gather(&mut self, input: &Place, kind: StepKind) -> Place {
         let exchange = self.exchange();
         self.step(input, StepKind::Gather(exchange), None);
-        self.stage(Input::Exchanges(vec![exchange]), 1, kind, None)
+        self.stage(Input::Exchanges(vec![exchange], Sequence::Arrival), 1, Order::Partition, kind, None)
     }
 
     fn union(&mut self, id: NodeId) -> Place {
-        let mut first = 0;
+        let (mut first, mut origin) = (0, 0);
         let mut exchanges = Vec::new();
         for input in &self.plan.nodes[id.0].inputs {
             let place = self.places[input.0].clone();
             let exchange = self.exchange();
             exchanges.push(exchange);
-            self.step(&place, StepKind::Collect { exchange, first }, None);
+            self.step(&place, StepKind::Collect { exchange, first, origin }, None);
             first += self.stages[place.stage].partitions;
+            origin += self.stages[place.stage].order.origins();
         }
-        self.stage(Input::Exchanges(exchanges), first, StepKind::Pass(id), None)
+        let order = Order::Arrival { origins: origin + 1 };
+        self.stage(Input::Exchanges(exchanges, Sequence::Arrival), first, order, StepKind::Pass(id), None)
     }
 
     fn output(&mut self, index: usize) {
@@ -243,8 +282,8 @@ impl Builder<'_> {
         ExchangeId(self.exchanges - 1)
     }
 
-    fn stage(&mut self, input: Input, partitions: u32, kind: StepKind, by: Option<Vec<String>>) -> Place {
-        self.stages.push(Stage { input, partitions, steps: vec![Step { kind, children: Vec::new() }] });
+    fn stage(&mut self, input: Input, partitions: u32, order: Order, kind: StepKind, by: Option<Vec<String>>) -> Place {
+        self.stages.push(Stage { input, partitions, order, steps: vec![Step { kind, children: Vec::new() }] });
         Place { stage: self.stages.len() - 1, step: 0, by }
     }
 

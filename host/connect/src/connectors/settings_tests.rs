@@ -197,7 +197,7 @@ fn of_sinks() {
         let mut sink = place.connectors.open_sink("out", &spec).unwrap();
         assert_eq!(sink.rows_max(), rows_max(&spec));
         let partitions = [vec![rows.clone()]];
-        sink.stage(&SinkBatch { time: Timestamp(1_000_000), schema: &schema, partitions: &partitions }).unwrap();
+        sink.stage(&SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &partitions }).unwrap();
         sink.deliver(Timestamp(1_000_000)).unwrap();
         let printed = String::from_utf8(lock(&place.stdout).clone()).unwrap();
         let written = ["one", "two"].map(|folder| {

@@ -74,7 +74,7 @@ fn stage(sink: &mut FileSink, time: Timestamp) -> Result<(), PortError> {
     let schema: Schema = "word: text".parse().unwrap();
     let row = |word: &str| vec![json::parse(&schema, &JsonText(format!(r#"{{"word": "{word}{}"}}"#, time.0))).unwrap()];
     let partitions: Vec<_> = ["a", "b"].map(|word| vec![json::rows(&schema, &row(word)).unwrap()]).to_vec();
-    sink.stage(&SinkBatch { time, schema: &schema, partitions: &partitions })
+    sink.stage(&SinkBatch { time, schema: &schema, parts: &partitions })
 }
 
 /// A run that delivers two batches.

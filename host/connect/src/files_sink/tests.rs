@@ -18,7 +18,7 @@ fn stage(sink: &mut FileSink, schema: &str, time: Timestamp, partitions: &[&[&st
         vec![json::rows(&schema, &rows).unwrap()]
     };
     let partitions: Vec<_> = partitions.iter().map(read).collect();
-    sink.stage(&SinkBatch { time, schema: &schema, partitions: &partitions }).unwrap();
+    sink.stage(&SinkBatch { time, schema: &schema, parts: &partitions }).unwrap();
 }
 
 /// Every file below `folder`, as `path: content`.
@@ -138,7 +138,7 @@ fn a_file_in_the_place_of_the_folder_is_said() {
         let schema: Schema = "a: text".parse().unwrap();
         let rows = json::rows(&schema, &[json::parse(&schema, &JsonText("\"a\"".to_owned())).unwrap()]).unwrap();
         let failed = match *moment {
-            "stage" => sink.stage(&SinkBatch { time: TIME, schema: &schema, partitions: &[vec![rows]] }).unwrap_err(),
+            "stage" => sink.stage(&SinkBatch { time: TIME, schema: &schema, parts: &[vec![rows]] }).unwrap_err(),
             "deliver" => sink.deliver(TIME).unwrap_err(),
             _ => sink.newest().unwrap_err(),
         };

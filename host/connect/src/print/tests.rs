@@ -16,7 +16,7 @@ fn printed(style: PrintStyle, limit: usize, schema: &str, partitions: &[&[&str]]
         vec![json::rows(&schema, &rows).unwrap()]
     };
     let partitions: Vec<_> = partitions.iter().map(read).collect();
-    let batch = SinkBatch { time: Timestamp(time), schema: &schema, partitions: &partitions };
+    let batch = SinkBatch { time: Timestamp(time), schema: &schema, parts: &partitions };
     sink.stage(&batch).unwrap();
     sink.stage(&batch).unwrap();
     assert!(lock(&stdout).is_empty());
@@ -78,7 +78,7 @@ fn a_closed_pipe_is_an_error_of_the_world() {
     }
     let spec = PrintSink { rows: 1, style: PrintStyle::Json };
     let mut sink = PrintedSink::new("out", &spec, Arc::new(Mutex::new(Closed)), TimeZone::UTC);
-    sink.stage(&SinkBatch { time: Timestamp(0), schema: &Schema::default(), partitions: &[] }).unwrap();
+    sink.stage(&SinkBatch { time: Timestamp(0), schema: &Schema::default(), parts: &[] }).unwrap();
     let error = sink.deliver(Timestamp(0)).unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Environment);
     assert_eq!(error.source.unwrap().kind(), std::io::ErrorKind::BrokenPipe);
@@ -90,6 +90,6 @@ fn rows_that_are_not_of_the_schema_are_refused() {
     let mut sink = PrintedSink::new("out", &PrintSink { rows: 1, style: PrintStyle::Json }, stdout, TimeZone::UTC);
     let (ours, theirs): (Schema, Schema) = ("a: text".parse().unwrap(), "a: integer".parse().unwrap());
     let rows = json::rows(&theirs, &[json::parse(&theirs, &JsonText("1".to_owned())).unwrap()]).unwrap();
-    let batch = SinkBatch { time: Timestamp(0), schema: &ours, partitions: &[vec![rows]] };
+    let batch = SinkBatch { time: Timestamp(0), schema: &ours, parts: &[vec![rows]] };
     assert_eq!(sink.stage(&batch).unwrap_err().kind, PortErrorKind::Configuration);
 }

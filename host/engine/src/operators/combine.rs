@@ -24,7 +24,9 @@ use super::{
     policy::{Attempt, Calls},
 };
 use crate::{
+    arrival::Arrival,
     failure::Cause,
+    pieces::{Cut, Piece, Pieces},
     presence::Presence,
     reduce::{Accumulate, Room},
 };
@@ -60,7 +62,7 @@ pub(crate) struct Combine {
     /// At least the bytes of the keys that have groups.
     key_bytes: usize,
     key_bytes_max: usize,
-    left: Vec<RowsBuffer>,
+    left: Vec<Pieces>,
     /// A count, of nothing too: where there is a batch, partition 0 has a group.
     counts_nothing: Option<Presence>,
     partitions: u32,
@@ -98,7 +100,7 @@ impl Combine {
             groups_max: GROUPS_MAX,
             key_bytes: 0,
             key_bytes_max: KEY_BYTES_MAX,
-            left: (0..partitions).map(|_| RowsBuffer::new(&schema)).collect(),
+            left: (0..partitions).map(|_| Pieces::new(&schema, Cut::Within)).collect(),
             counts_nothing,
             partitions,
             policy,
@@ -165,11 +167,14 @@ impl Combine {
         }
         let (table, left) = (&self.table, &mut self.left);
         self.reduce.take(batch, Phase::Combine, count, &mut |accumulators| {
-            for (rows, groups) in left.iter_mut().zip(&chosen) {
-                for &group in groups {
-                    rows.node_mut(0).push_bytes(table.key(table.touched()[group as usize]))?;
-                }
-                take_behind_key(rows, accumulators, groups)?;
+            for (left, groups) in left.iter_mut().zip(&chosen).filter(|(_, groups)| !groups.is_empty()) {
+                // Whoever merges takes them in any order.
+                left.add(Arrival::default(), |rows| {
+                    for &group in groups {
+                        rows.node_mut(0).push_bytes(table.key(table.touched()[group as usize]))?;
+                    }
+                    take_behind_key(rows, accumulators, groups)
+                })?;
             }
             Ok(())
         })?;
@@ -234,7 +239,7 @@ impl Operator for Combine {
         self.forget_groups();
         self.rows_so_far = 0;
         self.policy.iter_mut().for_each(Policy::begin);
-        self.left.iter_mut().for_each(RowsBuffer::clear);
+        self.left.iter_mut().for_each(Pieces::clear);
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
@@ -262,13 +267,13 @@ impl Operator for Combine {
         self.flush(batch)
     }
 
-    fn leave(&mut self) -> Vec<(u32, RowsBuffer)> {
+    fn leave(&mut self) -> Vec<(u32, Piece)> {
         super::leave::take_filled(&mut self.left)
     }
 
     fn held_bytes(&self) -> usize {
         let of_letters = self.policy.as_ref().map_or(0, Policy::held_bytes);
-        self.left.iter().map(RowsBuffer::bytes).sum::<usize>() + self.key_bytes + self.reduce.bytes() + of_letters
+        self.left.iter().map(Pieces::bytes).sum::<usize>() + self.key_bytes + self.reduce.bytes() + of_letters
     }
 
     fn letters(&mut self) -> Option<&mut Letters> {

@@ -1,23 +1,21 @@
 //! The ends of a stage, where rows are left for other partitions or a sink; and the step that hands rows on.
 
 use tidemill_model::{
-    columns::{Rows, RowsBuffer},
+    columns::Rows,
     key::{KeyBuffer, Slot},
     schema::Schema,
 };
 
 use super::{Batch, Operator, Out, combine::key_column};
-use crate::failure::Cause;
+use crate::{
+    arrival::Arrival,
+    failure::Cause,
+    pieces::{Cut, Piece, Pieces},
+};
 
-/// The buffers that have rows, with their numbers; empty ones take their place.
-pub(super) fn take_filled(buffers: &mut [RowsBuffer]) -> Vec<(u32, RowsBuffer)> {
-    let filled = (0u32..).zip(buffers).filter(|(_, buffer)| !buffer.is_empty());
-    filled
-        .map(|(number, buffer)| {
-            let empty = RowsBuffer::new(buffer.schema());
-            (number, std::mem::replace(buffer, empty))
-        })
-        .collect()
+/// What was filled for each of some places, with the places' numbers.
+pub(super) fn take_filled(places: &mut [Pieces]) -> Vec<(u32, Piece)> {
+    (0u32..).zip(places).flat_map(|(number, pieces)| pieces.take().map(move |piece| (number, piece))).collect()
 }
 
 /// Hands rows on as they are: a source's, or those of a union, whose inputs have the same fields in the same order.
@@ -31,33 +29,69 @@ impl Operator for Pass {
 
 /// Leaves all rows, or as many as are looked at, at one place: a partition's number, or 0 for a sink.
 pub(crate) struct Gather {
-    rows: RowsBuffer,
-    rows_max: usize,
+    pieces: Pieces,
+    wanted: Option<Wanted>,
     to: u32,
+    /// How many origins the inputs of a union have that come before this one.
+    origin: u32,
+}
+
+/// The first rows of a stream, of which a partition has some: of each lane as many are taken as if it had all.
+struct Wanted {
+    rows_max: usize,
+    /// For each origin and lane how many were taken. The last one is the newest.
+    taken: Vec<(u32, u32, usize)>,
+}
+
+impl Wanted {
+    /// How many of `rows` rows are wanted.
+    fn of(&mut self, arrival: Arrival, rows: usize) -> usize {
+        let is_of = |lane: &&mut (u32, u32, usize)| (lane.0, lane.1) == (arrival.origin, arrival.lane);
+        match self.taken.iter_mut().rev().find(is_of) {
+            Some((.., taken)) => {
+                let wanted = rows.min(self.rows_max - *taken);
+                *taken += wanted;
+                wanted
+            }
+            None => {
+                let wanted = rows.min(self.rows_max);
+                self.taken.push((arrival.origin, arrival.lane, wanted));
+                wanted
+            }
+        }
+    }
 }
 
 impl Gather {
-    pub(crate) fn new(schema: &Schema, rows_max: Option<usize>, to: u32) -> Gather {
-        Gather { rows: RowsBuffer::new(schema), rows_max: rows_max.unwrap_or(usize::MAX), to }
+    pub(crate) fn new(schema: &Schema, rows_max: Option<usize>) -> Gather {
+        let wanted = rows_max.map(|rows_max| Wanted { rows_max, taken: Vec::new() });
+        Gather { pieces: Pieces::new(schema, Cut::Apart), wanted, to: 0, origin: 0 }
+    }
+
+    /// Leaves them for partition `to` of a union, behind `origin` other streams.
+    pub(crate) fn for_union(schema: &Schema, to: u32, origin: u32) -> Gather {
+        Gather { to, origin, ..Gather::new(schema, None) }
     }
 }
 
 impl Operator for Gather {
     fn begin(&mut self, _batch: &Batch) {
-        self.rows.clear();
+        self.pieces.clear();
+        self.wanted.iter_mut().for_each(|wanted| wanted.taken.clear());
     }
 
-    fn push(&mut self, _batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
-        let wanted = rows.len.min(self.rows_max - self.rows.len());
-        Ok(self.rows.extend_range(rows, 0..wanted)?)
+    fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
+        let arrival = Arrival { origin: self.origin + batch.arrival.origin, ..batch.arrival };
+        let count = self.wanted.as_mut().map_or(rows.len, |wanted| wanted.of(arrival, rows.len));
+        Ok(self.pieces.extend(arrival, rows, count)?)
     }
 
-    fn leave(&mut self) -> Vec<(u32, RowsBuffer)> {
-        take_filled(std::slice::from_mut(&mut self.rows)).into_iter().map(|(_, rows)| (self.to, rows)).collect()
+    fn leave(&mut self) -> Vec<(u32, Piece)> {
+        self.pieces.take().map(|piece| (self.to, piece)).collect()
     }
 
     fn held_bytes(&self) -> usize {
-        self.rows.bytes()
+        self.pieces.bytes()
     }
 }
 
@@ -66,7 +100,7 @@ pub(crate) struct Scatter {
     by: Vec<usize>,
     keys: KeyBuffer,
     chosen: Vec<Vec<u32>>,
-    left: Vec<RowsBuffer>,
+    left: Vec<Pieces>,
 }
 
 impl Scatter {
@@ -75,17 +109,17 @@ impl Scatter {
             by,
             keys: KeyBuffer::default(),
             chosen: vec![Vec::new(); partitions as usize],
-            left: (0..partitions).map(|_| RowsBuffer::new(schema)).collect(),
+            left: (0..partitions).map(|_| Pieces::new(schema, Cut::Within)).collect(),
         }
     }
 }
 
 impl Operator for Scatter {
     fn begin(&mut self, _batch: &Batch) {
-        self.left.iter_mut().for_each(RowsBuffer::clear);
+        self.left.iter_mut().for_each(Pieces::clear);
     }
 
-    fn push(&mut self, _batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
+    fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
         self.chosen.iter_mut().for_each(Vec::clear);
         let partitions = self.chosen.len() as u32;
         let keys = key_column(rows, &self.by, &mut self.keys)?;
@@ -93,17 +127,17 @@ impl Operator for Scatter {
             let partition = Slot::of(keys.slice(row)).partition(partitions);
             self.chosen[partition as usize].push(row as u32);
         }
-        for (left, chosen) in self.left.iter_mut().zip(&self.chosen) {
-            left.take(rows, chosen)?;
+        for (left, chosen) in self.left.iter_mut().zip(&self.chosen).filter(|(_, chosen)| !chosen.is_empty()) {
+            left.add(batch.arrival, |buffer| buffer.take(rows, chosen))?;
         }
         Ok(())
     }
 
-    fn leave(&mut self) -> Vec<(u32, RowsBuffer)> {
+    fn leave(&mut self) -> Vec<(u32, Piece)> {
         take_filled(&mut self.left)
     }
 
     fn held_bytes(&self) -> usize {
-        self.left.iter().map(RowsBuffer::bytes).sum()
+        self.left.iter().map(Pieces::bytes).sum()
     }
 }

@@ -6,12 +6,13 @@ use tidemill_model::{
 };
 
 use super::Batch;
+use crate::pieces::{Cut, Piece, Pieces};
 
 /// Gathers the dead letters of a function for one partition, until the batch ends.
 pub(crate) struct Letters {
     stream: String,
     function: String,
-    rows: RowsBuffer,
+    pieces: Pieces,
 }
 
 /// A row of some rows.
@@ -39,48 +40,54 @@ impl<'a> Letter<'a> {
 impl Letters {
     /// `schema` is that of the plan's output for these letters.
     pub(crate) fn new(schema: &Schema, stream: &str, function: &str) -> Letters {
-        Letters { stream: stream.to_owned(), function: function.to_owned(), rows: RowsBuffer::new(schema) }
+        Letters { stream: stream.to_owned(), function: function.to_owned(), pieces: Pieces::new(schema, Cut::Apart) }
     }
 
     /// Forgets all of them: a new batch.
     pub(crate) fn clear(&mut self) {
-        self.rows.clear();
+        self.pieces.clear();
     }
 
     /// Adds one.
     pub(crate) fn push(&mut self, batch: &Batch, letter: &Letter<'_>) -> Result<(), ColumnFull> {
-        let rows = &mut self.rows;
-        rows.node_mut(0).push_word(batch.time.0 as u64);
-        rows.node_mut(1).push_bytes(self.stream.as_bytes())?;
-        rows.node_mut(2).push_bytes(self.function.as_bytes())?;
-        rows.node_mut(3).push_word(batch.partition.into());
-        match letter.row {
-            Some(row) => rows.node_mut(4).push_word(row),
-            None => rows.node_mut(4).push_no_word(true),
-        }
-        rows.node_mut(5).push_bytes(letter.reason.as_bytes())?;
-        let (fields, first) = (rows.schema().len(), 6);
-        let records = if fields - first == 2 { [letter.key, letter.values] } else { [letter.values, None] };
-        for (field, record) in (first..fields).zip(records) {
-            push_record(rows, field, record)?;
-        }
-        rows.end_row();
-        Ok(())
+        let Letters { stream, function, pieces } = self;
+        pieces.add(batch.arrival, |rows| push_letter(rows, stream, function, batch, letter))
     }
 
-    /// Those of the batch, if there are any.
-    pub(crate) fn take(&mut self) -> Option<RowsBuffer> {
-        if self.rows.is_empty() {
-            return None;
-        }
-        let empty = RowsBuffer::new(self.rows.schema());
-        Some(std::mem::replace(&mut self.rows, empty))
+    /// Those of the batch.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Piece> + use<> {
+        self.pieces.take()
     }
 
     /// Bytes that are held.
     pub(crate) fn bytes(&self) -> usize {
-        self.rows.bytes()
+        self.pieces.bytes()
     }
+}
+
+fn push_letter(
+    rows: &mut RowsBuffer,
+    stream: &str,
+    function: &str,
+    batch: &Batch,
+    letter: &Letter<'_>,
+) -> Result<(), ColumnFull> {
+    rows.node_mut(0).push_word(batch.time.0 as u64);
+    rows.node_mut(1).push_bytes(stream.as_bytes())?;
+    rows.node_mut(2).push_bytes(function.as_bytes())?;
+    rows.node_mut(3).push_word(batch.partition.into());
+    match letter.row {
+        Some(row) => rows.node_mut(4).push_word(row),
+        None => rows.node_mut(4).push_no_word(true),
+    }
+    rows.node_mut(5).push_bytes(letter.reason.as_bytes())?;
+    let (fields, first) = (rows.schema().len(), 6);
+    let records = if fields - first == 2 { [letter.key, letter.values] } else { [letter.values, None] };
+    for (field, record) in (first..fields).zip(records) {
+        push_record(rows, field, record)?;
+    }
+    rows.end_row();
+    Ok(())
 }
 
 /// The value of a field that is a record: a row's fields, or missing.

@@ -15,12 +15,14 @@ use tidemill_model::{
 };
 use tidemill_plan::{
     graph::Then,
-    stages::{self, Input, Stage, StepKind},
+    stages::{self, Input, Order, Stage, StepKind},
 };
 
 use super::*;
 use crate::{
+    arrival::Arrival,
     operators::{Batch, Operator, Out},
+    pieces::{Cut, Pieces},
     task::Place,
 };
 
@@ -67,6 +69,7 @@ fn job(partition: u32, rows: usize, meeting: &Arc<Meeting>) -> Job {
     let shape = Stage {
         input: Input::Source(NodeId(0)),
         partitions: 1,
+        order: Order::Partition,
         steps: vec![stages::Step { kind: StepKind::Pass(NodeId(0)), children: Vec::new() }],
     };
     let batch = Batch {
@@ -74,13 +77,17 @@ fn job(partition: u32, rows: usize, meeting: &Arc<Meeting>) -> Job {
         interval: Interval::try_new(1_000).unwrap(),
         partition,
         partitions: 2,
+        arrival: Arrival::default(),
         absent: Arc::new([]),
         rejections: Default::default(),
     };
     let place = Place { name: format!("job-{partition}"), then: Then::Stop, letters: None };
     let operators = vec![(place, Box::new(Meets(meeting.clone())) as Box<dyn Operator>)];
     let mut job = Job::new(Box::new(Task::new(&shape, &schema, batch, operators)), Timestamp(0), None);
-    job.rows = vec![buffer_of(&schema, &vec![vec![Value::Integer(1)]; rows])];
+    let mut pieces = Pieces::new(&schema, Cut::Apart);
+    let buffer = buffer_of(&schema, &vec![vec![Value::Integer(1)]; rows]);
+    pieces.extend(Arrival::default(), &buffer.with_columns(&buffer.columns()), rows).unwrap();
+    job.rows = Slice::whole(pieces.take());
     job
 }
 

@@ -2,31 +2,36 @@
 
 use std::collections::HashMap;
 
-use tidemill_model::columns::RowsBuffer;
-use tidemill_plan::stages::ExchangeId;
+use tidemill_plan::stages::{ExchangeId, Sequence};
+
+use crate::pieces::{Piece, Slice};
 
 /// What stages left, by exchange and target partition, in the order of the partitions that left it.
 pub(super) struct Exchanges {
-    by_id: Vec<HashMap<u32, Vec<RowsBuffer>>>,
+    by_id: Vec<HashMap<u32, Vec<Piece>>>,
 }
 
 impl Exchanges {
     pub(super) fn new(count: usize) -> Exchanges {
-        Exchanges { by_id: vec![HashMap::new(); count] }
+        Exchanges { by_id: (0..count).map(|_| HashMap::new()).collect() }
     }
 
-    pub(super) fn put(&mut self, exchange: ExchangeId, to: u32, rows: RowsBuffer) {
-        self.by_id[exchange.0].entry(to).or_default().push(rows);
+    pub(super) fn put(&mut self, exchange: ExchangeId, to: u32, piece: Piece) {
+        self.by_id[exchange.0].entry(to).or_default().push(piece);
     }
 
-    /// For each partition its rows, exchange by exchange.
-    pub(super) fn take(&mut self, ids: &[ExchangeId]) -> HashMap<u32, Vec<RowsBuffer>> {
-        let mut taken: HashMap<u32, Vec<RowsBuffer>> = HashMap::new();
+    /// For each partition its rows.
+    pub(super) fn take(&mut self, ids: &[ExchangeId], sequence: Sequence) -> HashMap<u32, Vec<Slice>> {
+        let mut taken: HashMap<u32, Vec<Piece>> = HashMap::new();
         for id in ids {
-            for (to, mut rows) in std::mem::take(&mut self.by_id[id.0]) {
-                taken.entry(to).or_default().append(&mut rows);
+            for (to, mut pieces) in std::mem::take(&mut self.by_id[id.0]) {
+                taken.entry(to).or_default().append(&mut pieces);
             }
         }
-        taken
+        let slices = |pieces| match sequence {
+            Sequence::Any => Slice::whole(pieces),
+            Sequence::Arrival => Slice::in_order(pieces),
+        };
+        taken.into_iter().map(|(to, pieces)| (to, slices(pieces))).collect()
     }
 }

@@ -1,19 +1,21 @@
-//! The outputs of a run: rows by output and partition, staged and then delivered in the order of the pipeline.
+//! The outputs of a run: rows by output and part, staged and then delivered in the order of the pipeline.
+
+mod parts;
 
 use arrow_array::RecordBatch;
 use tidemill_checkpoint::{Section, SectionKind};
 use tidemill_model::{
-    columns::RowsBuffer,
     ports::{PortError, Sink, SinkBatch},
     schema::Schema,
     time::Timestamp,
 };
 use tidemill_plan::{
     graph::{Caller, NodeId, Plan},
-    stages::{Stage, Stages, StepKind},
+    stages::{Order, Stage, Stages, StepKind},
 };
 
-use crate::{failure::RunError, presence::Presence};
+use crate::{failure::RunError, pieces::Piece, presence::Presence};
+use parts::{OfStage, PartsBy};
 
 pub(super) struct Outputs {
     outputs: Vec<OutputFeed>,
@@ -26,9 +28,11 @@ struct OutputFeed {
     schema: Schema,
     arrow: arrow_schema::SchemaRef,
     sink: Box<dyn Sink>,
-    partitions: Vec<Vec<RecordBatch>>,
-    /// How many partitions the plan has; a batch of an earlier run may have more.
-    count: usize,
+    /// What stages have left of the open batch.
+    pieces: Vec<OfStage>,
+    parts_by: PartsBy,
+    /// The rows of the sealed batch.
+    parts: Vec<Vec<RecordBatch>>,
     presence: Presence,
     has_letters: bool,
 }
@@ -37,15 +41,19 @@ impl Outputs {
     pub(super) fn new(plan: &Plan, stages: &Stages, presence: &[Presence], sinks: Vec<Box<dyn Sink>>) -> Outputs {
         let outputs = plan.outputs.iter().enumerate().zip(sinks).map(|((index, output), sink)| {
             let leaves = |stage: &&Stage| stage.steps.iter().any(|step| leaves(step.kind, index, output.dead_letters));
-            let partitions =
-                stages.stages.iter().filter(leaves).map(|stage| stage.partitions as usize).max().unwrap_or(1);
+            let leaving: Vec<&Stage> = stages.stages.iter().filter(leaves).collect();
+            let parts_by = match leaving[..] {
+                [Stage { order: Order::Partition, partitions, .. }] => PartsBy::Partition(*partitions as usize),
+                _ => PartsBy::Place,
+            };
             OutputFeed {
                 name: output.name.clone(),
                 schema: output.schema.clone(),
                 arrow: output.schema.to_arrow(),
                 sink,
-                partitions: vec![Vec::new(); partitions],
-                count: partitions,
+                pieces: Vec::new(),
+                parts_by,
+                parts: Vec::new(),
                 presence: presence[output.from.0].clone(),
                 has_letters: output.dead_letters.is_some(),
             }
@@ -60,27 +68,27 @@ impl Outputs {
     }
 
     /// Takes what a stage left for the sink of an output.
-    pub(super) fn put(
-        &mut self,
-        output: usize,
-        partition: u32,
-        time: Timestamp,
-        rows: RowsBuffer,
-    ) -> Result<(), RunError> {
-        let output = &mut self.outputs[output];
-        let batch = rows.to_batch(&output.arrow).map_err(|error| {
-            let error = PortError::configuration(format!("rows that do not fit the schema: {error}"));
-            failed(&output.name, time, error)
-        })?;
-        output.partitions[partition as usize].push(batch);
+    pub(super) fn put(&mut self, output: usize, stage: usize, piece: Piece) {
+        self.outputs[output].pieces.push((stage, piece));
+    }
+
+    /// Puts what stages left of the sealed batch in order.
+    pub(super) fn arrange(&mut self, time: Timestamp) -> Result<(), RunError> {
+        for output in &mut self.outputs {
+            let parts = output.parts_by.parts(std::mem::take(&mut output.pieces), &output.arrow);
+            output.parts = parts.map_err(|error| {
+                let error = PortError::configuration(format!("rows that do not fit the schema: {error}"));
+                failed(&output.name, time, error)
+            })?;
+        }
         Ok(())
     }
 
-    /// What a checkpoint keeps of the batch: the rows of every output that has a batch at this tick, each partition's.
+    /// What a checkpoint keeps of the batch: the rows of every output that has a batch at this tick, each part's.
     pub(super) fn sections(&self, absent: &[NodeId]) -> Vec<Section> {
         let present = self.outputs.iter().filter(|output| !self.skipped && output.is_present(absent));
         let sections = present.flat_map(|output| {
-            (0u32..).zip(&output.partitions).map(|(partition, batches)| Section {
+            (0u32..).zip(&output.parts).map(|(partition, batches)| Section {
                 kind: SectionKind::Output,
                 stream: output.name.clone(),
                 table: String::new(),
@@ -120,11 +128,11 @@ impl Outputs {
                 return Err(undeliverable("its rows now have other fields"));
             }
             if !present.contains(&section.stream) {
-                output.partitions.clear();
+                output.parts.clear();
                 present.push(section.stream.clone());
             }
-            output.partitions.resize(section.partition as usize, Vec::new());
-            output.partitions.push(section.batches);
+            output.parts.resize(section.partition as usize, Vec::new());
+            output.parts.push(section.batches);
         }
         Ok(present)
     }
@@ -164,8 +172,8 @@ impl Outputs {
     fn clear(&mut self) {
         self.skipped = false;
         self.outputs.iter_mut().for_each(|output| {
-            output.partitions.iter_mut().for_each(Vec::clear);
-            output.partitions.resize(output.count, Vec::new());
+            output.pieces.clear();
+            output.parts.clear();
         });
     }
 }
@@ -190,12 +198,12 @@ fn leaves(kind: StepKind, output: usize, letters_of: Option<Caller>) -> bool {
 impl OutputFeed {
     /// Whether it has a batch at this tick. Of dead letters there is one only if there are any.
     fn is_present(&self, absent: &[NodeId]) -> bool {
-        let is_wanted = !self.has_letters || self.partitions.iter().any(|rows| !rows.is_empty());
+        let is_wanted = !self.has_letters || self.parts.iter().any(|rows| !rows.is_empty());
         is_wanted && self.presence.is_present(absent)
     }
 
     fn stage(&mut self, time: Timestamp) -> Result<(), PortError> {
-        self.sink.stage(&SinkBatch { time, schema: &self.schema, partitions: &self.partitions })
+        self.sink.stage(&SinkBatch { time, schema: &self.schema, parts: &self.parts })
     }
 
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use tidemill_checkpoint::{LoggedRange, Plan as BatchPlan, SourcePin};
 use tidemill_model::{
-    ports::{Chunk, Irregularity, Source},
+    ports::{Irregularity, Source},
     time::Timestamp,
 };
 use tidemill_plan::{
@@ -15,6 +15,7 @@ use tidemill_plan::{
 };
 
 use crate::{
+    arrival::Arrived,
     checkpoint::{InputKeeper, Pending, Renames, check_sources},
     failure::RunError,
 };
@@ -29,7 +30,7 @@ pub(super) struct Sources {
 /// Chunks that were taken ahead of a tick, by stage and partition.
 #[derive(Default)]
 pub(super) struct Round {
-    by_stage: BTreeMap<usize, Vec<Vec<Chunk>>>,
+    by_stage: BTreeMap<usize, Vec<Vec<Arrived>>>,
 }
 
 impl Round {
@@ -38,10 +39,10 @@ impl Round {
     }
 
     pub(super) fn rows(&self) -> u64 {
-        self.by_stage.values().flatten().flatten().map(|chunk| chunk.rows.num_rows() as u64).sum()
+        self.by_stage.values().flatten().flatten().map(|arrived| arrived.rows() as u64).sum()
     }
 
-    pub(super) fn by_stage(self) -> impl Iterator<Item = (usize, Vec<Vec<Chunk>>)> {
+    pub(super) fn by_stage(self) -> impl Iterator<Item = (usize, Vec<Vec<Arrived>>)> {
         self.by_stage.into_iter()
     }
 }
@@ -87,7 +88,11 @@ impl Sources {
     }
 
     /// More of the sealed batch of the source that feeds `stage`, and whether that was all.
-    pub(super) fn take_sealed(&mut self, stage: usize, bytes_max: usize) -> Result<(Vec<Vec<Chunk>>, bool), RunError> {
+    pub(super) fn take_sealed(
+        &mut self,
+        stage: usize,
+        bytes_max: usize,
+    ) -> Result<(Vec<Vec<Arrived>>, bool), RunError> {
         match self.feeds.iter_mut().find(|feed| feed.stage == stage) {
             Some(feed) => feed.take(bytes_max, self.input.as_mut()),
             None => Ok((Vec::new(), true)),
@@ -100,7 +105,7 @@ impl Sources {
         if let Some(feed) = self.feeds.iter_mut().find(|feed| feed.stage == stage) {
             while feed.sealed {
                 let (chunks, _) = feed.take(bytes_max, self.input.as_mut())?;
-                rows += chunks.iter().flatten().map(|chunk| chunk.rows.num_rows() as u64).sum::<u64>();
+                rows += chunks.iter().flatten().map(|arrived| arrived.rows() as u64).sum::<u64>();
             }
         }
         Ok(rows)

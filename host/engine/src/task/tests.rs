@@ -11,6 +11,7 @@ use tidemill_model::{
 use tidemill_plan::stages::{self, Input};
 
 use super::*;
+use crate::pieces::{Cut, Pieces};
 
 /// What steps were told, in order: the step's number and what.
 type Told = Arc<Mutex<Vec<(usize, &'static str)>>>;
@@ -82,6 +83,7 @@ fn task(steps: [(Then, Fails); 3], told: &Told) -> Task {
     let shape = Stage {
         input: Input::Source(NodeId(0)),
         partitions: 1,
+        order: Order::Partition,
         steps: children.map(|children| stages::Step { kind, children }).into(),
     };
     let batch = Batch {
@@ -89,6 +91,7 @@ fn task(steps: [(Then, Fails); 3], told: &Told) -> Task {
         interval: Interval::try_new(1_000).unwrap(),
         partition: 0,
         partitions: 1,
+        arrival: Arrival::default(),
         absent: Arc::new([]),
         rejections: Rejections::default(),
     };
@@ -100,8 +103,12 @@ fn task(steps: [(Then, Fails); 3], told: &Told) -> Task {
     Task::new(&shape, &"n: integer".parse().unwrap(), batch, operators.collect())
 }
 
-fn rows() -> RowsBuffer {
-    buffer_of(&"n: integer".parse().unwrap(), &[vec![Value::Integer(1)]])
+fn slice() -> Slice {
+    let schema = "n: integer".parse().unwrap();
+    let mut pieces = Pieces::new(&schema, Cut::Apart);
+    let rows = buffer_of(&schema, &[vec![Value::Integer(1)]]);
+    pieces.extend(Arrival::default(), &rows.with_columns(&rows.columns()), 1).unwrap();
+    Slice::whole(pieces.take()).remove(0)
 }
 
 fn take(told: &Told) -> Vec<(usize, &'static str)> {
@@ -111,9 +118,9 @@ fn take(told: &Told) -> Vec<(usize, &'static str)> {
 /// A batch of a row, pushed twice.
 fn run(task: &mut Task, time: i64) -> Result<(), TaskFailure> {
     task.begin(Timestamp(time));
-    task.push_rows(&rows())?;
+    task.push_slice(&slice())?;
     task.begin(Timestamp(time + 1));
-    task.push_rows(&rows())?;
+    task.push_slice(&slice())?;
     let absent: Arc<[NodeId]> = Arc::new([]);
     task.finish(&absent)
 }

@@ -26,7 +26,7 @@ fn run(text: &str, rows: Vec<Vec<Value>>, mode: Mode) -> Outcome {
 /// The rows of the one output.
 fn rows(outcome: Outcome) -> Vec<Vec<Value>> {
     outcome.result.unwrap();
-    outcome.delivered.into_iter().flat_map(|batch| batch.partitions).flatten().collect()
+    outcome.delivered.into_iter().flat_map(|batch| batch.parts).flatten().collect()
 }
 
 fn integer(value: &Value) -> i64 {

@@ -14,6 +14,7 @@ use crate::{
     harness::{self, Outcome},
     mode::{Mode, PLAIN},
     show,
+    sink::Delivered,
     source::{Chopped, Given},
 };
 
@@ -49,18 +50,15 @@ fn calls_are_told_where_they_stand() {
     for ahead in [false, true] {
         let mode = Mode { partitions: 2, chunk_rows: 1, ahead, ..PLAIN };
         let outcome = run("context", &[lines(3), lines(1)], mode);
-        let shown: Vec<Vec<Vec<String>>> = outcome
-            .delivered
-            .iter()
-            .map(|batch| batch.partitions.iter().map(|rows| rows.iter().map(|row| show::row(row)).collect()).collect())
-            .collect();
+        let rows = |batch: &Delivered| batch.parts.iter().flatten().map(|row| show::row(row)).collect();
+        let shown: Vec<Vec<String>> = outcome.delivered.iter().map(rows).collect();
         let at = |seconds: u32, partition: u32, chunk: u32| {
             format!("at {seconds}000000 every 1000000: {partition} of 2, chunk {chunk}, last false")
         };
         let expect = [
-            vec![vec![at(1, 0, 0), at(1, 0, 1)], vec![at(1, 1, 0)]],
             // Chunks go round the partitions, from the first one on in each batch.
-            vec![vec![at(2, 0, 0)], vec![]],
+            vec![at(1, 0, 0), at(1, 1, 0), at(1, 0, 1)],
+            vec![at(2, 0, 0)],
         ];
         assert_eq!(shown, expect);
     }
@@ -170,7 +168,7 @@ fn a_chunk_of_many_bytes_is_several_calls() {
     let mode = Mode { partitions: 1, ..PLAIN };
     let long = "x".repeat(3 << 20);
     let outcome = run("counts", &[vec![long.clone(), long.clone(), long, String::new()]], mode);
-    let came: usize = outcome.delivered[0].partitions.iter().map(Vec::len).sum();
+    let came: usize = outcome.delivered[0].parts.iter().map(Vec::len).sum();
     assert_eq!(came, 4);
     assert_eq!(counter(outcome, "out/hostile/calls"), 3, "the empty line goes with the third");
 }

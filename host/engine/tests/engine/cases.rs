@@ -106,7 +106,7 @@ fn shown(outcome: &Outcome, ordered: bool) -> String {
 
 fn shown_batch(batch: &Delivered, ordered: bool) -> String {
     let row = |row: &Vec<Value>| show::row(if batch.output.starts_with(LETTERS) { &row[LETTER_FIRST..] } else { row });
-    let mut rows: Vec<String> = batch.partitions.iter().flatten().map(row).collect();
+    let mut rows: Vec<String> = batch.parts.iter().flatten().map(row).collect();
     if !ordered {
         rows.sort();
     }

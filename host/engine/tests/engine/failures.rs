@@ -2,17 +2,15 @@
 
 use tidemill_engine::RunError;
 use tidemill_model::{
-    ports::{Chunk, Irregularity, PortError, Sealed, Source, Taken, Wake},
-    schema::Schema,
+    ports::{Chunk, Wake},
     testing::Value,
-    time::Timestamp,
 };
 use tidemill_plan::graph::NodeId;
 
 use crate::{
     harness,
     mode::{Mode, PLAIN},
-    source::chunk_of,
+    source::{Placed, chunk_of},
 };
 
 const PARTITIONS: u32 = 3;
@@ -31,37 +29,6 @@ const REST: &str = "[streams.skips]\nfrom = \"a\"\nmap = \"hostile/touchy\"\non-
 /// What is in a partition: `panic` skips the batch, `fail` ends the run.
 const LINES: [&str; 3] = ["fine", "panic", "fail"];
 
-/// One batch, its rows in partitions that the test chooses.
-struct Placed {
-    schema: Schema,
-    chunks: Vec<Chunk>,
-    /// All of it is there before the tick.
-    ahead: bool,
-    sealed: bool,
-}
-
-impl Source for Placed {
-    fn schema(&self) -> &Schema {
-        &self.schema
-    }
-
-    fn take(&mut self, _: usize) -> Result<Taken, PortError> {
-        let chunks = if self.sealed || self.ahead { std::mem::take(&mut self.chunks) } else { Vec::new() };
-        Ok(Taken { chunks, bytes: 1, end: std::mem::take(&mut self.sealed) })
-    }
-
-    fn seal(&mut self, _: Timestamp) -> Result<Sealed, PortError> {
-        self.sealed = true;
-        Ok(Sealed { present: true, last: true })
-    }
-
-    fn irregularities(&mut self) -> Vec<Irregularity> {
-        Vec::new()
-    }
-
-    fn stop(&mut self) {}
-}
-
 /// Runs a batch that has these lines, each in its partition and with its place, beside so many that are fine.
 fn run(streams: &str, lines: [&str; 3], places: [i64; 3], fine: usize, mode: Mode) -> harness::Outcome {
     let text =
@@ -73,7 +40,7 @@ fn run(streams: &str, lines: [&str; 3], places: [i64; 3], fine: usize, mode: Mod
         rows.push(vec![Value::text(line), Value::Integer(place)]);
         Chunk { partition: Some(partition), ..chunk_of(&schema, &rows) }
     });
-    let source = Placed { chunks: chunks.collect(), schema, ahead: mode.ahead, sealed: false };
+    let source = Placed::new(&schema, chunks.collect(), mode.ahead);
     harness::run_with(plan, vec![(NodeId(0), Box::new(source))], mode, Wake::default())
 }
 

@@ -96,7 +96,7 @@ pub enum Step {
 
 impl<F: FnMut(Timestamp, Step) -> Result<(), PortError> + Send> Sink for Called<F> {
     fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
-        let rows = batch.partitions.iter().flatten().flat_map(|rows| crate::show::values(batch.schema, rows));
+        let rows = batch.parts.iter().flatten().flat_map(|rows| crate::show::values(batch.schema, rows));
         let integer =
             |row: Vec<Value>| if let [Value::Integer(n)] = row[..] { n } else { panic!("no integer: {row:?}") };
         (self.0)(batch.time, Step::Stage(rows.map(integer).collect()))

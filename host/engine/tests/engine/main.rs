@@ -14,6 +14,7 @@ mod live;
 mod mode;
 mod on_error;
 mod oracle;
+mod order;
 mod recovery;
 mod retries;
 mod runs;

@@ -38,7 +38,7 @@ fn a_dead_letter_says_where_it_was() {
     };
     let expect =
         [expect(2, "the function panicked: a row says panic", "panic"), expect(4, "a row says reject", "reject")];
-    assert_eq!(letters.partitions, [expect]);
+    assert_eq!(letters.parts, [expect]);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn the_rows_of_letters_are_counted_through_chunks_and_anew_in_each_batch() {
             assert_eq!(outcome.result.unwrap().rejected, 6, "{operator}");
             let letters = outcome.delivered.iter().filter(|batch| batch.output.starts_with("dead letters of out"));
             let rows = |batch: &crate::sink::Delivered| {
-                let mut rows: Vec<Value> = batch.partitions.iter().flatten().map(|letter| letter[4].clone()).collect();
+                let mut rows: Vec<Value> = batch.parts.iter().flatten().map(|letter| letter[4].clone()).collect();
                 rows.sort();
                 (batch.time.0 / 1_000_000, rows)
             };
@@ -163,7 +163,7 @@ fn every_hostile_function_is_met_by_every_policy() {
                 .partition(|batch| batch.output != "counts");
             assert_eq!(outcome.result.unwrap().rejected, 4, "{function}");
             assert_eq!((letters.len(), counts.len()), (2, 2), "{function}");
-            let rows = |batch: &&crate::sink::Delivered| batch.partitions.iter().flatten().count();
+            let rows = |batch: &&crate::sink::Delivered| batch.parts.iter().flatten().count();
             assert!(letters.iter().chain(&counts).all(|batch| rows(batch) == 2), "{function}");
         }
     }
@@ -173,7 +173,7 @@ fn every_hostile_function_is_met_by_every_policy() {
 #[test]
 fn an_answer_counts_where_only_its_memory_cannot_be_freed() {
     let outcome = run_hopeless(0, "traps-after", "\"dead-letter\"");
-    let seen = outcome.delivered.iter().filter(|batch| batch.output == "bad").flat_map(|batch| &batch.partitions);
+    let seen = outcome.delivered.iter().filter(|batch| batch.output == "bad").flat_map(|batch| &batch.parts);
     assert!(seen.flatten().all(|row| *row == [Value::text("seen")]));
     assert_eq!(outcome.result.unwrap().rejected, 0);
 }
@@ -190,7 +190,7 @@ fn a_key_that_fails_whatever_its_rows_are_does_not_end_the_run() {
     assert_eq!(outcome.result.unwrap().rejected, 600);
     let letters = outcome.delivered.iter().find(|batch| batch.output == "dead letters of out").unwrap();
     let mut values: Vec<i64> = Vec::new();
-    for letter in letters.partitions.iter().flatten() {
+    for letter in letters.parts.iter().flatten() {
         let Some(Value::Record(fields)) = letter.last() else { panic!("a letter without its row") };
         let Value::Integer(value) = fields[0] else { panic!("{fields:?}") };
         values.push(value);
@@ -219,8 +219,7 @@ fn so_many_calls_may_fail_in_search_of_the_rows_of_a_key_and_no_more() {
         let outcome = harness::run(&text, crate::mode::Mode { partitions: 1, ..PLAIN });
         let aside = if total.is_some() { bad } else { bad + good };
         assert_eq!(outcome.result.unwrap().rejected, 3 * 2 * aside as u64, "{bad} and {good}");
-        let totals =
-            outcome.delivered.iter().filter(|batch| batch.output == "out").map(|batch| batch.partitions.concat());
+        let totals = outcome.delivered.iter().filter(|batch| batch.output == "out").map(|batch| batch.parts.concat());
         let expect = [1, 2, 3].map(|batch| {
             let row = |key| total.map(|total| vec![Value::text(key), Value::Integer(batch * total)]);
             ["a", "b"].into_iter().filter_map(row).collect::<Vec<_>>()

@@ -73,9 +73,16 @@ fn comparable(rows: impl Iterator<Item = Row>, is_ordered: bool) -> Vec<Row> {
     rows
 }
 
-fn is_ordered(plan: &Plan, output: &str) -> bool {
-    let output = plan.outputs.iter().find(|found| found.name == output).unwrap();
-    matches!(plan.nodes[output.from.0].operator, Operator::Sort(_) | Operator::Limit(_))
+/// Whether a stream's rows come in an order: that of its sources, or one that it puts them in.
+fn is_ordered(plan: &Plan, stream: NodeId) -> bool {
+    let node = &plan.nodes[stream.0];
+    match node.operator {
+        Operator::Sort(_) | Operator::Limit(_) | Operator::Source(_) => true,
+        Operator::Map(_) | Operator::Filter(_) | Operator::Union => {
+            node.inputs.iter().all(|&input| is_ordered(plan, input))
+        }
+        _ => false,
+    }
 }
 
 fn check(text: &str, batches: &Batches, mode: Mode) -> Result<(), TestCaseError> {
@@ -83,10 +90,11 @@ fn check(text: &str, batches: &Batches, mode: Mode) -> Result<(), TestCaseError>
     let delivered = run(&plan, batches, mode);
     let mut expected = expected(&plan, batches);
     for batch in &delivered {
-        let ordered = is_ordered(&plan, &batch.output);
+        let output = plan.outputs.iter().find(|output| output.name == batch.output).unwrap();
+        let ordered = is_ordered(&plan, output.from);
         let rows = expected.remove(&(batch.output.clone(), batch.time));
         let Some(rows) = rows else { return Err(TestCaseError::fail(format!("{batch:?} was not to be"))) };
-        let got = comparable(batch.partitions.iter().flatten().cloned(), ordered);
+        let got = comparable(batch.parts.iter().flatten().cloned(), ordered);
         prop_assert_eq!(got, comparable(rows.into_iter(), ordered), "{} at {}", batch.output, batch.time);
     }
     prop_assert!(expected.is_empty(), "batches that are missing: {:?}", expected.keys());

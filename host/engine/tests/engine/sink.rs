@@ -10,12 +10,12 @@ use tidemill_model::{
 
 use crate::show;
 
-/// A delivered batch: each partition's rows.
+/// A delivered batch: each part's rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivered {
     pub output: String,
     pub time: Timestamp,
-    pub partitions: Vec<Vec<Vec<Value>>>,
+    pub parts: Vec<Vec<Vec<Value>>>,
 }
 
 /// What all sinks of a run were given, in the order of delivery.
@@ -36,9 +36,9 @@ impl Collect {
 
 impl Sink for Collect {
     fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
-        let of_partition = |rows: &Vec<_>| rows.iter().flat_map(|rows| show::values(batch.schema, rows)).collect();
-        let partitions = batch.partitions.iter().map(of_partition).collect();
-        self.staged = Some(Delivered { output: self.output.clone(), time: batch.time, partitions });
+        let of_part = |rows: &Vec<_>| rows.iter().flat_map(|rows| show::values(batch.schema, rows)).collect();
+        let parts = batch.parts.iter().map(of_part).collect();
+        self.staged = Some(Delivered { output: self.output.clone(), time: batch.time, parts });
         Ok(())
     }
 

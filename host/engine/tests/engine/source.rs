@@ -123,3 +123,40 @@ impl Source for Chopped {
         self.inner.stop();
     }
 }
+
+/// One batch, its chunks in partitions that the test chooses.
+pub struct Placed {
+    schema: Schema,
+    chunks: Vec<Chunk>,
+    /// All of it is there before the tick.
+    ahead: bool,
+    sealed: bool,
+}
+
+impl Placed {
+    pub fn new(schema: &Schema, chunks: Vec<Chunk>, ahead: bool) -> Placed {
+        Placed { schema: schema.clone(), chunks, ahead, sealed: false }
+    }
+}
+
+impl Source for Placed {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn take(&mut self, _: usize) -> Result<Taken, PortError> {
+        let chunks = if self.sealed || self.ahead { std::mem::take(&mut self.chunks) } else { Vec::new() };
+        Ok(Taken { chunks, bytes: 1, end: std::mem::take(&mut self.sealed) })
+    }
+
+    fn seal(&mut self, _: Timestamp) -> Result<Sealed, PortError> {
+        self.sealed = true;
+        Ok(Sealed { present: true, last: true })
+    }
+
+    fn irregularities(&mut self) -> Vec<Irregularity> {
+        Vec::new()
+    }
+
+    fn stop(&mut self) {}
+}

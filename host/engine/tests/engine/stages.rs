@@ -5,7 +5,7 @@ use std::{fmt::Write, path::Path};
 
 use tidemill_plan::{
     graph::Plan,
-    stages::{ExchangeId, Input, Stage, Stages, StepKind},
+    stages::{ExchangeId, Input, Order, Sequence, Stage, Stages, StepKind},
 };
 
 use crate::{expect, harness};
@@ -24,9 +24,16 @@ fn shown(plan: &Plan, stages: &Stages) -> String {
     for stage in &stages.stages {
         let input = match &stage.input {
             Input::Source(id) => plan.nodes[id.0].name.clone(),
-            Input::Exchanges(ids) => ids.iter().map(exchange).collect::<Vec<_>>().join("+"),
+            Input::Exchanges(ids, sequence) => {
+                let in_order = if *sequence == Sequence::Arrival { " in order" } else { "" };
+                ids.iter().map(exchange).collect::<Vec<_>>().join("+") + in_order
+            }
         };
-        let _ = writeln!(text, "{input} -> {} x {}", stage.partitions, step(plan, stage, 0));
+        let order = match stage.order {
+            Order::Arrival { origins } => format!(" of {origins} origins"),
+            Order::Partition => String::new(),
+        };
+        let _ = writeln!(text, "{input} -> {}{order} x {}", stage.partitions, step(plan, stage, 0));
     }
     text
 }
@@ -49,7 +56,9 @@ fn step(plan: &Plan, stage: &Stage, index: usize) -> String {
         StepKind::Limit(id) => format!("limit {}", name(id)),
         StepKind::Scatter(id, to) => format!("scatter {} #{}", name(id), to.0),
         StepKind::Gather(to) => format!("gather #{}", to.0),
-        StepKind::Collect { exchange, first } => format!("collect #{} from {first}", exchange.0),
+        StepKind::Collect { exchange, first, origin } => {
+            format!("collect #{} from {first} origin {origin}", exchange.0)
+        }
         StepKind::OutputFunction(output) => format!("function {}", plan.outputs[output].name),
         StepKind::Output(output) => format!("output {}", plan.outputs[output].name),
     };

@@ -39,7 +39,7 @@ fn check(text: &str) -> Vec<String> {
         assert_eq!(got.delivered, expect.delivered, "{workers} workers give something else than one");
     }
     let last = expect.delivered.last().unwrap();
-    let mut rows: Vec<String> = last.partitions.iter().flatten().map(|row| show::row(row)).collect();
+    let mut rows: Vec<String> = last.parts.iter().flatten().map(|row| show::row(row)).collect();
     rows.sort();
     rows
 }

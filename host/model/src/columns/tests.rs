@@ -4,10 +4,13 @@
 
 mod arrow;
 
+use std::ops::Range;
+
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::{Column, Rows, RowsBuffer, bit};
 use crate::{
+    key::KeyBuffer,
     schema::{Kind, Schema, Type},
     testing::{Value, blank_row, buffer_of, cases, rows_of, schemas, tables, values_of},
 };
@@ -157,6 +160,29 @@ proptest! {
         let columns = buffer.columns();
         check_padding(columns[0].values, buffer.len());
         columns[0].validity.iter().for_each(|bits| check_padding(bits, buffer.len()));
+    }
+
+    #[test]
+    fn a_part_of_rows_is_those_rows((schema, rows) in tables(0..4, 0..40), a in any::<Index>(), b in any::<Index>()) {
+        let (a, b) = (a.index(rows.len() + 1), b.index(rows.len() + 1));
+        let range = a.min(b)..a.max(b);
+        let buffer = buffer_of(&schema, &rows);
+        let columns = buffer.columns();
+        let whole = buffer.with_columns(&columns);
+        let bitmaps = whole.bitmaps_in(range.clone());
+        let columns = whole.columns_in(range.clone(), &bitmaps);
+        let part = Rows { schema: &schema, len: range.len(), columns: &columns };
+        prop_assert_eq!(values_of(&part), &rows[range.clone()]);
+        // As whoever gathers rows and keys takes them.
+        let mut taken = RowsBuffer::new(&schema);
+        taken.extend(&part).unwrap();
+        prop_assert_eq!(contents(&taken), &rows[range.clone()]);
+        let all: Vec<usize> = (0..schema.len()).collect();
+        let (mut keys, mut expect) = (KeyBuffer::default(), KeyBuffer::default());
+        part.encode_keys(&all, &mut keys).unwrap();
+        whole.encode_keys(&all, &mut expect).unwrap();
+        let keys_of = |keys: &KeyBuffer, rows: Range<usize>| rows.map(|row| keys.column().slice(row).to_vec()).collect::<Vec<_>>();
+        prop_assert_eq!(keys_of(&keys, 0..range.len()), keys_of(&expect, range));
     }
 
     #[test]

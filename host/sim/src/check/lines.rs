@@ -17,7 +17,7 @@ pub(in crate::check) struct Numbered<'a> {
     pub text: &'a str,
 }
 
-/// The lines of batches, in the order of the output's partitions.
+/// The lines of batches, in the order of the output.
 pub(super) type Batches<'a> = BTreeMap<Timestamp, Vec<Numbered<'a>>>;
 
 impl Numbered<'_> {
@@ -27,18 +27,18 @@ impl Numbered<'_> {
     }
 }
 
-/// The lines of a batch; those of a partition are in order.
+/// The lines of a batch; those of each feed are in order.
 pub(super) fn numbered(rows: &Rows) -> Result<Vec<Numbered<'_>>, String> {
     let mut all = Vec::new();
-    for partition in rows {
-        let mut last = BTreeMap::new();
-        for row in partition {
+    let mut last = BTreeMap::new();
+    for part in rows {
+        for row in part {
             let mut fields = row.splitn(3, ' ');
             let mut number = || fields.next().and_then(|number| number.parse().ok());
             let (Some(number), Some(value)) = (number(), number()) else { return Err(format!("`{row}` is no line")) };
             let text = fields.next().ok_or_else(|| format!("`{row}` is no line"))?;
             if last.insert(stream_of_number(number), number) >= Some(number) {
-                return Err(format!("line {number} is out of order in its partition"));
+                return Err(format!("line {number} is out of order"));
             }
             all.push(Numbered { number, value, text });
         }
@@ -46,12 +46,9 @@ pub(super) fn numbered(rows: &Rows) -> Result<Vec<Numbered<'_>>, String> {
     Ok(all)
 }
 
-/// Of one feed, in order.
+/// Of one feed.
 fn of_feed<'a>(batch: &[Numbered<'a>], stream: &str) -> Vec<Numbered<'a>> {
-    let is_of = |line: &Numbered<'_>| stream_of_number(line.number) == stream;
-    let mut lines: Vec<_> = batch.iter().copied().filter(is_of).collect();
-    lines.sort_by_key(|line| line.number);
-    lines
+    batch.iter().copied().filter(|line| stream_of_number(line.number) == stream).collect()
 }
 
 /// The place of a line in its feed.

@@ -41,7 +41,7 @@ fn world(stream: &'static str) -> World {
     world
 }
 
-/// What is said when the batches 1 and 2 have these lines, each in one partition; nothing, if all is well.
+/// What is said when the batches 1 and 2 have these lines, each in one part; nothing, if all is well.
 fn said(world: &World, batches: [&[&str]; 2]) -> String {
     let rows = batches.map(|rows| -> Rows { vec![rows.iter().map(|&row| row.to_owned()).collect()] });
     let mut read = BTreeMap::new();
@@ -78,7 +78,7 @@ fn lines_that_can_be_read_again_come_once_and_in_order() {
     check(&["0 1 w0 w0", "1 1 w1 w0"], &["2 1 w2 w0", "3 1 w3 w0"], "");
     check(&["0 1 w0 w0", "1 1 w1 w0"], &["2 1 w2 w0"], "batch 0 ms has the lines [Numbered { number: 2, ");
     check(&["0 1 w0 w0"], &["1 1 w1 w0", "2 1 w2 w0", "3 1 w3 w0"], "batch 0 ms has the lines [Numbered { number: 0, ");
-    check(&["1 1 w1 w0", "0 1 w0 w0"], &[], "line 0 is out of order in its partition");
+    check(&["1 1 w1 w0", "0 1 w0 w0"], &[], "line 0 is out of order");
     check(&["0 1 w0", "1 1 w1 w0"], &[], "batch 0 ms has the lines [Numbered { number: 0, value: 1, text: \"w0\"");
     check(&["0 2 w0 w0", "1 1 w1 w0"], &[], "batch 0 ms has the lines [Numbered { number: 0, value: 2");
     check(&["0 w0 w0"], &[], "`0 w0 w0` is no line");

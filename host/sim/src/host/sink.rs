@@ -39,8 +39,8 @@ impl SimulatedSink {
 
 impl Sink for SimulatedSink {
     fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
-        let of_partition = |rows: &Vec<_>| rows.iter().flat_map(|rows| rows::texts(batch.schema, rows)).collect();
-        let rows: Rows = batch.partitions.iter().map(of_partition).collect();
+        let of_part = |rows: &Vec<_>| rows.iter().flat_map(|rows| rows::texts(batch.schema, rows)).collect();
+        let rows: Rows = batch.parts.iter().map(of_part).collect();
         self.call(&format!("stages {} {rows:?} in", batch.time), |_| ())?;
         self.staged = Some((batch.time, rows));
         self.is_new = false;

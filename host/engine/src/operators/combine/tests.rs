@@ -32,6 +32,7 @@ fn batch() -> Batch {
         interval: Interval::try_new(1_000).unwrap(),
         partition: 0,
         partitions: 1,
+        arrival: Arrival::default(),
         absent: Arc::new([]),
         rejections: Rejections::default(),
     }
@@ -58,7 +59,7 @@ fn sums(rows: &[(&str, i64)], groups_max: usize, key_bytes_max: usize) -> Vec<Ve
     }
     combine.finish(&mut batch, &mut out).unwrap();
     merge.begin(&batch);
-    for (_, rows) in combine.leave() {
+    for (_, Piece { rows, .. }) in combine.leave() {
         merge.push(&mut batch, &rows.with_columns(&rows.columns()), &mut out).unwrap();
     }
     merge.finish(&mut batch, &mut out).unwrap();
@@ -91,5 +92,5 @@ fn few_keys_of_many_rows_stay() {
         let chunk = buffer_of(&schema, &[row("seven77"), row("seven77"), row("eight888")]);
         combine.push(&mut batch, &chunk.with_columns(&chunk.columns()), &mut Taken(Vec::new())).unwrap();
     }
-    assert_eq!((combine.table.touched().len(), combine.left[0].len()), (2, 0), "nothing was handed on");
+    assert_eq!((combine.table.touched().len(), combine.left[0].bytes()), (2, 0), "nothing was handed on");
 }

@@ -12,7 +12,7 @@ use tidemill_model::{
 };
 
 use super::*;
-use crate::operators::Rejections;
+use crate::{arrival::Arrival, operators::Rejections};
 
 /// Goes on when it is waited for, and notes how long that was.
 #[derive(Default)]
@@ -286,11 +286,12 @@ fn letters_and_rejections_are_of_their_batch() {
             interval: Interval::try_new(1_000).unwrap(),
             partition: 5,
             partitions: 9,
+            arrival: Arrival::default(),
             absent: Arc::new([]),
             rejections: Rejections::default(),
         };
         policy.begin();
-        assert!(policy.letters().unwrap().take().is_none(), "letters of another batch are in the batch {time}");
+        assert!(policy.letters().unwrap().take().next().is_none(), "letters of another batch are in the batch {time}");
         let empty = policy.held_bytes();
         policy.set_aside(&mut batch, &Letter::of_row(&rows, 0, 40, "found")).unwrap();
         let held = policy.held_bytes();
@@ -301,7 +302,7 @@ fn letters_and_rejections_are_of_their_batch() {
         assert_eq!((rejected, &*batch.rejections.by_stream[0].first_reason), (vec![("stream", 1)], "found"));
         // Those of the second batch are left behind, as if it was skipped.
         if time != 2 {
-            let letters = policy.letters().unwrap().take().unwrap();
+            let letters = policy.letters().unwrap().take().next().unwrap().rows;
             let letter = |row, reason, values| {
                 let head = [Value::Integer(time), Value::text("stream"), Value::text("p/f"), Value::Integer(5)];
                 [&head[..], &[row, Value::text(reason), values]].concat()

@@ -10,6 +10,7 @@ use tidemill_model::{
 use tidemill_plan::graph::NodeId;
 
 use crate::{
+    arrival::{Arrival, Arrived},
     checkpoint::{InputKeeper, Pending},
     failure::RunError,
 };
@@ -22,6 +23,8 @@ pub(super) struct SourceFeed {
     pub(super) source: Box<dyn Source>,
     /// The partition whose turn it is: chunks go round, beginning with partition 0 in every batch.
     next: usize,
+    /// How many chunks of the open batch were taken.
+    taken: u32,
     pub(super) last: bool,
     /// Chunks that were logged and belong to no committed batch, before what the source gives.
     logged: VecDeque<Chunk>,
@@ -47,6 +50,7 @@ impl SourceFeed {
             partitions: partitions as usize,
             source,
             next: 0,
+            taken: 0,
             last: false,
             logged: VecDeque::new(),
             logged_from: None,
@@ -116,7 +120,7 @@ impl SourceFeed {
         &mut self,
         bytes_max: usize,
         input: Option<&mut InputKeeper>,
-    ) -> Result<(Vec<Vec<Chunk>>, bool), RunError> {
+    ) -> Result<(Vec<Vec<Arrived>>, bool), RunError> {
         let taken = match (&mut self.again, self.logged.is_empty()) {
             (Some(_), _) => self.take_again(bytes_max),
             (None, false) => Taken { chunks: self.take_logged(bytes_max, usize::MAX), ..Taken::default() },
@@ -138,10 +142,12 @@ impl SourceFeed {
                     turn
                 }
             };
-            by_partition[partition].push(chunk);
+            let arrival = Arrival { origin: 0, lane: chunk.partition.unwrap_or(0), index: self.taken };
+            self.taken += 1;
+            by_partition[partition].push(Arrived { arrival, chunk });
         }
         if taken.end {
-            (self.next, self.sealed) = (0, false);
+            (self.next, self.taken, self.sealed) = (0, 0, false);
         }
         Ok((by_partition, taken.end))
     }

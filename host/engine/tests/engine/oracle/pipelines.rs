@@ -20,7 +20,8 @@ pub fn pipelines() -> impl Strategy<Value = String> {
         let mut maker = Maker { text: String::new(), streams: Vec::new() };
         for name in ["left", "right"] {
             let _ = writeln!(maker.text, "[streams.{name}]\nqueue = {{ schema = \"{SOURCE}\", batches = [] }}");
-            maker.streams.push(Stream { name: name.to_owned(), fields: source_fields(), is_sorted: false });
+            let (name, fields) = (name.to_owned(), source_fields());
+            maker.streams.push(Stream { name, fields, is_ordered: true, is_single: false });
         }
         choices.iter().enumerate().for_each(|(number, choice)| maker.add(number, choice));
         for stream in &maker.streams {
@@ -69,8 +70,10 @@ enum Kind {
 struct Stream {
     name: String,
     fields: Vec<(String, Kind)>,
-    /// By all fields, so that what comes first does not depend on partitions.
-    is_sorted: bool,
+    /// Its rows are in an order that does not depend on partitions.
+    is_ordered: bool,
+    /// And in one partition.
+    is_single: bool,
 }
 
 fn source_fields() -> Vec<(String, Kind)> {
@@ -105,13 +108,21 @@ impl Maker {
             7 => self.union(&from, choice),
             8 => map(&from, choice, &format!("v{number}")),
             9 => sum(&from, choice, &format!("v{number}")),
-            _ => from.is_sorted.then(|| (format!("limit = {}", 1 + choice[2].index(9)), from.fields.clone())),
+            _ => from.is_ordered.then(|| (format!("limit = {}", 1 + choice[2].index(9)), from.fields.clone())),
         }
         .unwrap_or_else(|| ("distinct = true".to_owned(), from.fields.clone()));
-        let is_sorted = operator.starts_with("sort") || operator.starts_with("limit");
+        let is_single = operator.starts_with("sort") || operator.starts_with("limit");
+        let is_ordered = match operator.split_once(['=', ' ']).map_or("", |(key, _)| key) {
+            "map" | "filter" => from.is_ordered,
+            "from" => self
+                .streams
+                .iter()
+                .all(|stream| stream.is_ordered || !operator.contains(&format!("\"{}\"", stream.name))),
+            _ => is_single,
+        };
         let from = if operator.contains("from = ") { String::new() } else { format!("from = \"{}\"\n", from.name) };
         let _ = writeln!(self.text, "[streams.{name}]\n{from}{operator}");
-        self.streams.push(Stream { name, fields, is_sorted });
+        self.streams.push(Stream { name, fields, is_ordered, is_single });
     }
 
     fn filter(&self, from: &Stream, choice: &[Index; 6]) -> Option<(String, Vec<(String, Kind)>)> {
@@ -193,8 +204,8 @@ fn map(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(String, Vec<(S
 fn sum(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(String, Vec<(String, Kind)>)> {
     let value = a_field(from, choice[2], &[Kind::Integer])?;
     let by = some_fields(from, choice[3], 0);
-    // Where rows are in an order, the last of them is known.
-    let function = if from.is_sorted && choice[4].index(2) == 0 { "last" } else { "sum" };
+    // Partitions are reduced each for itself: of rows in one of them the last is known.
+    let function = if from.is_single && choice[4].index(2) == 0 { "last" } else { "sum" };
     let text = format!(
         "by = [{}]\nreduce = \"hostile/{function}\"\nfields = {{ value = \"{value}\" }}\nas = \"{name}\"",
         names(&by)
@@ -210,7 +221,7 @@ fn update_state(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(Strin
     }
     let (run, emit) = (["changed", "all"][choice[4].index(2)], ["changed", "all"][choice[5].index(2)]);
     // Where rows are in an order, each can stand behind the one before it.
-    let is_ordered = from.is_sorted && choice[2].index(2) == 0;
+    let is_ordered = from.is_ordered && choice[2].index(2) == 0;
     let function = if is_ordered { "hostile/digits" } else { "wordcount/running-total" };
     let text = format!(
         "by = [{}]\nupdate-state = \"{function}\"\nfields = {{ value = \"{value}\" }}\n\
@@ -220,6 +231,7 @@ fn update_state(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(Strin
     Some((text, [by, vec![(name.to_owned(), Kind::Integer)]].concat()))
 }
 
+/// By all fields; or by some, where it is known in which order those come that compare equal.
 fn sort(from: &Stream, choice: &[Index; 6]) -> String {
     let signs = choice[2].index(1 << from.fields.len().min(16));
     let key =
@@ -227,5 +239,8 @@ fn sort(from: &Stream, choice: &[Index; 6]) -> String {
     let mut keys: Vec<String> = from.fields.iter().enumerate().map(key).collect();
     let turn = choice[3].index(keys.len());
     keys.rotate_left(turn);
+    if from.is_ordered {
+        keys.truncate(1 + choice[4].index(keys.len()));
+    }
     format!("sort = [{}]", keys.join(", "))
 }

@@ -109,7 +109,7 @@ impl Sink for Exactly {
         self.check(true, batch.time)?;
         let values = |rows: &Vec<_>| rows.iter().flat_map(|rows| show::values(batch.schema, rows)).collect::<Vec<_>>();
         let of_partition = |rows: &Vec<_>| values(rows).iter().map(|row| show::row(row)).collect();
-        self.staged = Some(batch.partitions.iter().map(of_partition).collect());
+        self.staged = Some(batch.parts.iter().map(of_partition).collect());
         Ok(())
     }
 

@@ -1,0 +1,175 @@
+//! Rows between stages, and on their way to sinks, cut where their order of arrival must be known.
+
+use std::{ops::Range, sync::Arc};
+
+use tidemill_model::{
+    columns::{ColumnFull, Rows, RowsBuffer},
+    schema::Schema,
+};
+
+use crate::arrival::Arrival;
+
+/// A piece with so many bytes gets no more rows. Far from what 32-bit offsets can number, so that a batch may have any size.
+const PIECE_BYTES: usize = 64 << 20;
+
+/// Rows that one partition of a stage leaves for one place.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) rows: RowsBuffer,
+    /// For each run of rows its place in the order, and where it ends. The first begins with row 0, the last ends with the
+    /// rows.
+    cuts: Vec<(Arrival, usize)>,
+}
+
+/// Pieces that are being filled.
+pub(crate) struct Pieces {
+    schema: Schema,
+    cut: Cut,
+    pieces: Vec<Piece>,
+    /// Of all but the last.
+    closed_bytes: usize,
+}
+
+/// Where rows are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// A piece for each place in the order: whoever gets it has whole rows.
+    Apart,
+    /// All places in one piece. Its reader takes rows out of the middle.
+    Within,
+}
+
+/// Consecutive rows of a piece.
+#[derive(Clone, Debug)]
+pub(crate) struct Slice {
+    piece: Arc<Piece>,
+    range: Range<usize>,
+    /// The place of the first row.
+    pub(crate) arrival: Arrival,
+}
+
+// === impl Piece ===
+
+impl Piece {
+    /// The place of its first row.
+    pub(crate) fn arrival(&self) -> Arrival {
+        self.cuts.first().map_or(Arrival::default(), |(arrival, _)| *arrival)
+    }
+}
+
+// === impl Pieces ===
+
+impl Pieces {
+    pub(crate) fn new(schema: &Schema, cut: Cut) -> Pieces {
+        Pieces { schema: schema.clone(), cut, pieces: Vec::new(), closed_bytes: 0 }
+    }
+
+    /// Adds what `write` appends to a buffer, at a place that is not before the last one of its lane.
+    pub(crate) fn add<E>(
+        &mut self,
+        arrival: Arrival,
+        write: impl FnOnce(&mut RowsBuffer) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let piece = self.open(arrival);
+        write(&mut piece.rows)?;
+        let end = piece.rows.len();
+        match piece.cuts.last_mut() {
+            Some((last, last_end)) if *last == arrival => *last_end = end,
+            _ => piece.cuts.push((arrival, end)),
+        }
+        Ok(())
+    }
+
+    /// Appends all rows. See [`Pieces::add`].
+    pub(crate) fn extend(&mut self, arrival: Arrival, rows: &Rows<'_>, count: usize) -> Result<(), ColumnFull> {
+        self.add(arrival, |buffer| buffer.extend_range(rows, 0..count))
+    }
+
+    /// The piece that rows of a place are appended to.
+    fn open(&mut self, arrival: Arrival) -> &mut Piece {
+        let bytes = self.pieces.last().map_or(0, |piece| piece.rows.bytes());
+        let is_open = |piece: &Piece| {
+            bytes < PIECE_BYTES && (self.cut == Cut::Within || piece.cuts.last().is_none_or(|cut| cut.0 == arrival))
+        };
+        if !self.pieces.last().is_some_and(is_open) {
+            self.closed_bytes += bytes;
+            self.pieces.push(Piece { rows: RowsBuffer::new(&self.schema), cuts: Vec::new() });
+        }
+        let last = self.pieces.len() - 1;
+        &mut self.pieces[last]
+    }
+
+    /// Those that have rows; new ones take their place.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Piece> + use<> {
+        self.closed_bytes = 0;
+        std::mem::take(&mut self.pieces).into_iter().filter(|piece| !piece.rows.is_empty())
+    }
+
+    /// Forgets all rows.
+    pub(crate) fn clear(&mut self) {
+        self.closed_bytes = 0;
+        self.pieces.clear();
+    }
+
+    /// Bytes of all rows.
+    pub(crate) fn bytes(&self) -> usize {
+        self.closed_bytes + self.pieces.last().map_or(0, |piece| piece.rows.bytes())
+    }
+}
+
+// === impl Slice ===
+
+impl Slice {
+    /// The rows of all pieces, as they lie.
+    pub(crate) fn whole(pieces: impl IntoIterator<Item = Piece>) -> Vec<Slice> {
+        let whole = |piece: Piece| {
+            let (range, arrival) = (0..piece.rows.len(), piece.arrival());
+            Slice { piece: Arc::new(piece), range, arrival }
+        };
+        pieces.into_iter().map(whole).collect()
+    }
+
+    /// The rows of all pieces in the order in which they came. Neighbours stay together.
+    pub(crate) fn in_order(pieces: impl IntoIterator<Item = Piece>) -> Vec<Slice> {
+        let mut slices = Vec::new();
+        for piece in pieces.into_iter().map(Arc::new) {
+            let mut start = 0;
+            for &(arrival, end) in &piece.cuts {
+                slices.push(Slice { piece: piece.clone(), range: start..end, arrival });
+                start = end;
+            }
+        }
+        slices.sort_by_key(|slice| slice.arrival);
+        let mut joined: Vec<Slice> = Vec::with_capacity(slices.len());
+        for slice in slices {
+            match joined.last_mut() {
+                Some(last) if last.is_followed_by(&slice) => last.range.end = slice.range.end,
+                _ => joined.push(slice),
+            }
+        }
+        joined
+    }
+
+    /// Whether `next` lies behind this one.
+    fn is_followed_by(&self, next: &Slice) -> bool {
+        Arc::ptr_eq(&self.piece, &next.piece) && self.range.end == next.range.start
+    }
+
+    /// How many rows.
+    pub(crate) fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Gives the rows to `push`.
+    pub(crate) fn with_rows<T>(&self, push: impl FnOnce(&Rows<'_>) -> T) -> T {
+        let rows = &self.piece.rows;
+        let columns = rows.columns();
+        let whole = rows.with_columns(&columns);
+        if self.range.len() == rows.len() {
+            return push(&whole);
+        }
+        let bitmaps = whole.bitmaps_in(self.range.clone());
+        let columns = whole.columns_in(self.range.clone(), &bitmaps);
+        push(&Rows { schema: whole.schema, len: self.range.len(), columns: &columns })
+    }
+}
