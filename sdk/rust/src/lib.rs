@@ -75,7 +75,8 @@
 //! - `#[update_state] fn f(new: Values<T>, state: Option<S>) -> Option<S>`: a key's new rows and its state to its new state;
 //!   `None` deletes it. The key's fields can be asked for before `new`: `key: &str`, or a record. It may return [`Update`]
 //!   instead, to emit rows and to be called again at a time, and a `Result` of either: an error rejects the key's new rows
-//!   and keeps its state.
+//!   and keeps its state. A key with more than 65,536 new rows in a batch, or 4 MiB of them, is called several times, each
+//!   time with the state that the call before left.
 //!
 //! Fields of a state may come, go, change their order or become optional: the host takes old states over by itself. For
 //! anything else give the state a new version, and say how older states become new ones:

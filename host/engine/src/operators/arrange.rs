@@ -14,6 +14,8 @@ pub(super) struct Runs<'a> {
     /// For each group the end of its run.
     ends: Vec<u32>,
     next_group: usize,
+    /// The next row of the order: the first of the next group, or one in the middle of it.
+    next_row: u32,
     buffer: RowsBuffer,
     relative_ends: Vec<u32>,
 }
@@ -83,15 +85,22 @@ impl<'a> Runs<'a> {
             *run = end;
         }
         let order = (!groups.is_sorted()).then(|| by_group(groups, &ends));
-        Runs { buffer: RowsBuffer::new(rows.schema), rows, order, ends, next_group: 0, relative_ends: Vec::new() }
+        Runs {
+            buffer: RowsBuffer::new(rows.schema),
+            rows,
+            order,
+            ends,
+            next_group: 0,
+            next_row: 0,
+            relative_ends: Vec::new(),
+        }
     }
 
     /// How many of the next groups have no more than so many rows, of about so many bytes; one at least, of those that
     /// are left.
     pub(super) fn groups_within(&self, rows_max: usize, bytes_max: usize) -> usize {
-        let row_bytes = (self.rows.bytes() / self.rows.len.max(1)).max(1);
-        let rows_max = rows_max.min(bytes_max / row_bytes).max(1);
-        let first = self.next_group.checked_sub(1).map_or(0, |last| self.ends[last]) as usize;
+        let rows_max = rows_max.min(bytes_max / self.row_bytes()).max(1);
+        let first = self.next_row as usize;
         let left = &self.ends[self.next_group..];
         let mut count = left.partition_point(|&end| end as usize - first <= rows_max).max(1).min(left.len());
         // Some rows have more than most.
@@ -99,6 +108,23 @@ impl<'a> Runs<'a> {
             count /= 2;
         }
         count
+    }
+
+    /// How many of the rows that are left of the next group are no more than so many, of no more than so many bytes; one at
+    /// least, if there is one.
+    fn rows_within(&self, rows_max: usize, bytes_max: usize) -> usize {
+        let first = self.next_row as usize;
+        let left = self.ends[self.next_group] as usize - first;
+        let mut count = left.min(rows_max);
+        while count > 1 && self.bytes_of(first..first + count).max(count * self.row_bytes()) > bytes_max {
+            count /= 2;
+        }
+        count
+    }
+
+    /// Bytes of a row, about.
+    fn row_bytes(&self) -> usize {
+        (self.rows.bytes() / self.rows.len.max(1)).max(1)
     }
 
     /// Bytes of the rows at some places of the order, where rows differ in them.
@@ -112,12 +138,34 @@ impl<'a> Runs<'a> {
 
     /// The runs of the next `count` groups.
     pub(super) fn next(&mut self, count: usize) -> Result<ArrangedBuffers<'_>, Cause> {
-        let first = self.next_group.checked_sub(1).map_or(0, |last| self.ends[last]);
+        let first = self.next_row;
         let ends = &self.ends[self.next_group..self.next_group + count];
         let last = ends.last().copied().unwrap_or(first);
         self.next_group += count;
         self.relative_ends.clear();
         self.relative_ends.extend(ends.iter().map(|end| end - first));
+        self.arrange_until(last)
+    }
+
+    /// The next rows of the next group as a run, so many at most of so many bytes, but one at least; and whether these were
+    /// the last ones of it.
+    pub(super) fn next_rows(
+        &mut self,
+        rows_max: usize,
+        bytes_max: usize,
+    ) -> Result<(ArrangedBuffers<'_>, bool), Cause> {
+        let count = self.rows_within(rows_max, bytes_max) as u32;
+        let last = self.next_row + count;
+        let is_last = last == self.ends[self.next_group];
+        self.next_group += usize::from(is_last);
+        self.relative_ends.clear();
+        self.relative_ends.push(count);
+        Ok((self.arrange_until(last)?, is_last))
+    }
+
+    /// The rows up to place `last` of the order.
+    fn arrange_until(&mut self, last: u32) -> Result<ArrangedBuffers<'_>, Cause> {
+        let first = std::mem::replace(&mut self.next_row, last);
         self.buffer.clear();
         match &self.order {
             Some(order) => self.buffer.take(&self.rows, &order[first as usize..last as usize])?,

@@ -110,6 +110,31 @@ impl UpdateState {
         called
     }
 
+    /// Calls for the key of a single row of the table, with as many of its new rows at a time as go into a call.
+    fn call_by_rows(
+        &mut self,
+        runs: &mut arrange::Runs<'_>,
+        row: u32,
+        due: &HashSet<u32>,
+        batch: &mut Batch,
+        out: &mut dyn Out,
+    ) -> Result<(), Cause> {
+        let (none, woken_at) = (HashSet::new(), self.table.wake(row));
+        let mut goes_on = false;
+        loop {
+            let states = self.states_within(&[row])?;
+            let (arranged, is_last) = runs.next_rows(CHUNK_ROWS, CHUNK_BYTES)?;
+            // A wake-at that has come is told of until a call has used it up.
+            let due = if self.table.wake(row) == woken_at { due } else { &none };
+            let keys = KeysOfCall { rows: &[row], states: &states, arranged: arranged.arranged(), due, goes_on };
+            self.call_by_policy(&keys, batch, out)?;
+            if is_last {
+                return Ok(());
+            }
+            goes_on = true;
+        }
+    }
+
     /// One call, and what it says done. `policy` gets the rejected rows, if it wants them.
     fn call(
         &mut self,
@@ -211,10 +236,15 @@ impl Operator for UpdateState {
         let mut first = 0;
         while first < rows.len() {
             let wanted = runs.groups_within(CHUNK_ROWS, CHUNK_BYTES).min(CALL_KEYS);
+            if wanted == 1 {
+                self.call_by_rows(&mut runs, rows[first], &due, batch, out)?;
+                first += 1;
+                continue;
+            }
             let states = self.states_within(&rows[first..first + wanted])?;
             let rows = &rows[first..first + states.len()];
             let arranged = runs.next(rows.len())?;
-            let keys = KeysOfCall { rows, states: &states, arranged: arranged.arranged(), due: &due };
+            let keys = KeysOfCall { rows, states: &states, arranged: arranged.arranged(), due: &due, goes_on: false };
             self.call_by_policy(&keys, batch, out)?;
             first += rows.len();
         }

@@ -9,6 +9,7 @@ mod expect;
 mod failures;
 mod guests;
 mod harness;
+mod hot_key;
 mod lab;
 mod live;
 mod mode;

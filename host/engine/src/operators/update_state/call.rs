@@ -28,6 +28,8 @@ pub(super) struct KeysOfCall<'a> {
     pub(super) arranged: Arranged<'a>,
     /// The rows of the table whose time has come.
     pub(super) due: &'a HashSet<u32>,
+    /// The only key was called with other new rows before.
+    pub(super) goes_on: bool,
 }
 
 /// What a call needs besides: keys, which of them have state, and why it is made.

@@ -109,7 +109,8 @@ impl Updating<'_, '_> {
 
     fn is_called_without_rows(&self, at: usize) -> bool {
         let row = self.keys.rows[at];
-        self.keys.due.contains(&row) || (self.update.run == KeySet::All && self.update.table.has_state(row))
+        let runs_for_all = self.update.run == KeySet::All && !self.keys.goes_on;
+        self.keys.due.contains(&row) || (runs_for_all && self.update.table.has_state(row))
     }
 
     /// A new row of a key, or the key as a whole.
@@ -157,6 +158,6 @@ impl<'a> Part<'a> {
         let due: &HashSet<u32> = all.due;
         let arranged =
             Arranged { rows: self.news.with_columns(&columns), ends: &self.ends, numbers: Numbers::At(&self.numbers) };
-        call(&KeysOfCall { rows: self.rows, states: &self.states, arranged, due })
+        call(&KeysOfCall { rows: self.rows, states: &self.states, arranged, due, goes_on: all.goes_on })
     }
 }

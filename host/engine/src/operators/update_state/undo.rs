@@ -7,7 +7,7 @@ use tidemill_state::table::{Action, StateTable};
 use super::KeysOfCall;
 use crate::failure::Cause;
 
-/// The states that calls of this batch have changed, as they were. No key is called twice in a batch.
+/// The states that calls of this batch have changed, as they were.
 pub(super) struct Undo {
     rows: Vec<u32>,
     states: RowsBuffer,
@@ -39,8 +39,10 @@ impl Undo {
         let may_change = |group: usize| {
             changes.actions[group] != 0 || changes.wake_at.is_some() || keys.due.contains(&keys.rows[group])
         };
-        let groups: Vec<u32> =
-            (0..keys.rows.len()).filter(|&group| may_change(group)).map(|group| group as u32).collect();
+        // Calls for a single key follow each other: what was noted first counts.
+        let is_noted = keys.goes_on && self.rows.last() == keys.rows.first();
+        let changed = (0..keys.rows.len()).filter(|&group| !is_noted && may_change(group));
+        let groups: Vec<u32> = changed.map(|group| group as u32).collect();
         self.states.take(&keys.states.with_columns(&keys.states.columns()), &groups)?;
         for group in groups {
             let row = keys.rows[group as usize];
