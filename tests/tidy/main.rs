@@ -6,6 +6,7 @@ mod dependencies;
 mod features;
 mod functions;
 mod layout;
+mod operators;
 mod properties;
 mod sizes;
 mod source;

@@ -4,19 +4,15 @@ use std::sync::Arc;
 
 use tidemill_model::{ports::Clock, schema::Schema, time::Timestamp};
 use tidemill_plan::{
-    graph::{Caller, Condition, FunctionUse, Node, NodeId, Operator as Op, Plan, Then},
-    stages::{ExchangeId, Input, Stage, Stages, StepKind},
+    graph::{Caller, FunctionUse, NodeId, Part, Plan, Then, Way},
+    stages::{Stage, Stages, StepKind},
 };
 
 use crate::{
     arrival::Arrival,
     failure::RunError,
-    operators::{
-        Batch, Combine, Filter, Gather, Guests, Limit, Map, Merge, Operator, Pass, Policy, Rejections, Scatter, Sort,
-        UpdateState, exchange_schema, filter::FilterCondition, map::MapKind,
-    },
+    operators::{Batch, Gather, Guests, Making, Map, MapKind, Operator, Policy, Recipe, Rejections, Scatter},
     presence::Presence,
-    reduce::reducer_of,
     task::{Place, Task},
 };
 
@@ -60,77 +56,66 @@ impl Builder<'_> {
             rejections: Rejections::default(),
         };
         let operators: Result<Vec<_>, RunError> =
-            (0..stage.steps.len()).map(|step| self.operator(stage, step, partition, input)).collect();
+            stage.steps.iter().map(|step| Ok((self.place(step.kind), self.operator(step.kind, partition)?))).collect();
         Ok(Task::new(stage, input, batch, operators?))
     }
 
     /// What is pushed to step 0 of a stage.
     fn input_schema(&self, stage: &Stage) -> Result<Schema, RunError> {
-        Ok(match (&stage.input, stage.steps[0].kind) {
-            (Input::Exchanges(..), StepKind::Merge(id)) => {
-                exchange_schema(reducer_of(self.plan, self.node(id), self.guests)?.0.state())
+        let StepKind::Part(id, part) = stage.steps[0].kind else {
+            unreachable!("a stage begins with a part of a node")
+        };
+        let node = self.plan.node(id);
+        match Recipe::of(node.parts[part].role).takes {
+            Some(takes) => takes(&self.making(id, 0, None)),
+            None => Ok(node.inputs.first().map_or(node, |input| self.plan.node(*input)).schema.clone()),
+        }
+    }
+
+    fn operator(&self, kind: StepKind, partition: u32) -> Result<Box<dyn Operator>, RunError> {
+        let policy = self.policy(kind);
+        Ok(match kind {
+            StepKind::Part(id, part) => {
+                let Part { role, .. } = self.plan.node(id).parts[part];
+                (Recipe::of(role).make)(self.making(id, partition, policy))?
             }
-            (Input::Exchanges(..), StepKind::UpdateState(id) | StepKind::Sort(id) | StepKind::Limit(id)) => {
-                self.input_of(id).clone()
+            StepKind::Scatter(reader) => match &self.plan.node(reader).parts[0].way {
+                Way::ByKey(by) => Box::new(Scatter::new(self.input_of(reader), by.clone(), self.plan.partitions)),
+                other => unreachable!("rows are scattered by key, not {other:?}"),
+            },
+            StepKind::Gather(reader) => {
+                let Way::One { rows_max } = self.plan.node(reader).parts[0].way else {
+                    unreachable!("rows are gathered for one partition")
+                };
+                Box::new(Gather::new(self.input_of(reader), rows_max))
             }
-            (_, StepKind::Pass(id)) => self.node(id).schema.clone(),
-            (_, kind) => unreachable!("no stage begins with {kind:?}"),
+            StepKind::Collect { reader, first, origin } => {
+                Box::new(Gather::for_union(&self.plan.node(reader).schema, first + partition, origin))
+            }
+            StepKind::OutputFunction(output) => self.output_function(output, policy)?,
+            StepKind::Output(output) => Box::new(Gather::new(&self.plan.outputs[output].schema, self.rows_max[output])),
         })
     }
 
-    fn operator(
-        &self,
-        stage: &Stage,
-        step: usize,
-        partition: u32,
-        input: &Schema,
-    ) -> Result<(Place, Box<dyn Operator>), RunError> {
-        let seed = self.seed ^ u64::from(partition) << 32;
-        let kind = stage.steps[step].kind;
-        let operator: Box<dyn Operator> = match kind {
-            StepKind::Pass(_) => Box::new(Pass),
-            StepKind::Map(id) => self.map(id, self.policy(kind))?,
-            StepKind::Filter(id) => self.filter(self.node(id), self.policy(kind))?,
-            StepKind::Combine(id, _) => {
-                let node = self.node(id);
-                let (reduce, by) = reducer_of(self.plan, node, self.guests)?;
-                let partitions = if by.is_empty() { 1 } else { self.plan.partitions };
-                let counts_nothing = matches!(node.operator, Op::Count).then(|| self.presence[id.0].clone());
-                Box::new(Combine::new(by, reduce, partitions, counts_nothing, self.policy(kind), seed))
-            }
-            StepKind::Merge(id) => {
-                let (reduce, by) = reducer_of(self.plan, self.node(id), self.guests)?;
-                Box::new(Merge::new(&self.node(id).schema, by.len(), reduce, self.policy(kind), seed))
-            }
-            StepKind::UpdateState(id) => self.update_state(self.node(id), self.policy(kind), seed)?,
-            StepKind::Sort(id) => match &self.node(id).operator {
-                Op::Sort(keys) => Box::new(Sort::new(&self.node(id).schema, keys)),
-                other => unreachable!("a sort step is of a sort, not of {other:?}"),
-            },
-            StepKind::Limit(id) => match self.node(id).operator {
-                Op::Limit(rows_max) => Box::new(Limit::new(rows_max)),
-                ref other => unreachable!("a limit step is of a limit, not of {other:?}"),
-            },
-            StepKind::Scatter(id, _) => match &self.node(id).operator {
-                Op::UpdateState(update) => {
-                    Box::new(Scatter::new(self.input_of(id), update.by.clone(), self.plan.partitions))
-                }
-                other => unreachable!("rows are scattered for an update-state, not for {other:?}"),
-            },
-            StepKind::Gather(exchange) => {
-                Box::new(Gather::new(&self.parent_schema(stage, step, input), self.rows_wanted(exchange)))
-            }
-            StepKind::Collect { first, origin, .. } => {
-                Box::new(Gather::for_union(&self.parent_schema(stage, step, input), first + partition, origin))
-            }
-            StepKind::OutputFunction(output) => self.output_function(output, self.policy(kind))?,
-            StepKind::Output(output) => Box::new(Gather::new(&self.plan.outputs[output].schema, self.rows_max[output])),
-        };
-        Ok((self.place(kind, stage, step), operator))
+    fn making(&self, id: NodeId, partition: u32, policy: Option<Policy>) -> Making<'_> {
+        let node = self.plan.node(id);
+        Making {
+            node,
+            input: node.inputs.first().map_or(node, |input| self.plan.node(*input)),
+            guests: self.guests,
+            presence: &self.presence[id.0],
+            partitions: self.plan.partitions,
+            may_skip: self.may_skip(),
+            seed: self.seed ^ u64::from(partition) << 32,
+            policy,
+        }
     }
 
-    fn place(&self, kind: StepKind, stage: &Stage, step: usize) -> Place {
-        let name = self.name(kind, stage, step);
+    fn place(&self, kind: StepKind) -> Place {
+        let name = match kind.owner() {
+            Caller::Stream(id) => self.plan.node(id).name.clone(),
+            Caller::Output(output) => self.plan.outputs[output].name.clone(),
+        };
         match self.caller(kind) {
             Some((caller, function)) => {
                 Place { name, then: function.on_error.then, letters: self.plan.dead_letters_of(caller) }
@@ -141,57 +126,28 @@ impl Builder<'_> {
 
     /// Who calls which function at a step, if it calls one.
     fn caller(&self, kind: StepKind) -> Option<(Caller, &FunctionUse)> {
-        match kind {
-            StepKind::OutputFunction(output) => {
-                Some((Caller::Output(output), self.plan.outputs[output].function.as_ref()?))
-            }
-            StepKind::Map(id)
-            | StepKind::Filter(id)
-            | StepKind::Combine(id, _)
-            | StepKind::Merge(id)
-            | StepKind::UpdateState(id) => Some((Caller::Stream(id), self.node(id).operator.function()?)),
-            _ => None,
-        }
+        let caller = kind.caller(self.plan)?;
+        let function = match caller {
+            Caller::Stream(id) => &self.plan.node(id).function,
+            Caller::Output(output) => &self.plan.outputs[output].function,
+        };
+        Some((caller, function.as_ref()?))
     }
 
     /// What is done about failing calls at a step, if it makes any.
     fn policy(&self, kind: StepKind) -> Option<Policy> {
         let (caller, function) = self.caller(kind)?;
         let name = match caller {
-            Caller::Stream(id) => &self.node(id).name,
+            Caller::Stream(id) => &self.plan.node(id).name,
             Caller::Output(output) => &self.plan.outputs[output].name,
         };
         let letters = self.plan.dead_letters_of(caller).map(|output| &self.plan.outputs[output].schema);
         Some(Policy::new(name, function, letters, self.clock.clone()))
     }
 
-    fn map(&self, id: NodeId, policy: Option<Policy>) -> Result<Box<dyn Operator>, RunError> {
-        let (node, presence) = (self.node(id), &self.presence[id.0]);
-        let Op::Map(map) = &node.operator else { unreachable!("a map step is of a map") };
-        let guest = self.guests.slot(&node.name, &map.function)?;
-        Ok(Box::new(Map::new(&node.name, &node.schema, guest, MapKind::Map, presence, &map.keep, policy)))
-    }
-
-    fn filter(&self, node: &Node, policy: Option<Policy>) -> Result<Box<dyn Operator>, RunError> {
-        let Op::Filter(condition) = &node.operator else { unreachable!("a filter step is of a filter") };
-        let condition = match condition {
-            Condition::Field(field) => FilterCondition::Field(*field),
-            Condition::Function(function) => {
-                FilterCondition::Function(Box::new(self.guests.slot(&node.name, function)?))
-            }
-        };
-        Ok(Box::new(Filter::new(&node.name, condition, policy)))
-    }
-
-    fn update_state(&self, node: &Node, policy: Option<Policy>, seed: u64) -> Result<Box<dyn Operator>, RunError> {
-        let Op::UpdateState(update) = &node.operator else { unreachable!("an update step is of an update-state") };
-        let guest = self.guests.slot(&node.name, &update.function)?;
-        Ok(Box::new(UpdateState::new(&node.name, &node.schema, update, guest, policy, self.may_skip(), seed)))
-    }
-
     /// Whether a batch may have to be undone.
     fn may_skip(&self) -> bool {
-        let of_streams = self.plan.nodes.iter().filter_map(|node| node.operator.function());
+        let of_streams = self.plan.nodes.iter().filter_map(|node| node.function.as_ref());
         let of_outputs = self.plan.outputs.iter().filter_map(|output| output.function.as_ref());
         of_streams.chain(of_outputs).any(|function| function.on_error.then == Then::SkipBatch)
     }
@@ -205,45 +161,7 @@ impl Builder<'_> {
         Ok(Box::new(Map::new(&output.name, &output.schema, guest, MapKind::Output, presence, &[], policy)))
     }
 
-    /// What the step that feeds `step` gives.
-    fn parent_schema(&self, stage: &Stage, step: usize, input: &Schema) -> Schema {
-        let parent = stage.steps.iter().find(|parent| parent.children.contains(&step));
-        parent.and_then(|parent| self.node_of(parent.kind)).map_or_else(|| input.clone(), |node| node.schema.clone())
-    }
-
-    /// How many rows of a partition the stage behind an exchange looks at; `None`: all.
-    fn rows_wanted(&self, exchange: ExchangeId) -> Option<usize> {
-        let reads = |stage: &&Stage| matches!(&stage.input, Input::Exchanges(ids, _) if ids.contains(&exchange));
-        match self.stages.stages.iter().find(reads)?.steps[0].kind {
-            StepKind::Limit(id) => match self.node(id).operator {
-                Op::Limit(rows_max) => Some(rows_max),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    fn node(&self, id: NodeId) -> &Node {
-        &self.plan.nodes[id.0]
-    }
-
     fn input_of(&self, id: NodeId) -> &Schema {
-        &self.node(self.node(id).inputs[0]).schema
-    }
-
-    fn node_of(&self, kind: StepKind) -> Option<&Node> {
-        kind.node().map(|id| self.node(id))
-    }
-
-    /// The stream or output that a step works for.
-    fn name(&self, kind: StepKind, stage: &Stage, step: usize) -> String {
-        match kind {
-            StepKind::OutputFunction(output) | StepKind::Output(output) => self.plan.outputs[output].name.clone(),
-            _ => {
-                let parent = stage.steps.iter().find(|parent| parent.children.contains(&step));
-                let node = self.node_of(kind).or_else(|| parent.and_then(|parent| self.node_of(parent.kind)));
-                node.map_or_else(String::new, |node| node.name.clone())
-            }
-        }
+        &self.plan.node(self.plan.node(id).inputs[0]).schema
     }
 }

@@ -4,14 +4,15 @@ mod arrange;
 mod beside;
 mod chunks;
 mod combine;
-pub(crate) mod filter;
+mod filter;
 mod guest;
 mod leave;
 mod letters;
-pub(crate) mod map;
+mod map;
 mod merge;
 mod order;
 mod policy;
+mod recipe;
 mod update_state;
 
 use std::sync::Arc;
@@ -27,16 +28,12 @@ use tidemill_state::table::StateTable;
 use crate::{arrival::Arrival, failure::Cause, pieces::Piece};
 
 pub(crate) use chunks::{CHUNK_BYTES, CHUNK_ROWS, for_guest};
-pub(crate) use combine::{Combine, exchange_schema};
-pub(crate) use filter::Filter;
 pub(crate) use guest::{GuestSlot, Guests};
 pub(crate) use leave::{Gather, Pass, Scatter};
 pub(crate) use letters::Letters;
-pub(crate) use map::Map;
-pub(crate) use merge::Merge;
-pub(crate) use order::{Limit, Sort};
+pub(crate) use map::{Map, MapKind};
 pub(crate) use policy::Policy;
-pub(crate) use update_state::UpdateState;
+pub(crate) use recipe::{Making, Recipe};
 
 /// One step for one partition. It is used batch after batch: first [`Operator::begin`], then any number of pushes, then
 /// [`Operator::finish`].

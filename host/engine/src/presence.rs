@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tidemill_plan::graph::{NodeId, Operator, Plan};
+use tidemill_plan::graph::{NodeId, Plan};
 
 /// The sources that a stream's batches hang on.
 #[derive(Clone, Debug, Default)]
@@ -16,10 +16,10 @@ impl Presence {
     pub(crate) fn of_nodes(plan: &Plan) -> Vec<Presence> {
         let mut all: Vec<Presence> = Vec::with_capacity(plan.nodes.len());
         for (index, node) in plan.nodes.iter().enumerate() {
-            let sources = match node.operator {
-                Operator::Source(_) => Some(BTreeSet::from([NodeId(index)])),
-                Operator::UpdateState(_) => None,
-                _ => {
+            let sources = match node.source() {
+                Some(_) => Some(BTreeSet::from([NodeId(index)])),
+                None if node.is_always_present => None,
+                None => {
                     let of_inputs: Option<Vec<_>> = node.inputs.iter().map(|id| all[id.0].sources.clone()).collect();
                     of_inputs.map(|sources| sources.into_iter().flatten().collect())
                 }

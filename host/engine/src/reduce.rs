@@ -5,11 +5,11 @@ mod native;
 mod room;
 
 use tidemill_model::{columns::Rows, function::Phase, schema::Schema};
-use tidemill_plan::graph::{Aggregate, Node, Operator, Plan, Reducer};
+use tidemill_plan::graph::{Node, Operator, Reduce, Reducer};
 
 use crate::{
     failure::{Cause, RunError},
-    operators::{Batch, GuestSlot, Guests},
+    operators::{Batch, GuestSlot, Making},
 };
 
 use guest::GuestReduce;
@@ -63,22 +63,20 @@ pub(crate) trait Accumulate: Send {
     fn finish(&mut self, batch: &Batch, rows: &Rows<'_>, consume: &mut Consume<'_>) -> Result<(), Cause>;
 }
 
-/// The reducer of a node that reduces, counts or makes distinct, and the fields of its key.
-pub(crate) fn reducer_of(
-    plan: &Plan,
-    node: &Node,
-    guests: &Guests,
-) -> Result<(Box<dyn Accumulate>, Vec<usize>), RunError> {
-    let input = &plan.nodes[node.inputs[0].0].schema;
-    Ok(match &node.operator {
-        Operator::Reduce(reduce) => {
-            let accumulate: Box<dyn Accumulate> = match &reduce.reducer {
-                Reducer::Guest(function) => Box::new(GuestReduce::new(guests.slot(&node.name, function)?)),
-                Reducer::Native(aggregate) => Box::new(NativeReduce::new(Some(*aggregate), input)),
-            };
-            (accumulate, reduce.by.clone())
-        }
-        Operator::Count => (Box::new(NativeReduce::new(Some(Aggregate::Count), input)), Vec::new()),
-        _ => (Box::new(NativeReduce::new(None, input)), (0..input.len()).collect()),
+/// How a node reduces.
+pub(crate) fn reduce_of(node: &Node) -> &Reduce {
+    match &node.operator {
+        Operator::Reduce(reduce) => reduce,
+        other => unreachable!("a reduce is made of {other:?}"),
+    }
+}
+
+/// Who reduces the rows of a node.
+pub(crate) fn reducer_of(making: &Making<'_>) -> Result<Box<dyn Accumulate>, RunError> {
+    let input = &making.input.schema;
+    Ok(match reduce_of(making.node).reducer {
+        Reducer::Guest => Box::new(GuestReduce::new(making.guests.slot_of(making.node)?)),
+        Reducer::Native(aggregate) => Box::new(NativeReduce::new(Some(aggregate), input)),
+        Reducer::Keys => Box::new(NativeReduce::new(None, input)),
     })
 }

@@ -10,7 +10,7 @@ use std::{collections::HashMap, sync::Arc};
 use tidemill_checkpoint::{CheckpointError, History, Past, Record};
 use tidemill_guest::Plugin;
 use tidemill_model::ports::{Clock, Source, Spawn, Wake};
-use tidemill_plan::graph::{NodeId, Operator, Plan};
+use tidemill_plan::graph::{NodeId, Plan};
 
 use crate::{
     checkpoint::{Pending, Renames, RestoreError, planned_chunks, states_of},
@@ -106,7 +106,7 @@ pub fn replay(parts: ReplayParts<'_>, workers: usize, seed: u64) -> Result<Repla
     check_sources(&plan, past, &renames)?;
     let logged = logged(&plan, history, past);
     for (index, node) in plan.nodes.iter().enumerate() {
-        if matches!(node.operator, Operator::Source(_)) && logged.contains(&node.name) {
+        if node.source().is_some() && logged.contains(&node.name) {
             sources.push((NodeId(index), Box::new(LoggedSource::new(&node.schema))));
         }
     }
@@ -137,7 +137,7 @@ fn committed(history: &History, past: &Past, renames: &Renames) -> Result<Option
 
 /// The batch must have had the sources that the pipeline has.
 fn check_sources(plan: &Plan, past: &Past, renames: &Renames) -> Result<(), ReplayError> {
-    let sources = plan.nodes.iter().filter(|node| matches!(node.operator, Operator::Source(_)));
+    let sources = plan.nodes.iter().filter(|node| node.source().is_some());
     let now: Vec<&str> = sources.map(|node| node.name.as_str()).collect();
     let then: Vec<&str> = past.plan.sources.iter().map(|source| renames.now(&source.stream)).collect();
     if let Some(&stream) = now.iter().find(|stream| !then.contains(stream)) {

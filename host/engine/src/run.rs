@@ -21,7 +21,7 @@ use tidemill_model::{
     time::Timestamp,
 };
 use tidemill_plan::{
-    graph::{NodeId, Operator, Plan},
+    graph::{NodeId, Plan},
     stages::{Input, Stages},
 };
 
@@ -137,7 +137,7 @@ impl Run {
     pub fn try_new(parts: Parts, settings: &Settings) -> Result<Run, RunError> {
         assert_eq!(parts.sinks.len(), parts.plan.outputs.len(), "every output has a sink");
         for (index, node) in parts.plan.nodes.iter().enumerate() {
-            let is_source = matches!(node.operator, Operator::Source(_));
+            let is_source = node.source().is_some();
             let given = parts.sources.iter().filter(|(id, _)| *id == NodeId(index)).count();
             assert_eq!(given, usize::from(is_source), "every source node has a source");
         }

@@ -12,7 +12,7 @@ use tidemill_model::{
 };
 use tidemill_plan::{
     graph::{NodeId, Then},
-    stages::{ExchangeId, Order, Stage, StepKind},
+    stages::{ExchangeId, Leaves, Order, Stage},
 };
 use tidemill_state::table::StateTable;
 
@@ -33,7 +33,7 @@ pub(crate) struct Task {
 }
 
 struct Step {
-    kind: StepKind,
+    leaves: Option<Leaves>,
     place: Place,
     operator: Box<dyn Operator>,
     children: Vec<usize>,
@@ -71,7 +71,12 @@ impl Task {
     pub(crate) fn new(shape: &Stage, input: &Schema, batch: Batch, operators: Vec<(Place, Box<dyn Operator>)>) -> Task {
         let steps = shape.steps.iter().zip(operators);
         let steps = steps
-            .map(|(step, (place, operator))| Step { place, kind: step.kind, operator, children: step.children.clone() })
+            .map(|(step, (place, operator))| Step {
+                place,
+                leaves: step.leaves,
+                operator,
+                children: step.children.clone(),
+            })
             .collect();
         Task { batch, input: input.clone(), order: shape.order, steps, begun: false }
     }
@@ -141,14 +146,10 @@ impl Task {
         let mut left = Vec::new();
         for step in &mut self.steps {
             for (to, piece) in step.operator.leave() {
-                match step.kind {
-                    StepKind::Combine(_, exchange)
-                    | StepKind::Scatter(_, exchange)
-                    | StepKind::Gather(exchange)
-                    | StepKind::Collect { exchange, .. } => left.push(Left::Exchange(exchange, to, piece)),
-                    StepKind::Output(output) => left.push(Left::Output(output, piece)),
-                    _ => {}
-                }
+                left.extend(step.leaves.map(|leaves| match leaves {
+                    Leaves::Exchange(exchange) => Left::Exchange(exchange, to, piece),
+                    Leaves::Output(output) => Left::Output(output, piece),
+                }));
             }
             if let (Some(output), Some(letters)) = (step.place.letters, step.operator.letters().map(Letters::take)) {
                 left.extend(letters.map(|piece| Left::Output(output, piece)));

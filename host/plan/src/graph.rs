@@ -28,19 +28,117 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub usize);
 
-/// A stream: one operator over the streams that it reads.
+/// A stream: one operator over the streams that it reads. What others must know of the operator stands beside it, so that
+/// nobody asks which one it is but who builds it.
 #[derive(Clone, Debug)]
 pub struct Node {
     /// The stream's name, the stable identity of its state.
     pub name: String,
+    /// What it was called when its checkpoint was written, if that was another name.
+    pub previously: Option<String>,
     /// What its rows are.
     pub schema: Schema,
     /// What it reads: none for a source, several for a union, else one.
     pub inputs: Vec<NodeId>,
     /// How its rows come about.
     pub operator: Operator,
-    /// What it was called when its checkpoint was written, if that was another name.
-    pub previously: Option<String>,
+    /// The function that it calls, if it calls one.
+    pub function: Option<FunctionUse>,
+    /// Its work: rows go from part to part. At least one.
+    pub parts: Vec<Part>,
+    /// By which fields its rows are placed in partitions.
+    pub placement: Placement,
+    /// What is told of the rows that its function cannot take, besides where and why.
+    pub letters: Letters,
+    /// The keyed state that it keeps, if it keeps any.
+    pub state: Option<StateSpec>,
+    /// It has a batch at every tick, whatever its inputs have.
+    pub is_always_present: bool,
+}
+
+/// A part of a node's work, done in one stage.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// What is done.
+    pub role: Role,
+    /// How rows come to it: for the first part from each input, for another one from the part before it.
+    pub way: Way,
+}
+
+/// What is done with rows. The engine has a builder for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// They are handed on as they are.
+    Pass,
+    /// A guest's map.
+    Map,
+    /// Some of them are left out.
+    Filter,
+    /// The rows of each key in a partition become one accumulator.
+    Combine,
+    /// The accumulators of each key become one row.
+    Merge,
+    /// Each key's new rows change its state.
+    UpdateState,
+    /// They are put in order.
+    Sort,
+    /// The first ones are taken.
+    Limit,
+}
+
+/// How rows come to a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// They stay in their partition, and in its order.
+    Here,
+    /// Each goes to the partition of its key, of these fields; of a key they come in the order of the stream.
+    ByKey(Vec<usize>),
+    /// The part before it knows where each goes: to the partition of its group, or to the only one there is. They come in any
+    /// order.
+    ByGroup {
+        /// There is one group.
+        is_one: bool,
+    },
+    /// All go to one partition, in the order of the stream.
+    One {
+        /// No more than so many are looked at.
+        rows_max: Option<usize>,
+    },
+    /// The partitions of an input stand behind those of the inputs before it, and so do their rows.
+    Behind,
+}
+
+/// By which fields a stream's rows are placed in partitions, so that those of a key are in one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// By none that is known.
+    Unknown,
+    /// As those of its input.
+    AsInput,
+    /// As those of its input, if it is placed by some of these fields.
+    AsInputBy(Vec<String>),
+    /// By these.
+    By(Vec<String>),
+}
+
+/// What a dead letter of a function tells of a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Letters {
+    /// The fields of the key, of an operator that has one.
+    pub key: Option<Schema>,
+    /// The row; missing where a key has failed as a whole.
+    pub values: Schema,
+}
+
+/// Keyed state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateSpec {
+    /// The fields of the key.
+    pub keys: Schema,
+    /// What is kept for a key.
+    pub rows: Schema,
+    /// The version of its meaning.
+    pub version: u32,
 }
 
 /// How a stream's rows come about. Field numbers are places in the input's schema.
@@ -56,16 +154,12 @@ pub enum Operator {
     Reduce(Reduce),
     /// Keyed state that new rows change: the key's fields, then the state's (or what the function emits).
     UpdateState(UpdateState),
-    /// One row with the number of rows, `count: integer`.
-    Count,
-    /// The rows of all inputs, the partitions of one after those of the other.
+    /// The rows of all inputs, those of one after those of the other.
     Union,
     /// All rows in order, in one partition. Rows that compare equal keep their order.
     Sort(Vec<SortKey>),
     /// The first rows of the batch, in one partition.
     Limit(usize),
-    /// Every different row once.
-    Distinct,
 }
 
 /// A plugin's function at its place.
@@ -112,20 +206,17 @@ pub const RETRY_DELAY_MAX: Duration = Duration::from_secs(10);
 /// A guest's map.
 #[derive(Clone, Debug)]
 pub struct Map {
-    /// Of kind map.
-    pub function: FunctionUse,
     /// Input fields that go past the function. Only where the function says where each row came from.
     pub keep: Vec<usize>,
 }
 
 /// What a filter looks at.
-#[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "a plan has few of them, and they are not moved about")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// A boolean field; a missing value is false.
     Field(usize),
-    /// A map that returns one boolean for each row, in order.
-    Function(FunctionUse),
+    /// The node's function, a map that returns one boolean for each row, in order.
+    Function,
 }
 
 /// Rows of a key to one row.
@@ -135,16 +226,19 @@ pub struct Reduce {
     pub by: Vec<usize>,
     /// How.
     pub reducer: Reducer,
+    /// Where there is a batch without rows there is a row all the same, of a group without rows.
+    pub counts_nothing: bool,
 }
 
 /// Who reduces.
-#[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "a plan has few of them, and they are not moved about")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reducer {
-    /// A plugin's function of kind reduce.
-    Guest(FunctionUse),
+    /// The node's function, of kind reduce.
+    Guest,
     /// The host.
     Native(Aggregate),
+    /// Nobody: the keys are all that is wanted.
+    Keys,
 }
 
 /// What the host can reduce to by itself. A missing value is passed over.
@@ -167,8 +261,6 @@ pub enum Aggregate {
 pub struct UpdateState {
     /// The key's fields; at least one.
     pub by: Vec<usize>,
-    /// Of kind update-state.
-    pub function: FunctionUse,
     /// For which keys it is called.
     pub run: KeySet,
     /// Which keys' states the stream holds, where the function does not emit rows itself.
@@ -232,20 +324,39 @@ impl OnError {
     }
 }
 
-impl Operator {
-    /// The function of a plugin that it calls.
-    pub fn function(&self) -> Option<&FunctionUse> {
-        match self {
-            Operator::Map(map) => Some(&map.function),
-            Operator::Filter(Condition::Function(function)) => Some(function),
-            Operator::Reduce(Reduce { reducer: Reducer::Guest(function), .. }) => Some(function),
-            Operator::UpdateState(update) => Some(&update.function),
+impl Node {
+    /// A stream of rows that stay where they are; its name and inputs are filled in by who puts it into a plan.
+    pub(crate) fn new(operator: Operator, schema: Schema, role: Role, way: Way) -> Node {
+        Node {
+            name: String::new(),
+            previously: None,
+            schema,
+            inputs: Vec::new(),
+            operator,
+            function: None,
+            parts: vec![Part { role, way }],
+            placement: Placement::Unknown,
+            letters: Letters::default(),
+            state: None,
+            is_always_present: false,
+        }
+    }
+
+    /// What a source gives, if it is one.
+    pub fn source(&self) -> Option<&SourceSpec> {
+        match &self.operator {
+            Operator::Source(spec) => Some(spec),
             _ => None,
         }
     }
 }
 
 impl Plan {
+    /// A node of it.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
     /// The output that gets the dead letters of a function.
     pub fn dead_letters_of(&self, caller: Caller) -> Option<usize> {
         self.outputs.iter().position(|output| output.dead_letters == Some(caller))

@@ -1,5 +1,7 @@
 //! Every key of a pipeline: which ones there are and what they stand beside.
 
+use crate::operators::{OPERATORS, OperatorKind};
+
 /// The sections of a pipeline.
 pub(crate) const SECTIONS: &[&str] = &["pipeline", "plugins", "streams", "outputs"];
 
@@ -55,32 +57,54 @@ pub(crate) const OUTPUT: &[&str] = &["from", "print", "files", "output", "fields
 /// The sinks of an output.
 pub(crate) const SINKS: &[&str] = &["print", "files"];
 
-/// What a stream can be, and which keys stand beside it.
-pub(crate) struct Kind {
-    /// The key that makes it one.
-    pub(crate) key: &'static str,
-    /// Whether rows come from outside.
-    pub(crate) source: bool,
-    /// Other keys of such a stream.
-    pub(crate) beside: &'static [&'static str],
+/// What a stream can be.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    /// Its rows come from outside: a key of [`SOURCES`].
+    Source(&'static str),
+    /// They come from other streams.
+    Operator(&'static dyn OperatorKind),
 }
 
+/// The sources of a stream.
+const SOURCES: &[&str] = &["socket", "files", "queue", "generate"];
+
+/// Keys beside a source.
+const BESIDE_SOURCES: &[&str] = &["previously"];
+
 /// Every kind of stream.
-pub(crate) const KINDS: &[Kind] = &[
-    source("socket", &["previously"]),
-    source("files", &["previously"]),
-    source("queue", &["previously"]),
-    source("generate", &["previously"]),
-    operator("map", &["from", "fields", "keep", "parameters", "as", "on-error"]),
-    operator("filter", &["from", "fields", "parameters", "on-error"]),
-    operator("reduce", &["from", "by", "fields", "parameters", "as", "on-error"]),
-    operator("update-state", &["from", "by", "fields", "parameters", "run", "emit", "as", "on-error", "previously"]),
-    operator("count", &["from"]),
-    operator("union", &["from"]),
-    operator("sort", &["from"]),
-    operator("limit", &["from"]),
-    operator("distinct", &["from"]),
-];
+pub(crate) fn kinds() -> impl Iterator<Item = Kind> {
+    let operators = OPERATORS.iter().map(|operator| Kind::Operator(*operator));
+    SOURCES.iter().map(|key| Kind::Source(key)).chain(operators)
+}
+
+impl Kind {
+    /// The key that makes a stream one.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Kind::Source(key) => key,
+            Kind::Operator(operator) => operator.page().key,
+        }
+    }
+
+    /// Whether rows come from outside.
+    pub(crate) fn is_source(self) -> bool {
+        matches!(self, Kind::Source(_))
+    }
+
+    /// Other keys of such a stream.
+    pub(crate) fn beside(self) -> Vec<&'static str> {
+        match self {
+            Kind::Source(_) => BESIDE_SOURCES.to_vec(),
+            Kind::Operator(operator) => operator.page().beside().collect(),
+        }
+    }
+
+    /// Whether `key` can stand beside it.
+    pub(crate) fn has_beside(self, key: &str) -> bool {
+        self.beside().contains(&key)
+    }
+}
 
 /// What is planned: known by name, so that it is not called a mistake of spelling.
 pub(crate) const LATER: &[(&str, &[&str])] = &[
@@ -111,14 +135,6 @@ pub(crate) const LATER: &[(&str, &[&str])] = &[
     ("formats", &["csv", "parquet"]),
 ];
 
-const fn source(key: &'static str, beside: &'static [&'static str]) -> Kind {
-    Kind { key, source: true, beside }
-}
-
-const fn operator(key: &'static str, beside: &'static [&'static str]) -> Kind {
-    Kind { key, source: false, beside }
-}
-
 /// Whether `key` is planned for `place`, a name of [`LATER`].
 pub(crate) fn is_later(place: &str, key: &str) -> bool {
     LATER.iter().any(|(name, keys)| *name == place && keys.contains(&key))
@@ -126,7 +142,7 @@ pub(crate) fn is_later(place: &str, key: &str) -> bool {
 
 /// The kinds of stream that have `key` beside them.
 pub(crate) fn kinds_with(key: &str) -> impl Iterator<Item = &'static str> {
-    KINDS.iter().filter(move |kind| kind.beside.contains(&key)).map(|kind| kind.key)
+    kinds().filter(move |kind| kind.has_beside(key)).map(Kind::key)
 }
 
 /// Where a value may be short, the key that it stands for in the long form. `depth` counts the names before `key`:
@@ -156,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_page_names_every_key() {
-        let kinds = KINDS.iter().flat_map(|kind| [kind.key].into_iter().chain(kind.beside.iter().copied()));
+        let kinds = kinds().flat_map(|kind| [kind.key()].into_iter().chain(kind.beside()));
         for key in [
             PIPELINE,
             CHECKPOINT,

@@ -1,7 +1,6 @@
 //! A pipeline as it is written: every value read and checked by itself, nothing yet that needs a plugin.
 
-mod on_error;
-mod operators;
+pub(crate) mod on_error;
 mod outputs;
 mod pipeline;
 mod plugins;
@@ -11,7 +10,6 @@ mod streams;
 
 use tidemill_model::{connector::SinkSpec, time::Interval};
 
-pub(crate) use operators::{Call, Native, NativeCall, OperatorEntry};
 pub(crate) use pipeline::Pipeline;
 pub use pipeline::{CheckpointEntry, CheckpointPlace};
 pub use plugins::PluginEntry;
@@ -24,6 +22,7 @@ use crate::{
         overrides::{self, Override},
     },
     keys,
+    operators::Call,
     reader::{self, values},
     suggest,
 };

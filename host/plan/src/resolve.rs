@@ -1,14 +1,14 @@
 //! From a manifest to a plan: names to nodes, functions to signatures, types settled from the sources on.
 
-mod aggregates;
-mod calls;
+pub(crate) mod calls;
 mod dead_letters;
-mod fields;
-mod operators;
+pub(crate) mod fields;
 mod order;
 mod outputs;
 mod plugins;
 mod sizes;
+
+pub(crate) use plugins::Plugins;
 
 use std::collections::HashMap;
 
@@ -21,8 +21,9 @@ use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::Name,
     functions::Functions,
-    graph::{Node, NodeId, Output, Plan},
+    graph::{Node, NodeId, Operator, Output, Plan, Role, Way},
     manifest::{Body, Manifest, StreamEntry},
+    operators::Inputs,
     stages::{self, Stages},
     suggest,
 };
@@ -49,8 +50,12 @@ const STREAM_PARTITIONS_MAX: u64 = 16_384;
 /// A stream whose rows are known, as others read it.
 #[derive(Clone, Copy)]
 pub(crate) struct Stream<'a> {
-    name: &'a str,
-    schema: &'a Schema,
+    pub(crate) name: &'a str,
+    pub(crate) schema: &'a Schema,
+}
+
+fn source(spec: &SourceSpec, schema: &Schema) -> Node {
+    Node::new(Operator::Source(spec.clone()), schema.clone(), Role::Pass, Way::Here)
 }
 
 struct Resolver<'a> {
@@ -151,13 +156,20 @@ impl<'a> Resolver<'a> {
             let nodes = inputs.iter().map(|id| &self.done[id.0]);
             nodes.map(|node| Stream { name: &node.name, schema: &node.schema }).collect()
         });
-        let resolved = operators::resolve(entry, streams.as_deref(), &self.plugins, self.diagnostics);
-        if let (Some((operator, schema)), Some(inputs)) = (resolved, inputs)
-            && sizes::check_nodes(&entry.name, &schema, self.diagnostics)
+        let resolved = entry.body.as_ref().and_then(|body| match body {
+            Body::Source(spec, schema) => Some(source(spec, schema)),
+            Body::Operator(operator) => {
+                let inputs = Inputs { names: &entry.from, streams: streams.as_deref() };
+                operator.resolve(&inputs, &self.plugins, self.diagnostics)
+            }
+        });
+        if let (Some(node), Some(inputs)) = (resolved, inputs)
+            && sizes::check_nodes(&entry.name, &node.schema, self.diagnostics)
         {
             self.nodes[index] = Some(NodeId(self.done.len()));
-            let previously = entry.previously.as_ref().map(|name| name.text.clone());
-            self.done.push(Node { name: entry.name.text.clone(), schema, inputs, operator, previously });
+            let (name, previously) = (&entry.name.text, entry.previously.as_ref());
+            let previously = previously.map(|name| name.text.clone());
+            self.done.push(Node { name: name.clone(), inputs, previously, ..node });
         }
     }
 

@@ -249,7 +249,7 @@ struct TotalsSink {
 impl Sink for TotalsSink {
     fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
         let mut totals = self.totals.lock().expect("no sink has panicked");
-        for rows in batch.partitions.iter().flatten() {
+        for rows in batch.parts.iter().flatten() {
             let (words, values) = (rows.column(0).as_string::<i32>(), rows.column(1).as_primitive::<Int64Type>());
             for (word, value) in words.iter().zip(values.iter()) {
                 totals.insert(word.unwrap_or_default().as_bytes().to_vec(), value.unwrap_or_default());

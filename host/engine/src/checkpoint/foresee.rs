@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use tidemill_checkpoint::{Glance, Log, Number, Plan as BatchPlan, SectionKind, StateSchema, Storage};
-use tidemill_plan::graph::{Operator, Plan};
+use tidemill_plan::graph::Plan;
 
 use super::{
     Renames, RestoreError,
@@ -24,7 +24,7 @@ pub(crate) fn foresee(
 ) -> Result<(), RestoreError> {
     let Some(glance) = Log::glance(storage, &plan.name) else { return Ok(()) };
     let recovery = &glance.recovery;
-    let sources = plan.nodes.iter().filter(|node| matches!(node.operator, Operator::Source(_)));
+    let sources = plan.nodes.iter().filter(|node| node.source().is_some());
     let sources: Vec<&str> = sources.map(|node| node.name.as_str()).collect();
     let last = recovery.last.as_ref().map(|last| &last.plan);
     check_sources(last, recovery.planned.as_ref().map(|planned| &planned.plan), &sources, renames)?;

@@ -18,17 +18,17 @@ use tidemill_model::{
 use tidemill_state::keys::KeyTable;
 
 use super::{
-    Batch, GuestSlot, Letters, Operator, Out, Policy,
+    Batch, GuestSlot, Letters, Making, Operator, Out, Policy,
     chunks::{CHUNK_BYTES, CHUNK_ROWS, next},
     letters::Letter,
     policy::{Attempt, Calls},
 };
 use crate::{
     arrival::Arrival,
-    failure::Cause,
+    failure::{Cause, RunError},
     pieces::{Cut, Piece, Pieces},
     presence::Presence,
-    reduce::{Accumulate, Room},
+    reduce::{Accumulate, Room, reduce_of, reducer_of},
 };
 
 /// More keys than this are not kept when groups begin anew.
@@ -73,10 +73,18 @@ pub(crate) struct Combine {
 }
 
 /// The rows between the two halves: the key's canonical bytes, then the accumulator.
-pub(crate) fn exchange_schema(state: &Schema) -> Schema {
+pub(super) fn exchange_schema(state: &Schema) -> Schema {
     let mut fields = vec![Field::new(KEY_FIELD, Type::required(Kind::Bytes))];
     fields.extend_from_slice(state.fields());
     Schema::try_new(fields).expect("no field of a plugin has a space in its name")
+}
+
+/// The operator of the first half of a reduce.
+pub(super) fn make(making: Making<'_>) -> Result<Box<dyn Operator>, RunError> {
+    let (reduce, reducer) = (reduce_of(making.node), reducer_of(&making)?);
+    let partitions = if reduce.by.is_empty() { 1 } else { making.partitions };
+    let counts_nothing = reduce.counts_nothing.then(|| making.presence.clone());
+    Ok(Box::new(Combine::new(reduce.by.clone(), reducer, partitions, counts_nothing, making.policy, making.seed)))
 }
 
 impl Combine {

@@ -4,16 +4,17 @@ use std::ops::Range;
 
 use tidemill_guest::{Mapped, Origins, RejectedRows};
 use tidemill_model::columns::{Column, Rows, RowsBuffer};
+use tidemill_plan::graph::{self, Condition};
 
 use super::{
-    Batch, GuestSlot, Letters, Operator, Out, Policy, for_guest,
+    Batch, GuestSlot, Letters, Making, Operator, Out, Policy, for_guest,
     letters::Letter,
     policy::{Attempt, Calls, Rejecting, reject_rows},
 };
-use crate::failure::Cause;
+use crate::failure::{Cause, RunError};
 
 /// A filter.
-pub(crate) struct Filter {
+struct Filter {
     stream: String,
     condition: FilterCondition,
     chunk: u32,
@@ -25,15 +26,28 @@ pub(crate) struct Filter {
 }
 
 /// Who says which rows stay.
-pub(crate) enum FilterCondition {
+enum FilterCondition {
     /// A boolean field.
     Field(usize),
     /// A map that answers each row with one boolean, or rejects it.
     Function(Box<GuestSlot>),
 }
 
+/// The operator of a stream that filters.
+pub(super) fn make(making: Making<'_>) -> Result<Box<dyn Operator>, RunError> {
+    let Making { node, policy, .. } = making;
+    let condition = match &node.operator {
+        graph::Operator::Filter(Condition::Field(field)) => FilterCondition::Field(*field),
+        graph::Operator::Filter(Condition::Function) => {
+            FilterCondition::Function(Box::new(making.guests.slot_of(node)?))
+        }
+        other => unreachable!("a filter is made of {other:?}"),
+    };
+    Ok(Box::new(Filter::new(&node.name, condition, policy)))
+}
+
 impl Filter {
-    pub(crate) fn new(stream: &str, condition: FilterCondition, policy: Option<Policy>) -> Filter {
+    fn new(stream: &str, condition: FilterCondition, policy: Option<Policy>) -> Filter {
         Filter { stream: stream.to_owned(), condition, chunk: 0, chosen: Vec::new(), policy, rows_so_far: 0 }
     }
 }

@@ -10,7 +10,7 @@ use tidemill_model::{
     columns::{Column, Rows},
     limits::Limits,
 };
-use tidemill_plan::graph::FunctionUse;
+use tidemill_plan::graph::{FunctionUse, Node};
 
 use super::policy::Attempt;
 use crate::{
@@ -37,6 +37,12 @@ impl Guests {
     /// What the guests count.
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// A place for instances of a stream's function.
+    pub(crate) fn slot_of(&self, node: &Node) -> Result<GuestSlot, RunError> {
+        let Some(function) = &node.function else { unreachable!("`{}` calls a function", node.name) };
+        self.slot(&node.name, function)
     }
 
     /// A place for instances of the function of the stream or output `place`.

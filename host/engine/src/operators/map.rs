@@ -8,15 +8,19 @@ use tidemill_model::{
     function::CallContext,
     schema::Schema,
 };
+use tidemill_plan::graph;
 
 use super::{
-    Batch, GuestSlot, Letters, Operator, Out, Policy,
+    Batch, GuestSlot, Letters, Making, Operator, Out, Policy,
     beside::Beside,
     chunks::{for_guest, push_in_chunks},
     letters::Letter,
     policy::{Attempt, Calls, Rejecting, reject_rows},
 };
-use crate::{failure::Cause, presence::Presence};
+use crate::{
+    failure::{Cause, RunError},
+    presence::Presence,
+};
 
 /// A map, or an output function.
 pub(crate) struct Map {
@@ -47,6 +51,14 @@ pub(crate) enum MapKind {
     Map,
     /// output-rows.
     Output,
+}
+
+/// The operator of a stream that maps.
+pub(super) fn make(making: Making<'_>) -> Result<Box<dyn Operator>, RunError> {
+    let Making { node, presence, policy, .. } = making;
+    let graph::Operator::Map(map) = &node.operator else { unreachable!("a map is made of {:?}", node.operator) };
+    let guest = making.guests.slot_of(node)?;
+    Ok(Box::new(Map::new(&node.name, &node.schema, guest, MapKind::Map, presence, &map.keep, policy)))
 }
 
 impl Map {

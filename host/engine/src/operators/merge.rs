@@ -11,17 +11,17 @@ use tidemill_model::{
 use tidemill_state::keys::KeyTable;
 
 use super::{
-    Batch, GuestSlot, Letters, Operator, Out, Policy,
+    Batch, GuestSlot, Letters, Making, Operator, Out, Policy,
     arrange::{Arranged, Numbers, Runs},
     chunks::push_in_chunks,
-    combine::{KEPT_BYTES_MAX, KEPT_KEYS_MAX},
+    combine::{KEPT_BYTES_MAX, KEPT_KEYS_MAX, exchange_schema},
     for_guest,
     letters::Letter,
     policy::{Attempt, Calls},
 };
 use crate::{
-    failure::Cause,
-    reduce::{Accumulate, Room},
+    failure::{Cause, RunError},
+    reduce::{Accumulate, Room, reduce_of, reducer_of},
 };
 
 /// One row for each key of one partition.
@@ -40,6 +40,17 @@ pub(crate) struct Merge {
     kept: RowsBuffer,
     /// Of a guest.
     policy: Option<Policy>,
+}
+
+/// The operator of the second half of a reduce.
+pub(super) fn make(making: Making<'_>) -> Result<Box<dyn Operator>, RunError> {
+    let (keys, reducer) = (reduce_of(making.node).by.len(), reducer_of(&making)?);
+    Ok(Box::new(Merge::new(&making.node.schema, keys, reducer, making.policy, making.seed)))
+}
+
+/// What it takes: what the first half leaves.
+pub(super) fn takes(making: &Making<'_>) -> Result<Schema, RunError> {
+    Ok(exchange_schema(reducer_of(making)?.state()))
 }
 
 impl Merge {

@@ -5,10 +5,26 @@ use tidemill_model::{
     key::KeyBuffer,
     schema::Schema,
 };
-use tidemill_plan::graph::SortKey;
+use tidemill_plan::graph::{self, SortKey};
 
-use super::{Batch, Operator, Out, chunks::push_in_chunks};
-use crate::failure::Cause;
+use super::{Batch, Making, Operator, Out, chunks::push_in_chunks};
+use crate::failure::{Cause, RunError};
+
+/// The operator of a stream that is sorted.
+pub(super) fn make_sort(making: Making<'_>) -> Result<Box<dyn Operator>, RunError> {
+    let node = making.node;
+    let graph::Operator::Sort(keys) = &node.operator else { unreachable!("a sort is made of {:?}", node.operator) };
+    Ok(Box::new(Sort::new(&node.schema, keys)))
+}
+
+/// The operator of a stream that is limited.
+pub(super) fn make_limit(making: Making<'_>) -> Result<Box<dyn Operator>, RunError> {
+    let node = making.node;
+    let graph::Operator::Limit(rows_max) = node.operator else {
+        unreachable!("a limit is made of {:?}", node.operator)
+    };
+    Ok(Box::new(Limit::new(rows_max)))
+}
 
 /// Rows in order; rows that compare equal keep theirs.
 pub(crate) struct Sort {

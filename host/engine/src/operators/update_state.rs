@@ -17,12 +17,12 @@ use tidemill_plan::graph::{self, KeySet};
 use tidemill_state::table::StateTable;
 
 use super::{
-    Batch, GuestSlot, Letters, Operator, Out, Policy, arrange,
+    Batch, GuestSlot, Letters, Making, Operator, Out, Policy, arrange,
     chunks::{CHUNK_BYTES, CHUNK_ROWS},
     combine::key_column,
     policy::{Attempt, reject},
 };
-use crate::failure::Cause;
+use crate::failure::{Cause, RunError};
 use call::{KeysOfCall, Prepared};
 use search::Updating;
 use undo::Undo;
@@ -50,6 +50,16 @@ pub(crate) struct UpdateState {
     policy: Option<Policy>,
     /// What the states were before the batch, if it may be skipped.
     undo: Option<Undo>,
+}
+
+/// The operator of a stream with keyed state.
+pub(super) fn make(making: Making<'_>) -> Result<Box<dyn Operator>, RunError> {
+    let Making { node, policy, may_skip, seed, .. } = making;
+    let graph::Operator::UpdateState(update) = &node.operator else {
+        unreachable!("an update-state is made of {:?}", node.operator)
+    };
+    let guest = making.guests.slot_of(node)?;
+    Ok(Box::new(UpdateState::new(&node.name, &node.schema, update, guest, policy, may_skip, seed)))
 }
 
 impl UpdateState {

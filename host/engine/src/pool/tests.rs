@@ -70,7 +70,7 @@ fn job(partition: u32, rows: usize, meeting: &Arc<Meeting>) -> Job {
         input: Input::Source(NodeId(0)),
         partitions: 1,
         order: Order::Partition,
-        steps: vec![stages::Step { kind: StepKind::Pass(NodeId(0)), children: Vec::new() }],
+        steps: vec![stages::Step { kind: StepKind::Part(NodeId(0), 0), leaves: None, children: Vec::new() }],
     };
     let batch = Batch {
         time: Timestamp(0),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tidemill_checkpoint::{CheckpointError, Recovery, Section, SectionKind, StateSchema};
 use tidemill_model::time::Timestamp;
-use tidemill_plan::graph::{NodeId, Operator, Plan};
+use tidemill_plan::graph::{FunctionUse, NodeId, Plan};
 use tidemill_state::table::{BlockLimits, StateError};
 
 use super::{Run, restore::Restorer};
@@ -16,17 +16,15 @@ use crate::{
 
 /// What the streams of a plan keep.
 pub(super) fn state_schemas(plan: &Plan) -> Vec<StateSchema> {
-    let kept = plan.nodes.iter().filter_map(|node| match &node.operator {
-        Operator::UpdateState(update) => Some((node, &update.function)),
-        _ => None,
-    });
-    let schemas = kept.map(|(node, function)| StateSchema {
+    let kept = plan.nodes.iter().filter_map(|node| Some((node, node.state.as_ref()?)));
+    let by = |function: &FunctionUse| format!("{}/{}", function.plugin, function.signature.name);
+    let schemas = kept.map(|(node, state)| StateSchema {
         stream: node.name.clone(),
         previously: node.previously.clone(),
-        function: format!("{}/{}", function.plugin, function.signature.name),
-        keys: function.binding.keys.to_string(),
-        state: function.signature.state.to_string(),
-        version: function.signature.state_version,
+        function: node.function.as_ref().map(by).unwrap_or_default(),
+        keys: state.keys.to_string(),
+        state: state.rows.to_string(),
+        version: state.version,
     });
     schemas.collect()
 }

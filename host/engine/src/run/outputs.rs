@@ -10,8 +10,8 @@ use tidemill_model::{
     time::Timestamp,
 };
 use tidemill_plan::{
-    graph::{Caller, NodeId, Plan},
-    stages::{Order, Stage, Stages, StepKind},
+    graph::{NodeId, Plan},
+    stages::{Leaves, Order, Stage, Stages},
 };
 
 use crate::{failure::RunError, pieces::Piece, presence::Presence};
@@ -40,7 +40,10 @@ struct OutputFeed {
 impl Outputs {
     pub(super) fn new(plan: &Plan, stages: &Stages, presence: &[Presence], sinks: Vec<Box<dyn Sink>>) -> Outputs {
         let outputs = plan.outputs.iter().enumerate().zip(sinks).map(|((index, output), sink)| {
-            let leaves = |stage: &&Stage| stage.steps.iter().any(|step| leaves(step.kind, index, output.dead_letters));
+            let leaves = |stage: &&Stage| match output.dead_letters {
+                Some(caller) => stage.steps.iter().any(|step| step.kind.caller(plan) == Some(caller)),
+                None => stage.steps.iter().any(|step| step.leaves == Some(Leaves::Output(index))),
+            };
             let leaving: Vec<&Stage> = stages.stages.iter().filter(leaves).collect();
             let parts_by = match leaving[..] {
                 [Stage { order: Order::Partition, partitions, .. }] => PartsBy::Partition(*partitions as usize),
@@ -175,23 +178,6 @@ impl Outputs {
             output.pieces.clear();
             output.parts.clear();
         });
-    }
-}
-
-/// Whether a step leaves rows for an output.
-fn leaves(kind: StepKind, output: usize, letters_of: Option<Caller>) -> bool {
-    match (kind, letters_of) {
-        (StepKind::Output(of), None) => of == output,
-        (StepKind::OutputFunction(of), Some(Caller::Output(caller))) => of == caller,
-        (
-            StepKind::Map(id)
-            | StepKind::Filter(id)
-            | StepKind::Combine(id, _)
-            | StepKind::Merge(id)
-            | StepKind::UpdateState(id),
-            Some(Caller::Stream(caller)),
-        ) => id == caller,
-        _ => false,
     }
 }
 

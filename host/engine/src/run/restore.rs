@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidemill_checkpoint::{Archive, Number, StateSchema};
-use tidemill_plan::graph::{Operator, Plan};
+use tidemill_plan::graph::Plan;
 use tidemill_state::{evolve::plan_evolution, table::StateTable};
 
 use crate::{
@@ -72,10 +72,8 @@ impl Restorer<'_> {
 
     fn migrate(&self, migration: Migration<'_>, old: Vec<Loaded<'_>>) -> Result<(), RunError> {
         let node = self.plan.nodes.iter().find(|node| node.name == migration.stored.stream);
-        let Some(Operator::UpdateState(update)) = node.map(|node| &node.operator) else {
-            unreachable!("what keeps state is an update-state of the plan")
-        };
-        let mut guest = self.guests.slot(&migration.stored.stream, &update.function)?;
+        let Some(node) = node else { unreachable!("what keeps state is a stream of the plan") };
+        let mut guest = self.guests.slot_of(node)?;
         Ok(migration.run(old, &mut guest)?)
     }
 }

@@ -8,7 +8,7 @@ use tidemill_model::{
     testing::{Value, buffer_of},
     time::Interval,
 };
-use tidemill_plan::stages::{self, Input};
+use tidemill_plan::stages::{self, Input, StepKind};
 
 use super::*;
 use crate::pieces::{Cut, Pieces};
@@ -78,13 +78,13 @@ type Fails = Option<(&'static str, fn() -> Cause)>;
 
 /// A task of three steps, each the parent of the next; `steps` says what becomes of a batch in which each fails.
 fn task(steps: [(Then, Fails); 3], told: &Told) -> Task {
-    let kind = StepKind::Pass(NodeId(0));
+    let kind = StepKind::Part(NodeId(0), 0);
     let children = [vec![1], vec![2], vec![]];
     let shape = Stage {
         input: Input::Source(NodeId(0)),
         partitions: 1,
         order: Order::Partition,
-        steps: children.map(|children| stages::Step { kind, children }).into(),
+        steps: children.map(|children| stages::Step { kind, leaves: None, children }).into(),
     };
     let batch = Batch {
         time: Timestamp(0),

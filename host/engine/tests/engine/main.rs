@@ -5,6 +5,7 @@
 mod bounds;
 mod calls;
 mod cases;
+mod conform;
 mod expect;
 mod failures;
 mod guests;

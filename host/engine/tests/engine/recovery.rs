@@ -9,13 +9,13 @@ mod faults;
 mod kinds;
 mod migrate;
 mod power;
-mod replays;
+pub mod replays;
 mod room;
 mod second;
 mod settings;
 mod sinks;
 mod snapshots;
-mod world;
+pub mod world;
 
 use std::io::Write;
 

@@ -5,7 +5,7 @@ use std::{fmt::Write, path::Path};
 
 use tidemill_plan::{
     graph::Plan,
-    stages::{ExchangeId, Input, Order, Sequence, Stage, Stages, StepKind},
+    stages::{ExchangeId, Input, Leaves, Order, Sequence, Stage, Stages, StepKind},
 };
 
 use crate::{expect, harness};
@@ -44,23 +44,20 @@ fn exchange(id: &ExchangeId) -> String {
 
 fn step(plan: &Plan, stage: &Stage, index: usize) -> String {
     let step_of = &stage.steps[index];
-    let name = |id: tidemill_plan::graph::NodeId| plan.nodes[id.0].name.as_str();
     let own = match step_of.kind {
-        StepKind::Pass(id) => format!("pass {}", name(id)),
-        StepKind::Map(id) => format!("map {}", name(id)),
-        StepKind::Filter(id) => format!("filter {}", name(id)),
-        StepKind::Combine(id, to) => format!("combine {} #{}", name(id), to.0),
-        StepKind::Merge(id) => format!("merge {}", name(id)),
-        StepKind::UpdateState(id) => format!("update {}", name(id)),
-        StepKind::Sort(id) => format!("sort {}", name(id)),
-        StepKind::Limit(id) => format!("limit {}", name(id)),
-        StepKind::Scatter(id, to) => format!("scatter {} #{}", name(id), to.0),
-        StepKind::Gather(to) => format!("gather #{}", to.0),
-        StepKind::Collect { exchange, first, origin } => {
-            format!("collect #{} from {first} origin {origin}", exchange.0)
+        StepKind::Part(id, part) => {
+            let node = plan.node(id);
+            format!("{:?} {}", node.parts[part].role, node.name).to_lowercase()
         }
+        StepKind::Scatter(reader) => format!("scatter {}", plan.node(reader).name),
+        StepKind::Gather(_) => "gather".to_owned(),
+        StepKind::Collect { first, origin, .. } => format!("collect from {first} origin {origin}"),
         StepKind::OutputFunction(output) => format!("function {}", plan.outputs[output].name),
         StepKind::Output(output) => format!("output {}", plan.outputs[output].name),
+    };
+    let own = match step_of.leaves {
+        Some(Leaves::Exchange(id)) => format!("{own} {}", exchange(&id)),
+        Some(Leaves::Output(_)) | None => own,
     };
     let children: Vec<String> = step_of.children.iter().map(|&child| step(plan, stage, child)).collect();
     match children.as_slice() {

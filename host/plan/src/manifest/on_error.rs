@@ -36,7 +36,7 @@ const fn without_retry(then: Then) -> OnError {
     OnError { retries: 0, delay: Duration::ZERO, then }
 }
 
-pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Option<OnError> {
+pub(crate) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Option<OnError> {
     if !matches!(value.kind, ValueKind::Table(_)) {
         return values::choice(value, "value of `on-error`", POLICIES, diagnostics);
     }

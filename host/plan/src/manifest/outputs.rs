@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use tidemill_model::connector::{FileFormat, FilesSink, PrintSink, PrintStyle, SinkSpec};
 
-use super::{OutputEntry, operators, reader::Reader, values};
+use super::{OutputEntry, reader::Reader, values};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value, ValueKind},
-    keys,
+    keys, operators,
     reader::not_yet,
     suggest,
 };

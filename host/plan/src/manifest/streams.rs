@@ -1,12 +1,15 @@
 //! The section `[streams]`: which kind each one is, and whether its keys belong to it.
 
+use std::sync::Arc;
+
 use tidemill_model::{connector::SourceSpec, schema::Schema};
 
-use super::{operators, operators::OperatorEntry, reader::Reader, sources, values};
+use super::{reader::Reader, sources, values};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value},
     keys::{self, Kind},
+    operators::{Entry, Page},
     suggest,
 };
 
@@ -28,7 +31,7 @@ pub(crate) enum Body {
     /// From outside.
     Source(SourceSpec, Schema),
     /// From other streams.
-    Operator(OperatorEntry),
+    Operator(Arc<dyn Entry>),
 }
 
 /// So many streams at most.
@@ -47,55 +50,59 @@ fn stream(name: &Name, value: &Value, diagnostics: &mut Diagnostics) -> StreamEn
     let mut entry = StreamEntry { name: name.clone(), from: Vec::new(), previously: None, body: None };
     let place = format!("stream `{}`", name.text);
     let Some(mut reader) = Reader::try_new(place, value, diagnostics) else { return entry };
-    let present: Vec<(&Name, &'static Kind)> = reader
+    let present: Vec<(&Name, Kind)> = reader
         .entries()
-        .filter_map(|(key, _)| Some((key, keys::KINDS.iter().find(|kind| kind.key == key.text)?)))
+        .filter_map(|(key, _)| Some((key, keys::kinds().find(|kind| kind.key() == key.text)?)))
         .collect();
     check_keys(&mut reader, &present);
-    if !present.iter().any(|(_, kind)| kind.source) {
+    if !present.iter().any(|(_, kind)| kind.is_source()) {
         entry.from = reader.read("from", from).unwrap_or_default();
     }
     let Some(kind) = only_kind(name, &mut reader, &present) else { return entry };
-    if kind.beside.contains(&"previously") {
+    if kind.has_beside("previously") {
         entry.previously = reader.read("previously", values::text);
     }
-    if kind.source {
-        entry.body = sources::read(kind.key, &mut reader).map(|(spec, schema)| Body::Source(spec, schema));
-        return entry;
-    }
+    let operator = match kind {
+        Kind::Source(key) => {
+            entry.body = sources::read(key, &mut reader).map(|(spec, schema)| Body::Source(spec, schema));
+            return entry;
+        }
+        Kind::Operator(operator) => operator,
+    };
     let from = reader.need("from", "from = \"lines\"").is_some();
     if from && !entry.from.is_empty() {
-        check_from(name, kind, &entry.from, reader.diagnostics);
+        check_from(name, operator.page(), &entry.from, reader.diagnostics);
     }
-    entry.body = operators::read(kind.key, &mut reader).map(Body::Operator);
+    let read = reader.get(operator.page().key).and_then(|value| operator.read(value, &mut reader));
+    entry.body = read.map(|read| Body::Operator(read.into()));
     entry
 }
 
 /// Reports keys that do not stand beside the stream's kind.
-fn check_keys(reader: &mut Reader<'_, '_>, present: &[(&Name, &'static Kind)]) {
+fn check_keys(reader: &mut Reader<'_, '_>, present: &[(&Name, Kind)]) {
     for (key, _) in reader.entries() {
         let text = key.text.as_str();
         let is_kind = present.iter().any(|(name, _)| name.text == text);
-        let belongs = present.iter().any(|(_, kind)| kind.beside.contains(&text));
+        let belongs = present.iter().any(|(_, kind)| kind.has_beside(text));
         let elsewhere = keys::kinds_with(text).next().is_some();
         match present.first() {
             _ if is_kind || belongs => {}
-            Some((_, kind)) if elsewhere => misplaced(key, kind, reader.diagnostics),
+            Some((_, kind)) if elsewhere => misplaced(key, *kind, reader.diagnostics),
             None if elsewhere => {} // That it has no kind is the mistake, and is reported.
             Some((_, kind)) => {
-                let known: Vec<&str> = [kind.key].iter().chain(kind.beside).copied().collect();
+                let known: Vec<&str> = [kind.key()].into_iter().chain(kind.beside()).collect();
                 reader.unknown_key(key, &known, "streams");
             }
             None => {
-                let all = keys::KINDS.iter().map(|kind| kind.key).chain(["from", "by"]);
+                let all = keys::kinds().map(Kind::key).chain(["from", "by"]);
                 reader.unknown_key(key, &all.collect::<Vec<&str>>(), "streams");
             }
         }
     }
 }
 
-fn misplaced(key: &Name, kind: &Kind, diagnostics: &mut Diagnostics) {
-    let message = format!("`{}` does not belong to `{}`", key.text, kind.key);
+fn misplaced(key: &Name, kind: Kind, diagnostics: &mut Diagnostics) {
+    let message = format!("`{}` does not belong to `{}`", key.text, kind.key());
     let help = match key.text.as_str() {
         "from" => "a source reads no other stream".to_owned(),
         key => format!("it belongs to {}", suggest::and(keys::kinds_with(key))),
@@ -104,9 +111,8 @@ fn misplaced(key: &Name, kind: &Kind, diagnostics: &mut Diagnostics) {
 }
 
 /// The one source or operator of a stream; none or several are reported.
-fn only_kind(name: &Name, reader: &mut Reader<'_, '_>, present: &[(&Name, &'static Kind)]) -> Option<&'static Kind> {
-    let list =
-        |source: bool| suggest::list(keys::KINDS.iter().filter(|kind| kind.source == source).map(|kind| kind.key));
+fn only_kind(name: &Name, reader: &mut Reader<'_, '_>, present: &[(&Name, Kind)]) -> Option<Kind> {
+    let list = |source: bool| suggest::list(keys::kinds().filter(|kind| kind.is_source() == source).map(Kind::key));
     match present {
         [] => {
             // A kind that comes later, or one that is misspelt, has been reported.
@@ -118,7 +124,7 @@ fn only_kind(name: &Name, reader: &mut Reader<'_, '_>, present: &[(&Name, &'stat
             }
             None
         }
-        [(_, kind)] => Some(kind),
+        [(_, kind)] => Some(*kind),
         [(first, _), more @ ..] => {
             for (key, _) in more {
                 let message = format!("stream `{}` is both `{}` and `{}`", name.text, first.text, key.text);
@@ -139,17 +145,17 @@ fn from(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<Name>> {
     Some(names)
 }
 
-/// Only a union reads several streams.
-fn check_from(name: &Name, kind: &Kind, from: &[Name], diagnostics: &mut Diagnostics) {
+/// Whether it reads one stream or several.
+fn check_from(name: &Name, page: &Page, from: &[Name], diagnostics: &mut Diagnostics) {
     if let [_, second, ..] = from
-        && kind.key != "union"
+        && !page.reads_several
     {
-        let message = format!("`{}` reads one stream, and `{}` is given {}", kind.key, name.text, from.len());
+        let message = format!("`{}` reads one stream, and `{}` is given {}", page.key, name.text, from.len());
         let help = "put them together first: a stream of its own with union = true";
         diagnostics.push(Diagnostic::error(second.span, message).label("the second one").help(help));
     }
-    if let ([single], "union") = (from, kind.key) {
-        let error = Diagnostic::error(single.span, format!("union `{}` reads only one stream", name.text));
+    if let ([single], true) = (from, page.reads_several) {
+        let error = Diagnostic::error(single.span, format!("{} `{}` reads only one stream", page.key, name.text));
         diagnostics.push(error.help("write at least two: from = [\"a\", \"b\"]"));
     }
 }

@@ -10,11 +10,11 @@ use super::{
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     graph::FunctionUse,
-    manifest::Call,
+    operators::Call,
 };
 
 /// Resolves `call` over `stream`. Without a stream only what does not need one is checked.
-pub(super) fn resolve(
+pub(crate) fn resolve(
     call: &Call,
     kind: FunctionKind,
     stream: Option<Stream<'_>>,

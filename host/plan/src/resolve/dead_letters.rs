@@ -9,7 +9,7 @@ use tidemill_model::{
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
-    graph::{Caller, FunctionUse, Node, NodeId, Operator, Output, Then},
+    graph::{Caller, FunctionUse, Node, NodeId, Output, Then},
     manifest::Pipeline,
 };
 
@@ -24,13 +24,8 @@ pub(super) fn add(pipeline: &Pipeline, nodes: &[Node], outputs: &mut Vec<Output>
         (None, None) => return, // That has been reported.
     };
     let of_streams = nodes.iter().enumerate().filter_map(|(index, node)| {
-        let function = node.operator.function().filter(|function| has_letters(function))?;
-        let rows = &nodes[node.inputs.first()?.0].schema;
-        let schema = match &node.operator {
-            Operator::Reduce(reduce) => schema(Some(&rows.project(&reduce.by)), rows),
-            Operator::UpdateState(_) => schema(Some(&function.binding.keys), &function.binding.input),
-            _ => schema(None, rows),
-        };
+        node.function.as_ref().filter(|function| has_letters(function))?;
+        let schema = schema(node.letters.key.as_ref(), &node.letters.values);
         Some((node.name.clone(), NodeId(index), Caller::Stream(NodeId(index)), schema))
     });
     let of_outputs = outputs.iter().enumerate().filter_map(|(index, output)| {

@@ -10,13 +10,13 @@ use crate::{
 };
 
 /// The places of `names` in the stream. `None`: at least one is not there, and all such are reported.
-pub(super) fn find_all(names: &[Name], stream: Stream<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<usize>> {
+pub(crate) fn find_all(names: &[Name], stream: Stream<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<usize>> {
     let places: Vec<Option<usize>> = names.iter().map(|name| find(name, stream, diagnostics)).collect();
     places.into_iter().collect()
 }
 
 /// The place of the field called `name`; that there is none is reported.
-pub(super) fn find(name: &Name, stream: Stream<'_>, diagnostics: &mut Diagnostics) -> Option<usize> {
+pub(crate) fn find(name: &Name, stream: Stream<'_>, diagnostics: &mut Diagnostics) -> Option<usize> {
     let place = stream.schema.index_of(&name.text);
     if place.is_none() {
         let fields = stream.schema.fields().iter().map(|field| field.name.as_str());
@@ -30,25 +30,25 @@ pub(super) fn find(name: &Name, stream: Stream<'_>, diagnostics: &mut Diagnostic
 }
 
 /// What is to be bound to what.
-pub(super) struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// As a person calls the function.
-    pub(super) function: &'a str,
+    pub(crate) function: &'a str,
     /// Where it stands.
-    pub(super) span: Span,
+    pub(crate) span: Span,
     /// What it reads.
-    pub(super) input: &'a Schema,
+    pub(crate) input: &'a Schema,
     /// What the pipeline says: the function's field, the stream's field.
-    pub(super) fields: &'a [(Name, Name)],
+    pub(crate) fields: &'a [(Name, Name)],
     /// Fields of the stream that are bound only where the pipeline says so.
-    pub(super) keys: &'a [usize],
+    pub(crate) keys: &'a [usize],
     /// Fields of the stream that a single input field does not take by itself.
-    pub(super) kept: &'a [usize],
+    pub(crate) kept: &'a [usize],
 }
 
 /// For each input field the place of the stream's field, of a type that fits.
 ///
 /// What `fields` says comes first, then the name; and a single input field takes the single field that is left.
-pub(super) fn bind(wanted: &Wanted<'_>, stream: Stream<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<usize>> {
+pub(crate) fn bind(wanted: &Wanted<'_>, stream: Stream<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<usize>> {
     let errors = diagnostics.error_count();
     check_arguments(wanted, diagnostics);
     let mut bound: Vec<usize> = Vec::new();
@@ -119,20 +119,20 @@ fn does_not_fit(wanted: &Wanted<'_>, span: Span, input: &Field, given: &Field, s
 }
 
 /// `a: text, b: integer`, or that there are none.
-pub(super) fn shown_fields(schema: &Schema) -> String {
+pub(crate) fn shown_fields(schema: &Schema) -> String {
     if schema.is_empty() { "no fields".to_owned() } else { schema.to_string() }
 }
 
 /// How the single field that a function returns is called in the stream.
-pub(super) struct Naming<'a> {
+pub(crate) struct Naming<'a> {
     /// `as`: what the pipeline calls it.
-    pub(super) rename: Option<&'a Name>,
+    pub(crate) rename: Option<&'a Name>,
     /// What a field called `value` is called instead.
-    pub(super) value: Option<&'a str>,
+    pub(crate) value: Option<&'a str>,
 }
 
 /// The returned fields as the stream has them.
-pub(super) fn named(
+pub(crate) fn named(
     function: &str,
     returned: &Schema,
     naming: &Naming<'_>,
@@ -152,19 +152,19 @@ pub(super) fn named(
 }
 
 /// What a stream's fields are put together from, for what is said if two have one name.
-pub(super) struct Groups<'a> {
+pub(crate) struct Groups<'a> {
     /// As a person calls the function.
-    pub(super) function: &'a str,
+    pub(crate) function: &'a str,
     /// Where it stands.
-    pub(super) span: Span,
+    pub(crate) span: Span,
     /// `by` or `keep`.
-    pub(super) other: &'a str,
+    pub(crate) other: &'a str,
     /// Whether the function returns a single field, so that `as` can name it.
-    pub(super) single: bool,
+    pub(crate) single: bool,
 }
 
 /// Two groups of fields in one stream, in this order.
-pub(super) fn join(
+pub(crate) fn join(
     first: &Schema,
     second: &Schema,
     groups: &Groups<'_>,

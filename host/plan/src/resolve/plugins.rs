@@ -8,11 +8,12 @@ use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     functions::Functions,
     graph::OnError,
-    manifest::{Body, Call, Manifest, OperatorEntry},
+    manifest::{Body, Manifest},
+    operators::Call,
     suggest,
 };
 
-pub(super) struct Plugins<'a> {
+pub(crate) struct Plugins<'a> {
     pub(super) functions: &'a dyn Functions,
     /// What happens when one fails whose use does not say it.
     pub(super) on_error: OnError,
@@ -100,12 +101,7 @@ pub(super) fn one_line(reason: &str) -> String {
 /// Warns of plugins that nothing calls.
 pub(super) fn warn_of_unused(manifest: &Manifest, diagnostics: &mut Diagnostics) {
     let streams = manifest.streams.iter().filter_map(|stream| match &stream.body {
-        Some(Body::Operator(
-            OperatorEntry::Map { call, .. }
-            | OperatorEntry::FilterFunction(call)
-            | OperatorEntry::Reduce { call, .. }
-            | OperatorEntry::UpdateState { call, .. },
-        )) => Some(call),
+        Some(Body::Operator(operator)) => operator.call(),
         _ => None,
     });
     let outputs = manifest.outputs.iter().filter_map(|output| output.function.as_ref());

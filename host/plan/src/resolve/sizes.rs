@@ -5,9 +5,9 @@ use tidemill_model::{limits::NODES, schema::Schema};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::Name,
-    graph::{NodeId, Plan},
+    graph::{Caller, Plan},
     manifest::Manifest,
-    stages::{Stage, Stages, StepKind},
+    stages::{Leaves, Stage, Stages, StepKind},
 };
 
 /// Instances of plugins that a pipeline has at once: each reserves 4 GiB of the addresses that a process has.
@@ -42,11 +42,10 @@ pub(super) fn check_instances(plan: &Plan, stages: &Stages, diagnostics: &mut Di
 
 /// Reports the first stream or output of each stage that stands behind too many steps.
 pub(super) fn check_depth(plan: &Plan, stages: &Stages, manifest: &Manifest, diagnostics: &mut Diagnostics) {
-    for kind in stages.stages.iter().filter_map(first_too_deep) {
-        let (what, name) = match named(kind) {
-            Some(Ok(id)) => ("stream", &plan.nodes[id.0].name),
-            Some(Err(output)) => ("output", &plan.outputs[output].name),
-            None => continue,
+    for kind in stages.stages.iter().filter_map(|stage| first_too_deep(stage, plan)) {
+        let (what, name) = match kind.owner() {
+            Caller::Stream(id) => ("stream", &plan.node(id).name),
+            Caller::Output(output) => ("output", &plan.outputs[output].name),
         };
         let streams = manifest.streams.iter().map(|stream| &stream.name);
         let outputs = manifest.outputs.iter().map(|output| &output.name);
@@ -61,23 +60,16 @@ pub(super) fn check_depth(plan: &Plan, stages: &Stages, manifest: &Manifest, dia
     }
 }
 
-/// The first step of a stage that is too deep and is somebody's.
-fn first_too_deep(stage: &Stage) -> Option<StepKind> {
+/// The first step of a stage that is too deep.
+fn first_too_deep(stage: &Stage, plan: &Plan) -> Option<StepKind> {
     let mut depths = vec![0; stage.steps.len()];
     for (index, step) in stage.steps.iter().enumerate() {
-        if depths[index] > DEPTH_MAX && named(step.kind).is_some() {
+        let only_leaves = matches!(step.leaves, Some(Leaves::Exchange(_))) && step.kind.caller(plan).is_none();
+        if depths[index] > DEPTH_MAX && !only_leaves {
             return Some(step.kind);
         }
         // A step's children stand behind it.
         step.children.iter().for_each(|&child| depths[child] = depths[index] + 1);
     }
     None
-}
-
-/// Whose a step is: a stream's, or an output's.
-fn named(kind: StepKind) -> Option<Result<NodeId, usize>> {
-    match kind {
-        StepKind::OutputFunction(output) | StepKind::Output(output) => Some(Err(output)),
-        _ => kind.node().map(Ok),
-    }
 }

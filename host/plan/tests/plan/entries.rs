@@ -91,8 +91,7 @@ fn policies_arrive() {
         let stream = format!("[streams.words]\nfrom = \"lines\"\nmap = \"words/split\"\non-error = {text}");
         let plan = read("", &stream).1.unwrap();
         let node = plan.nodes.iter().find(|node| node.name == "words").unwrap();
-        let Operator::Map(map) = &node.operator else { panic!("{node:?}") };
-        map.function.on_error
+        node.function.as_ref().unwrap().on_error
     };
     let millis = Duration::from_millis;
     let expect = |retries, delay, then| OnError { retries, delay, then };

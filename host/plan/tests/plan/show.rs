@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use tidemill_plan::graph::{Condition, FunctionUse, NodeId, OnError, Operator, Output, Plan, Reducer};
+use tidemill_plan::graph::{Condition, FunctionUse, Node, NodeId, OnError, Operator, Output, Plan, Reducer};
 
 pub fn plan(plan: &Plan) -> String {
     let mut text = format!("{}: every {} us, {} partitions\n", plan.name, plan.interval.micros(), plan.partitions);
     for node in &plan.nodes {
         let previously = node.previously.as_ref().map(|name| format!(" (was {name})")).unwrap_or_default();
         let inputs = inputs(plan, &node.inputs);
-        let _ = writeln!(text, "{}{previously}{inputs} = {}", node.name, operator(&node.operator));
+        let _ = writeln!(text, "{}{previously}{inputs} = {}", node.name, operator(node));
         let _ = writeln!(text, "    {}", node.schema);
     }
     for output in &plan.outputs {
@@ -23,18 +23,22 @@ fn inputs(plan: &Plan, inputs: &[NodeId]) -> String {
     if names.is_empty() { String::new() } else { format!("({})", names.join(", ")) }
 }
 
-fn operator(operator: &Operator) -> String {
-    match operator {
-        Operator::Map(map) => format!("map {} keep {:?}", function(&map.function), map.keep),
+fn operator(node: &Node) -> String {
+    let call = node.function.as_ref().map(function).unwrap_or_default();
+    match &node.operator {
+        Operator::Map(map) => format!("map {call} keep {:?}", map.keep),
         Operator::Filter(Condition::Field(field)) => format!("filter field {field}"),
-        Operator::Filter(Condition::Function(call)) => format!("filter {}", function(call)),
-        Operator::Reduce(reduce) => match &reduce.reducer {
-            Reducer::Guest(call) => format!("reduce by {:?} {}", reduce.by, function(call)),
-            Reducer::Native(native) => format!("reduce by {:?} {native:?}", reduce.by),
-        },
+        Operator::Filter(Condition::Function) => format!("filter {call}"),
+        Operator::Reduce(reduce) => {
+            let counts_nothing = if reduce.counts_nothing { " counts nothing" } else { "" };
+            match reduce.reducer {
+                Reducer::Guest => format!("reduce by {:?} {call}", reduce.by),
+                Reducer::Native(native) => format!("reduce by {:?} {native:?}{counts_nothing}", reduce.by),
+                Reducer::Keys => format!("reduce by {:?} to keys", reduce.by),
+            }
+        }
         Operator::UpdateState(update) => {
-            let (by, call) = (&update.by, function(&update.function));
-            format!("update-state by {by:?} {call} run {:?} emit {:?}", update.run, update.emit)
+            format!("update-state by {:?} {call} run {:?} emit {:?}", update.by, update.run, update.emit)
         }
         other => format!("{other:?}"),
     }

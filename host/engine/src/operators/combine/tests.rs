@@ -12,7 +12,7 @@ use tidemill_plan::graph::Aggregate;
 
 use super::*;
 use crate::{
-    operators::{Merge, Rejections},
+    operators::{Rejections, merge::Merge},
     reduce::NativeReduce,
 };
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tidemill_model::testing::Value;
 use tidemill_plan::graph::{
-    Aggregate, Condition, KeySet, Node, NodeId, Operator, Plan, Reduce, Reducer, SortKey, UpdateState,
+    Aggregate, Condition, FunctionUse, KeySet, Node, NodeId, Operator, Plan, Reduce, Reducer, SortKey, UpdateState,
 };
 
 pub type Row = Vec<Value>;
@@ -34,9 +34,9 @@ impl<'a> Model<'a> {
                 Operator::Union => union(node, &all),
                 Operator::UpdateState(update) => {
                     let rows = all[node.inputs[0].0].as_deref().unwrap_or_default();
-                    Some(update_state(update, rows, self.totals.entry(id).or_default()))
+                    Some(update_state(update, function(node), rows, self.totals.entry(id).or_default()))
                 }
-                operator => all[node.inputs[0].0].as_ref().map(|rows| apply(operator, rows)),
+                _ => all[node.inputs[0].0].as_ref().map(|rows| apply(node, rows)),
             };
             all.push(batch);
         }
@@ -49,34 +49,35 @@ fn union(node: &Node, all: &[Batch]) -> Batch {
     (!there.is_empty()).then(|| there.into_iter().flatten().cloned().collect())
 }
 
-fn apply(operator: &Operator, rows: &[Row]) -> Vec<Row> {
-    match operator {
+fn function(node: &Node) -> &FunctionUse {
+    node.function.as_ref().unwrap()
+}
+
+fn apply(node: &Node, rows: &[Row]) -> Vec<Row> {
+    match &node.operator {
         Operator::Filter(Condition::Field(field)) => {
             rows.iter().filter(|row| row[*field] == Value::Boolean(true)).cloned().collect()
         }
-        Operator::Reduce(Reduce { by, reducer: Reducer::Guest(function) }) if function.signature.name == "last" => {
-            let last = |rows: &[&Row]| rows.last().map(|row| row[function.fields[0]].clone());
+        Operator::Reduce(Reduce { by, reducer: Reducer::Guest, .. }) if function(node).signature.name == "last" => {
+            let last = |rows: &[&Row]| rows.last().map(|row| row[function(node).fields[0]].clone());
             let groups = group(rows, by).into_iter();
             groups.map(|(key, rows)| [key, last(&rows).into_iter().collect()].concat()).collect()
         }
+        Operator::Reduce(Reduce { by, reducer: Reducer::Keys, .. }) => group(rows, by).into_keys().collect(),
+        Operator::Reduce(Reduce { counts_nothing: true, .. }) => vec![vec![Value::Integer(rows.len() as i64)]],
         Operator::Reduce(reduce) => {
-            let aggregate = match &reduce.reducer {
-                Reducer::Native(aggregate) => *aggregate,
+            let aggregate = match reduce.reducer {
+                Reducer::Native(aggregate) => aggregate,
                 // hostile/sum.
-                Reducer::Guest(function) => Aggregate::Sum(function.fields[0]),
+                _ => Aggregate::Sum(function(node).fields[0]),
             };
             let groups = group(rows, &reduce.by).into_iter();
             groups.map(|(key, rows)| [key, vec![aggregated(aggregate, &rows)]].concat()).collect()
         }
         // hostile/anything.
         Operator::Map(map) => {
-            let fields: Vec<usize> = map.function.fields.iter().chain(&map.keep).copied().collect();
+            let fields: Vec<usize> = function(node).fields.iter().chain(&map.keep).copied().collect();
             rows.iter().map(|row| fields.iter().map(|&field| row[field].clone()).collect()).collect()
-        }
-        Operator::Count => vec![vec![Value::Integer(rows.len() as i64)]],
-        Operator::Distinct => {
-            let all: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).collect();
-            group(rows, &all).into_keys().collect()
         }
         Operator::Sort(keys) => sorted(rows, keys),
         Operator::Limit(count) => rows.iter().take(*count).cloned().collect(),
@@ -136,10 +137,15 @@ fn as_float(value: &Value) -> f64 {
 }
 
 /// wordcount/running-total, and hostile/digits, which writes each value behind what there is.
-fn update_state(update: &UpdateState, rows: &[Row], totals: &mut BTreeMap<Row, i64>) -> Vec<Row> {
-    let [value] = update.function.fields[..] else { unreachable!("a running total reads one field") };
+fn update_state(
+    update: &UpdateState,
+    function: &FunctionUse,
+    rows: &[Row],
+    totals: &mut BTreeMap<Row, i64>,
+) -> Vec<Row> {
+    let [value] = function.fields[..] else { unreachable!("a running total reads one field") };
     let groups = group(rows, &update.by);
-    let add = match update.function.signature.name.as_str() {
+    let add = match function.signature.name.as_str() {
         "digits" => |total: i64, new: i64| total.wrapping_mul(10).wrapping_add(new),
         _ => i64::wrapping_add,
     };

@@ -46,7 +46,7 @@ fn files(world: &World) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// Replays every batch that can be; gives how many.
-fn check_all(world: &World, what: &str) -> usize {
+pub fn check_all(world: &World, what: &str) -> usize {
     let history = world.history();
     let mut replayed_count = 0;
     for found in history.batches().iter().filter(|found| history.has_past(found)) {

@@ -1,17 +1,45 @@
 //! The host's own reducers.
 
-use tidemill_model::schema::{Kind, Schema, Type};
+use tidemill_model::schema::{Field, Kind, Schema, Type};
 
-use super::{
-    Stream,
-    fields::{self, Naming, Wanted},
-};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
+    document::Name,
     graph::Aggregate,
-    manifest::{Native, NativeCall},
+    resolve::{
+        Stream,
+        fields::{self, Naming, Wanted},
+    },
     suggest,
 };
+
+/// One of the host's own reducers.
+#[derive(Clone, Debug)]
+pub(crate) struct NativeCall {
+    pub(crate) native: Native,
+    pub(crate) name: Name,
+    pub(crate) fields: Vec<(Name, Name)>,
+    pub(crate) rename: Option<Name>,
+}
+
+/// Which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Native {
+    Count,
+    Sum,
+    Min,
+    Max,
+    Mean,
+}
+
+/// Their names.
+pub(super) const NATIVES: &[(&str, Native)] = &[
+    ("count", Native::Count),
+    ("sum", Native::Sum),
+    ("min", Native::Min),
+    ("max", Native::Max),
+    ("mean", Native::Mean),
+];
 
 /// The reducer over the stream's fields, and the one field that it returns.
 pub(super) fn resolve(
@@ -42,7 +70,7 @@ pub(super) fn resolve(
         diagnostics.push(Diagnostic::error(span, message).label("does not fit").help(help));
         return None;
     };
-    let returned = Schema::try_new(vec![tidemill_model::schema::Field::new("value", ty)]).ok()?;
+    let returned = Schema::try_new(vec![Field::new("value", ty)]).ok()?;
     let naming = Naming { rename: call.rename.as_ref(), value: Some(&field.name) };
     Some((aggregate, fields::named(name, &returned, &naming, diagnostics)?))
 }

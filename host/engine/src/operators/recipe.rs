@@ -1,0 +1,55 @@
+//! Which operator does what a part of a node says. A new one is a line in [`RECIPES`].
+
+use tidemill_model::schema::Schema;
+use tidemill_plan::graph::{Node, Role};
+
+use super::{Guests, Operator, Pass, Policy, combine, filter, map, merge, order, update_state};
+use crate::{failure::RunError, presence::Presence};
+
+/// How the operator of a role is made.
+pub(crate) struct Recipe {
+    role: Role,
+    /// Makes it for one partition.
+    pub(crate) make: fn(Making<'_>) -> Result<Box<dyn Operator>, RunError>,
+    /// What rows it takes, if that is not what the node reads.
+    pub(crate) takes: Option<Takes>,
+}
+
+type Takes = fn(&Making<'_>) -> Result<Schema, RunError>;
+
+/// What an operator is made from.
+pub(crate) struct Making<'a> {
+    pub(crate) node: &'a Node,
+    /// What it reads first; itself, of a source.
+    pub(crate) input: &'a Node,
+    pub(crate) guests: &'a Guests,
+    /// Whether it has a batch.
+    pub(crate) presence: &'a Presence,
+    /// Of the pipeline.
+    pub(crate) partitions: u32,
+    /// A batch may have to be undone.
+    pub(crate) may_skip: bool,
+    /// For the hashes of keys.
+    pub(crate) seed: u64,
+    /// What is done about failing calls, if it makes any.
+    pub(crate) policy: Option<Policy>,
+}
+
+static RECIPES: &[Recipe] = &[
+    Recipe { role: Role::Pass, make: |_| Ok(Box::new(Pass)), takes: None },
+    Recipe { role: Role::Map, make: map::make, takes: None },
+    Recipe { role: Role::Filter, make: filter::make, takes: None },
+    Recipe { role: Role::Combine, make: combine::make, takes: None },
+    Recipe { role: Role::Merge, make: merge::make, takes: Some(merge::takes) },
+    Recipe { role: Role::UpdateState, make: update_state::make, takes: None },
+    Recipe { role: Role::Sort, make: order::make_sort, takes: None },
+    Recipe { role: Role::Limit, make: order::make_limit, takes: None },
+];
+
+impl Recipe {
+    /// That of a role.
+    pub(crate) fn of(role: Role) -> &'static Recipe {
+        let found = RECIPES.iter().find(|recipe| recipe.role == role);
+        found.unwrap_or_else(|| unreachable!("{role:?} has no recipe"))
+    }
+}

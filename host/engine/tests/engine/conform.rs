@@ -1,0 +1,198 @@
+//! What every operator promises, whatever it does: the same rows, in the same order where one is promised, however it is run,
+//! stopped and gone on with. An operator is in it by being in the plan's table; one without a sample fails.
+
+mod feed;
+mod samples;
+
+use std::collections::BTreeMap;
+
+use tidemill_engine::checkpoint::{SnapshotAfter, Step};
+use tidemill_model::{
+    ports::{Source, Wake},
+    testing::Value,
+    time::Timestamp,
+};
+use tidemill_plan::{graph::NodeId, operators};
+
+use crate::{
+    harness,
+    mode::{Mode, PLAIN},
+    recovery::{
+        replays,
+        world::{Ended, Stop, World},
+    },
+    show,
+    source::{Chopped, Given},
+};
+use feed::{BATCHES, Feed, SKIPPED, feed};
+use samples::{SAMPLES, Sample};
+
+/// What `out` has in each batch.
+type Batches = Vec<Vec<Vec<Value>>>;
+
+/// Rows in the order that is promised: that in which they came, or any.
+fn comparable(sample: &Sample, rows: impl IntoIterator<Item = Vec<Value>>) -> Vec<Vec<Value>> {
+    let mut rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.iter().map(Value::canonical).collect()).collect();
+    if !sample.is_ordered {
+        rows.sort();
+    }
+    rows
+}
+
+/// Runs a sample in this process, without a checkpoint.
+fn run(sample: &Sample, feed: &Feed, mode: Mode) -> Batches {
+    let plan = harness::plan(&sample.pipeline(None), mode.partitions);
+    let source = |stream: usize| -> (NodeId, Box<dyn Source>) {
+        let batches = feed.rows(stream).into_iter().map(Some).collect();
+        let given = Box::new(Given::new(&plan.nodes[stream].schema, batches));
+        (NodeId(stream), Box::new(Chopped::new(given, mode.chunk_rows, mode.ahead)))
+    };
+    let sources = vec![source(0), source(1)];
+    let outcome = harness::run_with(plan, sources, mode, Wake::default());
+    outcome.result.unwrap();
+    let of_out = outcome.delivered.into_iter().filter(|batch| batch.output == "out");
+    of_out.map(|batch| comparable(sample, batch.parts.concat())).collect()
+}
+
+/// The same over a checkpoint, with the feed in the pipeline.
+fn world(sample: &Sample, feed: &Feed) -> World {
+    // Snapshots are made all the time, so that what is gone on from is one and the changes behind it.
+    let snapshot_after = SnapshotAfter { bytes_min: 0, commits_max: 2 };
+    World { snapshot_after, ..World::new(&sample.pipeline(Some(feed)), "no stream", &[]) }
+}
+
+fn at(batch: usize) -> Timestamp {
+    Timestamp(batch as i64 * 1_000_000)
+}
+
+/// What the sink `out` has got in each batch, as text.
+fn delivered(sample: &Sample, world: &World) -> BTreeMap<Timestamp, Vec<String>> {
+    let all = world.delivered_until(at(BATCHES));
+    let of_out = all.into_iter().filter(|((output, _), _)| output == "out");
+    let rows = of_out.map(|((_, time), parts)| {
+        let mut rows = parts.concat();
+        if !sample.is_ordered {
+            rows.sort();
+        }
+        (time, rows)
+    });
+    rows.collect()
+}
+
+/// The same as the model has it. A batch without rows is not delivered.
+fn expected(sample: &Sample, feed: &Feed) -> BTreeMap<Timestamp, Vec<String>> {
+    let batches = (sample.model)(feed).into_iter().zip(1..);
+    let texts = batches.map(|(rows, batch)| {
+        let mut texts: Vec<String> = rows.iter().map(|row| show::row(row)).collect();
+        if !sample.is_ordered {
+            texts.sort();
+        }
+        (at(batch), texts)
+    });
+    texts.filter(|(_, rows)| !rows.is_empty()).collect()
+}
+
+#[test]
+fn every_operator_has_samples() {
+    for operator in operators() {
+        assert!(SAMPLES.iter().any(|sample| sample.operator == operator), "`{operator}` has no sample");
+    }
+    assert!(SAMPLES.iter().all(|sample| operators().any(|operator| operator == sample.operator)));
+}
+
+#[test]
+fn rows_are_the_same_in_every_mode() {
+    let mut count = 0;
+    for (number, sample) in SAMPLES.iter().enumerate() {
+        let feed = feed(number as u64, 6);
+        let expect: Batches = (sample.model)(&feed).into_iter().map(|rows| comparable(sample, rows)).collect();
+        for partitions in [1, 2, 4, 7] {
+            for chunk_rows in [1, 3, usize::MAX] {
+                for (workers, seed, fresh, ahead) in
+                    [(1, 1, false, false), (3, u64::MAX, true, true), (2, 7, false, true)]
+                {
+                    let mode = Mode { partitions, workers, seed, fresh, chunk_rows, ahead };
+                    assert_eq!(run(sample, &feed, mode), expect, "{} {mode:?}", sample.name);
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(count, SAMPLES.len() * 36);
+}
+
+#[test]
+fn a_feed_ten_times_as_long_changes_nothing_else() {
+    for (number, sample) in SAMPLES.iter().enumerate() {
+        let feed = feed(number as u64, 60);
+        let expect: Batches = (sample.model)(&feed).into_iter().map(|rows| comparable(sample, rows)).collect();
+        let mode = Mode { partitions: 3, chunk_rows: 7, workers: 2, ahead: true, ..PLAIN };
+        assert_eq!(run(sample, &feed, mode), expect, "{}", sample.name);
+    }
+}
+
+#[test]
+fn a_run_may_be_stopped_at_any_step() {
+    for (number, sample) in SAMPLES.iter().enumerate() {
+        let feed = feed(number as u64, 4);
+        let expect = expected(sample, &feed);
+        for (step, after) in Step::ALL.into_iter().flat_map(|step| [(step, false), (step, true)]) {
+            for batch in 1..=BATCHES {
+                let world = world(sample, &feed);
+                if world.run(Some(Stop { step, after, batch: at(batch) })) == Ended::Stopped {
+                    assert_eq!(world.run(None), Ended::Done);
+                }
+                assert_eq!(delivered(sample, &world), expect, "{} {step:?} {after} {batch}", sample.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_run_again_is_what_was_committed() {
+    for (number, sample) in SAMPLES.iter().enumerate() {
+        let feed = feed(number as u64, 5);
+        let keep = tidemill_checkpoint::Keep { batches: 100, bytes: 1 << 30 };
+        let world = World { keep, ..world(sample, &feed) };
+        assert_eq!(world.run(None), Ended::Done);
+        let replayed = replays::check_all(&world, sample.name);
+        assert!(replayed >= BATCHES, "{}: {replayed}", sample.name);
+    }
+}
+
+#[test]
+fn partitions_and_workers_may_change_between_runs() {
+    for (number, sample) in SAMPLES.iter().enumerate() {
+        let feed = feed(number as u64, 5);
+        let expect = expected(sample, &feed);
+        for (partitions, then) in [(1, 4), (4, 1), (3, 7), (7, 2)] {
+            let world = World { partitions, ..world(sample, &feed) };
+            let stop = Stop { step: Step::Deliver, after: true, batch: at(2) };
+            assert_eq!(world.run(Some(stop)), Ended::Stopped);
+            let world = World { partitions: then, workers: 1, seed: 99, fresh_instances: true, ..world };
+            assert_eq!(world.run(None), Ended::Done);
+            assert_eq!(delivered(sample, &world), expect, "{} {partitions} to {then}", sample.name);
+        }
+    }
+}
+
+#[test]
+fn a_skipped_batch_is_as_if_it_had_not_been() {
+    for (number, sample) in SAMPLES.iter().enumerate() {
+        let with = feed(number as u64, 5);
+        let expect = expected(sample, &with.without(SKIPPED));
+        // A stream beside, whose function fails for a row of that batch, skips it; the operator has its rows by then, or not.
+        let poisoned = with.poisoned(SKIPPED);
+        for partitions in [1, 4] {
+            let text = sample.pipeline(Some(&poisoned)) + samples::SKIPS;
+            let world = World { text, partitions, ..world(sample, &poisoned) };
+            assert_eq!(world.run(None), Ended::Done);
+            let mut got = delivered(sample, &world);
+            let skipped = got.remove(&at(SKIPPED + 1));
+            assert_eq!(skipped, None, "{}: the batch was not skipped", sample.name);
+            let mut expect = expect.clone();
+            expect.remove(&at(SKIPPED + 1));
+            assert_eq!(got, expect, "{} {partitions}", sample.name);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Samples of every operator: a pipeline from `in` and `more` to `out`, and what `out` has, in plain Rust.
+
+use std::collections::BTreeMap;
+
+use tidemill_model::testing::Value;
+
+use super::feed::{Feed, Row};
+
+/// See the module.
+pub struct Sample {
+    /// The operator's key.
+    pub operator: &'static str,
+    pub name: &'static str,
+    /// The streams.
+    text: &'static str,
+    /// What `out` has in each batch.
+    pub model: fn(&Feed) -> Vec<Vec<Vec<Value>>>,
+    /// The rows of `out` are in an order.
+    pub is_ordered: bool,
+}
+
+/// A stream beside that skips a batch, and an output for it.
+pub const SKIPS: &str = "
+[streams.beside]
+from = \"in\"
+map = \"hostile/touchy\"
+on-error = \"skip-batch\"
+[outputs.beside]
+from = \"beside\"
+print = true
+";
+
+impl Sample {
+    /// A pipeline with this feed, or with one that is given otherwise.
+    pub fn pipeline(&self, feed: Option<&Feed>) -> String {
+        let batches = |stream| feed.map(|feed| feed.text(stream)).unwrap_or_default();
+        let source = |name, stream| {
+            let schema = "k: text, n: integer, f: boolean?, line: text";
+            format!("[streams.{name}]\nqueue = {{ schema = \"{schema}\", batches = [{}] }}\n", batches(stream))
+        };
+        let sources = source("in", 0) + &source("more", 1);
+        // Somebody reads the second one, also where a sample does not.
+        let unread =
+            if self.text.contains("\"more\"") { "" } else { "[outputs.more]\nfrom = \"more\"\nprint = true\n" };
+        format!("{sources}{}\n[outputs.out]\nfrom = \"out\"\nprint = true\n{unread}", self.text)
+    }
+}
+
+pub const SAMPLES: &[Sample] = &[
+    Sample {
+        operator: "map",
+        name: "a map that keeps a field",
+        text: "[streams.out]\nfrom = \"in\"\nmap = \"hostile/anything\"\nfields = { value = \"n\" }\nkeep = [\"k\"]",
+        model: |feed| each(feed, |rows| rows.iter().map(|row| vec![int(row.n), text(row.k)]).collect()),
+        is_ordered: true,
+    },
+    Sample {
+        operator: "map",
+        name: "a map that takes not all rows",
+        text: "[streams.out]\nfrom = \"in\"\nmap = \"hostile/touchy\"\nkeep = [\"n\"]\non-error = \"dead-letter\"",
+        model: |feed| each(feed, |rows| rows.iter().map(|row| vec![text(row.line), int(row.n)]).collect()),
+        is_ordered: true,
+    },
+    Sample {
+        operator: "filter",
+        name: "a filter by a field",
+        text: "[streams.out]\nfrom = \"in\"\nfilter = \"f\"",
+        model: |feed| each(feed, |rows| rows.iter().filter(|row| row.f == Some(true)).map(whole).collect()),
+        is_ordered: true,
+    },
+    Sample {
+        operator: "filter",
+        name: "a filter by a function",
+        text: "[streams.out]\nfrom = \"in\"\nfilter = \"hostile/is-panic\"\nfields = { line = \"k\" }",
+        model: |feed| each(feed, |rows| rows.iter().filter(|row| row.k == "panic").map(whole).collect()),
+        is_ordered: true,
+    },
+    Sample {
+        operator: "reduce",
+        name: "a reduce by a guest",
+        text: "[streams.out]\nfrom = \"in\"\nby = \"k\"\nreduce = \"hostile/sum\"\nfields = { value = \"n\" }",
+        model: |feed| each(feed, |rows| by_key(rows, |rows| int(rows.iter().map(|row| row.n).sum()))),
+        is_ordered: false,
+    },
+    Sample {
+        operator: "reduce",
+        name: "a reduce of all rows",
+        text: "[streams.out]\nfrom = \"in\"\nreduce = \"max\"\nfields = { value = \"k\" }",
+        model: |feed| {
+            each(feed, |rows| rows.iter().map(|row| row.k).max().map(|k| vec![text(k)]).into_iter().collect())
+        },
+        is_ordered: true,
+    },
+    Sample {
+        operator: "reduce",
+        name: "a mean",
+        text: "[streams.out]\nfrom = \"in\"\nby = \"k\"\nreduce = \"mean\"\nfields = { value = \"n\" }",
+        model: |feed| {
+            let mean =
+                |rows: &[&Row]| Value::float(rows.iter().map(|row| row.n).sum::<i64>() as f64 / rows.len() as f64);
+            each(feed, |rows| by_key(rows, mean))
+        },
+        is_ordered: false,
+    },
+    Sample {
+        operator: "update-state",
+        name: "states in which the order of rows shows",
+        text: "[streams.out]\nfrom = \"in\"\nby = \"k\"\nupdate-state = \"hostile/digits\"\nfields = { value = \"n\" }",
+        model: |feed| digits(&feed.0[0], false),
+        is_ordered: false,
+    },
+    Sample {
+        operator: "update-state",
+        name: "all states, behind a union and a filter",
+        text: "[streams.both]\nfrom = [\"more\", \"in\"]\nunion = true\n[streams.some]\nfrom = \"both\"\nfilter = \"f\"\n\
+               [streams.out]\nfrom = \"some\"\nby = \"k\"\nupdate-state = \"hostile/digits\"\nfields = { value = \"n\" }\n\
+               run = \"all\"\nemit = \"all\"",
+        model: |feed| {
+            let of = |batch: Vec<Row>| batch.into_iter().filter(|row| row.f == Some(true)).collect();
+            digits(&both(feed).into_iter().map(of).collect::<Vec<_>>(), true)
+        },
+        is_ordered: false,
+    },
+    Sample {
+        operator: "update-state",
+        name: "states behind states",
+        text: "[streams.totals]\nfrom = \"in\"\nby = \"k\"\nupdate-state = \"hostile/total-emitted\"\nfields = { value = \"n\" }\n\
+               [streams.out]\nfrom = \"totals\"\nby = \"k\"\nupdate-state = \"hostile/digits\"\nfields = { value = \"total\" }",
+        model: |feed| digits(&emitted_totals(&feed.0[0]), false),
+        is_ordered: false,
+    },
+    Sample {
+        operator: "count",
+        name: "a count",
+        text: "[streams.out]\nfrom = \"more\"\ncount = true",
+        model: |feed| feed.0[1].iter().map(|rows| vec![vec![int(rows.len() as i64)]]).collect(),
+        is_ordered: true,
+    },
+    Sample {
+        operator: "union",
+        name: "a union of a union",
+        text: "[streams.both]\nfrom = [\"more\", \"in\"]\nunion = true\n[streams.out]\nfrom = [\"both\", \"more\"]\nunion = true",
+        model: |feed| {
+            let twice = both(feed).into_iter().zip(&feed.0[1]).map(|(both, more)| [both, more.clone()].concat());
+            twice.map(|rows| rows.iter().map(whole).collect()).collect()
+        },
+        is_ordered: true,
+    },
+    Sample {
+        operator: "sort",
+        name: "a sort with ties",
+        text: "[streams.both]\nfrom = [\"in\", \"more\"]\nunion = true\n[streams.out]\nfrom = \"both\"\nsort = [\"-k\"]",
+        model: |feed| {
+            let sorted = |(left, right): (&Vec<Row>, &Vec<Row>)| {
+                let mut rows = [left.clone(), right.clone()].concat();
+                rows.sort_by(|left, right| right.k.cmp(left.k));
+                rows.iter().map(whole).collect()
+            };
+            feed.0[0].iter().zip(&feed.0[1]).map(sorted).collect()
+        },
+        is_ordered: true,
+    },
+    Sample {
+        operator: "limit",
+        name: "a limit",
+        text: "[streams.both]\nfrom = [\"more\", \"in\"]\nunion = true\n[streams.out]\nfrom = \"both\"\nlimit = 5",
+        model: |feed| both(feed).iter().map(|rows| rows.iter().take(5).map(whole).collect()).collect(),
+        is_ordered: true,
+    },
+    Sample {
+        operator: "distinct",
+        name: "different keys",
+        text: "[streams.keys]\nfrom = \"in\"\nmap = \"hostile/anything\"\nfields = { value = \"k\" }\n\
+               [streams.out]\nfrom = \"keys\"\ndistinct = true",
+        model: |feed| {
+            let different = |rows: &[Row]| -> Vec<Vec<Value>> {
+                let keys: BTreeMap<&str, ()> = rows.iter().map(|row| (row.k, ())).collect();
+                keys.into_keys().map(|k| vec![text(k)]).collect()
+            };
+            each(feed, different)
+        },
+        is_ordered: false,
+    },
+];
+
+fn int(n: i64) -> Value {
+    Value::Integer(n)
+}
+
+fn text(text: &str) -> Value {
+    Value::text(text)
+}
+
+fn whole(row: &Row) -> Vec<Value> {
+    vec![text(row.k), int(row.n), row.f.map_or(Value::Missing, Value::Boolean), text(row.line)]
+}
+
+/// Each batch of `in` for itself.
+fn each(feed: &Feed, of_batch: impl Fn(&[Row]) -> Vec<Vec<Value>>) -> Vec<Vec<Vec<Value>>> {
+    feed.0[0].iter().map(|rows| of_batch(rows)).collect()
+}
+
+/// The batches of `more`, then those of `in`.
+fn both(feed: &Feed) -> Vec<Vec<Row>> {
+    feed.0[0].iter().zip(&feed.0[1]).map(|(rows, more)| [more.clone(), rows.clone()].concat()).collect()
+}
+
+fn groups(rows: &[Row]) -> BTreeMap<&'static str, Vec<&Row>> {
+    let mut groups: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+    rows.iter().for_each(|row| groups.entry(row.k).or_default().push(row));
+    groups
+}
+
+fn by_key(rows: &[Row], value: impl Fn(&[&Row]) -> Value) -> Vec<Vec<Value>> {
+    groups(rows).into_iter().map(|(k, rows)| vec![text(k), value(&rows)]).collect()
+}
+
+/// Each value behind those before it; of all keys in every batch, or of those with new rows.
+fn digits(batches: &[Vec<Row>], all: bool) -> Vec<Vec<Vec<Value>>> {
+    let mut states: BTreeMap<&str, i64> = BTreeMap::new();
+    let batch = |rows: &Vec<Row>| {
+        let groups = groups(rows);
+        for (k, rows) in &groups {
+            let state = states.entry(k).or_default();
+            *state = rows.iter().fold(*state, |state, row| state.wrapping_mul(10).wrapping_add(row.n));
+        }
+        let shown = states.iter().filter(|(k, _)| all || groups.contains_key(*k));
+        shown.map(|(k, state)| vec![text(k), int(*state)]).collect()
+    };
+    batches.iter().map(batch).collect()
+}
+
+/// A row a key with the sum of its values of all batches so far.
+fn emitted_totals(batches: &[Vec<Row>]) -> Vec<Vec<Row>> {
+    let mut totals: BTreeMap<&'static str, i64> = BTreeMap::new();
+    let batch = |rows: &Vec<Row>| {
+        let of_key = |(k, rows): (&'static str, Vec<&Row>)| {
+            let total = totals.entry(k).or_default();
+            *total += rows.iter().map(|row| row.n).sum::<i64>();
+            Row { k, n: *total, f: None, line: "" }
+        };
+        groups(rows).into_iter().map(of_key).collect()
+    };
+    batches.iter().map(batch).collect()
+}

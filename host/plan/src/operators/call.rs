@@ -1,0 +1,93 @@
+//! A plugin's function in an operator, as it is written.
+
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics, Span},
+    document::{Name, Value, ValueKind},
+    graph::OnError,
+    manifest::on_error,
+    reader::{Reader, values},
+};
+
+/// A plugin's function and what is said of its use.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) plugin: Name,
+    pub(crate) function: Name,
+    /// Of `plugin/function`.
+    pub(crate) span: Span,
+    /// The function's field, the stream's field.
+    pub(crate) fields: Vec<(Name, Name)>,
+    /// Sorted by name.
+    pub(crate) parameters: Vec<(String, String)>,
+    /// What the function's single field is called in the stream.
+    pub(crate) rename: Option<Name>,
+    /// What happens when it fails; `None`: what holds for the pipeline.
+    pub(crate) on_error: Option<OnError>,
+}
+
+/// Keys that belong to the call of a plugin's function.
+pub(crate) const OF_CALLS: &[&str] = &["fields", "parameters", "on-error"];
+
+/// `plugin/function` with the keys that go with it.
+pub(crate) fn call(value: &Value, reader: &mut Reader<'_, '_>) -> Option<Call> {
+    let name = values::text(value, reader.diagnostics);
+    let fields = reader.read("fields", fields).unwrap_or_default();
+    let parameters = reader.read("parameters", parameters).unwrap_or_default();
+    let rename = rename(reader);
+    let on_error = reader.read("on-error", on_error::read);
+    let name = name?;
+    match name.text.split_once('/') {
+        Some((plugin, function)) if !plugin.is_empty() && !function.is_empty() && !function.contains('/') => {
+            let part = |text: &str| Name { text: text.to_owned(), span: name.span };
+            let (plugin, function) = (part(plugin), part(function));
+            Some(Call { plugin, function, span: name.span, fields, parameters, rename, on_error })
+        }
+        _ => {
+            let error = Diagnostic::error(name.span, format!("`{}` is no function", name.text));
+            reader.diagnostics.push(error.help("a function is written plugin/function, for example \"words/split\""));
+            None
+        }
+    }
+}
+
+/// What the single field that a function returns is called.
+pub(super) fn rename(reader: &mut Reader<'_, '_>) -> Option<Name> {
+    reader.read("as", |value, diagnostics| {
+        let name = values::text(value, diagnostics)?;
+        values::check_name(&name, "a field", diagnostics);
+        Some(name)
+    })
+}
+
+/// Which field of the stream is which field of a function.
+pub(super) fn fields(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<(Name, Name)>> {
+    let table = values::table(value, diagnostics)?;
+    values::check_number(value, table.entries.len(), "fields", values::LISTED_MAX, diagnostics)?;
+    let pairs = table.entries.iter();
+    Some(pairs.filter_map(|(name, value)| Some((name.clone(), values::text(value, diagnostics)?))).collect())
+}
+
+fn parameters(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<(String, String)>> {
+    let table = values::table(value, diagnostics)?;
+    values::check_number(value, table.entries.len(), "parameters", values::LISTED_MAX, diagnostics)?;
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for (name, value) in &table.entries {
+        let text = match (&value.kind, &value.typed) {
+            (_, Some(text)) | (ValueKind::Text(text) | ValueKind::Float(text), _) => text.clone(),
+            (ValueKind::Integer(Some(integer)), _) => integer.to_string(),
+            (ValueKind::Boolean(boolean), _) => boolean.to_string(),
+            (ValueKind::Datetime(datetime), _) => datetime.to_string(),
+            (ValueKind::Integer(None), _) => {
+                values::beyond_64_bits(value, diagnostics);
+                continue;
+            }
+            _ => {
+                values::wrong_type(value, "text, a number, or true or false", diagnostics);
+                continue;
+            }
+        };
+        pairs.push((name.text.clone(), text));
+    }
+    pairs.sort();
+    Some(pairs)
+}

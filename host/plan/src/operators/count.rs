@@ -1,0 +1,37 @@
+//! `count`: how many rows there are.
+
+use tidemill_model::schema::{Kind, Schema};
+
+use super::{Entry, Inputs, OperatorKind, Page, page::Form, reduce};
+use crate::{
+    diagnostics::Diagnostics,
+    document::Value,
+    graph::{Aggregate, Node, Reduce, Reducer},
+    reader::{Reader, values},
+    resolve::Plugins,
+};
+
+pub(super) struct Count;
+
+#[derive(Debug)]
+struct CountEntry;
+
+impl OperatorKind for Count {
+    fn page(&self) -> &'static Page {
+        const FORM: Form = Form { written: &["count = true"], beside: &[], rows: "one row, `count: integer`" };
+        &Page { key: "count", reads_several: false, forms: &[FORM] }
+    }
+
+    fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {
+        values::only_true(value, "count", reader.diagnostics)?;
+        Some(Box::new(CountEntry))
+    }
+}
+
+impl Entry for CountEntry {
+    fn resolve(&self, _: &Inputs<'_>, _: &Plugins<'_>, _: &mut Diagnostics) -> Option<Node> {
+        let reducer = Reducer::Native(Aggregate::Count);
+        let reduce = Reduce { by: Vec::new(), reducer, counts_nothing: true };
+        Some(reduce::node(reduce, Vec::new(), Schema::single("count", Kind::Integer)))
+    }
+}

@@ -1,0 +1,170 @@
+//! Which stages a plan has: each part of a node's work comes into a stage by the way that the node says.
+
+use tidemill_model::connector::SourceSpec;
+
+use super::{ExchangeId, Input, Leaves, Order, Sequence, Stage, Stages, Step, StepKind};
+use crate::graph::{Node, NodeId, Placement, Plan, Way};
+
+/// The stages of a plan.
+pub(super) fn build(plan: &Plan) -> Stages {
+    let mut builder = Builder { plan, stages: Vec::new(), places: Vec::new(), exchanges: 0 };
+    for index in 0..plan.nodes.len() {
+        let place = builder.place(NodeId(index));
+        builder.places.push(place);
+    }
+    for index in 0..plan.outputs.len() {
+        builder.output(index);
+    }
+    Stages { stages: builder.stages, exchanges: builder.exchanges }
+}
+
+/// Where a stream's rows appear.
+#[derive(Clone)]
+struct Place {
+    stage: usize,
+    step: usize,
+    /// The names of the fields by which its rows are partitioned.
+    by: Option<Vec<String>>,
+}
+
+struct Builder<'a> {
+    plan: &'a Plan,
+    stages: Vec<Stage>,
+    places: Vec<Place>,
+    exchanges: usize,
+}
+
+impl Builder<'_> {
+    fn place(&mut self, id: NodeId) -> Place {
+        let node = self.plan.node(id);
+        let mut at = node.inputs.first().map(|input| self.places[input.0].clone());
+        let by = placed_by(&node.placement, at.as_ref().and_then(|input| input.by.clone()));
+        for (number, part) in node.parts.iter().enumerate() {
+            let kind = StepKind::Part(id, number);
+            at = Some(match (&part.way, at) {
+                (_, None) => {
+                    let partitions = node.source().and_then(source_partitions).unwrap_or(self.plan.partitions);
+                    self.stage(Input::Source(id), partitions, Order::Arrival { origins: 2 }, kind)
+                }
+                (Way::Here, Some(from)) => self.step(&from, kind, None),
+                (Way::ByKey(fields), Some(from)) => self.by_key(&from, id, fields, kind),
+                (Way::ByGroup { is_one }, Some(from)) => {
+                    let partitions = if *is_one { 1 } else { self.plan.partitions };
+                    let exchange = self.exchange();
+                    self.stages[from.stage].steps[from.step].leaves = Some(Leaves::Exchange(exchange));
+                    let input = Input::Exchanges(vec![exchange], Sequence::Any);
+                    self.stage(input, partitions, Order::Partition, kind)
+                }
+                (Way::One { .. }, Some(from)) => {
+                    let exchange = self.leave(&from, StepKind::Gather(id));
+                    let input = Input::Exchanges(vec![exchange], Sequence::Arrival);
+                    self.stage(input, 1, Order::Partition, kind)
+                }
+                (Way::Behind, Some(_)) => self.behind(id, kind),
+            });
+        }
+        let Some(place) = at else { unreachable!("a node has a part") };
+        Place { by, ..place }
+    }
+
+    /// Where rows are placed by these fields already, they stay.
+    fn by_key(&mut self, from: &Place, id: NodeId, fields: &[usize], kind: StepKind) -> Place {
+        let input = &self.plan.node(self.plan.node(id).inputs[0]).schema;
+        let names: Vec<String> = fields.iter().map(|&field| input.fields()[field].name.clone()).collect();
+        if from.by.as_ref() == Some(&names) && self.stages[from.stage].partitions == self.plan.partitions {
+            return self.step(from, kind, None);
+        }
+        let exchange = self.leave(from, StepKind::Scatter(id));
+        let input = Input::Exchanges(vec![exchange], Sequence::Arrival);
+        self.stage(input, self.plan.partitions, Order::Partition, kind)
+    }
+
+    fn behind(&mut self, id: NodeId, kind: StepKind) -> Place {
+        let (mut first, mut origin) = (0, 0);
+        let mut exchanges = Vec::new();
+        for input in &self.plan.node(id).inputs {
+            let place = self.places[input.0].clone();
+            exchanges.push(self.leave(&place, StepKind::Collect { reader: id, first, origin }));
+            first += self.stages[place.stage].partitions;
+            origin += self.stages[place.stage].order.origins();
+        }
+        let order = Order::Arrival { origins: origin + 1 };
+        self.stage(Input::Exchanges(exchanges, Sequence::Arrival), first, order, kind)
+    }
+
+    fn output(&mut self, index: usize) {
+        if self.plan.outputs[index].dead_letters.is_some() {
+            return; // They do not come out of a stream.
+        }
+        let mut place = self.places[self.plan.outputs[index].from.0].clone();
+        if self.plan.outputs[index].function.is_some() {
+            place = self.step(&place, StepKind::OutputFunction(index), None);
+        }
+        self.step(&place, StepKind::Output(index), Some(Leaves::Output(index)));
+    }
+
+    fn exchange(&mut self) -> ExchangeId {
+        self.exchanges += 1;
+        ExchangeId(self.exchanges - 1)
+    }
+
+    /// A step that leaves rows for another stage.
+    fn leave(&mut self, from: &Place, kind: StepKind) -> ExchangeId {
+        let exchange = self.exchange();
+        self.step(from, kind, Some(Leaves::Exchange(exchange)));
+        exchange
+    }
+
+    fn stage(&mut self, input: Input, partitions: u32, order: Order, kind: StepKind) -> Place {
+        let steps = vec![Step { kind, leaves: None, children: Vec::new() }];
+        self.stages.push(Stage { input, partitions, order, steps });
+        Place { stage: self.stages.len() - 1, step: 0, by: None }
+    }
+
+    fn step(&mut self, parent: &Place, kind: StepKind, leaves: Option<Leaves>) -> Place {
+        let steps = &mut self.stages[parent.stage].steps;
+        steps.push(Step { kind, leaves, children: Vec::new() });
+        let step = steps.len() - 1;
+        steps[parent.step].children.push(step);
+        Place { stage: parent.stage, step, by: None }
+    }
+}
+
+/// The names of the fields by which a stream's rows are placed, of an input that is placed by those of `input`.
+fn placed_by(placement: &Placement, input: Option<Vec<String>>) -> Option<Vec<String>> {
+    match placement {
+        Placement::Unknown => None,
+        Placement::AsInput => input,
+        Placement::AsInputBy(names) => input.filter(|by| by.iter().all(|name| names.contains(name))),
+        Placement::By(names) => Some(names.clone()),
+    }
+}
+
+/// For each node how many partitions it has, in a pipeline of so many.
+pub(crate) fn partitions(nodes: &[Node], of_pipeline: u32) -> Vec<u64> {
+    let mut all: Vec<u64> = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let of_inputs = node.inputs.iter().map(|input| all[input.0]);
+        let mut partitions = match node.source() {
+            Some(spec) => source_partitions(spec).unwrap_or(of_pipeline).into(),
+            None => of_inputs.clone().next().unwrap_or(0),
+        };
+        for part in &node.parts {
+            partitions = match part.way {
+                Way::Here => partitions,
+                Way::ByKey(_) | Way::ByGroup { is_one: false } => of_pipeline.into(),
+                Way::ByGroup { is_one: true } | Way::One { .. } => 1,
+                Way::Behind => of_inputs.clone().fold(0, u64::saturating_add),
+            };
+        }
+        all.push(partitions);
+    }
+    all
+}
+
+fn source_partitions(spec: &SourceSpec) -> Option<u32> {
+    match spec {
+        SourceSpec::Queue(queue) => queue.partitions,
+        _ => None,
+    }
+}
