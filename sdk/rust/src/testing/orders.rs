@@ -89,29 +89,13 @@ pub(super) fn check<F: ReduceFunction, K>(
     add_floats(&mut floats, keys, &batch_of(rows), &signature.input)?;
     let in_order: Vec<usize> = (0..expect.len()).collect();
     add_floats(&mut floats, &in_order, &expected.states, &signature.state)?;
-    let differs = |way: &Way, key: usize, found: &Plain| {
-        let row = keys.iter().position(|other| *other == key).unwrap_or_default();
-        let (expect, found) = (shortened(&expect[key]), shortened(found));
-        let name = &signature.name;
-        Failed {
-            reason: format!(
-                "`{name}` depends on how its rows are cut or ordered: the key of row {row}, counted from 0, comes to \
-                 {expect}, and to {found} {}. Partitions are reduced each for itself and put together in any order, so a \
-                 reduce must be associative and commutative. {}",
-                way.how, way.advice
-            ),
-        }
-    };
     for way in &WAYS {
-        let fails = |failed: Failed| Failed {
-            reason: format!("`{}` fails {}, and not as they came: {}", signature.name, way.how, failed.reason),
-        };
-        let (order, found) = way.reduce::<F>(kit, rows, keys, expect.len()).map_err(fails)?;
-        let mut floats = floats.clone();
-        add_floats(&mut floats, &order, &found.states, &signature.state)?;
-        for (key, found) in order.iter().zip(plain_rows(&found.rows, &signature.output)?) {
+        let found =
+            way.reduce::<F>(kit, rows, keys, expect.len()).map_err(|failed| way.fails(&signature.name, failed))?;
+        for (key, found) in found.keys.iter().zip(plain_rows(&found.rows, &signature.output)?) {
             if !found.is_near(&expect[*key], floats[*key]) {
-                return Err(differs(way, *key, &found));
+                let row = keys.iter().position(|other| other == key).unwrap_or_default();
+                return Err(way.differs(&signature.name, row, &expect[*key], &found));
             }
         }
     }
@@ -138,16 +122,16 @@ fn shortened(value: &Plain) -> String {
 // === impl Way ===
 
 impl Way {
-    /// What the rows come to in this way, and the keys in the order of what they came to.
+    /// What the rows come to in this way, by the numbers of their keys.
     fn reduce<F: ReduceFunction>(
         &self,
         kit: &Kit,
         rows: &[F::Input<'_>],
         keys: &[usize],
         count: usize,
-    ) -> Result<(Vec<usize>, Reduced<F, usize>), Failed> {
+    ) -> Result<Reduced<F, usize>, Failed> {
         let (order, states) = reduce_parts::<F>(kit, &self.parts(rows, keys, count))?;
-        Ok((order.clone(), Reduced::finished(kit, order, states)?))
+        Reduced::finished(kit, order, states)
     }
 
     fn parts<'r, T>(&self, rows: &'r [T], keys: &[usize], count: usize) -> Vec<Part<'r, T>> {
@@ -169,5 +153,21 @@ impl Way {
             parts.reverse();
         }
         parts
+    }
+
+    fn fails(&self, name: &str, failed: Failed) -> Failed {
+        Failed { reason: format!("`{name}` fails {}, and not as they came: {}", self.how, failed.reason) }
+    }
+
+    /// Keys need not be printable; so a key is told by the number of its first row.
+    fn differs(&self, name: &str, row: usize, expect: &Plain, found: &Plain) -> Failed {
+        let (how, advice, expect, found) = (self.how, self.advice, shortened(expect), shortened(found));
+        Failed {
+            reason: format!(
+                "`{name}` depends on how its rows are cut or ordered: the key of row {row}, counted from 0, comes to \
+                 {expect}, and to {found} {how}. Partitions are reduced each for itself and put together in any order, so a \
+                 reduce must be associative and commutative. {advice}"
+            ),
+        }
     }
 }

@@ -75,7 +75,7 @@ fn are_near(this: f64, other: f64, floats: f64) -> bool {
     if !this.is_finite() || !other.is_finite() {
         return this == other || this.is_nan() && other.is_nan();
     }
-    (this - other).abs() <= (this.abs().max(other.abs()) * APART).max(floats * ROUNDING)
+    (this - other).abs() <= (this.abs().max(other.abs()) * APART).max(floats.min(f64::MAX) * ROUNDING)
 }
 
 /// As a person would write it; a record of one field as that field.

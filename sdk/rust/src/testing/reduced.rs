@@ -20,7 +20,7 @@ use super::{
 pub struct Reduced<F, K> {
     kit: Kit,
     /// In the order in which they came.
-    keys: Vec<K>,
+    pub(super) keys: Vec<K>,
     /// One accumulator a key.
     pub(super) states: Batch,
     /// One finished row a key.

@@ -89,6 +89,11 @@ mod dependent {
         a.max(b)
     }
 
+    #[reduce(create = |value| value, merge = |a, b| if b >= a { b } else { 0 })]
+    pub fn merge_wants_order(a: i64, b: i64) -> i64 {
+        a.max(b)
+    }
+
     #[reduce(create = |_value| 1, merge = |_a, b| 1 + b)]
     pub fn merge_takes_this_for_one(count: i64, _value: i64) -> i64 {
         count + 1
@@ -254,6 +259,7 @@ fn reduces_that_depend_on_order_or_cut_are_found() {
         ("merge-drops", CUT, reason::<merge_drops>([1, 2])),
         ("merge-takes-the-other", CUT, reason::<merge_takes_the_other>([2, 1])),
         ("merge-is-another", CUT, reason::<merge_is_another>(numbers)),
+        ("merge-wants-order", ORDER, reason::<merge_wants_order>([1, 2])),
         ("merge-takes-this-for-one", CUT, reason::<merge_takes_this_for_one>([1, 1, 1])),
         ("merge-takes-the-other-for-one", CUT, reason::<merge_takes_the_other_for_one>([1, 1, 1])),
         ("create-forgets", CUT, reason::<create_forgets>([1, 1])),
@@ -291,7 +297,7 @@ fn reduces_that_do_not_depend_on_order_pass() {
         ("signs of zero", reason::<float_sum>([-0.0, 0.0, -0.0])),
         ("set", reason::<set>(["b", "a", "c", "a"])),
         ("mean", reason::<mean>([0.1, 0.2, 0.7, 1.0])),
-        ("variance", reason::<variance>((0..9).map(|number| 1e7 + f64::from(number) / 10.0))),
+        ("variance", reason::<variance>((0..40).map(|number| 1e7 + f64::from(number * number) / 7.0))),
         ("count", reason::<count>([4, 2, 3])),
         ("equal rows", reason::<same_of_all>(vec![full; 5])),
         ("equal zeros", reason::<same_of_all>(vec![zeros; 5])),
@@ -355,6 +361,8 @@ fn floats_differ_by_no_more_than_rounding() {
         ("infinity", true, reason::<last_float>([f64::MAX, f64::INFINITY])),
         ("no number", true, reason::<last_float>([0.0, f64::NAN])),
         ("larger ones beside it", true, reason::<last_value>(readings(1.7e9, [1.0, 1.01]))),
+        ("an infinite one beside it", true, reason::<last_value>(readings(f64::INFINITY, [1.0, 2.0]))),
+        ("the largest ones beside it", true, reason::<last_value>(readings(f64::MAX, [1.0, 1e300]))),
     ] {
         assert_eq!(reason.is_some(), is_found, "{name}: {reason:?}");
     }
@@ -365,6 +373,7 @@ fn floats_differ_by_no_more_than_rounding() {
 fn what_depends_on_order_is_found_wherever_its_rows_are() {
     fn places<'a, F: ReduceFunction>(
         name: &str,
+        advice: &str,
         rows: impl Fn() -> Vec<F::Input<'a>>,
         other: impl Fn() -> F::Input<'a>,
     ) {
@@ -381,22 +390,24 @@ fn what_depends_on_order_is_found_wherever_its_rows_are() {
                 let failed = Kit::new().chunk_rows(chunk_rows).reduce::<F, _>(input).err();
                 let reason = failed.unwrap_or_else(|| panic!("{name} {before} {between} {behind} {chunk_rows}")).reason;
                 assert!(reason.contains(&format!("the key of row {before}, counted from 0")), "{reason}");
+                assert!(reason.contains(advice), "{name} {before} {between} {behind} {chunk_rows}: {reason}");
             }
         }
     }
     use dependent::*;
-    places::<first>("first", || vec![1, 2], || 7);
-    places::<last>("last", || vec![1, 2], || 7);
-    places::<concatenation>("concatenation", || vec!["a", "b"], || "c");
-    places::<subtraction>("subtraction", || vec![1, 2], || 7);
-    places::<mean_of_means>("mean of means", || vec![1.0, 2.0, 4.0], || 7.0);
-    places::<distance>("distance", || vec![1, 2, 4], || 7);
-    places::<merge_drops>("merge drops", || vec![1, 2], || 7);
-    places::<merge_takes_the_other>("merge takes the other", || vec![2, 1], || 7);
-    places::<merge_takes_this_for_one>("merge takes this for one", || vec![1, 2, 3], || 7);
-    places::<merge_takes_the_other_for_one>("merge takes the other for one", || vec![1, 2, 3], || 7);
-    places::<create_forgets>("create forgets", || vec![1, 2], || 7);
-    places::<zero_counts>("zero counts", || vec![1, 2], || 7);
+    places::<first>("first", ORDER, || vec![1, 2], || 7);
+    places::<last>("last", ORDER, || vec![1, 2], || 7);
+    places::<concatenation>("concatenation", ORDER, || vec!["a", "b"], || "c");
+    places::<subtraction>("subtraction", CUT, || vec![1, 2, 4], || 7);
+    places::<mean_of_means>("mean of means", CUT, || vec![1.0, 2.0, 4.0], || 7.0);
+    places::<distance>("distance", ORDER, || vec![1, 2, 4], || 7);
+    places::<merge_drops>("merge drops", CUT, || vec![1, 2], || 7);
+    places::<merge_takes_the_other>("merge takes the other", CUT, || vec![2, 1], || 7);
+    places::<merge_wants_order>("merge wants order", ORDER, || vec![1, 2], || 7);
+    places::<merge_takes_this_for_one>("merge takes this for one", CUT, || vec![1, 2, 3], || 7);
+    places::<merge_takes_the_other_for_one>("merge takes the other for one", CUT, || vec![1, 2, 3], || 7);
+    places::<create_forgets>("create forgets", CUT, || vec![1, 2], || 7);
+    places::<zero_counts>("zero counts", CUT, || vec![1, 2], || 7);
 }
 
 #[test]
