@@ -71,7 +71,9 @@
 //!   takes rows out again. Where accumulators differ from rows, `fn f(total: Total, fields ...) -> Total` adds a row to one,
 //!   with `create = |fields ...| ...` (an accumulator of the first row) or `zero = ...` (an empty one), and
 //!   `merge = |a, b| ...`. `finish = |total| ...` makes the result of an accumulator. An accumulator that owns memory is better
-//!   taken as `&mut Total`, by the function and by `merge`: one that is taken by value is cloned for each row.
+//!   taken as `&mut Total`, by the function and by `merge`: one that is taken by value is cloned for each row. A reduce must be
+//!   associative and commutative: partitions are reduced each for itself and put together in any order. For the newest value of
+//!   a key use `#[update_state]`, whose [`Values`] come in order of arrival. The test kit finds reduces that depend on order.
 //! - `#[update_state] fn f(new: Values<T>, state: Option<S>) -> Option<S>`: a key's new rows and its state to its new state;
 //!   `None` deletes it. The key's fields can be asked for before `new`: `key: &str`, or a record. It may return [`Update`]
 //!   instead, to emit rows and to be called again at a time, and a `Result` of either: an error rejects the key's new rows

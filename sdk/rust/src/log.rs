@@ -3,7 +3,7 @@
 pub use crate::bindings::tidemill::plugin::host::Level;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use native::take;
+pub(crate) use native::{aside, take};
 
 /// Writes a line to the operator's log. The macros [`info!`](crate::info) and its like are shorter.
 pub fn log(level: Level, message: &str) {
@@ -75,5 +75,13 @@ mod native {
     /// What this thread noted since the last time.
     pub(crate) fn take() -> Noted {
         NOTED.take()
+    }
+
+    /// Runs `calls` as if they noted nothing.
+    pub(crate) fn aside<R>(calls: impl FnOnce() -> R) -> R {
+        let noted = NOTED.take();
+        let result = calls();
+        NOTED.set(noted);
+        result
     }
 }

@@ -30,10 +30,26 @@
 //! assert_eq!(out.rows(), ["abcd"]);
 //! # Ok::<(), tidemill_sdk::testing::Failed>(())
 //! ```
+//!
+//! A reduce must be associative and commutative. It is run with its rows cut and ordered in several ways, and fails where it
+//! comes to something else:
+//!
+//! ```
+//! # use tidemill_sdk::{prelude::*, testing::Kit};
+//! #[reduce]
+//! fn last(_a: i64, b: i64) -> i64 {
+//!     b
+//! }
+//!
+//! let failed = Kit::new().reduce::<last, _>([("a", 1), ("a", 2)]).unwrap_err();
+//! assert!(failed.reason.contains("comes to 2, and to 1 with its rows in the opposite order"));
+//! ```
 
 mod batch;
 mod kit;
 mod mapped;
+mod orders;
+mod plain;
 mod reduced;
 mod updated;
 
@@ -54,7 +70,8 @@ pub fn map<'a, F: RowsFunction>(rows: impl IntoIterator<Item = F::Input<'a>>) ->
     passed(Kit::new().map(rows))
 }
 
-/// Reduces rows by their keys, with a [`Kit::new`]. A failed call fails the test.
+/// Reduces rows by their keys, with a [`Kit::new`]. A failed call fails the test, and so does a reduce that depends on how its
+/// rows are cut or ordered.
 #[track_caller]
 pub fn reduce<'a, F: ReduceFunction, K: Clone + Eq + Hash>(
     rows: impl IntoIterator<Item = (K, F::Input<'a>)>,

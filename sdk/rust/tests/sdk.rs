@@ -11,6 +11,8 @@ mod context;
 mod map;
 #[path = "sdk/migrate.rs"]
 mod migrate;
+#[path = "sdk/orders.rs"]
+mod orders;
 #[path = "sdk/plugin.rs"]
 mod plugin;
 #[path = "sdk/reduce.rs"]

@@ -34,7 +34,9 @@ pub fn output(arguments: TokenStream, item: TokenStream) -> TokenStream {
     function(item, |item| map::expand(arguments.into(), item, map::Role::Output))
 }
 
-/// A function that reduces the rows of a key to one.
+/// A function that reduces the rows of a key to one. It must be associative and commutative: partitions are reduced each for
+/// itself and put together in any order. For the newest value of a key use `#[update_state]`, whose `Values` come in order of
+/// arrival.
 #[proc_macro_attribute]
 pub fn reduce(arguments: TokenStream, item: TokenStream) -> TokenStream {
     function(item, |item| reduce::expand(arguments.into(), item))

@@ -107,6 +107,9 @@ impl Kit {
     }
 
     /// Reduces rows by their keys: the first half of them and the second half by themselves, then merged.
+    ///
+    /// Then again, cut and ordered in other ways. A reduce that comes to something else there depends on what the host does not
+    /// promise, and fails; floats may differ by their rounding.
     pub fn reduce<'a, F: ReduceFunction, K: Clone + Eq + Hash>(
         &self,
         rows: impl IntoIterator<Item = (K, F::Input<'a>)>,

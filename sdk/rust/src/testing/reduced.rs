@@ -5,12 +5,14 @@ use std::{collections::HashMap, hash::Hash, marker::PhantomData};
 use crate::{
     bindings::{exports::tidemill::plugin::operators::Phase, tidemill::plugin::data::Batch},
     function::{Operator, ReduceFunction},
+    log,
     value::{Read, WriteRow},
 };
 
 use super::{
     Failed, Kit,
     batch::{batch_of, rows_of, to_bytes},
+    orders,
 };
 
 /// One row a key.
@@ -18,12 +20,19 @@ use super::{
 pub struct Reduced<F, K> {
     kit: Kit,
     /// In the order in which they came.
-    keys: Vec<K>,
+    pub(super) keys: Vec<K>,
     /// One accumulator a key.
-    states: Batch,
+    pub(super) states: Batch,
     /// One finished row a key.
-    rows: Batch,
+    pub(super) rows: Batch,
     function: PhantomData<F>,
+}
+
+/// The rows of one partition.
+pub(super) struct Part<'r, T> {
+    rows: Vec<&'r T>,
+    /// The number of each row's key among all keys.
+    keys: Vec<usize>,
 }
 
 /// Keys by their group numbers.
@@ -38,23 +47,19 @@ impl<F: ReduceFunction, K: Clone + Eq + Hash> Reduced<F, K> {
         rows: impl IntoIterator<Item = (K, F::Input<'a>)>,
     ) -> Result<Reduced<F, K>, Failed> {
         let (keys, rows): (Vec<K>, Vec<F::Input<'a>>) = rows.into_iter().unzip();
-        let middle = rows.len() / 2;
-        let parts = [(&keys[..middle], &rows[..middle]), (&keys[middle..], &rows[middle..])];
-        let mut groups = Groups { numbers: HashMap::new(), keys: Vec::new() };
-        let (mut accumulators, mut merge_groups) = (Vec::new(), Vec::new());
-        for (keys, rows) in parts {
-            let mut part = Groups { numbers: HashMap::new(), keys: Vec::new() };
-            let numbers: Vec<usize> = keys.iter().map(|key| part.number(key)).collect();
-            let mut operator = kit.open::<F>(Vec::new())?;
-            accumulators.push(combine(kit, operator.as_mut(), rows, &numbers)?);
-            merge_groups.push(part.keys.iter().map(|key| groups.number(key)).collect::<Vec<_>>());
+        let mut groups = Groups::default();
+        let numbers: Vec<usize> = keys.iter().map(|key| groups.number(key)).collect();
+        let mut halves = [Part::default(), Part::default()];
+        for (place, (row, key)) in rows.iter().zip(&numbers).enumerate() {
+            halves[usize::from(place >= rows.len() / 2)].push(row, *key);
         }
-        let mut operator = kit.open::<F>(Vec::new())?;
-        let states = merge(kit, operator.as_mut(), &accumulators, &merge_groups)?;
-        Reduced::finished(kit, groups.keys, states)
+        let (_, states) = reduce_parts::<F>(kit, &halves)?;
+        let reduced = Reduced::finished(kit, groups.keys, states)?;
+        log::aside(|| orders::check(kit, &rows, &numbers, &reduced))?;
+        Ok(reduced)
     }
 
-    fn finished(kit: &Kit, keys: Vec<K>, states: Batch) -> Result<Reduced<F, K>, Failed> {
+    pub(super) fn finished(kit: &Kit, keys: Vec<K>, states: Batch) -> Result<Reduced<F, K>, Failed> {
         let rows = if F::signature().finishes {
             let groups = to_bytes(0..keys.len());
             let mut operator = kit.open::<F>(Vec::new())?;
@@ -74,7 +79,7 @@ impl<F: ReduceFunction, K: Clone + Eq + Hash> Reduced<F, K> {
 
     /// The same keys without the rows of `part`, of which each key is one of these.
     pub fn subtract(&self, part: &Reduced<F, K>) -> Result<Reduced<F, K>, Failed> {
-        let mut groups = Groups { numbers: HashMap::new(), keys: Vec::new() };
+        let mut groups = Groups::default();
         self.keys.iter().for_each(|key| {
             groups.number(key);
         });
@@ -96,6 +101,29 @@ impl<F: ReduceFunction, K: Clone + Eq + Hash> Reduced<F, K> {
     }
 }
 
+// === impl Part ===
+
+impl<T> Default for Part<'_, T> {
+    fn default() -> Self {
+        Part { rows: Vec::new(), keys: Vec::new() }
+    }
+}
+
+impl<'r, T> Part<'r, T> {
+    pub(super) fn push(&mut self, row: &'r T, key: usize) {
+        self.rows.push(row);
+        self.keys.push(key);
+    }
+}
+
+// === impl Groups ===
+
+impl<K> Default for Groups<K> {
+    fn default() -> Groups<K> {
+        Groups { numbers: HashMap::new(), keys: Vec::new() }
+    }
+}
+
 impl<K: Clone + Eq + Hash> Groups<K> {
     fn number(&mut self, key: &K) -> usize {
         *self.numbers.entry(key.clone()).or_insert_with(|| {
@@ -105,11 +133,30 @@ impl<K: Clone + Eq + Hash> Groups<K> {
     }
 }
 
+/// Each part by itself, then merged in their order: the keys in the order in which they came, and the accumulator of each.
+pub(super) fn reduce_parts<F: ReduceFunction>(
+    kit: &Kit,
+    parts: &[Part<'_, F::Input<'_>>],
+) -> Result<(Vec<usize>, Batch), Failed> {
+    let mut groups = Groups::default();
+    let (mut accumulators, mut merge_groups) = (Vec::new(), Vec::new());
+    for Part { rows, keys } in parts {
+        let mut part = Groups::default();
+        let numbers: Vec<usize> = keys.iter().map(|key| part.number(key)).collect();
+        let mut operator = kit.open::<F>(Vec::new())?;
+        accumulators.push(combine(kit, operator.as_mut(), rows, &numbers)?);
+        merge_groups.push(part.keys.iter().map(|key| groups.number(key)).collect::<Vec<_>>());
+    }
+    let mut operator = kit.open::<F>(Vec::new())?;
+    let states = merge(kit, operator.as_mut(), &accumulators, &merge_groups)?;
+    Ok((groups.keys, states))
+}
+
 /// One partition's rows, chunk by chunk.
 fn combine<T: WriteRow>(
     kit: &Kit,
     operator: &mut dyn Operator,
-    rows: &[T],
+    rows: &[&T],
     numbers: &[usize],
 ) -> Result<Batch, Failed> {
     let chunks = kit.chunks(rows);
@@ -118,7 +165,13 @@ fn combine<T: WriteRow>(
         let numbers = &numbers[first..first + chunk.len()];
         count = numbers.iter().map(|number| number + 1).max().unwrap_or(0).max(count);
         let (call, groups) = (kit.call(place, chunks.len()), to_bytes(numbers.iter().copied()));
-        result = Some(operator.reduce_groups(call, Phase::Combine, batch_of(*chunk), groups, count as u32)?);
+        result = Some(operator.reduce_groups(
+            call,
+            Phase::Combine,
+            batch_of(chunk.iter().copied()),
+            groups,
+            count as u32,
+        )?);
         first += chunk.len();
     }
     result.ok_or_else(|| Failed { reason: "there was no chunk".to_owned() })
