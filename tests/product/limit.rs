@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use tidemill_model::testing::{Work, begin, within};
+pub use tidemill_model::testing::{begin, within};
 
 /// The limit.
 const LIMIT: Duration = Duration::from_secs(600);
