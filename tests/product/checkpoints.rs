@@ -246,7 +246,7 @@ fn with_history(kept: &str) -> Folder {
 /// and not one batch fewer.
 #[test]
 fn so_much_history_is_kept_as_is_asked_for() {
-    for (kept, batches_min) in [(", keep-batches = 3", 3), (", keep-bytes = \"1KiB\"", 0), (", keep-batches = 25", 25)]
+    for (kept, batches_min) in [(", keep-batches = 3", 3), (", keep-bytes = \"1KiB\"", 0), (", keep-batches = 55", 55)]
     {
         let folder = with_history(kept);
         let mut run = Running::start_ready(&mut folder.command(&["run", "p.toml"]));
@@ -257,14 +257,18 @@ fn so_much_history_is_kept_as_is_asked_for() {
             let first = batches.first().and_then(|batch| batch["commit"].as_u64()).unwrap_or(0);
             let replayable = batches.iter().filter(|batch| batch["replayable"] == true).count();
             let bytes = |batches: &[Value]| batches.iter().map(|batch| batch["bytes"].as_u64().unwrap()).sum::<u64>();
-            // Where a machine stands still there are larger batches then.
+            // Where a machine is slow there are larger batches.
             let newest = &batches[batches.len().saturating_sub(batches_min + 2)..];
-            let have_room = bytes(newest) < SNAPSHOT_BYTES * 3 / 2;
+            let have_room = bytes(newest) < SNAPSHOT_BYTES * 8 / 5;
             assert!(first <= 40 || !have_room || replayable >= batches_min, "{kept}: {replayable} can be run again");
             looks += usize::from(first > 40);
             assert!(first < 4_000 || looks < 40, "{kept}: more is kept than is asked for");
             // A recovery needs what was since the last snapshot but one.
-            let is_enough = if batches_min == 25 { looks >= 15 } else { bytes(batches) < SNAPSHOT_BYTES * 8 / 5 };
+            let is_enough = if batches_min == 55 {
+                looks >= 8
+            } else {
+                batches.len() <= 4 || bytes(batches) < SNAPSHOT_BYTES * 8 / 5
+            };
             first > 40 && is_enough
         });
         run.stop();

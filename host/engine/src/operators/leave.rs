@@ -130,7 +130,7 @@ mod tests {
 
     impl Out for Nobody {
         fn push(&mut self, _: &mut Batch, _: &Rows<'_>) -> Result<(), Cause> {
-            panic!("rows go nowhere from here")
+            unreachable!("rows go nowhere from here")
         }
     }
 
