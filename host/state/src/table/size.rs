@@ -109,7 +109,7 @@ mod tests {
             Kind::Record(schema) => {
                 Value::Record(schema.fields().iter().map(|field| shortest(&field.ty, items)).collect())
             }
-            kind => panic!("{kind:?} stands in no field above"),
+            kind => unreachable!("{kind:?} stands in no field above"),
         }
     }
 
@@ -121,7 +121,7 @@ mod tests {
         {
             let schema: Schema = format!("v: list<{item}>").parse().unwrap();
             let ty = &schema.fields()[0].ty;
-            let Kind::List(of) = &ty.kind else { panic!("{ty:?} is no list") };
+            let Kind::List(of) = &ty.kind else { unreachable!("{ty:?} is no list") };
             let bound = ColumnSize::of(ty);
             for items in [0, 1, 5] {
                 let rows = buffer_of(&schema, &[vec![Value::List(vec![shortest(of, items); 64])]]);
