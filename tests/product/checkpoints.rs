@@ -227,3 +227,50 @@ fn a_run_that_cleans_up_meanwhile_is_looked_at_all_the_same() {
     run.stop();
     folder.stdout(&["replay", "p.toml", "--batch", "last"]);
 }
+
+/// With this budget there is a snapshot after so many bytes of batches, and room for the history of twice as many.
+const SNAPSHOT_BYTES: u64 = 128 << 10;
+
+/// A stream without end, in a checkpoint that keeps so much of it.
+fn with_history(kept: &str) -> Folder {
+    let text = format!(
+        "[pipeline]\nname = \"lines\"\ninterval = \"10ms\"\n\
+         checkpoint = {{ folder = \"checkpoint\", budget = \"1MiB\"{kept} }}\n\
+         [streams.lines]\ngenerate = {{ kind = \"words\", rate = 4000 }}\n\
+         [outputs.lines]\nfrom = \"lines\"\nprint = {{ rows = 1000 }}\n"
+    );
+    Folder::new().with("p.toml", text)
+}
+
+/// What is kept for a look back: of what a recovery can do without, no more batches and no more bytes than the pipeline says,
+/// and not one batch fewer.
+#[test]
+fn so_much_history_is_kept_as_is_asked_for() {
+    for (kept, batches_min) in [(", keep-batches = 3", 3), (", keep-bytes = \"1KiB\"", 0), (", keep-batches = 55", 55)]
+    {
+        let folder = with_history(kept);
+        let mut run = Running::start_ready(&mut folder.command(&["run", "p.toml"]));
+        let mut looks = 0;
+        run.wait_until("as much has been cleaned away as is not to be kept", |_| {
+            let json: Value = json(&folder);
+            let batches = json["batches"].as_array().unwrap();
+            let first = batches.first().and_then(|batch| batch["commit"].as_u64()).unwrap_or(0);
+            let replayable = batches.iter().filter(|batch| batch["replayable"] == true).count();
+            let bytes = |batches: &[Value]| batches.iter().map(|batch| batch["bytes"].as_u64().unwrap()).sum::<u64>();
+            // Where a machine is slow there are larger batches.
+            let newest = &batches[batches.len().saturating_sub(batches_min + 2)..];
+            let have_room = bytes(newest) < SNAPSHOT_BYTES * 8 / 5;
+            assert!(first <= 40 || !have_room || replayable >= batches_min, "{kept}: {replayable} can be run again");
+            looks += usize::from(first > 40);
+            assert!(first < 4_000 || looks < 40, "{kept}: more is kept than is asked for");
+            // A recovery needs what was since the last snapshot but one.
+            let is_enough = if batches_min == 55 {
+                looks >= 8
+            } else {
+                batches.len() <= 4 || bytes(batches) < SNAPSHOT_BYTES * 8 / 5
+            };
+            first > 40 && is_enough
+        });
+        run.stop();
+    }
+}

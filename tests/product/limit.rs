@@ -6,11 +6,11 @@
 use std::{
     io,
     net::{TcpListener, TcpStream},
-    panic,
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
-    thread::{self, JoinHandle},
+    sync::mpsc::channel,
     time::{Duration, Instant},
 };
+
+pub use tidemill_model::testing::{begin, within};
 
 /// The limit.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -44,51 +44,6 @@ pub fn becomes(mut is_so: impl FnMut() -> bool) -> bool {
 #[track_caller]
 pub fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
     assert!(becomes(is_so), "it does not happen that {what}");
-}
-
-/// Work on a thread of its own, which may block.
-pub struct Work<T> {
-    what: String,
-    result: Receiver<T>,
-    thread: JoinHandle<()>,
-}
-
-/// Begins it. `what` is said if it has no end.
-#[allow(clippy::disallowed_methods, reason = "who feeds or waits for a program is another than the program")]
-pub fn begin<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> Work<T> {
-    let (done, result) = channel();
-    // Nobody waits any more if the test has failed.
-    let thread = thread::spawn(move || done.send(work()).unwrap_or_default());
-    Work { what: what.to_owned(), result, thread }
-}
-
-/// What comes of work that may block.
-#[track_caller]
-pub fn within<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
-    begin(what, work).end()
-}
-
-impl<T> Work<T> {
-    pub fn has_ended(&self) -> bool {
-        self.thread.is_finished()
-    }
-
-    /// Waits for its end, and gives what came of it; a panic goes on here.
-    #[track_caller]
-    pub fn end(self) -> T {
-        for _ in 0..LOOKS {
-            match self.result.recv_timeout(PAUSE) {
-                Ok(result) => return result,
-                Err(RecvTimeoutError::Timeout) => {}
-                // It has ended without a result.
-                Err(RecvTimeoutError::Disconnected) => match self.thread.join() {
-                    Err(reason) => panic::resume_unwind(reason),
-                    Ok(()) => panic!("no result comes of it: {}", self.what),
-                },
-            }
-        }
-        panic!("it does not end: {}", self.what);
-    }
 }
 
 /// A connection to somebody who listens, which no read or write blocks for ever.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::records;
+use crate::{limit::wait_until, records};
 
 /// Lines that are sent at a time.
 const LINES: u64 = 50;
@@ -50,18 +50,24 @@ struct Producer {
     told: Vec<u8>,
 }
 
-/// Sends lines until it is told to stop, then some more, and waits until all of them are durable; gives their number.
+/// Sends lines until it is told to stop, then some more, and waits until all of them are durable; gives their number. Whoever
+/// starts it waits with a limit of its own; its own begins when it is told to stop, so that it does not go on for ever when
+/// that test has failed.
 pub fn feed(address: SocketAddr, stopped: &Receiver<()>) -> u64 {
     let mut producer = Producer { lines: 0, durable: 0, told: Vec::new() };
     let mut left = LINES;
     let (_never, nothing) = std::sync::mpsc::channel::<()>();
-    while left > 0 || producer.durable < producer.lines {
+    let mut serve = || {
         if let Ok(connection) = TcpStream::connect_timeout(&address, LIMIT) {
             // Whatever ends the connection, the next one goes on where it has to.
             let _ = producer.serve(connection, stopped, &mut left);
         }
+        left == 0 && producer.durable == producer.lines
+    };
+    while !serve() && !is_told_to_stop(stopped) {
         let _ = nothing.recv_timeout(Duration::from_millis(1));
     }
+    wait_until("all that was sent is durable", serve);
     producer.lines
 }
 

@@ -23,7 +23,6 @@ const ENDLESS: [&str; 11] = [
 
 /// Where one may stand all the same, and why nobody waits for ever there.
 const ALLOWED: &[(&str, &str, &str)] = &[
-    ("tests/product/limit.rs", ".join()", "the kit: of a thread that has ended"),
     ("tests/product/limit.rs", ".accept()", "the kit: of a listener that does not block"),
     ("tests/product/running.rs", ".wait()", "the kit: of a child that was killed"),
     ("tests/product/running.rs", ".status()", "the kit: of a command that kills"),

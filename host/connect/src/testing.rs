@@ -25,6 +25,15 @@ pub fn accept(listener: &TcpListener) -> TcpStream {
     patient(within("somebody connects", move || listener.accept()).unwrap().0)
 }
 
+/// Whether another one has connected by now.
+pub fn is_connected_to(listener: &TcpListener) -> bool {
+    listener.set_nonblocking(true).unwrap();
+    match listener.accept() {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+        accepted => accepted.is_ok(),
+    }
+}
+
 fn patient(connection: TcpStream) -> TcpStream {
     connection.set_read_timeout(Some(PATIENCE)).unwrap();
     connection.set_write_timeout(Some(PATIENCE)).unwrap();

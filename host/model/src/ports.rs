@@ -8,7 +8,7 @@ use arrow_array::RecordBatch;
 
 use crate::{schema::Schema, time::Timestamp};
 
-pub use disk::{Disk, DiskCall, DiskWatch, DiskWriter};
+pub use disk::{Disk, DiskCall, DiskWatch, DiskWriter, FolderError, Folders};
 pub use wake::Wake;
 
 /// Time, and waiting for it.

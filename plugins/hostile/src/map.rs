@@ -47,6 +47,8 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
             return touchy::lines(&rows);
         }
         "touchy" | "touchy-lines" => return touchy::lines(&rows),
+        "loops-at-last" if context.last => trouble::loop_forever(),
+        "loops-at-last" => same(rows),
         "fails" => return Err(Failure { reason: "it is\nTuesday".to_owned(), retryable: context.last }),
         "leaks" => {
             trouble::leak(1 << 20);

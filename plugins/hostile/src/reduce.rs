@@ -1,4 +1,4 @@
-//! Sums, honest and not.
+//! Sums, honest and not, and texts that are joined.
 
 use std::cell::RefCell;
 
@@ -7,14 +7,18 @@ use crate::{
         host,
         operators::{Batch, CallContext, Failure, Phase},
     },
-    columns::{batch, integers, read_integers, read_numbers},
+    columns::{batch, integers, read_integers, read_numbers, read_texts, text},
     table::opened,
     touchy, trouble,
 };
 
 thread_local! {
     static TOTALS: RefCell<Vec<i64>> = const { RefCell::new(Vec::new()) };
+    static TEXTS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
+
+/// What each row adds to a text, so many times.
+const JOINED_CHARS: usize = 100;
 
 pub(crate) fn call(
     context: &CallContext,
@@ -23,10 +27,9 @@ pub(crate) fn call(
     groups: &[u8],
     count: u32,
 ) -> Result<Batch, Failure> {
-    if opened() == "reduce-loops" {
-        trouble::loop_forever();
-    }
     match opened() {
+        "reduce-loops" => trouble::loop_forever(),
+        "joined" => return Ok(TEXTS.with_borrow_mut(|texts| joined(texts, context, phase, rows, groups, count))),
         "sum-flood" => trouble::flood(),
         "touchy-sum" => touchy::check_sum(phase, rows),
         "sum-counted" if phase == Phase::Combine => host::count("rows", rows.rows.into()),
@@ -63,4 +66,35 @@ fn add(totals: &mut Vec<i64>, phase: Phase, values: &[i64], groups: &[u32], coun
         let taken_out = phase == Phase::Subtract && std::mem::replace(&mut seen[group], true);
         totals[group] = if taken_out { totals[group].wrapping_sub(value) } else { totals[group].wrapping_add(value) };
     }
+}
+
+/// A character for each row, many times over; the host is told how many calls it takes to combine them.
+fn joined(
+    texts: &mut Vec<String>,
+    context: &CallContext,
+    phase: Phase,
+    rows: &Batch,
+    groups: &[u8],
+    count: u32,
+) -> Batch {
+    if context.chunk == 0 {
+        texts.clear();
+    }
+    texts.resize(count as usize, String::new());
+    let groups = read_numbers(groups);
+    if phase == Phase::Combine {
+        host::count("calls", 1);
+        for (value, &group) in read_integers(&rows.columns[0]).into_iter().zip(&groups) {
+            texts[group as usize] += &value.rem_euclid(10).to_string().repeat(JOINED_CHARS);
+        }
+    } else {
+        for (part, &group) in read_texts(&rows.columns[0]).into_iter().zip(&groups) {
+            texts[group as usize] += part;
+        }
+    }
+    if !context.last {
+        return batch(0, Vec::new());
+    }
+    let texts = std::mem::take(texts);
+    batch(count, vec![text(&texts.iter().map(String::as_str).collect::<Vec<_>>())])
 }

@@ -16,6 +16,7 @@ pub(crate) struct Entry {
 const LINE: &[(&str, &str)] = &[("line", "text")];
 const VALUE: &[(&str, &str)] = &[("value", "integer")];
 const TOTAL: &[(&str, &str)] = &[("total", "integer")];
+const TEXT: &[(&str, &str)] = &[("text", "text")];
 const SUM: &[(&str, &str)] = &[("sum", "integer"), ("was", "text")];
 
 const fn map(name: &'static str) -> Entry {
@@ -82,6 +83,8 @@ pub(crate) const TABLE: &[Entry] = &[
     newer("alarm-migrated", 2, TOTAL),
     // Not the same in another order.
     reduce("last"),
+    // Accumulators that are as long as they like.
+    Entry { name: "joined", kind: Kind::ReduceGroups, input: VALUE, output: TEXT, state: TEXT, version: 1 },
     update("digits"),
     // Waking without a change.
     emitting("snooze"),
@@ -102,6 +105,7 @@ pub(crate) const TABLE: &[Entry] = &[
     update("touchy-total"),
     // Not coming back.
     map("loop-forever"),
+    map("loops-at-last"),
     map("memory-bomb"),
     map("deep-recursion"),
     map("panics"),

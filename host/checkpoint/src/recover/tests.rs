@@ -68,15 +68,18 @@ fn records_that_cannot_be_are_refused() {
     let previous = |records: &mut Vec<Scanned>, number: usize, previous| {
         records[number - 1].found.as_mut().unwrap().previous = previous;
     };
-    for later in [3, 4, Number::MAX] {
-        let refusal = changed("hpc", &|records| previous(records, 3, later));
-        assert!(matches!(refusal, Refusal::Contradiction { number: 3, .. }), "{refusal}");
+    for (word, later) in [("hpc", 3), ("hpc", 4), ("hpc", Number::MAX), ("hpp", 3), ("hpp", 4), ("hpcd", 4), ("hph", 3)]
+    {
+        let number = word.len();
+        let refusal = changed(word, &|records| previous(records, number, later));
+        let (number, what) = (number as Number, "stands upon itself or a later record");
+        assert_eq!(refusal, Refusal::Contradiction { number, what }, "{word}");
     }
     let missing = changed("hpc", &|records| _ = records.remove(1));
     assert_eq!(missing, Refusal::Missing { number: 2 });
     // A commit whose plan is passed over, or is another batch's.
     let refusal = changed("hpc", &|records| previous(records, 3, 1));
-    assert!(matches!(refusal, Refusal::Contradiction { number: 3, .. }), "{refusal}");
+    assert_eq!(refusal, Refusal::Contradiction { number: 3, what: "names a plan that is none" });
     let refusal = changed("hpcc", &|_| {});
-    assert!(matches!(refusal, Refusal::Contradiction { number: 3, .. }), "{refusal}");
+    assert_eq!(refusal, Refusal::Contradiction { number: 3, what: "stands between another commit and its plan" });
 }

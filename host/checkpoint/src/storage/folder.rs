@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use tidemill_model::ports::{Disk, DiskCall};
+use tidemill_model::ports::{Disk, DiskCall, FolderError, Folders};
 
 use super::{Appender, Draft, Entry, FOLDERS, Storage, StorageError};
 
@@ -29,6 +29,9 @@ pub struct LocalFolder {
     /// Numbers of drafts, so that threads take different names.
     drafts: AtomicU64,
 }
+
+/// Folders of this machine, made for their owner alone.
+struct Private;
 
 /// A file of `tmp` that goes when this does.
 struct Unpublished {
@@ -67,7 +70,7 @@ impl LocalFolder {
             make_folder(&disk, &root.join(folder))?;
         }
         sync_folder(&disk, &root)?;
-        sync_above(&disk, &root)?;
+        disk.sync_above(&Private, &root).map_err(|error| refused("sync the folder", error))?;
         Ok(LocalFolder { root, disk, drafts: AtomicU64::new(0) })
     }
 
@@ -268,24 +271,43 @@ impl Drop for FolderAppender {
     }
 }
 
-/// Makes a folder that may be there, and those above it.
-fn make_folder(disk: &Disk, path: &Path) -> Result<(), StorageError> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
-    let make = || disk.call(DiskCall::MakeFolder(path), || builder.create(path));
-    let made = match (make(), above) {
-        (Err(error), Some(above)) if error.kind() == io::ErrorKind::NotFound => {
-            make_folder(disk, above)?;
-            make()
-        }
-        (made, _) => made,
-    };
-    match made {
-        Err(_) if path.is_dir() => Ok(()),
-        made => made.map_err(|error| StorageError::system("make the folder", shown(path), error)),
+impl Folders for Private {
+    fn make(&self, folder: &Path) -> io::Result<()> {
+        let mut builder = DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)
     }
+
+    fn sync(&self, folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+
+    fn is_there(&self, folder: &Path) -> bool {
+        folder.is_dir()
+    }
+
+    #[cfg(unix)]
+    fn device(&self, folder: &Path) -> Option<u64> {
+        fs::metadata(folder).ok().map(|found| std::os::unix::fs::MetadataExt::dev(&found))
+    }
+
+    #[cfg(not(unix))]
+    fn device(&self, _: &Path) -> Option<u64> {
+        None
+    }
+}
+
+fn make_folder(disk: &Disk, path: &Path) -> Result<(), StorageError> {
+    disk.make_folder(&Private, path).map_err(|error| refused("make the folder", error))
+}
+
+fn sync_folder(disk: &Disk, path: &Path) -> Result<(), StorageError> {
+    disk.sync_folder(&Private, path).map_err(|error| refused("sync the folder", error))
+}
+
+fn refused(action: &'static str, error: FolderError) -> StorageError {
+    StorageError::system(action, shown(&error.folder), error.source)
 }
 
 /// A folder with other things than a checkpoint's is not touched.
@@ -320,29 +342,6 @@ fn begin_writing(_: &File, _: u64, _: u64) {}
 #[cfg(not(target_os = "linux"))]
 fn reserve(_: &File, _: u64) -> bool {
     false
-}
-
-fn sync_folder(disk: &Disk, path: &Path) -> Result<(), StorageError> {
-    let synced = disk.call(DiskCall::SyncFolder(path), || File::open(path).and_then(|folder| folder.sync_all()));
-    synced.map_err(|error| StorageError::system("sync the folder", shown(path), error))
-}
-
-/// Makes durable that a folder is there: it, or one above it, may have been made by a run that was killed right then. Folders
-/// of others may not be readable, or may not be of a disk, and cannot be synced then; they have been there for long.
-fn sync_above(disk: &Disk, path: &Path) -> Result<(), StorageError> {
-    for above in path.ancestors().skip(1) {
-        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-        match sync_folder(disk, above) {
-            Err(StorageError::System { source, .. }) if is_anothers(source.kind()) => {}
-            synced => synced?,
-        }
-    }
-    Ok(())
-}
-
-fn is_anothers(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
-    matches!(kind, PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported)
 }
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {

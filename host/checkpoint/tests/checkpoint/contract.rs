@@ -125,11 +125,20 @@ fn files_grow_with_what_is_synced() {
         }
         storage.create("input/2", b"").unwrap();
         assert_eq!(listed(storage, "input"), [("1".to_owned(), expect.len() as u64), ("2".to_owned(), 0)]);
+        has(storage, "input/2", b"");
         storage.remove_leftovers().unwrap();
         storage.sync("input").unwrap();
         has(storage, "input/1", &expect);
         storage.remove("input/1").unwrap();
         assert_eq!(listed(storage, "input"), [("2".to_owned(), 0)]);
+        // One that has nothing in its beginning grows, too.
+        let mut appender = storage.appender("input/2").unwrap();
+        for count in [0, 9, 30] {
+            appender.append(&bytes(count)).unwrap();
+        }
+        appender.sync().unwrap();
+        has(storage, "input/2", &[bytes(9), bytes(30)].concat());
+        assert_eq!(listed(storage, "input"), [("2".to_owned(), 39)]);
     });
 }
 

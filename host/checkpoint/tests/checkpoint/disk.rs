@@ -8,36 +8,17 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tempfile::TempDir;
 use tidemill_checkpoint::{
     Appender, CheckpointError, Draft, Entry, InputLog, LocalFolder, Log, Record, SectionKind, Storage, StorageError,
 };
 use tidemill_model::{
-    testing::disk::{Contents, ForgetfulDisk, Forgets},
+    testing::disk::{Contents, ForgetfulDisk, Forgets, lay, scratch},
     time::Timestamp,
 };
 
 use crate::scene::{PIPELINE, START, World, commit, plan, read, rows, section};
 
 const LAST: i64 = 6;
-
-/// Where syncs cost nothing, if there is such a place: a hundred thousand are made.
-fn scratch() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
-/// Makes a folder hold this.
-fn lay(root: &Path, contents: &Contents) {
-    for entry in fs::read_dir(root).unwrap() {
-        fs::remove_dir_all(entry.unwrap().path()).unwrap();
-    }
-    for (path, bytes) in contents {
-        match bytes {
-            None => fs::create_dir(root.join(path)).unwrap(),
-            Some(bytes) => fs::write(root.join(path), bytes).unwrap(),
-        }
-    }
-}
 
 /// What a folder holds.
 fn held(root: &Path) -> Contents {

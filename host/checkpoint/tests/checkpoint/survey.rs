@@ -1,10 +1,13 @@
 //! Looking at a checkpoint without claiming it.
 
-use std::{io::Write, sync::Arc};
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+};
 
 use tidemill_checkpoint::{
-    CheckpointError, Consequence, InputLog, Log, MemoryStorage, PastError, Plan, Record, Recovery, SectionKind,
-    Storage, StorageError, Survey,
+    CheckpointError, Consequence, Fault, InputLog, Log, MemoryStorage, Operation, PastError, Plan, Record, Recovery,
+    SectionKind, Storage, StorageError, Survey,
 };
 use tidemill_model::time::Timestamp;
 
@@ -180,6 +183,37 @@ fn what_is_no_checkpoint_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let existing = tidemill_checkpoint::LocalFolder::existing(folder.path());
     assert!(matches!(existing, Err(StorageError::NoCheckpoint { .. })));
+}
+
+/// Who looks at a checkpoint that a host writes to looks again where something seems to be damaged, because it may have been
+/// removed meanwhile. It ends although the host does not.
+#[test]
+fn a_checkpoint_that_never_stands_still_is_looked_at_eight_times() {
+    // How often the checkpoint is written to while it is looked at, and how many looks that makes.
+    for (moves_max, expect) in [(0, 1), (1, 2), (6, 7), (7, 8), (1_000, 8)] {
+        let storage = world(8);
+        let damaged = storage.files().into_keys().filter(|name| name.starts_with("log/")).nth(3).unwrap();
+        let whole = storage.files()[&damaged].clone();
+        let cut = whole[..whole.len() / 2].to_vec();
+        storage.overwrite(&damaged, cut.clone());
+        let (others, moves, looks) = (storage.clone(), Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+        let seen = looks.clone();
+        storage.set_faults(move |call| {
+            // Whatever a look reads: it reads this one once.
+            if call.operation == Operation::Read && call.name == damaged {
+                *seen.lock().unwrap() += 1;
+                let mut moves = moves.lock().unwrap();
+                if *moves < moves_max {
+                    *moves += 1;
+                    others.overwrite(&format!("log/{:020}", 1_000 + *moves), cut.clone());
+                }
+            }
+            Fault::None
+        });
+        let survey = survey(&storage).unwrap().unwrap();
+        assert!(!survey.damage.is_empty());
+        assert_eq!(*looks.lock().unwrap(), expect, "{moves_max} moves");
+    }
 }
 
 /// A file under the name of another one of its kind, as a copy by hand may leave it, is not taken for that one.

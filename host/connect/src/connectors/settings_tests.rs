@@ -2,7 +2,7 @@
 //! detail is tested beside it. A new setting does not compile here before it has a place in its list.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use std::fs;
+use std::{fs, net::TcpListener};
 
 use arrow_array::cast::AsArray;
 use tempfile::TempDir;
@@ -21,7 +21,7 @@ use super::*;
 use crate::{
     lock,
     system::{ManualClock, Threads},
-    testing::connect,
+    testing::{accept, connect, is_connected_to},
 };
 
 struct Place {
@@ -183,6 +183,29 @@ fn of_sockets() {
     assert_eq!(seen, ["abc"]);
     let told: Vec<String> = source.irregularities().into_iter().map(|told| told.what).collect();
     assert_eq!(told.len(), 2, "{told:?}");
+}
+
+/// A peer that ends every connection is connected to again after the delay that is set, and not before.
+#[test]
+fn of_connections_that_end() {
+    let connected = |reconnect_delay| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = Address { host: "127.0.0.1".to_owned(), port: listener.local_addr().unwrap().port() };
+        let text = TextOptions::default();
+        let mode = SocketMode::Connect(address);
+        let spec = SocketSource { mode, text, buffer_bytes_max: 1 << 20, acknowledge: false };
+        let place = Place::new(|settings| settings.reconnect_delay = reconnect_delay);
+        let source = place.open(SourceSpec::Socket(spec));
+        drop(accept(&listener));
+        (listener, place, source)
+    };
+    let (patient, _patient_place, _patient_source) = connected(Duration::from_secs(24 * 3_600));
+    let (eager, _eager_place, _eager_source) = connected(Duration::from_millis(1));
+    // With the delay that both have if nothing is set, the other one comes back meanwhile.
+    for _ in 0..4 {
+        drop(accept(&eager));
+    }
+    assert!(!is_connected_to(&patient));
 }
 
 #[test]

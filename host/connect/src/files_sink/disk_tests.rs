@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tidemill_model::{
     connector::JsonText,
-    testing::disk::{Contents, ForgetfulDisk, Forgets},
+    testing::disk::{ForgetfulDisk, Forgets, lay, scratch},
 };
 
 use super::*;
@@ -24,8 +24,7 @@ struct Place {
 
 impl Place {
     fn new() -> Place {
-        // Where syncs cost nothing, if there is such a place: thousands are made.
-        let root = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let root = scratch();
         let disk = ForgetfulDisk::new(root.path());
         Place { root, disk }
     }
@@ -39,17 +38,6 @@ impl Place {
     /// Why a file of the output may not be there after a power cut.
     fn doubt(&self, name: &str) -> Option<String> {
         self.disk.doubt(&self.root.path().join(FOLDER).join(name))
-    }
-
-    fn lay(&self, contents: &Contents) {
-        fs::remove_dir_all(self.root.path()).unwrap();
-        fs::create_dir(self.root.path()).unwrap();
-        for (path, bytes) in contents {
-            match bytes {
-                None => fs::create_dir(self.root.path().join(path)).unwrap(),
-                Some(bytes) => fs::write(self.root.path().join(path), bytes).unwrap(),
-            }
-        }
     }
 
     /// What was delivered, by the places of files.
@@ -100,7 +88,7 @@ fn what_was_delivered_is_certain() {
     assert_eq!(place.disk.mistakes(), Vec::<String>::new());
     let delivered = place.delivered();
     assert_eq!(delivered.len(), 2);
-    place.lay(&place.disk.lose_power(Forgets::Everything));
+    lay(place.root.path(), &place.disk.lose_power(Forgets::Everything));
     assert_eq!(place.delivered(), delivered);
 }
 
@@ -139,11 +127,11 @@ fn the_power_may_be_cut_at_every_call() {
                 place.disk.stop_at(call, after);
                 let what = format!("{forgets:?} at call {call}, after {after}");
                 assert!(work(&place, "one").is_err() || place.disk.is_down(), "{what}");
-                place.lay(&place.disk.lose_power(forgets));
+                lay(place.root.path(), &place.disk.lose_power(forgets));
                 work(&place, "two").unwrap_or_else(|error| unreachable!("{what}: {error}"));
                 assert_eq!(place.delivered(), expect, "{what}");
                 assert_eq!(place.disk.mistakes(), Vec::<String>::new(), "{what}");
-                place.lay(&place.disk.lose_power(Forgets::Everything));
+                lay(place.root.path(), &place.disk.lose_power(Forgets::Everything));
                 assert_eq!(place.delivered(), expect, "{what}, and the power was cut once more");
             }
         }

@@ -1,4 +1,4 @@
-//! Folders, and what makes durable that they are there.
+//! Folders of outputs.
 
 use std::{
     fs::{self, File},
@@ -6,20 +6,38 @@ use std::{
     path::Path,
 };
 
-use tidemill_model::ports::{Disk, DiskCall};
+use tidemill_model::ports::{Disk, DiskCall, Folders};
+
+/// Folders of this machine, made for whoever may read what this user makes.
+struct Shared;
+
+impl Folders for Shared {
+    fn make(&self, folder: &Path) -> io::Result<()> {
+        fs::create_dir(folder)
+    }
+
+    fn sync(&self, folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+
+    fn is_there(&self, folder: &Path) -> bool {
+        folder.is_dir()
+    }
+
+    #[cfg(unix)]
+    fn device(&self, folder: &Path) -> Option<u64> {
+        fs::metadata(folder).ok().map(|found| std::os::unix::fs::MetadataExt::dev(&found))
+    }
+
+    #[cfg(not(unix))]
+    fn device(&self, _: &Path) -> Option<u64> {
+        None
+    }
+}
 
 /// Makes a folder that may be there, and those above it.
 pub(super) fn make_folder(disk: &Disk, folder: &Path) -> io::Result<()> {
-    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
-    let make = || disk.call(DiskCall::MakeFolder(folder), || fs::create_dir(folder));
-    let made = match (make(), above) {
-        (Err(error), Some(above)) if error.kind() == io::ErrorKind::NotFound => {
-            make_folder(disk, above)?;
-            make()
-        }
-        (made, _) => made,
-    };
-    made.or_else(|error| if folder.is_dir() { Ok(()) } else { Err(error) })
+    disk.make_folder(&Shared, folder).map_err(|error| error.source)
 }
 
 /// Removes a folder that may be there.
@@ -32,23 +50,10 @@ pub(super) fn remove(disk: &Disk, folder: &Path) -> io::Result<()> {
 
 /// A new name in a folder survives a power cut only when the folder itself was synced.
 pub(super) fn sync_folder(disk: &Disk, folder: &Path) -> io::Result<()> {
-    disk.call(DiskCall::SyncFolder(folder), || File::open(folder)?.sync_all())
+    disk.sync_folder(&Shared, folder).map_err(|error| error.source)
 }
 
-/// Makes durable that a folder is there: it, or one above it, may have been made by a run that was killed right then. Folders
-/// of others may not be readable, or may not be of a disk, and cannot be synced then; they have been there for long.
+/// Makes durable that a folder is there.
 pub(super) fn sync_above(disk: &Disk, folder: &Path) -> io::Result<()> {
-    for above in folder.ancestors().skip(1) {
-        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-        match sync_folder(disk, above) {
-            Err(error) if is_anothers(error.kind()) => {}
-            synced => synced?,
-        }
-    }
-    Ok(())
-}
-
-fn is_anothers(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
-    matches!(kind, PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported)
+    disk.sync_above(&Shared, folder).map_err(|error| error.source)
 }

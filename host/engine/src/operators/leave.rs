@@ -141,3 +141,62 @@ impl Operator for Scatter {
         self.left.iter().map(Pieces::bytes).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use std::sync::Arc;
+
+    use tidemill_model::{
+        testing::{Value, buffer_of},
+        time::{Interval, Timestamp},
+    };
+
+    use super::*;
+    use crate::operators::Rejections;
+
+    /// Of texts without any there is an offset, in each of three partitions.
+    const EMPTY_BYTES: usize = 12;
+
+    /// Nobody is behind the end of a stage.
+    struct Nobody;
+
+    impl Out for Nobody {
+        fn push(&mut self, _: &mut Batch, _: &Rows<'_>) -> Result<(), Cause> {
+            unreachable!("rows go nowhere from here")
+        }
+    }
+
+    /// What is held counts against the limit of an open batch, until it is handed on or the batch is given up.
+    #[test]
+    fn rows_that_are_left_are_held_until_they_are_taken() {
+        let schema: Schema = "k: text, n: integer".parse().unwrap();
+        let mut batch = Batch {
+            time: Timestamp(0),
+            interval: Interval::try_new(1_000).unwrap(),
+            partition: 0,
+            partitions: 3,
+            absent: Arc::new([]),
+            rejections: Rejections::default(),
+        };
+        let values: Vec<_> = (0..40).map(|n| vec![Value::text(&"k".repeat(n)), Value::Integer(n as i64)]).collect();
+        let rows = buffer_of(&schema, &values);
+        let ends: [Box<dyn Operator>; 2] =
+            [Box::new(Gather::new(&schema, None, 0)), Box::new(Scatter::new(&schema, vec![0], 3))];
+        for mut end in ends {
+            end.begin(&batch);
+            assert!(end.held_bytes() <= EMPTY_BYTES);
+            for pushes in 1..4 {
+                end.push(&mut batch, &rows.with_columns(&rows.columns()), &mut Nobody).unwrap();
+                assert!(end.held_bytes() >= pushes * (40 * 8 + (0..40).sum::<usize>()), "{}", end.held_bytes());
+            }
+            let left = end.leave();
+            assert_eq!(left.iter().map(|(_, rows)| rows.len()).sum::<usize>(), 3 * 40);
+            assert!(end.held_bytes() <= EMPTY_BYTES);
+            end.push(&mut batch, &rows.with_columns(&rows.columns()), &mut Nobody).unwrap();
+            end.begin(&batch);
+            assert!(end.held_bytes() <= EMPTY_BYTES);
+        }
+    }
+}

@@ -4,6 +4,7 @@
 
 use std::sync::Mutex;
 
+use tidemill_checkpoint::{Budget, Fault, MemoryStorage, Operation};
 use tidemill_model::{
     function::{Binding, Description, Signature},
     ports::{Chunk, Irregularity, PortError, Sealed, SinkBatch, Taken},
@@ -97,10 +98,17 @@ impl Spawn for NoThreads {
 
 /// The chunks that each of three batches takes, if operators may hold so many bytes.
 fn taken(held_bytes_max: usize) -> Vec<usize> {
-    let text = "[pipeline]\nname = \"p\"\ninterval = \"1s\"\n\
-                [streams.in]\nqueue = { schema = \"n: integer\", batches = [] }\n\
-                [streams.out]\nfrom = \"in\"\nsort = \"n\"\n[outputs.out]\nfrom = \"out\"\nprint = true\n";
-    let (manifest, mut diagnostics) = Manifest::read("p.toml", text, &[]);
+    taken_by("sort = \"n\"", held_bytes_max, 3, None)
+}
+
+/// The same of a stream that is made in another way, and of so many batches.
+fn taken_by(made: &str, held_bytes_max: usize, batches: u64, checkpoint: Option<Checkpoint>) -> Vec<usize> {
+    let text = format!(
+        "[pipeline]\nname = \"p\"\ninterval = \"1s\"\npartitions = 2\n\
+         [streams.in]\nqueue = {{ schema = \"n: integer\", batches = [] }}\n\
+         [streams.out]\nfrom = \"in\"\n{made}\n[outputs.out]\nfrom = \"out\"\nprint = true\n"
+    );
+    let (manifest, mut diagnostics) = Manifest::read("p.toml", &text, &[]);
     let plan = manifest.resolve(&NoPlugins, &mut diagnostics).unwrap();
     let log = Arc::new(Mutex::new(Vec::new()));
     let source = Endless { schema: plan.nodes[0].schema.clone(), sealed: false, given: 0, log: log.clone() };
@@ -112,9 +120,9 @@ fn taken(held_bytes_max: usize) -> Vec<usize> {
         clock: Arc::new(Patient::default()),
         wake: Wake::default(),
         spawn: Arc::new(NoThreads),
-        checkpoint: None,
+        checkpoint,
     };
-    let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Batches(3) };
+    let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Batches(batches) };
     let mut run = Run::try_new(parts, &settings).unwrap();
     run.held_bytes_max = held_bytes_max;
     let rows = run.run().unwrap().rows;
@@ -129,5 +137,40 @@ fn a_batch_that_is_full_takes_no_more_before_its_tick() {
     for (held_bytes_max, expect) in [(0, 1), (7_999, 1), (8_000, 2), (23_999, 3), (24_000, 4), (30_000, 4), (32_000, 5)]
     {
         assert_eq!(taken(held_bytes_max), [expect; 3], "{held_bytes_max}");
+    }
+}
+
+/// Whatever keeps rows until the batch ends: a sink's, those of keys, those that are sorted.
+#[test]
+fn every_operator_that_keeps_rows_says_so() {
+    for made in ["limit = 1000000", "by = \"n\"\nreduce = \"count\"", "sort = \"n\""] {
+        assert_eq!(taken_by(made, 0, 2, None), [1; 2], "{made}");
+    }
+}
+
+/// Input that cannot be read again is logged while its batch is open. It is looked whether there is room for more of it
+/// each time that an eighth of the budget has come, and without room no more is taken before the batch has ended.
+#[test]
+fn an_open_batch_takes_no_more_than_there_is_room_for() {
+    const CHUNK_BYTES: u64 = 8_000;
+    for chunks_between_looks in [1, 3, 10] {
+        let look_bytes = chunks_between_looks * CHUNK_BYTES - CHUNK_BYTES / 2;
+        let budget = 8 * look_bytes;
+        let (storage, looks) = (MemoryStorage::new(), Arc::new(Mutex::new(0)));
+        let seen = looks.clone();
+        storage.set_faults(move |call| {
+            *seen.lock().unwrap() += u64::from(call.operation == Operation::Free);
+            Fault::None
+        });
+        let checkpoint = Checkpoint {
+            budget: Budget { bytes_max: Some(budget), free_bytes_min: 0 },
+            ..Checkpoint::new(Arc::new(storage), "host".to_owned(), Vec::new())
+        };
+        let taken = taken_by("sort = \"n\"", usize::MAX, 1, Some(checkpoint))[0] as u64;
+        // Once before the batch.
+        assert_eq!(*looks.lock().unwrap(), 1 + taken / chunks_between_looks, "{taken} chunks");
+        assert_eq!(taken % chunks_between_looks, 0, "{taken} chunks");
+        let last_looked_at = (taken - chunks_between_looks) * CHUNK_BYTES;
+        assert!(last_looked_at <= budget && budget < taken * (CHUNK_BYTES + 2_000), "{taken} chunks of {budget} bytes");
     }
 }

@@ -49,6 +49,37 @@ fn a_guest_reduces_more_groups_than_fit_into_an_answer() {
     }
 }
 
+/// How long accumulators are is not known before some were seen: then as many are kept as fit into an answer, and no fewer.
+#[test]
+fn a_guest_reduces_more_texts_than_fit_into_an_answer() {
+    const KEYS: i64 = 3_000;
+    /// Of a row, and so of an accumulator.
+    const TEXT_BYTES: usize = 100;
+    const { assert!(KEYS as usize * TEXT_BYTES > FRUGAL_RESULT_BYTES * 4) };
+    let text = "[streams.in]\nqueue = { schema = \"key: integer, value: integer\", batches = [] }\n\
+                [streams.out]\nfrom = \"in\"\nby = \"key\"\nreduce = \"frugal-hostile/joined\"";
+    for (partitions, chunk_rows) in [(1, usize::MAX), (1, 900), (2, 1_700)] {
+        let given = (0..2 * KEYS).map(|n| vec![Value::Integer(n % KEYS), Value::Integer(n / KEYS)]).collect();
+        let mut outcome = run(text, given, Mode { partitions, chunk_rows, ..PLAIN });
+        let counters = std::mem::take(&mut outcome.result.as_mut().unwrap().counters);
+        let came: BTreeMap<i64, String> = rows(outcome)
+            .into_iter()
+            .map(|row| match &row[..] {
+                [Value::Integer(key), Value::Text(text)] => (*key, text.clone()),
+                row => panic!("{row:?}"),
+            })
+            .collect();
+        assert_eq!(came.len(), KEYS as usize);
+        for (key, text) in came {
+            assert_eq!(text.len(), 2 * TEXT_BYTES, "{key}");
+            assert_eq!(text.matches('1').count(), TEXT_BYTES, "{key}");
+        }
+        // An answer may have a quarter of what a call may return, which is 150 texts: the next call's rows, and no fewer.
+        let calls = counters.iter().find(|(name, _)| name.ends_with("/calls")).unwrap().1;
+        assert!(calls <= 2 * KEYS as u64 / 50, "{calls} calls");
+    }
+}
+
 /// What stands beside the rows of one long row would have more bytes together than a column can hold.
 const BESIDE: usize = 2_100;
 

@@ -19,7 +19,7 @@ const INSTANCES_MAX: u32 = 4_000;
 /// No plugin of these tests needs more, and so many instances need less address space.
 const MEMORY_BYTES_MAX: usize = 64 << 20;
 
-/// What one call of plugin `frugal` may return, which is `wordcount` else.
+/// What one call of plugin `frugal` may return, which is `wordcount` else, and of `frugal-hostile`.
 pub const FRUGAL_RESULT_BYTES: usize = 64 << 10;
 
 /// The plugins of the tests by name.
@@ -41,7 +41,8 @@ pub fn guests() -> &'static Guests {
         let plugins = [
             ("wordcount", "wordcount", Limits::default()),
             ("hostile", "hostile", Limits::default()),
-            ("frugal", "wordcount", frugal),
+            ("frugal", "wordcount", frugal.clone()),
+            ("frugal-hostile", "hostile", frugal),
         ];
         Guests(plugins.map(|(name, project, limits)| (name.to_owned(), load(&runtime, name, project, &limits))).into())
     })

@@ -3,7 +3,7 @@
 use tidemill_guest::Verdict;
 use tidemill_model::limits::Limits;
 
-use crate::support::{Data, only, open, plugin_with, quick_limits};
+use crate::support::{Data, chunk, only, open, plugin_with, quick_limits};
 
 /// Calls a map with these lines.
 fn mapped(function: &str, limits: &Limits, lines: &[&str]) -> Result<(), Verdict> {
@@ -21,6 +21,27 @@ fn fuel_is_given_for_each_row() {
     let expect = Verdict::OutOfFuel { per_call, per_row, rows: 20_000 };
     assert_eq!(mapped("identity", &limits(per_row), &lines[..1]), Ok(()));
     assert_eq!(mapped("odd-rows", &limits(per_row), &lines), Err(expect));
+}
+
+/// The last call of a function that sees a whole partition has fuel for the rows of all calls, and for none of another batch.
+#[test]
+fn fuel_is_given_again_for_the_rows_of_earlier_chunks() {
+    for chunks in [&[2_usize][..], &[2, 3], &[1, 0, 4]] {
+        let plugin = plugin_with(&Limits { fuel_per_call: 1_000_000, fuel_per_row: 500, ..quick_limits() });
+        let mut instance = open(&plugin, "loops-at-last").unwrap();
+        let mut call = |number: usize, rows: usize, last| {
+            let context = chunk(u32::try_from(number).unwrap(), last);
+            Data::lines(&vec!["a line"; rows]).with(|rows| instance.map_rows(&context, &rows, &mut |_| {}))
+        };
+        // A batch that is given up before its last chunk.
+        assert_eq!((call(0, 7, false), call(1, 9, false)), (Ok(()), Ok(())));
+        for (number, &rows) in chunks.iter().enumerate() {
+            let last = number + 1 == chunks.len();
+            let sum = chunks.iter().sum::<usize>() as u64;
+            let expect = Verdict::OutOfFuel { per_call: 1_000_000, per_row: 500, rows: sum };
+            assert_eq!(call(number, rows, last), if last { Err(expect) } else { Ok(()) }, "{chunks:?}");
+        }
+    }
 }
 
 #[test]

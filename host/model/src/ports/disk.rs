@@ -1,12 +1,16 @@
 //! How files that must outlive a power cut are changed: each call is named before and after it is made, so that a test can
 //! see them, let them fail, and forget what was not synced.
 
+mod folders;
+
 use std::{
     fmt,
     io::{self, Write},
     path::Path,
     sync::Arc,
 };
+
+pub use folders::{FolderError, Folders};
 
 /// A call of the system that changes what is on a disk.
 #[derive(Clone, Copy, Debug)]

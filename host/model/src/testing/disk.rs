@@ -4,6 +4,7 @@
 //! may be; [`ForgetfulDisk::lose_power`] decides by a seed, and says what the folder is to hold from then on.
 
 mod crash;
+mod place;
 mod tree;
 
 use std::{
@@ -17,6 +18,7 @@ use crate::ports::{Disk, DiskCall, DiskWatch};
 use tree::Tree;
 
 pub use crash::Forgets;
+pub use place::{lay, scratch};
 
 /// What a folder holds, by the paths in it: files with what they have, folders without.
 pub type Contents = BTreeMap<PathBuf, Option<Vec<u8>>>;

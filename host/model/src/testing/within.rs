@@ -55,6 +55,11 @@ pub fn within<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + '
 }
 
 impl<T> Work<T> {
+    /// Whether it has ended, in whatever way.
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Waits for its end, and gives what came of it; a panic goes on here.
     ///
     /// # Panics

@@ -58,6 +58,11 @@ fn sum(schema: &Schema, of: impl Fn(&Type) -> usize) -> usize {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
 
+    use tidemill_model::{
+        key::encode_value,
+        testing::{Value, buffer_of},
+    };
+
     use super::*;
 
     #[track_caller]
@@ -76,5 +81,63 @@ mod tests {
         check("list<integer?>", 4, 4);
         check("list<record<a: integer, b: integer>?>", 4, 8);
         check("record<a: list<list<text?>>, n: float>?", 12, 2);
+    }
+
+    /// What there may be in an item of a list.
+    const FIELDS: [&str; 10] = [
+        "boolean",
+        "integer",
+        "float?",
+        "timestamp?",
+        "text",
+        "text?",
+        "bytes",
+        "boolean?",
+        "list<integer?>",
+        "record<a: text, b: integer>?",
+    ];
+
+    /// The shortest value of a type, with so many items in each list.
+    fn shortest(ty: &Type, items: usize) -> Value {
+        match &ty.kind {
+            _ if ty.optional => Value::Missing,
+            Kind::Boolean => Value::Boolean(false),
+            Kind::Integer => Value::Integer(0),
+            Kind::Text => Value::text(""),
+            Kind::Bytes => Value::Bytes(Vec::new()),
+            Kind::List(item) => Value::List(vec![shortest(item, items); items]),
+            Kind::Record(schema) => {
+                Value::Record(schema.fields().iter().map(|field| shortest(&field.ty, items)).collect())
+            }
+            kind => unreachable!("{kind:?} stands in no field above"),
+        }
+    }
+
+    /// Nothing can be larger as columns than is said, or more of it would be handed out at once than there is room for.
+    #[test]
+    fn no_list_is_larger_than_its_bound() {
+        let fields = FIELDS.iter().flat_map(|one| FIELDS.map(|other| [*one, other]));
+        for item in fields.map(|[one, other]| format!("record<a: {one}, b: {other}>")).chain(FIELDS.map(str::to_owned))
+        {
+            let schema: Schema = format!("v: list<{item}>").parse().unwrap();
+            let ty = &schema.fields()[0].ty;
+            let Kind::List(of) = &ty.kind else { unreachable!("{ty:?} is no list") };
+            let bound = ColumnSize::of(ty);
+            for items in [0, 1, 5] {
+                let rows = buffer_of(&schema, &[vec![Value::List(vec![shortest(of, items); 64])]]);
+                let mut stored = Vec::new();
+                encode_value(ty, &rows.columns(), 0, &mut stored);
+                // Bitmaps aside, and an offset more than there are values.
+                let bitmaps: usize =
+                    rows.columns().iter().map(|column| column.validity.map_or(0, <[u8]>::len) + 4).sum();
+                let most = bound.bytes_min + bound.bytes_per_byte * stored.len() + bitmaps;
+                assert!(
+                    rows.bytes() <= most,
+                    "{item}: {} bytes of {} stored, and {bound:?}",
+                    rows.bytes(),
+                    stored.len()
+                );
+            }
+        }
     }
 }

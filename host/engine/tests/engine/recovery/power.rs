@@ -6,13 +6,12 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Write,
-    path::Path,
     sync::{Arc, Mutex},
 };
 
 use tidemill_checkpoint::Keep;
 use tidemill_engine::checkpoint::SnapshotAfter;
-use tidemill_model::testing::disk::{Contents, ForgetfulDisk, Forgets};
+use tidemill_model::testing::disk::{ForgetfulDisk, Forgets, lay, scratch};
 
 use super::world::{AtOnce, OnDisk, World};
 
@@ -49,8 +48,7 @@ files = { folder = "out/totals", format = "jsonl" }
 "#;
 
 fn world() -> World {
-    // Where syncs cost nothing, if there is such a place: a hundred thousand are made.
-    let root = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let root = scratch();
     let disk = ForgetfulDisk::new(root.path());
     World {
         partitions: 2,
@@ -82,19 +80,6 @@ fn came_out(world: &World) -> BTreeMap<String, String> {
     }
     let root = on_disk(world).root.path().display().to_string();
     files.into_iter().map(|(path, text)| (path.replace(&root, ""), text)).collect()
-}
-
-/// Makes a folder hold this.
-fn lay(root: &Path, contents: &Contents) {
-    for entry in fs::read_dir(root).unwrap() {
-        fs::remove_dir_all(entry.unwrap().path()).unwrap();
-    }
-    for (path, bytes) in contents {
-        match bytes {
-            None => fs::create_dir(root.join(path)).unwrap(),
-            Some(bytes) => fs::write(root.join(path), bytes).unwrap(),
-        }
-    }
 }
 
 fn cut_power(world: &World, forgets: Forgets) {
