@@ -32,9 +32,10 @@ pub trait Storage: Send + Sync {
     /// A file's first `bytes` bytes, or all if it has fewer.
     fn read_prefix(&self, name: &str, bytes: usize) -> Result<Vec<u8>, StorageError>;
 
-    /// The beginnings of many files, in their order. A storage that is far away is asked for several at once.
-    fn read_prefixes(&self, names: &[String], bytes: usize) -> Vec<Result<Vec<u8>, StorageError>> {
-        names.iter().map(|name| self.read_prefix(name, bytes)).collect()
+    /// The beginnings of many files, of each as many bytes as are asked for, in their order. A storage that is far away is
+    /// asked for several at once.
+    fn read_prefixes(&self, wanted: &[(String, usize)]) -> Vec<Result<Vec<u8>, StorageError>> {
+        wanted.iter().map(|(name, bytes)| self.read_prefix(name, *bytes)).collect()
     }
 
     /// Reads a file from its beginning, for files that need not fit into memory.

@@ -176,14 +176,16 @@ impl ObjectStorage {
 
     /// A file's first bytes, of which there may be enough already.
     fn prefix_of(&self, name: &str, bytes: usize, head: Head) -> Result<Vec<u8>, StorageError> {
-        if let Head::Content(got) = head {
+        if let Head::Content(got) = &head {
             let is_all = got.bytes.len() as u64 == got.size && !name.starts_with(GROWING);
             if got.bytes.len() >= bytes || is_all {
                 return Ok(got.bytes[..got.bytes.len().min(bytes)].to_vec());
             }
         }
         let mut content = Vec::new();
-        let read = self.reader(name)?.take(bytes as u64).read_to_end(&mut content);
+        // Not a byte more than is wanted is asked for: the file may be long.
+        let reader = ObjectReader::up_to(&self.objects, name, head, name.starts_with(GROWING), bytes as u64);
+        let read = reader?.take(bytes as u64).read_to_end(&mut content);
         read.map_err(|error| self.unread(name, error))?;
         Ok(content)
     }
@@ -276,9 +278,10 @@ impl Storage for ObjectStorage {
         self.prefix_of(name, bytes, self.objects.head(name, (bytes as u64).min(objects::READ_BYTES))?)
     }
 
-    fn read_prefixes(&self, names: &[String], bytes: usize) -> Vec<Result<Vec<u8>, StorageError>> {
-        let heads = self.objects.begin_heads(names.to_vec(), (bytes as u64).min(objects::READ_BYTES));
-        heads.map(|(name, head)| self.prefix_of(&name, bytes, head?)).collect()
+    fn read_prefixes(&self, wanted: &[(String, usize)]) -> Vec<Result<Vec<u8>, StorageError>> {
+        let first = |(name, bytes): &(String, usize)| (name.clone(), (*bytes as u64).min(objects::READ_BYTES));
+        let heads = self.objects.begin_heads(wanted.iter().map(first).collect());
+        heads.zip(wanted).map(|((name, head), &(_, bytes))| self.prefix_of(&name, bytes, head?)).collect()
     }
 
     fn reader(&self, name: &str) -> Result<Box<dyn Read + Send>, StorageError> {
@@ -286,7 +289,8 @@ impl Storage for ObjectStorage {
     }
 
     fn readers<'a>(&'a self, names: Vec<String>) -> Readers<'a> {
-        Box::new(self.objects.begin_heads(names, AHEAD_BYTES).map(|(name, head)| {
+        let ahead = names.into_iter().map(|name| (name, AHEAD_BYTES)).collect();
+        Box::new(self.objects.begin_heads(ahead).map(|(name, head)| {
             let reader = ObjectReader::of(&self.objects, &name, head?, name.starts_with(GROWING))?;
             Ok(Box::new(reader) as Box<dyn Read + Send>)
         }))

@@ -67,12 +67,15 @@ fn files_are_made_once_and_read_again() {
                 None => assert!(is_missing(reader)),
             }
         }
-        let begun = storage.read_prefixes(&names, 20);
-        assert_eq!(begun.len(), names.len());
-        for (number, begun) in (1..).zip(begun) {
-            match [0, 1, 20].get(number - 1) {
-                Some(&count) => assert_eq!(begun.unwrap(), bytes(count)),
-                None => assert!(is_missing(begun)),
+        for lengths in [[20, 20, 20], [0, 9, 39], [8, 1, 99]] {
+            let wanted: Vec<_> = names.iter().cloned().zip(lengths.into_iter().chain(std::iter::repeat(7))).collect();
+            let begun = storage.read_prefixes(&wanted);
+            assert_eq!(begun.len(), names.len());
+            for (number, begun) in (0..).zip(begun) {
+                match [0, 1, 40].get(number) {
+                    Some(&count) => assert_eq!(begun.unwrap(), bytes(count.min(lengths[number]))),
+                    None => assert!(is_missing(begun)),
+                }
             }
         }
     });

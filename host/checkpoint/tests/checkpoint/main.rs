@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests say what they counted, and fail by panicking")]
 
 mod contract;
+mod counted;
 mod damage;
 mod disk;
 mod faults;
 mod fixtures;
 mod folder;
+mod headers;
 mod hosts;
 mod input;
 mod model;
