@@ -14,7 +14,7 @@ use crate::{
 /// A checkpoint for a run; it is made if it is not there.
 pub fn for_run(place: &CheckpointPlace, base: &Path) -> Result<Arc<dyn Storage>, Failure> {
     let opened = match place {
-        CheckpointPlace::Folder(folder) => shared(LocalFolder::open(base.join(folder))),
+        CheckpointPlace::Folder(folder) => shared(LocalFolder::open(base.join(folder), environment::secret_seed())),
         CheckpointPlace::Objects(url) => {
             let (settings, writer) = (environment::store_settings(), environment::secret_seed());
             shared(ObjectStorage::open_s3(url, &settings, writer, &Threads))

@@ -110,11 +110,8 @@ fn also(damaged: &[Number]) -> String {
 fn beginnings(storage: &dyn Storage, entries: &[(Number, Entry)]) -> Vec<Result<Vec<u8>, StorageError>> {
     let wanted: Vec<_> = entries.iter().map(|&(number, _)| (record_name(number), FIRST_BYTES)).collect();
     let mut begun = storage.read_prefixes(&wanted);
-    let lacking: Vec<(usize, usize)> = begun
-        .iter()
-        .enumerate()
-        .filter_map(|(at, begun)| Some((at, lacking_bytes(begun.as_deref().ok()?)?)))
-        .collect();
+    let lacking: Vec<(usize, usize)> =
+        begun.iter().enumerate().filter_map(|(at, begun)| Some((at, lacking_bytes(begun.as_deref().ok()?)?))).collect();
     let longer: Vec<_> = lacking.iter().map(|&(at, bytes)| (wanted[at].0.clone(), bytes)).collect();
     for (&(at, _), whole) in lacking.iter().zip(storage.read_prefixes(&longer)) {
         begun[at] = whole;

@@ -221,9 +221,9 @@ impl ObjectStorage {
         Ok(Some(bytes))
     }
 
-    /// Objects of a file that nothing refers to. The list that they are from is older than what is looked at now: what an
-    /// earlier host adds after it is not among them.
-    fn leftovers(&self, name: &str, file: &File) -> Result<Vec<String>, StorageError> {
+    /// Those of a file's objects that nothing refers to. The list that they are from is older than what is looked at now: what
+    /// any host has added after it is not among them.
+    fn unnamed(&self, name: &str, file: &File) -> Result<Vec<String>, StorageError> {
         let named = match self.objects.head(name, objects::READ_BYTES) {
             Ok(Head::Index(index)) => Some(index.draft),
             // A damaged index may be brought back from a copy, and then it needs its parts.
@@ -340,14 +340,27 @@ impl Storage for ObjectStorage {
         Ok(())
     }
 
-    fn remove_leftovers(&self) -> Result<(), StorageError> {
+    fn leftovers(&self) -> Result<Vec<String>, StorageError> {
+        let mut found = Vec::new();
         for folder in FOLDERS {
             for (name, file) in self.files(folder)? {
-                if file.drafts.is_empty() && (file.appended.is_empty() || file.head.is_some()) {
-                    continue;
-                }
                 let name = format!("{folder}/{name}");
-                self.objects.delete(&name, &self.leftovers(&name, &file)?)?;
+                if file.head.is_none() {
+                    found.extend(file.appended.keys().map(|&offset| layout::appended_name(&name, offset)));
+                }
+                found.extend(parts(&name, &file, None));
+            }
+        }
+        Ok(found)
+    }
+
+    fn remove_leftovers(&self, found: &[String]) -> Result<(), StorageError> {
+        for folder in FOLDERS {
+            let of_folder = found.iter().filter_map(|name| name.strip_prefix(folder)?.strip_prefix('/'));
+            let objects = of_folder.map(|name| Object { name: name.to_owned(), bytes: 0, tag: None });
+            for (name, file) in layout::files(objects) {
+                let name = format!("{folder}/{name}");
+                self.objects.delete(&name, &self.unnamed(&name, &file)?)?;
             }
         }
         Ok(())

@@ -86,8 +86,12 @@ impl Storage for Counted {
         self.inner.sync(folder)
     }
 
-    fn remove_leftovers(&self) -> Result<(), StorageError> {
-        self.inner.remove_leftovers()
+    fn leftovers(&self) -> Result<Vec<String>, StorageError> {
+        self.inner.leftovers()
+    }
+
+    fn remove_leftovers(&self, found: &[String]) -> Result<(), StorageError> {
+        self.inner.remove_leftovers(found)
     }
 
     fn place(&self) -> String {

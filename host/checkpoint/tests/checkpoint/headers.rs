@@ -105,7 +105,7 @@ fn damage_within_a_long_header_is_found_and_headers_come_back_as_they_were() {
     let over = |number: usize| -> Arc<dyn Storage> {
         match number {
             0 => Arc::new(MemoryStorage::new()),
-            1 => Arc::new(LocalFolder::open(folder.path()).unwrap()),
+            1 => Arc::new(LocalFolder::open(folder.path(), 1).unwrap()),
             _ => Arc::new(Store::default().open(1, 50_000).unwrap()),
         }
     };

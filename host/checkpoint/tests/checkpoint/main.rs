@@ -16,5 +16,6 @@ mod model;
 mod object;
 mod object_faults;
 mod object_store;
+mod overtaken;
 mod scene;
 mod survey;

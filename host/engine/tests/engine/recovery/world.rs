@@ -261,7 +261,7 @@ impl World {
         let storage: Arc<dyn Storage> = match &self.on_disk {
             None => self.storage.clone(),
             Some(on) => {
-                let opened = LocalFolder::open_on(on.disk.disk(), on.root.path().join("checkpoint"));
+                let opened = LocalFolder::open_on(on.disk.disk(), on.root.path().join("checkpoint"), *runs);
                 Arc::new(opened.map_err(CheckpointError::from)?)
             }
         };
