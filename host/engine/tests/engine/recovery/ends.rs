@@ -92,10 +92,13 @@ impl Trouble {
                 return;
             }
             match self {
-                Trouble::Storage => storage.set_faults(|call| match call.operation {
-                    Operation::Create => Fault::Before,
-                    _ => Fault::None,
-                }),
+                Trouble::Storage => {
+                    let mut fails = true;
+                    storage.set_faults(move |call| match call.operation {
+                        Operation::Create if std::mem::take(&mut fails) => Fault::Before,
+                        _ => Fault::None,
+                    });
+                }
                 Trouble::Power => storage.set_faults(|_| Fault::CrashBefore),
                 Trouble::Overtaken => drop(other.open().unwrap()),
                 _ => {}
@@ -151,4 +154,12 @@ fn what_was_delivered_again_is_noted_too() {
             check(trouble, world, &format!("behind a stop at {step:?}"));
         }
     }
+}
+
+/// Of a machine that stops nothing is noted: tests of recovery stand upon it.
+#[test]
+fn a_run_that_is_stopped_by_a_test_does_nothing_more() {
+    let world = Trouble::Function.world();
+    assert_eq!(world.run(Some(Stop { step: Step::Plan, after: false, batch: at(2) })), Ended::Stopped);
+    assert_eq!(known(&world), (None, 1));
 }
