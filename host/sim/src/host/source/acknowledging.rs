@@ -103,8 +103,9 @@ impl Acknowledging for AcknowledgingSource {
         let _ = simulation.call(host, Site::Source, &what, drop, |world| {
             let is_known = lines <= world.feeds[ACKNOWLEDGED].peer.acknowledged;
             let kept = if is_known { lines } else { kept_lines(&simulation.storage, world) };
+            let is_owner = world.owner == Some(host);
             let feed = world.feeds.get_mut(ACKNOWLEDGED).expect("its stream is in the scenario");
-            feed.peer.told(host, lines, kept).unwrap_or_else(|what| world.broken(what));
+            feed.peer.told(host, is_owner, lines, kept).unwrap_or_else(|what| world.broken(what));
             Ok(())
         });
     }
