@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     path::Path,
     sync::{Arc, Mutex, mpsc::channel},
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -20,6 +21,9 @@ use crate::{
 };
 
 const LAST: i64 = 8;
+
+/// How long a take-over is waited for. A machine that is busy with other things may need long.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Something that happens while a host sleeps.
 type Event = Box<dyn FnOnce() + Send>;
@@ -256,7 +260,7 @@ fn a_host_of_a_store_that_slept_while_it_took_over_leaves_what_a_later_one_has_b
                 done.send(()).unwrap();
             };
             Threads.spawn("later".to_owned(), Box::new(work));
-            is_done.recv().unwrap();
+            is_done.recv_timeout(PATIENCE).unwrap();
         });
         let earlier = open(earlier, "earlier");
         let Some(((log, draft), storage)) = begun.lock().unwrap().take() else { break };

@@ -31,6 +31,5 @@ impl Subscriber for Heard {
 pub fn heard(work: impl FnOnce()) -> Vec<String> {
     let heard = Heard::default();
     tracing::subscriber::with_default(heard.clone(), work);
-    let said = heard.0.lock().unwrap().clone();
-    said
+    heard.0.lock().unwrap().clone()
 }
