@@ -28,7 +28,7 @@ mod writing;
 
 pub(crate) use codec::{decode, encode};
 pub(crate) use ipc::{append_batches, decode_batches, encode_batches};
-pub(crate) use reading::{FileReader, read_prefix};
+pub(crate) use reading::{FileReader, prefix_bytes, read_prefix};
 pub use section::{Section, SectionKind};
 pub(crate) use writing::{FileWriter, whole_file};
 

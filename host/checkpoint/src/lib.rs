@@ -43,7 +43,7 @@ pub use budget::{Budget, Shortage};
 pub use error::CheckpointError;
 pub use format::{FormatError, HEADER_BYTES_MAX, SECTION_BYTES_MAX, Section, SectionKind, VERSION};
 pub use input::{Cut, Frame, Frames, InputLog, LooseEnd, SEGMENT_BYTES, SegmentFound};
-pub use log::{Archive, Cleaned, Fence, Glance, Log, Sections};
+pub use log::{Archive, Cleaned, Fence, Glance, Log, Removal, Removed, Sections, SnapshotsFound};
 pub use record::{
     Commit, InputPosition, LoggedRange, Number, Plan, PluginDigest, Record, RecordHeader, SnapshotHeader, SourcePin,
     StateSchema,

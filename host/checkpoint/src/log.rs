@@ -3,6 +3,7 @@
 mod archive;
 mod fence;
 mod open;
+mod removal;
 mod scan;
 
 use std::sync::{Arc, atomic::Ordering};
@@ -12,15 +13,15 @@ use tidemill_model::time::Timestamp;
 use crate::{
     error::CheckpointError,
     format::{FileKind, Section, VERSION, whole_file},
-    record::{Number, Record, RecordHeader, record_name, snapshot_name},
+    record::{Number, Record, RecordHeader, record_name},
     recover::Scanned,
-    retain::{Keep, removable},
     storage::{Storage, StorageError},
 };
 
 pub use archive::{Archive, Sections};
 pub use fence::Fence;
 pub use open::Glance;
+pub use removal::{Cleaned, Removal, Removed, SnapshotsFound};
 pub(crate) use scan::{Scan, file_error, numbered, own, verify_record, verify_snapshot};
 
 /// A checkpoint's log, of the host that has claimed it.
@@ -40,15 +41,6 @@ pub struct Log {
     damaged_snapshots: Vec<Number>,
     /// A record may be there or not: nothing can be added before the log is opened again.
     is_uncertain: bool,
-}
-
-/// What [`Log::clean`] did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cleaned {
-    /// The files that are gone.
-    pub removed: Vec<String>,
-    /// What [`InputLog::remove_before`](crate::InputLog::remove_before) can be told, if anything.
-    pub input_before: Option<crate::record::InputPosition>,
 }
 
 impl Log {
@@ -114,42 +106,6 @@ impl Log {
             bytes += self.storage.list(folder)?.iter().map(|entry| entry.bytes).sum::<u64>();
         }
         Ok(bytes)
-    }
-
-    /// Removes what neither a recovery nor `keep` needs. What could not be removed is tried again the next time.
-    pub fn clean(&mut self, keep: Keep) -> Result<Cleaned, CheckpointError> {
-        self.remove(keep, None)
-    }
-
-    /// Reads the snapshot of a commit whole, which is the newest one, and removes all that it stands for: there is no other
-    /// one to spare then. If it cannot be read nothing is removed.
-    pub fn rely_on(&mut self, snapshot: Number) -> Result<Cleaned, CheckpointError> {
-        for section in self.archive.read_snapshot(snapshot)? {
-            section?;
-        }
-        self.remove(Keep { batches: 0, bytes: 0 }, Some(snapshot))
-    }
-
-    fn remove(&mut self, keep: Keep, verified: Option<Number>) -> Result<Cleaned, CheckpointError> {
-        let mut snapshots = scan::snapshot_files(&*self.storage)?;
-        for snapshot in &snapshots {
-            // Of a host that had been fenced off before it was done.
-            if !self.damaged_snapshots.contains(&snapshot.commit)
-                && !self.storage.is_whole(&snapshot_name(snapshot.commit))?
-            {
-                self.damaged_snapshots.push(snapshot.commit);
-            }
-        }
-        snapshots.retain(|snapshot| !self.damaged_snapshots.contains(&snapshot.commit));
-        let removable = removable(&self.records, &snapshots, keep, verified);
-        // Only now: whoever claims after this sees the snapshots that the decision rests upon.
-        self.fence.check()?;
-        self.storage.remove_all(&removable.names)?;
-        for commit in std::mem::take(&mut self.damaged_snapshots) {
-            self.storage.remove(&snapshot_name(commit))?;
-        }
-        self.records.retain(|record| !removable.names.contains(&record_name(record.number)));
-        Ok(Cleaned { removed: removable.names, input_before: removable.input_before })
     }
 
     fn check_order(&self, record: &Record, sections: &[Section]) -> Result<(), CheckpointError> {

@@ -144,17 +144,17 @@ struct Walk<'a> {
     is_delivered: bool,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     fn run(&mut self) -> Result<(), Refusal> {
         let mut number = self.recovery.head;
         while number > 0 && !self.is_complete() {
             let header = self.get(number)?;
-            let (previous, record) = (header.previous, header.record.clone());
+            let previous = header.previous;
             if previous >= number || header.number != number {
                 return Err(Refusal::Contradiction { number, what: "stands upon itself or a later record" });
             }
             self.recovery.oldest = number;
-            self.visit(number, record)?;
+            self.visit(number, &header.record)?;
             number = previous;
         }
         match &self.wanted_plan {
@@ -167,16 +167,16 @@ impl Walk<'_> {
         self.recovery.last.is_some() && self.is_based && self.is_delivered
     }
 
-    fn get(&self, number: Number) -> Result<&RecordHeader, Refusal> {
+    fn get(&self, number: Number) -> Result<&'a RecordHeader, Refusal> {
         let at = self.records.binary_search_by_key(&number, |record| record.number);
         let record = at.map(|at| &self.records[at]).map_err(|_| Refusal::Missing { number })?;
         record.found.as_ref().map_err(|what| Refusal::Damaged { number, what: what.clone() })
     }
 
-    fn visit(&mut self, number: Number, record: Record) -> Result<(), Refusal> {
+    fn visit(&mut self, number: Number, record: &Record) -> Result<(), Refusal> {
         match record {
             Record::Claim { .. } => {}
-            Record::Delivered { batch } => self.delivered(batch),
+            Record::Delivered { batch } => self.delivered(*batch),
             Record::Plan(plan) => {
                 plan.delivered.into_iter().for_each(|batch| self.delivered(batch));
                 self.plan(number, plan)?;
@@ -191,20 +191,20 @@ impl Walk<'_> {
         self.recovery.delivered = self.recovery.delivered.max(Some(batch));
     }
 
-    fn plan(&mut self, number: Number, plan: Plan) -> Result<(), Refusal> {
+    fn plan(&mut self, number: Number, plan: &Plan) -> Result<(), Refusal> {
         let has_commit = self.recovery.last.is_some() || self.wanted_plan.is_some();
         if let Some((commit_number, commit)) = self.wanted_plan.take_if(|(_, commit)| commit.plan == number) {
             if commit.batch != plan.batch {
                 return Err(Refusal::Contradiction { number: commit_number, what: "names another batch's plan" });
             }
-            self.recovery.last = Some(Committed { number: commit_number, commit, plan });
+            self.recovery.last = Some(Committed { number: commit_number, commit, plan: plan.clone() });
         } else if !has_commit && self.recovery.planned.is_none() {
-            self.recovery.planned = Some(Planned { number, plan });
+            self.recovery.planned = Some(Planned { number, plan: plan.clone() });
         }
         Ok(())
     }
 
-    fn commit(&mut self, number: Number, commit: Commit) -> Result<(), Refusal> {
+    fn commit(&mut self, number: Number, commit: &Commit) -> Result<(), Refusal> {
         if self.wanted_plan.is_some() {
             return Err(Refusal::Contradiction { number, what: "stands between another commit and its plan" });
         }
@@ -222,7 +222,7 @@ impl Walk<'_> {
             self.recovery.undelivered.push(Undelivered { number, batch: commit.batch });
         }
         if self.recovery.last.is_none() {
-            self.wanted_plan = Some((number, commit));
+            self.wanted_plan = Some((number, commit.clone()));
         }
         Ok(())
     }

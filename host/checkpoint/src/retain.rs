@@ -30,10 +30,20 @@ pub struct SnapshotFile {
 /// What can go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removable {
-    /// These files, in this order.
-    pub names: Vec<String>,
+    /// The snapshots of these commits.
+    pub snapshots: Vec<Number>,
+    /// These records, ascending.
+    pub records: Vec<Number>,
     /// The input log's segments before this place, if any plan that stays says where its input is.
     pub input_before: Option<InputPosition>,
+}
+
+impl Removable {
+    /// The files, in the order in which they go.
+    pub fn names(&self) -> impl Iterator<Item = String> + '_ {
+        let snapshots = self.snapshots.iter().map(|&commit| snapshot_name(commit));
+        snapshots.chain(self.records.iter().map(|&number| record_name(number)))
+    }
 }
 
 /// What can go so that a recovery is as it was, even if the newest snapshot, or the newest record, turns out damaged: two
@@ -48,10 +58,10 @@ pub fn removable(records: &[Scanned], snapshots: &[SnapshotFile], keep: Keep, ve
     let old = records.iter().filter(|record| record.number < floor);
     let claims: Vec<Number> = old.clone().filter(|record| may_be_claim(record)).map(|record| record.number).collect();
     let kept = &claims[claims.len().saturating_sub(CLAIMS_KEPT)..];
-    let old_records = old.map(|record| record.number).filter(|number| !kept.contains(number));
     let old_snapshots = snapshots.iter().map(|snapshot| snapshot.commit).filter(|&commit| commit < snapshot_floor);
     Removable {
-        names: old_snapshots.map(snapshot_name).chain(old_records.map(record_name)).collect(),
+        snapshots: old_snapshots.collect(),
+        records: old.map(|record| record.number).filter(|number| kept.binary_search(number).is_err()).collect(),
         input_before: first_input(records.iter().filter(|record| record.number >= floor)),
     }
 }

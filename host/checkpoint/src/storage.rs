@@ -32,9 +32,10 @@ pub trait Storage: Send + Sync {
     /// A file's first `bytes` bytes, or all if it has fewer.
     fn read_prefix(&self, name: &str, bytes: usize) -> Result<Vec<u8>, StorageError>;
 
-    /// The beginnings of many files, in their order. A storage that is far away is asked for several at once.
-    fn read_prefixes(&self, names: &[String], bytes: usize) -> Vec<Result<Vec<u8>, StorageError>> {
-        names.iter().map(|name| self.read_prefix(name, bytes)).collect()
+    /// The beginnings of many files, of each as many bytes as are asked for, in their order. A storage that is far away is
+    /// asked for several at once.
+    fn read_prefixes(&self, wanted: &[(String, usize)]) -> Vec<Result<Vec<u8>, StorageError>> {
+        wanted.iter().map(|(name, bytes)| self.read_prefix(name, *bytes)).collect()
     }
 
     /// Reads a file from its beginning, for files that need not fit into memory.
@@ -62,8 +63,13 @@ pub trait Storage: Send + Sync {
     /// Makes durable what is visible in a folder: for files whose creation did not say whether they are.
     fn sync(&self, folder: &str) -> Result<(), StorageError>;
 
-    /// Removes what drafts and creations that did not end have left. Call it as the owner of the checkpoint.
-    fn remove_leftovers(&self) -> Result<(), StorageError>;
+    /// What drafts and creations have left that did not end, or that go on still. Who is about to claim the checkpoint asks:
+    /// what is begun from then on may be a later owner's.
+    fn leftovers(&self) -> Result<Vec<String>, StorageError>;
+
+    /// Removes what was left over before the claim, unless it has become a file since. Call it as the owner of the
+    /// checkpoint.
+    fn remove_leftovers(&self, found: &[String]) -> Result<(), StorageError>;
 
     /// Whether all of a file is there. Where files lie in parts, one can appear whose parts a later host has swept away: it
     /// reads as damaged, and nothing may be removed because of it.
@@ -173,6 +179,8 @@ pub enum Advice {
     NotWritable,
     /// It was there and is gone.
     Vanished,
+    /// A later host has removed it as something that was left over.
+    Overtaken,
     /// Something stands where a folder was.
     NoFolder,
     /// The file system lacks something that is needed.
@@ -230,6 +238,9 @@ impl fmt::Display for Advice {
             }
             Advice::NotWritable => "it may not be written or read; correct its permissions or mount and run again",
             Advice::Vanished => "it has vanished; bring it back (is its disk mounted?) and run again",
+            Advice::Overtaken => {
+                "what was to become of it was removed: another host has taken the checkpoint over meanwhile, and goes on"
+            }
             Advice::NoFolder => "a file stands where a folder must be; bring the folder back, or name another, and run again",
             Advice::Unsuitable => "its file system lacks what is needed (hard links); choose another place",
             Advice::NoBucket => "there is no such bucket; make it, or correct its name or AWS_ENDPOINT_URL",

@@ -14,7 +14,7 @@ use crate::{
 /// A checkpoint for a run; it is made if it is not there.
 pub fn for_run(place: &CheckpointPlace, base: &Path) -> Result<Arc<dyn Storage>, Failure> {
     let opened = match place {
-        CheckpointPlace::Folder(folder) => shared(LocalFolder::open(base.join(folder))),
+        CheckpointPlace::Folder(folder) => shared(LocalFolder::open(base.join(folder), environment::secret_seed())),
         CheckpointPlace::Objects(url) => {
             let (settings, writer) = (environment::store_settings(), environment::secret_seed());
             shared(ObjectStorage::open_s3(url, &settings, writer, &Threads))
@@ -36,4 +36,29 @@ pub fn to_look_at(place: &CheckpointPlace, base: &Path) -> Result<Arc<dyn Storag
 
 fn shared<S: Storage + 'static>(opened: Result<S, StorageError>) -> Result<Arc<dyn Storage>, StorageError> {
     opened.map(|storage| Arc::new(storage) as Arc<dyn Storage>)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+    use super::*;
+
+    /// In a container every process has the number 1.
+    #[test]
+    fn two_hosts_with_the_same_number_of_a_process_give_drafts_different_names() {
+        let base = tempfile::tempdir().unwrap();
+        let place = CheckpointPlace::Folder("checkpoint".into());
+        let [first, second] =
+            [(); 2].map(|()| for_run(&place, base.path()).unwrap_or_else(|_| unreachable!("it opens")));
+        let mut slept = first.draft("state/1").unwrap();
+        second.remove_leftovers(&second.leftovers().unwrap()).unwrap();
+        let mut draft = second.draft("state/2").unwrap();
+        draft.write(b"the second host's").unwrap();
+        slept.write(b"the first host's").unwrap();
+        assert!(slept.publish().is_err());
+        draft.publish().unwrap();
+        let names: Vec<String> = second.list("state").unwrap().into_iter().map(|entry| entry.name).collect();
+        assert_eq!(names, ["2"]);
+    }
 }

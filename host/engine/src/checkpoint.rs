@@ -2,6 +2,7 @@
 //!
 //! The order in which things become durable stands in [`steps`].
 
+mod cleaner;
 mod foresee;
 mod input;
 mod keeper;

@@ -197,6 +197,7 @@ impl Run {
     /// The first failure ends the run.
     pub fn run(&mut self) -> Result<Summary, RunError> {
         let result = self.run_batches();
+        let result = self.end(result);
         self.sources.stop();
         result.map(|()| self.reporter.summary(self.counters.totals()))
     }
@@ -220,7 +221,7 @@ impl Run {
             }
             tick = due::next_tick(self.plan.interval, tick, self.clock.now());
         }
-        self.keeper.as_mut().map_or(Ok(()), Keeper::finish)
+        Ok(())
     }
 
     fn is_done(&self) -> bool {

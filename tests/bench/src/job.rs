@@ -116,7 +116,7 @@ pub fn run_with(
 }
 
 fn checkpoint(folder: &Path) -> anyhow::Result<Checkpoint> {
-    Ok(Checkpoint::new(Arc::new(LocalFolder::open(folder)?), "bench".to_owned(), Vec::new()))
+    Ok(Checkpoint::new(Arc::new(LocalFolder::open(folder, 0)?), "bench".to_owned(), Vec::new()))
 }
 
 /// All but the source.

@@ -37,6 +37,13 @@ pub(crate) fn read_prefix<T: DeserializeOwned>(bytes: &[u8], kind: FileKind) -> 
     FileReader::begin(bytes, kind).map(|(_, prefix)| prefix)
 }
 
+/// How many bytes a file's header ends behind, as its first bytes say; `None` if that is not to be had of them.
+pub(crate) fn prefix_bytes(bytes: &[u8]) -> Option<usize> {
+    let mut reader = FileReader { input: bytes, checksum: 0, at: 0, sections: 0, is_at_end: false };
+    let header_bytes = u32_at(&reader.prologue().ok()?, 12) as usize;
+    (header_bytes <= HEADER_BYTES_MAX).then_some(PROLOGUE_BYTES + header_bytes + CHECKSUM_BYTES)
+}
+
 // === impl FileReader ===
 
 impl<R: Read> FileReader<R> {

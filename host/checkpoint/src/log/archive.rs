@@ -30,6 +30,10 @@ impl Archive {
         Archive { storage, pipeline: pipeline.to_owned(), generation }
     }
 
+    pub(super) fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
     pub(super) fn pipeline(&self) -> &str {
         &self.pipeline
     }

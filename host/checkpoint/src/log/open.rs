@@ -67,8 +67,9 @@ impl Log {
                 generation: recovery.generation_min,
                 record: Record::Claim { host: host.to_owned(), at: now },
             };
+            let leftovers = storage.leftovers()?;
             let Some(bytes) = create_claim(&*storage, &claim)? else { continue };
-            if let Some(opened) = opened(storage.clone(), claim, bytes, recovery.fell_back)? {
+            if let Some(opened) = opened(storage.clone(), claim, bytes, recovery.fell_back, &leftovers)? {
                 return Ok(opened);
             }
         }
@@ -109,6 +110,7 @@ fn opened(
     claim: RecordHeader,
     bytes: u64,
     fell_back: Option<FellBack>,
+    leftovers: &[String],
 ) -> Result<Option<(Log, Recovery)>, CheckpointError> {
     let pipeline = claim.pipeline.clone();
     let archive = Archive::new(storage.clone(), &pipeline, claim.generation);
@@ -127,7 +129,8 @@ fn opened(
         let source = crate::format::FormatError::damaged(format!("the claim of {bytes} bytes just written"), 0);
         return Err(archive.file_error(&record_name(claim.number), source));
     }
-    storage.remove_leftovers()?;
+    // Only those from before the claim: if this host sleeps here, others are those of the next one.
+    storage.remove_leftovers(leftovers)?;
     let log = Log {
         storage,
         archive,

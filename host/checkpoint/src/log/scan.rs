@@ -4,7 +4,7 @@ use std::io::Read;
 
 use crate::{
     error::CheckpointError,
-    format::{FileKind, FileReader, FormatError, read_prefix},
+    format::{FileKind, FileReader, FormatError, prefix_bytes, read_prefix},
     record::{Number, RecordHeader, SnapshotHeader, number_of, record_name, snapshot_name},
     recover::{Recovery, Scanned, recover},
     retain::SnapshotFile,
@@ -33,9 +33,7 @@ impl Scan {
         let has_input = !storage.list("input")?.is_empty();
         let mut records = Vec::new();
         for entries in numbered(storage, "log")?.chunks(AT_ONCE_MAX) {
-            let names: Vec<String> = entries.iter().map(|&(number, _)| record_name(number)).collect();
-            let begun = storage.read_prefixes(&names, FIRST_BYTES);
-            for ((number, entry), begun) in entries.iter().zip(begun) {
+            for ((number, entry), begun) in entries.iter().zip(beginnings(storage, entries)) {
                 let found = match header_of(storage, pipeline, *number, begun) {
                     Ok((header, file_bytes)) if file_bytes == Some(entry.bytes) => Ok(header),
                     Ok(_) => Err(format!("it has {} bytes, and was written with others", entry.bytes)),
@@ -108,13 +106,34 @@ fn also(damaged: &[Number]) -> String {
     if names.is_empty() { String::new() } else { format!(" (damaged as well: {})", names.join(", ")) }
 }
 
+/// The beginnings of records, each with its whole header, as far as it can be told how long that is.
+fn beginnings(storage: &dyn Storage, entries: &[(Number, Entry)]) -> Vec<Result<Vec<u8>, StorageError>> {
+    let wanted: Vec<_> = entries.iter().map(|&(number, _)| (record_name(number), FIRST_BYTES)).collect();
+    let mut begun = storage.read_prefixes(&wanted);
+    let lacking: Vec<(usize, usize)> =
+        begun.iter().enumerate().filter_map(|(at, begun)| Some((at, lacking_bytes(begun.as_deref().ok()?)?))).collect();
+    let longer: Vec<_> = lacking.iter().map(|&(at, bytes)| (wanted[at].0.clone(), bytes)).collect();
+    for (&(at, _), whole) in lacking.iter().zip(storage.read_prefixes(&longer)) {
+        begun[at] = whole;
+    }
+    begun
+}
+
+/// How much of a record its header takes, if that is more than was read at first. What lies behind it may be long.
+fn lacking_bytes(begun: &[u8]) -> Option<usize> {
+    if begun.len() < FIRST_BYTES { None } else { prefix_bytes(begun).filter(|&bytes| bytes > FIRST_BYTES) }
+}
+
 /// A record's header, and the length that its file must have.
 pub(super) fn read_header(
     storage: &dyn Storage,
     pipeline: &str,
     number: Number,
 ) -> Result<(RecordHeader, Option<u64>), CheckpointError> {
-    header_of(storage, pipeline, number, storage.read_prefix(&record_name(number), FIRST_BYTES))
+    let name = record_name(number);
+    let begun = storage.read_prefix(&name, FIRST_BYTES)?;
+    let begun = lacking_bytes(&begun).map_or(Ok(begun), |bytes| storage.read_prefix(&name, bytes));
+    header_of(storage, pipeline, number, begun)
 }
 
 /// The same, its first bytes read already.
@@ -125,12 +144,7 @@ fn header_of(
     begun: Result<Vec<u8>, StorageError>,
 ) -> Result<(RecordHeader, Option<u64>), CheckpointError> {
     let name = record_name(number);
-    let mut bytes = begun?;
-    let mut prefix = read_prefix::<RecordHeader>(&bytes, FileKind::Record);
-    if matches!(prefix, Err(FormatError::Truncated { .. })) && bytes.len() == FIRST_BYTES {
-        bytes = storage.read(&name)?;
-        prefix = read_prefix(&bytes, FileKind::Record);
-    }
+    let prefix = read_prefix::<RecordHeader>(&begun?, FileKind::Record);
     let prefix = prefix.map_err(|source| file_error(storage, &name, source))?;
     own(storage, pipeline, &prefix.header.pipeline)?;
     if prefix.header.number != number {

@@ -47,7 +47,7 @@ fn check_kept(
     expect_snapshots: &[Number],
 ) {
     let files: Vec<_> = snapshots.iter().map(|&commit| SnapshotFile { commit, bytes: 100 }).collect();
-    let gone = removable(&records(word), &files, keep, verified).names;
+    let gone: Vec<String> = removable(&records(word), &files, keep, verified).names().collect();
     let of = |(number, letter)| if gone.contains(&record_name(number)) { '.' } else { letter };
     assert_eq!((1..).zip(word.chars()).map(of).collect::<String>(), expect, "{gone:?}");
     let left = snapshots.iter().copied().filter(|&commit| !gone.contains(&snapshot_name(commit)));
@@ -120,9 +120,9 @@ fn of_old_claims_the_newest_stay() {
     let check = |claims: usize, expect: &[String]| {
         let word = format!("{}pcpcpcpcpc", "h".repeat(claims));
         let commits = [7, 9].map(|commit| SnapshotFile { commit: claims as u64 - 1 + commit, bytes: 100 });
-        let gone = removable(&records(&word), &commits, NOTHING_KEPT, None).names;
-        let is_claim = |name: &&String| (1..=claims as u64).any(|number| **name == record_name(number));
-        assert_eq!(gone.iter().filter(is_claim).cloned().collect::<Vec<_>>(), expect);
+        let gone = removable(&records(&word), &commits, NOTHING_KEPT, None);
+        let is_claim = |name: &String| (1..=claims as u64).any(|number| *name == record_name(number));
+        assert_eq!(gone.names().filter(is_claim).collect::<Vec<_>>(), expect);
     };
     check(1, &[]);
     check(1_024, &[]);

@@ -20,12 +20,17 @@ const WRITEBACK_BYTES: u64 = 4 << 20;
 /// Room that a file has behind its end while it is appended to.
 #[cfg(target_os = "linux")]
 const RESERVE_BYTES: u64 = 4 * WRITEBACK_BYTES;
+/// How often a file is made anew when other hosts remove what is not named yet.
+const CREATIONS_MAX: usize = 16;
 
 /// A folder of this machine. Its files can be read by their owner alone.
 #[derive(Debug)]
 pub struct LocalFolder {
     root: PathBuf,
     disk: Disk,
+    /// Part of the names of drafts. The names of one that was removed as left over must never be another's: whoever wakes up
+    /// late would publish that one under a name of its own.
+    writer: u64,
     /// Numbers of drafts, so that threads take different names.
     drafts: AtomicU64,
 }
@@ -56,13 +61,14 @@ struct FolderAppender {
 // === impl LocalFolder ===
 
 impl LocalFolder {
-    /// The folder, made if it is not there. A folder with anything but a checkpoint is refused and left as it is.
-    pub fn open(root: impl Into<PathBuf>) -> Result<LocalFolder, StorageError> {
-        LocalFolder::open_on(Disk::default(), root)
+    /// The folder, made if it is not there. A folder with anything but a checkpoint is refused and left as it is. `writer` is
+    /// a number that no other opening has, on whatever machine: the number of a process is not enough.
+    pub fn open(root: impl Into<PathBuf>, writer: u64) -> Result<LocalFolder, StorageError> {
+        LocalFolder::open_on(Disk::default(), root, writer)
     }
 
     /// The same on a disk whose calls may be watched.
-    pub fn open_on(disk: Disk, root: impl Into<PathBuf>) -> Result<LocalFolder, StorageError> {
+    pub fn open_on(disk: Disk, root: impl Into<PathBuf>, writer: u64) -> Result<LocalFolder, StorageError> {
         let root = root.into();
         make_folder(&disk, &root)?;
         refuse_others(&root)?;
@@ -71,7 +77,7 @@ impl LocalFolder {
         }
         sync_folder(&disk, &root)?;
         disk.sync_above(&Private, &root).map_err(|error| refused("sync the folder", error))?;
-        Ok(LocalFolder { root, disk, drafts: AtomicU64::new(0) })
+        Ok(LocalFolder { root, disk, writer, drafts: AtomicU64::new(0) })
     }
 
     /// A folder that must be there already. Nothing in it is changed: for looking at a checkpoint.
@@ -81,7 +87,7 @@ impl LocalFolder {
             return Err(StorageError::NoCheckpoint { place: shown(&root) });
         }
         refuse_others(&root)?;
-        Ok(LocalFolder { root, disk: Disk::default(), drafts: AtomicU64::new(0) })
+        Ok(LocalFolder { root, disk: Disk::default(), writer: 0, drafts: AtomicU64::new(0) })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -109,12 +115,12 @@ impl LocalFolder {
     fn unpublished(&self, name: &str) -> Result<Unpublished, StorageError> {
         loop {
             let number = self.drafts.fetch_add(1, Ordering::Relaxed);
-            let path = self.root.join(DRAFTS).join(format!("{}-{number}", std::process::id()));
+            let path = self.root.join(DRAFTS).join(format!("{:016x}-{number}", self.writer));
             let mut options = OpenOptions::new();
             let made = || private(options.write(true).create_new(true)).open(&path);
             match self.disk.call(DiskCall::MakeFile(&path), made) {
                 Ok(file) => return Ok(Unpublished { disk: self.disk.clone(), file, path, target: self.path(name) }),
-                // Of an earlier process with this id, or of another folder's handle in this one.
+                // Of somebody who was given the same number, against the rule.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(StorageError::system("write to", shown(&self.root), error)),
             }
@@ -124,9 +130,15 @@ impl LocalFolder {
 
 impl Storage for LocalFolder {
     fn create(&self, name: &str, content: &[u8]) -> Result<(), StorageError> {
-        let mut draft = self.unpublished(name)?;
-        Draft::write(&mut draft, content)?;
-        draft.finish()
+        for _ in 0..CREATIONS_MAX {
+            let mut draft = self.unpublished(name)?;
+            Draft::write(&mut draft, content)?;
+            if draft.finish()? {
+                return Ok(());
+            }
+            // A host that claims the checkpoint was faster, and took it for left over. Whose the name is is not decided yet.
+        }
+        Err(overtaken(&self.path(name)))
     }
 
     fn draft(&self, name: &str) -> Result<Box<dyn Draft>, StorageError> {
@@ -189,11 +201,12 @@ impl Storage for LocalFolder {
         sync_folder(&self.disk, &self.path(folder))
     }
 
-    fn remove_leftovers(&self) -> Result<(), StorageError> {
-        for entry in self.list(DRAFTS)? {
-            self.remove(&format!("{DRAFTS}/{}", entry.name))?;
-        }
-        Ok(())
+    fn leftovers(&self) -> Result<Vec<String>, StorageError> {
+        Ok(self.list(DRAFTS)?.into_iter().map(|entry| format!("{DRAFTS}/{}", entry.name)).collect())
+    }
+
+    fn remove_leftovers(&self, found: &[String]) -> Result<(), StorageError> {
+        found.iter().try_for_each(|name| self.remove(name))
     }
 
     #[cfg(unix)]
@@ -211,15 +224,27 @@ impl Storage for LocalFolder {
 // === impl Unpublished ===
 
 impl Unpublished {
-    fn finish(self) -> Result<(), StorageError> {
+    /// Gives it its name; `false`: there is nothing to name any more, because another host has removed it.
+    fn finish(&self) -> Result<bool, StorageError> {
         let synced = self.disk.call(DiskCall::SyncFile(&self.path), || self.file.sync_all());
         synced.map_err(|error| StorageError::system("sync", shown(&self.target), error))?;
         let link = || fs::hard_link(&self.path, &self.target);
-        self.disk.call(DiskCall::Link(&self.path, &self.target), link).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => StorageError::Exists { place: shown(&self.target) },
-            _ => StorageError::system("create", shown(&self.target), error),
-        })?;
-        sync_folder(&self.disk, self.target.parent().unwrap_or(&self.target))
+        match self.disk.call(DiskCall::Link(&self.path, &self.target), link) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(StorageError::Exists { place: shown(&self.target) });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_removed() => return Ok(false),
+            Err(error) => return Err(StorageError::system("create", shown(&self.target), error)),
+        }
+        sync_folder(&self.disk, self.target.parent().unwrap_or(&self.target))?;
+        Ok(true)
+    }
+
+    /// Whether it is gone, and its folder and that of its name are there.
+    fn is_removed(&self) -> bool {
+        let has_folder = |path: &Path| path.parent().is_some_and(Path::is_dir);
+        matches!(self.path.try_exists(), Ok(false)) && has_folder(&self.path) && has_folder(&self.target)
     }
 }
 
@@ -230,7 +255,7 @@ impl Draft for Unpublished {
     }
 
     fn publish(self: Box<Self>) -> Result<(), StorageError> {
-        self.finish()
+        if self.finish()? { Ok(()) } else { Err(overtaken(&self.target)) }
     }
 }
 
@@ -342,6 +367,11 @@ fn begin_writing(_: &File, _: u64, _: u64) {}
 #[cfg(not(target_os = "linux"))]
 fn reserve(_: &File, _: u64) -> bool {
     false
+}
+
+fn overtaken(path: &Path) -> StorageError {
+    let (action, source) = ("create", io::ErrorKind::NotFound.into());
+    StorageError::System { action, place: shown(path), advice: super::Advice::Overtaken, source }
 }
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {

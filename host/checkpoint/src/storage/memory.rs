@@ -213,7 +213,11 @@ impl Storage for MemoryStorage {
         self.call(Operation::Settle, folder, |_| Ok(()))
     }
 
-    fn remove_leftovers(&self) -> Result<(), StorageError> {
+    fn leftovers(&self) -> Result<Vec<String>, StorageError> {
+        self.call(Operation::List, "tmp", |_| Ok(Vec::new()))
+    }
+
+    fn remove_leftovers(&self, _found: &[String]) -> Result<(), StorageError> {
         self.call(Operation::Settle, "tmp", |_| Ok(()))
     }
 

@@ -176,14 +176,16 @@ impl ObjectStorage {
 
     /// A file's first bytes, of which there may be enough already.
     fn prefix_of(&self, name: &str, bytes: usize, head: Head) -> Result<Vec<u8>, StorageError> {
-        if let Head::Content(got) = head {
+        if let Head::Content(got) = &head {
             let is_all = got.bytes.len() as u64 == got.size && !name.starts_with(GROWING);
             if got.bytes.len() >= bytes || is_all {
                 return Ok(got.bytes[..got.bytes.len().min(bytes)].to_vec());
             }
         }
         let mut content = Vec::new();
-        let read = self.reader(name)?.take(bytes as u64).read_to_end(&mut content);
+        // Not a byte more than is wanted is asked for: the file may be long.
+        let reader = ObjectReader::up_to(&self.objects, name, head, name.starts_with(GROWING), bytes as u64);
+        let read = reader?.take(bytes as u64).read_to_end(&mut content);
         read.map_err(|error| self.unread(name, error))?;
         Ok(content)
     }
@@ -219,9 +221,9 @@ impl ObjectStorage {
         Ok(Some(bytes))
     }
 
-    /// Objects of a file that nothing refers to. The list that they are from is older than what is looked at now: what an
-    /// earlier host adds after it is not among them.
-    fn leftovers(&self, name: &str, file: &File) -> Result<Vec<String>, StorageError> {
+    /// Those of a file's objects that nothing refers to. The list that they are from is older than what is looked at now: what
+    /// any host has added after it is not among them.
+    fn unnamed(&self, name: &str, file: &File) -> Result<Vec<String>, StorageError> {
         let named = match self.objects.head(name, objects::READ_BYTES) {
             Ok(Head::Index(index)) => Some(index.draft),
             // A damaged index may be brought back from a copy, and then it needs its parts.
@@ -276,9 +278,10 @@ impl Storage for ObjectStorage {
         self.prefix_of(name, bytes, self.objects.head(name, (bytes as u64).min(objects::READ_BYTES))?)
     }
 
-    fn read_prefixes(&self, names: &[String], bytes: usize) -> Vec<Result<Vec<u8>, StorageError>> {
-        let heads = self.objects.begin_heads(names.to_vec(), (bytes as u64).min(objects::READ_BYTES));
-        heads.map(|(name, head)| self.prefix_of(&name, bytes, head?)).collect()
+    fn read_prefixes(&self, wanted: &[(String, usize)]) -> Vec<Result<Vec<u8>, StorageError>> {
+        let first = |(name, bytes): &(String, usize)| (name.clone(), (*bytes as u64).min(objects::READ_BYTES));
+        let heads = self.objects.begin_heads(wanted.iter().map(first).collect());
+        heads.zip(wanted).map(|((name, head), &(_, bytes))| self.prefix_of(&name, bytes, head?)).collect()
     }
 
     fn reader(&self, name: &str) -> Result<Box<dyn Read + Send>, StorageError> {
@@ -286,7 +289,8 @@ impl Storage for ObjectStorage {
     }
 
     fn readers<'a>(&'a self, names: Vec<String>) -> Readers<'a> {
-        Box::new(self.objects.begin_heads(names, AHEAD_BYTES).map(|(name, head)| {
+        let ahead = names.into_iter().map(|name| (name, AHEAD_BYTES)).collect();
+        Box::new(self.objects.begin_heads(ahead).map(|(name, head)| {
             let reader = ObjectReader::of(&self.objects, &name, head?, name.starts_with(GROWING))?;
             Ok(Box::new(reader) as Box<dyn Read + Send>)
         }))
@@ -336,14 +340,27 @@ impl Storage for ObjectStorage {
         Ok(())
     }
 
-    fn remove_leftovers(&self) -> Result<(), StorageError> {
+    fn leftovers(&self) -> Result<Vec<String>, StorageError> {
+        let mut found = Vec::new();
         for folder in FOLDERS {
             for (name, file) in self.files(folder)? {
-                if file.drafts.is_empty() && (file.appended.is_empty() || file.head.is_some()) {
-                    continue;
-                }
                 let name = format!("{folder}/{name}");
-                self.objects.delete(&name, &self.leftovers(&name, &file)?)?;
+                if file.head.is_none() {
+                    found.extend(file.appended.keys().map(|&offset| layout::appended_name(&name, offset)));
+                }
+                found.extend(parts(&name, &file, None));
+            }
+        }
+        Ok(found)
+    }
+
+    fn remove_leftovers(&self, found: &[String]) -> Result<(), StorageError> {
+        for folder in FOLDERS {
+            let of_folder = found.iter().filter_map(|name| name.strip_prefix(folder)?.strip_prefix('/'));
+            let objects = of_folder.map(|name| Object { name: name.to_owned(), bytes: 0, tag: None });
+            for (name, file) in layout::files(objects) {
+                let name = format!("{folder}/{name}");
+                self.objects.delete(&name, &self.unnamed(&name, &file)?)?;
             }
         }
         Ok(())

@@ -16,7 +16,7 @@ use tidemill_model::{
     time::Timestamp,
 };
 
-use crate::scene::{PIPELINE, START, World, commit, plan, read, rows, section};
+use crate::scene::{PIPELINE, START, World, commit, new_writer, plan, read, rows, section};
 
 const LAST: i64 = 6;
 
@@ -65,7 +65,7 @@ impl Promise {
 
 impl Checked {
     fn open(disk: &Arc<ForgetfulDisk>, root: &Path, promises: &Arc<Mutex<usize>>) -> Result<Checked, StorageError> {
-        let folder = LocalFolder::open_on(disk.disk(), root)?;
+        let folder = LocalFolder::open_on(disk.disk(), root, new_writer())?;
         for name in ["log", "state", "input", "tmp"] {
             assert_eq!(disk.doubt_name(&root.join(name)), None, "{name}");
         }
@@ -118,8 +118,12 @@ impl Storage for Checked {
         Ok(())
     }
 
-    fn remove_leftovers(&self) -> Result<(), StorageError> {
-        self.folder.remove_leftovers()
+    fn leftovers(&self) -> Result<Vec<String>, StorageError> {
+        self.folder.leftovers()
+    }
+
+    fn remove_leftovers(&self, found: &[String]) -> Result<(), StorageError> {
+        self.folder.remove_leftovers(found)
     }
 
     fn place(&self) -> String {
@@ -312,7 +316,7 @@ fn a_claim_is_certain_when_it_was_made() {
             let (disk, promises) = (ForgetfulDisk::new(root.path()), Arc::default());
             disk.fail_at(call, after);
             let path = root.path().join("deep/checkpoint");
-            let claimed = LocalFolder::open_on(disk.disk(), &path).map(|folder| {
+            let claimed = LocalFolder::open_on(disk.disk(), &path, new_writer()).map(|folder| {
                 let storage = Arc::new(folder);
                 Log::open(storage, PIPELINE, "host", Timestamp(0)).map(drop)
             });

@@ -10,7 +10,7 @@ use std::{
 use tidemill_checkpoint::{Advice, CheckpointError, LocalFolder, Log, Record, Storage, StorageError};
 use tidemill_model::time::Timestamp;
 
-use crate::scene::{PIPELINE, commit, plan, section};
+use crate::scene::{PIPELINE, commit, new_writer, plan, section};
 
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =
@@ -23,7 +23,7 @@ fn names(folder: &Path) -> Vec<String> {
 fn a_checkpoint_in_a_folder_goes_on_where_it_was() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("deep/checkpoint");
-    let storage = Arc::new(LocalFolder::open(&path).unwrap());
+    let storage = Arc::new(LocalFolder::open(&path, new_writer()).unwrap());
     let (mut log, _) = Log::open(storage.clone(), PIPELINE, "first", Timestamp(0)).unwrap();
     let batch = Timestamp(1_000_000);
     let number = log.append(Record::Plan(plan(batch, None, None)), &[]).unwrap();
@@ -36,7 +36,7 @@ fn a_checkpoint_in_a_folder_goes_on_where_it_was() {
         assert_eq!(fs::metadata(path.join(name)).unwrap().permissions().mode() & 0o777, 0o600);
     }
     fs::write(path.join("tmp/1-2"), "left over").unwrap();
-    let storage = Arc::new(LocalFolder::open(&path).unwrap());
+    let storage = Arc::new(LocalFolder::open(&path, new_writer()).unwrap());
     let (_, recovered) = Log::open(storage, PIPELINE, "second", Timestamp(0)).unwrap();
     assert_eq!((recovered.snapshot, recovered.last.unwrap().number), (Some(3), 3));
     assert_eq!(names(&path.join("tmp")), Vec::<String>::new());
@@ -48,7 +48,7 @@ fn a_checkpoint_in_a_folder_goes_on_where_it_was() {
 fn a_folder_with_other_things_is_left_as_it_is() {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("letter.txt"), "dear").unwrap();
-    let error = LocalFolder::open(root.path()).unwrap_err();
+    let error = LocalFolder::open(root.path(), new_writer()).unwrap_err();
     assert!(matches!(&error, StorageError::Foreign { entry, .. } if entry == "letter.txt"), "{error}");
     assert_eq!(names(root.path()), ["letter.txt"]);
 }
@@ -56,7 +56,7 @@ fn a_folder_with_other_things_is_left_as_it_is() {
 #[test]
 fn a_name_is_given_once_and_parts_appear_as_a_whole() {
     let root = tempfile::tempdir().unwrap();
-    let folder = LocalFolder::open(root.path()).unwrap();
+    let folder = LocalFolder::open(root.path(), new_writer()).unwrap();
     folder.create("log/1", b"one").unwrap();
     assert!(matches!(folder.create("log/1", b"two"), Err(StorageError::Exists { .. })));
     assert_eq!(folder.read("log/1").unwrap(), b"one");
@@ -84,7 +84,7 @@ fn a_name_is_given_once_and_parts_appear_as_a_whole() {
 fn a_folder_that_vanished_is_said_to_have_vanished() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("checkpoint");
-    let storage = Arc::new(LocalFolder::open(&path).unwrap());
+    let storage = Arc::new(LocalFolder::open(&path, new_writer()).unwrap());
     let (mut log, _) = Log::open(storage, PIPELINE, "first", Timestamp(0)).unwrap();
     let aside = root.path().join("aside");
     fs::rename(&path, &aside).unwrap();
@@ -100,7 +100,7 @@ fn a_folder_that_vanished_is_said_to_have_vanished() {
     assert!(vanished(&error), "{error:?}");
     assert!(vanished(&log.fence().check().unwrap_err()));
     fs::rename(&aside, &path).unwrap();
-    let storage = Arc::new(LocalFolder::open(&path).unwrap());
+    let storage = Arc::new(LocalFolder::open(&path, new_writer()).unwrap());
     let (mut log, _) = Log::open(storage, PIPELINE, "second", Timestamp(0)).unwrap();
     log.append(Record::Plan(plan(batch, None, None)), &[]).unwrap();
 }
@@ -127,7 +127,7 @@ fn a_file_that_grew_fast_keeps_no_room_behind_its_end() {
     const PART_BYTES: usize = 1 << 20;
     const PARTS: usize = 9;
     let root = tempfile::tempdir().unwrap();
-    let folder = LocalFolder::open(root.path()).unwrap();
+    let folder = LocalFolder::open(root.path(), new_writer()).unwrap();
     folder.create("input/1", b"").unwrap();
     let mut appender = folder.appender("input/1").unwrap();
     for part in 0..PARTS {

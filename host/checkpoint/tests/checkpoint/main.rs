@@ -3,16 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests say what they counted, and fail by panicking")]
 
 mod contract;
+mod counted;
 mod damage;
 mod disk;
 mod faults;
 mod fixtures;
 mod folder;
+mod headers;
 mod hosts;
 mod input;
 mod model;
 mod object;
 mod object_faults;
 mod object_store;
+mod overtaken;
 mod scene;
 mod survey;

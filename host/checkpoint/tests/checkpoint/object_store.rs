@@ -47,6 +47,8 @@ struct Plan {
     trouble: Option<Trouble>,
     /// What happens before one call.
     event: Option<(u64, Event)>,
+    /// Bytes that were read.
+    read_bytes: u64,
     /// It does what no store should: a PUT takes what is there away.
     overwrites: bool,
 }
@@ -85,6 +87,11 @@ impl Store {
     /// How many calls there were.
     pub fn calls(&self) -> u64 {
         self.plan.lock().unwrap().calls
+    }
+
+    /// How many bytes of objects were asked for since the last call of this.
+    pub fn take_read_bytes(&self) -> u64 {
+        std::mem::take(&mut self.plan.lock().unwrap().read_bytes)
     }
 
     pub fn open(&self, writer: u64, part_bytes: usize) -> std::result::Result<ObjectStorage, StorageError> {
@@ -182,7 +189,9 @@ impl ObjectStore for Store {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.call(self.inner.get_opts(location, options)).await
+        let got = self.call(self.inner.get_opts(location, options)).await?;
+        self.plan.lock().unwrap().read_bytes += got.range.end - got.range.start;
+        Ok(got)
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {

@@ -1,7 +1,13 @@
 //! A host that sums numbers: each batch's rows come from the input log, its state is the sum and count so far, and its
 //! output is the batch's numbers.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use arrow_array::{Array, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
@@ -64,6 +70,12 @@ pub fn state(archive: &Archive, recovered: &Recovery) -> Result<(i64, i64), Chec
         state = section_numbers(&archive.read_sections(commit)?, SectionKind::State);
     }
     Ok((state[0], state[1]))
+}
+
+/// A number that no other opening of a folder has.
+pub fn new_writer() -> u64 {
+    static WRITERS: AtomicU64 = AtomicU64::new(1);
+    WRITERS.fetch_add(1, Ordering::Relaxed)
 }
 
 /// How a host opens its storage.

@@ -8,7 +8,9 @@ use tidemill_checkpoint::{
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
 
-use super::{Checkpoint, Failpoints, InputKeeper, Renames, Step, restore::states_of, snapshots::Snapshots};
+use super::{
+    Checkpoint, Failpoints, InputKeeper, Renames, Step, cleaner::Cleaner, restore::states_of, snapshots::Snapshots,
+};
 use crate::failure::RunError;
 
 /// A budget is shared among two snapshots, what happened since them, the input of the open batch, and history: which
@@ -37,6 +39,7 @@ pub(crate) struct Keeper {
     /// The plan of the batch that is run again.
     again: Option<Number>,
     snapshots: Snapshots,
+    cleaner: Cleaner,
     /// The snapshot that stays alone.
     relied_on: Option<Number>,
     renames: Renames,
@@ -61,7 +64,7 @@ impl Keeper {
         let (log, recovered) = Log::open(storage.clone(), pipeline, &host, now)?;
         let used = recovered.deltas.iter().rev().copied().chain(recovered.snapshot);
         let renames = renames.learn(used.filter_map(|commit| states_of(log.records(), commit)));
-        let snapshots = Snapshots::new(&log, &recovered, &states, partitions, snapshot_after, spawn);
+        let snapshots = Snapshots::new(&log, &recovered, &states, partitions, snapshot_after, spawn.clone());
         let (delivered, again) = (recovered.delivered, recovered.planned.as_ref().map(|planned| planned.number));
         let noted = delivered;
         let keeper = Keeper {
@@ -76,6 +79,7 @@ impl Keeper {
             noted,
             again,
             snapshots,
+            cleaner: Cleaner::new(spawn),
             relied_on: None,
             renames,
             whole: BTreeSet::new(),
@@ -182,12 +186,32 @@ impl Keeper {
         self.delivered = Some(batch);
     }
 
-    /// Has a snapshot made if it is time, and removes what no recovery needs when one was made.
+    /// Has a snapshot made if it is time, and has removed what no recovery needs when one was made.
     pub(crate) fn tidy(&mut self, batch: Timestamp, input: Option<&mut InputKeeper>) -> Result<(), RunError> {
         if self.snapshots.is_due() {
             self.begin_snapshot(batch)?;
         }
-        if self.has_new_snapshot() { self.clean(batch, input, self.keep) } else { Ok(()) }
+        if let Some(found) = self.snapshots.poll()
+            && !self.cleaner.is_running()
+        {
+            self.step(Step::Clean, batch, |keeper| {
+                let removal = keeper.log.removal(keeper.keep, found?);
+                keeper.cleaner.begin(removal);
+                Ok(())
+            })?;
+        }
+        self.forget_removed(input)
+    }
+
+    /// Forgets what was removed in the background, and what no record names any more then.
+    fn forget_removed(&mut self, input: Option<&mut InputKeeper>) -> Result<(), RunError> {
+        match self.cleaner.poll() {
+            Some(removed) => {
+                let removed = removed?;
+                self.remove(input, |log| Ok(log.forget(removed)))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Why no new input is to be taken, if there is too little room for it.
@@ -210,7 +234,10 @@ impl Keeper {
         if begin && self.snapshots.is_possible() {
             self.begin_snapshot(batch)?;
         }
-        let is_new = self.has_new_snapshot();
+        let is_new = self.snapshots.poll().is_some();
+        if self.cleaner.is_running() {
+            return self.forget_removed(input);
+        }
         match self.snapshots.complete().filter(|&snapshot| self.relied_on != Some(snapshot)) {
             Some(snapshot) => self.rely_on(snapshot, batch, input),
             None if is_new || begin => self.clean(batch, input, Keep { batches: 0, bytes: 0 }),
@@ -233,17 +260,6 @@ impl Keeper {
         })
     }
 
-    fn has_new_snapshot(&mut self) -> bool {
-        match self.snapshots.poll() {
-            None => false,
-            Some(Ok(())) => true,
-            Some(Err(error)) => {
-                tracing::warn!("no snapshot could be made; it is tried again later: {error}");
-                false
-            }
-        }
-    }
-
     fn clean(&mut self, batch: Timestamp, input: Option<&mut InputKeeper>, keep: Keep) -> Result<(), RunError> {
         self.step(Step::Clean, batch, |keeper| keeper.remove(input, |log| log.clean(keep)))
     }
@@ -262,6 +278,9 @@ impl Keeper {
 
     /// Ends the run: the last batch is noted as delivered.
     pub(crate) fn finish(&mut self) -> Result<(), RunError> {
+        if let Some(Err(error)) = self.cleaner.poll() {
+            tracing::warn!("what no recovery needs could not be removed; the next run does it: {error}");
+        }
         match self.delivered.filter(|_| self.delivered > self.noted) {
             Some(batch) => self.step(Step::Finish, batch, |keeper| keeper.note_delivered()),
             None => Ok(()),

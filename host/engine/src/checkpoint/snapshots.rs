@@ -1,14 +1,19 @@
 //! Snapshots: made in the background from what the checkpoint holds already, so that the tables at work are not touched.
 //!
 //! A snapshot is the one before with the changes of the commits since. For as long as one is made, its state is in memory
-//! a second time.
+//! a second time. One that fails is tried again less and less often: each try reads all state.
 
-use std::sync::{
-    Arc,
-    mpsc::{Receiver, TryRecvError, channel},
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        mpsc::{Receiver, TryRecvError, channel},
+    },
 };
 
-use tidemill_checkpoint::{Archive, CheckpointError, Log, Number, Recovery, Section, SectionKind, StateSchema};
+use tidemill_checkpoint::{
+    Archive, CheckpointError, Log, Number, Recovery, Section, SectionKind, SnapshotsFound, StateSchema,
+};
 use tidemill_model::ports::Spawn;
 use tidemill_state::table::BlockLimits;
 
@@ -40,6 +45,36 @@ impl SnapshotAfter {
     }
 }
 
+/// How many commits there are at most between two tries.
+const COMMITS_BETWEEN_TRIES_MAX: usize = 256;
+
+/// When a snapshot is tried again that could not be made.
+#[derive(Debug, Default)]
+struct BackOff {
+    /// How many failed in a row.
+    failed: u32,
+    /// Not with fewer commits since the last snapshot.
+    commits_min: usize,
+}
+
+impl BackOff {
+    /// One has failed, so many commits after the last snapshot. Gives whether it is the first in a row.
+    fn failed(&mut self, commits: usize) -> bool {
+        self.failed = self.failed.saturating_add(1);
+        let between = 1_usize.checked_shl(self.failed).unwrap_or(usize::MAX).min(COMMITS_BETWEEN_TRIES_MAX);
+        self.commits_min = commits.saturating_add(between);
+        self.failed == 1
+    }
+}
+
+/// A snapshot that was made.
+pub(super) struct Made {
+    /// About how many bytes it has.
+    bytes: u64,
+    /// The snapshots that there are now.
+    found: Result<SnapshotsFound, CheckpointError>,
+}
+
 /// What a snapshot is made of.
 struct Request {
     base: Option<Number>,
@@ -58,10 +93,11 @@ pub(super) struct Snapshots {
     /// The commits since the base, and their bytes.
     deltas: Vec<(Number, Vec<StateSchema>)>,
     bytes: u64,
+    back_off: BackOff,
     maker: Arc<Maker>,
     spawn: Arc<dyn Spawn>,
     /// The commit of the one that is being made, and where its maker says what came of it.
-    running: Option<(Number, Receiver<Result<u64, RestoreError>>)>,
+    running: Option<(Number, Receiver<Result<Made, RestoreError>>)>,
 }
 
 impl Snapshots {
@@ -85,6 +121,7 @@ impl Snapshots {
             base_states: recovered.snapshot.map(states_of).unwrap_or_default(),
             deltas: recovered.deltas.iter().map(|&number| (number, states_of(number))).collect(),
             bytes,
+            back_off: BackOff::default(),
             maker: Arc::new(maker),
             spawn,
             running: None,
@@ -99,7 +136,9 @@ impl Snapshots {
 
     /// Whether a snapshot should be begun: a pipeline without state needs them too, or its log would only grow.
     pub(super) fn is_due(&self) -> bool {
-        self.running.is_none() && self.after.is_due(self.deltas.len(), self.bytes, self.base_bytes)
+        let commits = self.deltas.len();
+        let is_wanted = self.after.is_due(commits, self.bytes, self.base_bytes);
+        self.running.is_none() && is_wanted && commits >= self.back_off.commits_min
     }
 
     /// Whether there is anything to make one of.
@@ -126,8 +165,8 @@ impl Snapshots {
         self.running = Some((last, result));
     }
 
-    /// What came of the one that was begun, once.
-    pub(super) fn poll(&mut self) -> Option<Result<(), RestoreError>> {
+    /// The snapshots that there are, once after one was made. That it could not be made is said in the log, once in a row.
+    pub(super) fn poll(&mut self) -> Option<Result<SnapshotsFound, CheckpointError>> {
         let (commit, result) = self.running.as_ref()?;
         let commit = *commit;
         let result = match result.try_recv() {
@@ -136,14 +175,35 @@ impl Snapshots {
             Err(TryRecvError::Disconnected) => Err(RestoreError::NoThread),
         };
         self.running = None;
-        Some(result.map(|bytes| {
-            let states = self.deltas.iter_mut().find(|(number, _)| *number == commit);
-            self.base_states = states.map(|(_, states)| std::mem::take(states)).unwrap_or_default();
-            self.deltas.retain(|&(number, _)| number > commit);
-            // Commits that came meanwhile are counted as nothing: there are few.
-            (self.base, self.base_bytes, self.bytes) = (Some(commit), bytes, 0);
-        }))
+        match result {
+            Ok(made) => Some(self.made(commit, made)),
+            Err(error) => {
+                if self.back_off.failed(self.deltas.len()) {
+                    let why = with_causes(&error);
+                    tracing::warn!("no snapshot could be made; it is tried again, less and less often: {why}");
+                }
+                None
+            }
+        }
     }
+
+    fn made(&mut self, commit: Number, made: Made) -> Result<SnapshotsFound, CheckpointError> {
+        if std::mem::take(&mut self.back_off).failed > 0 {
+            tracing::info!("a snapshot could be made again");
+        }
+        let states = self.deltas.iter_mut().find(|(number, _)| *number == commit);
+        self.base_states = states.map(|(_, states)| std::mem::take(states)).unwrap_or_default();
+        self.deltas.retain(|&(number, _)| number > commit);
+        // Commits that came meanwhile are counted as nothing: there are few.
+        (self.base, self.base_bytes, self.bytes) = (Some(commit), made.bytes, 0);
+        made.found
+    }
+}
+
+/// An error and what the system said.
+fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The threads' side.
@@ -153,8 +213,14 @@ struct Maker {
 }
 
 impl Maker {
+    /// Writes the snapshot, and looks for what there is then.
+    fn make(&self, request: &Request) -> Result<Made, RestoreError> {
+        let bytes = self.write(request)?;
+        Ok(Made { bytes, found: self.archive.find_snapshots() })
+    }
+
     /// Writes the snapshot, and gives about how many bytes it has.
-    fn make(&self, request: &Request) -> Result<u64, RestoreError> {
+    fn write(&self, request: &Request) -> Result<u64, RestoreError> {
         let base = request.base.map(|base| (base, &request.base_states[..]));
         let deltas: Vec<_> = request.deltas.iter().map(|(number, schemas)| (*number, &schemas[..])).collect();
         // The state as it was after that commit: the pipeline of now may keep another, which no commit has yet.
@@ -188,5 +254,20 @@ mod tests {
         assert!(!due(1, 9, 0) && due(1, 10, 0));
         assert!(!due(4, 99, 100) && due(4, 100, 100));
         assert!(due(5, 0, 100));
+    }
+
+    #[test]
+    fn a_snapshot_that_fails_again_and_again_is_tried_less_and_less_often() {
+        let (mut back_off, mut commits, mut tries) = (BackOff::default(), 100, Vec::new());
+        for _ in 0..11 {
+            let is_first = back_off.failed(commits);
+            assert_eq!(is_first, tries.is_empty());
+            tries.push(back_off.commits_min - commits);
+            commits = back_off.commits_min;
+        }
+        assert_eq!(tries, [2, 4, 8, 16, 32, 64, 128, 256, 256, 256, 256]);
+        back_off.failed = u32::MAX;
+        assert!(!back_off.failed(usize::MAX - 1));
+        assert_eq!(back_off.commits_min, usize::MAX);
     }
 }

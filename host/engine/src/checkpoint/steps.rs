@@ -10,10 +10,10 @@
 //! 4. [`Step::Commit`]: the changed state, the rows for every sink and the counters are durable, in one record. This
 //!    decides: before it the batch has not happened, after it it has. Peers that want to know are told.
 //! 5. [`Step::Stage`], [`Step::Deliver`]: the sinks stage their rows, then make them visible. Done again after a crash.
-//! 6. [`Step::Snapshot`] and [`Step::Clean`], now and then: a snapshot in the background, and what no recovery needs is
-//!    removed.
-//! 7. [`Step::Finish`], when the run ends: it is noted that the last batch was delivered. In a run that goes on, the next
-//!    plan says it.
+//! 6. [`Step::Snapshot`] and [`Step::Clean`], now and then, in the background: a snapshot is made, and then what no recovery
+//!    needs is removed. Where room is waited for it is removed at once.
+//! 7. [`Step::Finish`], when the run ends, however it went unless the checkpoint itself failed: it is noted that the last batch
+//!    was delivered. In a run that goes on, the next plan says it.
 
 use tidemill_model::time::Timestamp;
 

@@ -177,13 +177,14 @@ mod tests {
             interval: Interval::try_new(1_000).unwrap(),
             partition: 0,
             partitions: 3,
+            arrival: Arrival::default(),
             absent: Arc::new([]),
             rejections: Rejections::default(),
         };
         let values: Vec<_> = (0..40).map(|n| vec![Value::text(&"k".repeat(n)), Value::Integer(n as i64)]).collect();
         let rows = buffer_of(&schema, &values);
         let ends: [Box<dyn Operator>; 2] =
-            [Box::new(Gather::new(&schema, None, 0)), Box::new(Scatter::new(&schema, vec![0], 3))];
+            [Box::new(Gather::new(&schema, None)), Box::new(Scatter::new(&schema, vec![0], 3))];
         for mut end in ends {
             end.begin(&batch);
             assert!(end.held_bytes() <= EMPTY_BYTES);
@@ -192,7 +193,7 @@ mod tests {
                 assert!(end.held_bytes() >= pushes * (40 * 8 + (0..40).sum::<usize>()), "{}", end.held_bytes());
             }
             let left = end.leave();
-            assert_eq!(left.iter().map(|(_, rows)| rows.len()).sum::<usize>(), 3 * 40);
+            assert_eq!(left.iter().map(|(_, piece)| piece.rows.len()).sum::<usize>(), 3 * 40);
             assert!(end.held_bytes() <= EMPTY_BYTES);
             end.push(&mut batch, &rows.with_columns(&rows.columns()), &mut Nobody).unwrap();
             end.begin(&batch);

@@ -57,10 +57,8 @@ impl Run {
         self.sources.acknowledge();
         // A host that slept here for long is not to deliver what another one has delivered since.
         keeper.fence().check()?;
-        keeper.step(Step::Stage, tick, |_| self.outputs.stage(tick, absent)).map_err(|error| reason(keeper, error))?;
-        keeper
-            .step(Step::Deliver, tick, |_| self.outputs.deliver(tick, absent))
-            .map_err(|error| reason(keeper, error))?;
+        keeper.step(Step::Stage, tick, |_| self.outputs.stage(tick, absent))?;
+        keeper.step(Step::Deliver, tick, |_| self.outputs.deliver(tick, absent))?;
         keeper.delivered(tick);
         Ok(())
     }
@@ -121,22 +119,41 @@ impl Run {
         Ok(last)
     }
 
+    /// Ends the run, however it went: notes that the last batch was delivered, or sinks would get it again for nothing. Not
+    /// where the log itself has failed, or a test has the machine stop here.
+    pub(super) fn end(&mut self, result: Result<(), RunError>) -> Result<(), RunError> {
+        let Some(keeper) = &mut self.keeper else { return result };
+        let error = match result {
+            Ok(()) => return keeper.finish(),
+            Err(RunError::Failpoint { step, batch }) => return Err(RunError::Failpoint { step, batch }),
+            Err(error) => reason(keeper, error),
+        };
+        if !matches!(error, RunError::Checkpoint(_))
+            && let Err(why) = keeper.finish()
+        {
+            tracing::warn!("it could not be noted that the last batch was delivered: {why}");
+        }
+        Err(error)
+    }
+
     fn deliver_again(&mut self, number: u64, batch: Timestamp) -> Result<(), RunError> {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         let present = self.outputs.restore(batch, keeper.archive().read_sections(number)?)?;
         tracing::info!("delivering the batch {batch} again");
-        let delivered = keeper.step(Step::Deliver, batch, |_| self.outputs.deliver_again(batch, &present));
-        delivered.map_err(|error| reason(keeper, error))?;
+        keeper.step(Step::Deliver, batch, |_| self.outputs.deliver_again(batch, &present))?;
         keeper.delivered(batch);
         Ok(())
     }
 }
 
-/// Why a sink fails. A host that slept while it gave something to a sink may have been overtaken meanwhile: the later one removes
-/// what the earlier one has staged, and that is all that the sink knows.
+/// Why a run fails. A host that slept may have been overtaken meanwhile: the later one removes what the earlier one has staged,
+/// and records that it would read, and that is all that a sink or the checkpoint knows. What a function does is its own.
 fn reason(keeper: &Keeper, error: RunError) -> RunError {
-    match (&error, keeper.fence().check()) {
-        (RunError::Sink { .. }, Err(fenced @ CheckpointError::Fenced { .. })) => fenced.into(),
+    if matches!(error, RunError::Operator { .. }) {
+        return error;
+    }
+    match keeper.fence().check() {
+        Err(fenced @ CheckpointError::Fenced { .. }) => fenced.into(),
         _ => error,
     }
 }

@@ -5,6 +5,7 @@ mod acknowledged;
 mod clock;
 mod damage;
 mod differences;
+mod ends;
 mod faults;
 mod kinds;
 mod migrate;

@@ -132,8 +132,12 @@ impl Storage for SimulatedStorage {
         })
     }
 
-    fn remove_leftovers(&self) -> Result<(), StorageError> {
-        self.call(Site::Change, "remove", "leftovers", |_, storage| storage.remove_leftovers())
+    fn leftovers(&self) -> Result<Vec<String>, StorageError> {
+        self.call(Site::Look, "list", "leftovers", |_, storage| storage.leftovers())
+    }
+
+    fn remove_leftovers(&self, found: &[String]) -> Result<(), StorageError> {
+        self.call(Site::Change, "remove", "leftovers", |_, storage| storage.remove_leftovers(found))
     }
 
     fn free_bytes(&self) -> Result<Option<u64>, StorageError> {

@@ -91,18 +91,17 @@ impl Objects {
         self.runtime.start(calls::get(self.store.clone(), self.path(name), range))
     }
 
-    /// The beginnings of files' objects, as [`Objects::head`] gives them one by one: the next ones are under way.
+    /// The beginnings of files' objects, of each at most so many bytes, as [`Objects::head`] gives them one by one: the next
+    /// ones are under way.
     pub fn begin_heads(
         &self,
-        names: Vec<String>,
-        bytes: u64,
+        wanted: Vec<(String, u64)>,
     ) -> impl Iterator<Item = (String, Result<Head, StorageError>)> + '_ {
-        let bytes = bytes.max(Index::BYTES_MIN as u64);
-        let mut names = names.into_iter();
+        let mut wanted = wanted.into_iter();
         let mut in_flight = VecDeque::new();
         std::iter::from_fn(move || {
-            for name in names.by_ref().take(GETS_MAX - in_flight.len()) {
-                let answer = self.begin_get(&name, 0..bytes);
+            for (name, bytes) in wanted.by_ref().take(GETS_MAX - in_flight.len()) {
+                let answer = self.begin_get(&name, 0..bytes.max(Index::BYTES_MIN as u64));
                 in_flight.push_back((name, answer));
             }
             let (name, answer) = in_flight.pop_front()?;

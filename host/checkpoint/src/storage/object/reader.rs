@@ -47,6 +47,17 @@ impl ObjectReader {
 
     /// The same, the beginning read already.
     pub fn of(objects: &Objects, file: &str, head: Head, may_grow: bool) -> Result<ObjectReader, StorageError> {
+        ObjectReader::up_to(objects, file, head, may_grow, u64::MAX)
+    }
+
+    /// The same, of which no more than about so many bytes are asked for.
+    pub fn up_to(
+        objects: &Objects,
+        file: &str,
+        head: Head,
+        may_grow: bool,
+        bytes_max: u64,
+    ) -> Result<ObjectReader, StorageError> {
         let mut rest = VecDeque::new();
         let bytes = match head {
             Head::Index(index) => {
@@ -62,6 +73,11 @@ impl ObjectReader {
                 bytes
             }
         };
+        let mut left = bytes_max.saturating_sub(bytes.len() as u64);
+        for piece in &mut rest {
+            piece.bytes = piece.bytes.min(left);
+            left -= piece.bytes;
+        }
         let in_flight = VecDeque::new();
         let (objects, file) = (objects.clone(), file.to_owned());
         let mut reader = ObjectReader { objects, file, bytes, in_flight, in_flight_bytes: 0, rest };

@@ -1,12 +1,25 @@
-//! When a snapshot is made, over several runs.
+//! When a snapshot is made, over several runs, and what is removed then.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+        mpsc::channel,
+    },
+    time::Duration,
+};
 
-use tidemill_engine::checkpoint::SnapshotAfter;
+use tidemill_checkpoint::{Fault, Keep, Operation};
+use tidemill_connect::system::Threads;
+use tidemill_engine::{
+    RunError,
+    checkpoint::{SnapshotAfter, Step},
+};
+use tidemill_model::{ports::Spawn, time::Timestamp};
 
 use super::{
-    world as new_world,
-    world::{AtOnce, World},
+    at, check_like, room, world as new_world,
+    world::{AtOnce, Ended, OnStep, World, heard},
 };
 
 const NEVER: SnapshotAfter = SnapshotAfter { bytes_min: u64::MAX, commits_max: usize::MAX };
@@ -50,5 +63,133 @@ fn commits_of_earlier_runs_count_by_their_bytes_and_their_number() {
         let world = World { snapshot_after: SnapshotAfter { commits_max, ..NEVER }, ..world };
         world.run_batches(1).unwrap();
         assert_eq!(snapshots(&world), expect, "{commits_max}");
+    }
+}
+
+/// How long something is waited for that is to come. A machine that is busy with other things may need long.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The batches behind which a snapshot was begun, where these tries fail, and what was said of it.
+fn tried(fails: impl Fn(u64) -> bool + Send + 'static) -> (Vec<i64>, Vec<String>) {
+    let begun = Arc::new(Mutex::new(Vec::new()));
+    let seen = begun.clone();
+    let on_step: OnStep = Arc::new(move |step, after, batch: Timestamp| {
+        if (step, after) == (Step::Snapshot, false) {
+            seen.lock().unwrap().push(batch.0 / 1_000_000);
+        }
+    });
+    let snapshot_after = SnapshotAfter { commits_max: 1, ..NEVER };
+    let world = World { snapshot_after, workers: 1, spawn: Arc::new(AtOnce), on_step: Some(on_step), ..room::many() };
+    let mut tries = 0;
+    world.storage.set_faults(move |call| {
+        let is_one = call.operation == Operation::Draft;
+        tries += u64::from(is_one);
+        if is_one && fails(tries) { Fault::Before } else { Fault::None }
+    });
+    let said = heard(|| assert_eq!(world.run(None), Ended::Done));
+    let said = said.into_iter().filter(|said| said.contains("snapshot")).collect();
+    let begun = begun.lock().unwrap().clone();
+    (begun, said)
+}
+
+#[test]
+fn a_snapshot_that_fails_is_not_due_again_at_once_and_that_is_said_once() {
+    let (begun, said) = tried(|_| true);
+    assert_eq!(begun, [1, 3, 7, 15, 31]);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("no snapshot could be made") && said[0].contains("injected"), "{said:?}");
+    // The disk is full for two tries, has room for three, and is full again for one.
+    let (begun, said) = tried(|number| [1, 2, 6].contains(&number));
+    assert_eq!(begun[..8], [1, 3, 7, 8, 9, 10, 12, 13]);
+    let words: Vec<&str> =
+        said.iter().map(|said| if said.contains("no snapshot could be made") { "no" } else { "again" }).collect();
+    assert_eq!(words, ["no", "again", "no", "again"], "{said:?}");
+}
+
+/// A world in which much is removed behind each snapshot, and whose removals go through `removes`.
+fn cleaning(mut removes: impl FnMut(&str) -> Fault + Send + 'static) -> World {
+    let (keep, snapshot_after) = (Keep { batches: 0, bytes: 0 }, SnapshotAfter { commits_max: 5, ..NEVER });
+    let world = World { keep, snapshot_after, workers: 1, spawn: Arc::new(AtOnce), ..room::many() };
+    world
+        .storage
+        .set_faults(move |call| if call.operation == Operation::Remove { removes(&call.name) } else { Fault::None });
+    world
+}
+
+/// Does all at once but one piece of work, which gets a thread.
+struct AllAtOnceBut(AtomicU64);
+
+impl Spawn for AllAtOnceBut {
+    fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
+        if self.0.fetch_sub(1, Ordering::Relaxed) == 1 { Threads.spawn(name, work) } else { work() }
+    }
+}
+
+#[test]
+fn batches_go_on_while_files_are_removed() {
+    let ((ring, rung), (said, result)) = (channel(), channel());
+    let mut said = Some(said);
+    let world = cleaning(move |name| {
+        if let Some(said) = said.take_if(|_| name.starts_with("log/")) {
+            said.send(rung.recv_timeout(PATIENCE)).unwrap();
+        }
+        Fault::None
+    });
+    // Snapshots are made behind the batches 5 and 10, and behind the second one there is something to remove.
+    let ring = Mutex::new(ring);
+    let on_step: OnStep = Arc::new(move |step, after, batch| {
+        if (step, after) == (Step::Commit, true) && batch > at(10) {
+            // Nobody listens any more when it is known.
+            let _ = ring.lock().unwrap().send(());
+        }
+    });
+    let spawn = Arc::new(AllAtOnceBut(AtomicU64::new(4)));
+    let world = World { on_step: Some(on_step), spawn, ..world };
+    assert_eq!(world.run(None), Ended::Done);
+    result.recv_timeout(PATIENCE * 2).unwrap().expect("no batch was committed while files were removed");
+}
+
+#[test]
+fn what_cannot_be_removed_ends_the_run_and_is_removed_by_the_next() {
+    for name in ["log/", "state/"] {
+        let mut is_first = true;
+        let world = cleaning(move |removed| {
+            let fails = removed.starts_with(name) && std::mem::take(&mut is_first);
+            if fails { Fault::Before } else { Fault::None }
+        });
+        let error = world.open().and_then(|mut run| run.run()).unwrap_err();
+        assert!(
+            matches!(error, RunError::Checkpoint(_)) && error.to_string().contains(&format!("cannot use {name}")),
+            "{name}: {error}"
+        );
+        assert_eq!(world.run(None), Ended::Done);
+        let expect = cleaning(|_| Fault::None);
+        assert_eq!(expect.run(None), Ended::Done);
+        check_like(&world, &expect, name);
+        let files = |world: &World| world.storage.files().len();
+        assert!(files(&world) <= files(&expect) + 12, "{name}: {} files, {}", files(&world), files(&expect));
+    }
+}
+
+/// Another host takes over before, while and after this one removes files in the background, which it may do after its end too.
+#[test]
+fn a_host_that_was_overtaken_removes_nothing() {
+    for overtaken_at in [Step::Snapshot, Step::Clean] {
+        let world = cleaning(|_| Fault::None);
+        let other = World { storage: world.storage.clone(), runs: world.runs.clone(), ..room::many() };
+        let left = Arc::new(Mutex::new(None));
+        let seen = left.clone();
+        let on_step: OnStep = Arc::new(move |step, after, batch| {
+            if (step, after, batch) == (overtaken_at, false, at(10)) {
+                other.open().unwrap();
+                *seen.lock().unwrap() = Some(other.storage.files());
+            }
+        });
+        let world = World { on_step: Some(on_step), ..world };
+        let error = world.open().and_then(|mut run| run.run()).unwrap_err();
+        assert!(error.to_string().contains("has taken this checkpoint over"), "{error}");
+        let left = left.lock().unwrap().take().expect("a snapshot was made behind the batch 10");
+        let gone: Vec<_> = left.into_keys().filter(|name| !world.storage.files().contains_key(name)).collect();
+        assert_eq!(gone, Vec::<String>::new(), "{overtaken_at:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! What is there besides a run, and outlives it: storage, feeds, sinks.
 
+mod heard;
 mod peers;
 
 use std::{
@@ -32,6 +33,7 @@ use tidemill_model::{
 use tidemill_plan::graph::{Output, Plan};
 
 use crate::{guests::guests, harness};
+pub use heard::heard;
 use peers::{Exactly, Live};
 
 /// A step at which a run is stopped.
@@ -89,6 +91,8 @@ pub struct World {
     pub spawn: Arc<dyn Spawn>,
     /// What a sink does not do, once.
     pub broken: Arc<Mutex<Option<Broken>>>,
+    /// What the stream `live` does not do, once.
+    pub broken_source: Arc<Mutex<Option<BrokenSource>>>,
     /// Sees every step before it is made, and behind it.
     pub on_step: Option<OnStep>,
     /// Where the checkpoint lies, and the files of outputs that are files, if not in memory.
@@ -104,6 +108,14 @@ pub struct Broken {
     pub output: &'static str,
     /// Else it is delivered.
     pub is_staged: bool,
+    pub batch: Timestamp,
+}
+
+/// A call of a source whose batch it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrokenSource {
+    /// Else it is sealed.
+    pub is_taken: bool,
     pub batch: Timestamp,
 }
 
@@ -176,6 +188,7 @@ impl World {
             clock: None,
             spawn: Arc::new(Threads),
             broken: Arc::default(),
+            broken_source: Arc::default(),
             on_step: None,
             on_disk: None,
         }
@@ -214,6 +227,7 @@ impl World {
             clock: self.clock.clone(),
             spawn: self.spawn.clone(),
             broken: Arc::default(),
+            broken_source: Arc::default(),
             on_step: self.on_step.clone(),
             on_disk: self.on_disk.clone(),
             ..*self
@@ -261,7 +275,7 @@ impl World {
         let storage: Arc<dyn Storage> = match &self.on_disk {
             None => self.storage.clone(),
             Some(on) => {
-                let opened = LocalFolder::open_on(on.disk.disk(), on.root.path().join("checkpoint"));
+                let opened = LocalFolder::open_on(on.disk.disk(), on.root.path().join("checkpoint"), *runs);
                 Arc::new(opened.map_err(CheckpointError::from)?)
             }
         };
@@ -308,7 +322,8 @@ impl World {
                 _ => return source,
             };
             let schema = source.schema().clone();
-            Box::new(Live { schema, feed, sealed: None, acknowledged, place: 0, pinned: 0, is_open: false })
+            let broken = self.broken_source.clone();
+            Box::new(Live { broken, schema, feed, sealed: None, acknowledged, place: 0, pinned: 0, is_open: false })
         });
         let sinks = self.sinks(&plan)?;
         let clock = self.clock.clone().unwrap_or_else(|| Arc::new(Patient::new()));

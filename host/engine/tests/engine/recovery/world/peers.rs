@@ -9,7 +9,7 @@ use tidemill_model::{
     time::Timestamp,
 };
 
-use super::{Broken, Delivered, Feed, Rows};
+use super::{Broken, BrokenSource, Delivered, Feed, Rows};
 use crate::{show, source::chunk_of};
 
 /// A source that nobody can read again: words that came up to a tick, each with the count 1.
@@ -23,6 +23,15 @@ pub struct Live {
     pub pinned: usize,
     /// The peer has been told something, and sends.
     pub is_open: bool,
+    pub broken: Arc<Mutex<Option<BrokenSource>>>,
+}
+
+impl Live {
+    fn check(&self, is_taken: bool, batch: Timestamp) -> Result<(), PortError> {
+        let mut broken = self.broken.lock().unwrap();
+        let now = BrokenSource { is_taken, batch };
+        broken.take_if(|broken| *broken == now).map_or(Ok(()), |_| Err(PortError::configuration("it is broken")))
+    }
 }
 
 impl Source for Live {
@@ -32,6 +41,7 @@ impl Source for Live {
 
     fn take(&mut self, _bytes_max: usize) -> Result<Taken, PortError> {
         let Some(until) = self.sealed else { return Ok(Taken::default()) };
+        self.check(true, until)?;
         let mut feed = self.feed.lock().unwrap();
         let next = match self.acknowledged {
             Some(_) if !self.is_open => None,
@@ -50,6 +60,7 @@ impl Source for Live {
     }
 
     fn seal(&mut self, at: Timestamp) -> Result<Sealed, PortError> {
+        self.check(false, at)?;
         self.sealed = Some(at);
         let left = self.feed.lock().unwrap().iter().any(|(time, _)| *time > at);
         Ok(Sealed { present: true, last: !left })
