@@ -54,6 +54,12 @@ pub(crate) trait Operator: Send {
         Vec::new()
     }
 
+    /// How much there is to do when the batch of a tick ends, besides what is pushed until then: as much as for so many rows,
+    /// about.
+    fn work_at_end(&self, _time: Timestamp) -> usize {
+        0
+    }
+
     /// Bytes of rows that it holds until the batch ends, about.
     fn held_bytes(&self) -> usize {
         0

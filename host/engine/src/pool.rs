@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Fewer rows than this are not worth waking another thread for.
-const ROWS_ALONE_MAX: usize = 4_096;
+pub(crate) const ROWS_ALONE_MAX: usize = 4_096;
 
 /// A task and what it is to do.
 pub(crate) struct Job {
@@ -42,9 +42,11 @@ impl Job {
         Job { task, time, chunks: Vec::new(), rows: Vec::new(), end, left: Vec::new(), failure: None }
     }
 
-    fn rows_to_push(&self) -> usize {
+    /// How much there is to do, as rows.
+    fn work(&self) -> usize {
         let chunks: usize = self.chunks.iter().map(Arrived::rows).sum();
-        chunks + self.rows.iter().map(Slice::len).sum::<usize>()
+        let at_end = if self.end.is_some() { self.task.work_at_end(self.time) } else { 0 };
+        chunks + self.rows.iter().map(Slice::len).sum::<usize>() + at_end
     }
 
     fn run(&mut self) {
@@ -111,7 +113,7 @@ impl Pool {
 
     /// Runs all jobs, and gives them back in their order.
     pub(crate) fn run(&self, mut jobs: Vec<Job>) -> Vec<Job> {
-        let rows: usize = jobs.iter().map(Job::rows_to_push).sum();
+        let rows: usize = jobs.iter().map(Job::work).sum();
         if self.others == 0 || jobs.len() < 2 || rows < ROWS_ALONE_MAX {
             jobs.iter_mut().for_each(Job::run);
             return jobs;

@@ -158,6 +158,11 @@ impl Task {
         left
     }
 
+    /// How much there is to do when the batch of a tick ends, as rows.
+    pub(crate) fn work_at_end(&self, time: Timestamp) -> usize {
+        self.steps.iter().map(|step| step.operator.work_at_end(time)).sum()
+    }
+
     /// Bytes of rows that the steps hold until the batch ends, about. What a skipped batch has left is none of the next.
     pub(crate) fn held_bytes(&self) -> usize {
         if !self.begun {

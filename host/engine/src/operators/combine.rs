@@ -14,6 +14,7 @@ use tidemill_model::{
     function::Phase,
     key::{self, KeyBuffer, Slot},
     schema::{Field, Kind, Schema, Type},
+    time::Timestamp,
 };
 use tidemill_state::keys::KeyTable;
 
@@ -277,6 +278,10 @@ impl Operator for Combine {
 
     fn leave(&mut self) -> Vec<(u32, Piece)> {
         super::leave::take_filled(&mut self.left)
+    }
+
+    fn work_at_end(&self, _time: Timestamp) -> usize {
+        self.table.touched().len()
     }
 
     fn held_bytes(&self) -> usize {

@@ -7,6 +7,7 @@ use tidemill_model::{
     function::Phase,
     key,
     schema::Schema,
+    time::Timestamp,
 };
 use tidemill_state::keys::KeyTable;
 
@@ -224,10 +225,16 @@ impl Operator for Merge {
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         match (self.reduce.room(), self.table.touched().len()) {
-            (_, 0) => Ok(()),
-            (Some(room), _) => self.merge_kept(room, batch, out),
-            (None, count) => self.push_merged(0..count, batch, out),
+            (_, 0) => {}
+            (Some(room), _) => self.merge_kept(room, batch, out)?,
+            (None, count) => self.push_merged(0..count, batch, out)?,
         }
+        self.table.begin_batch();
+        Ok(())
+    }
+
+    fn work_at_end(&self, _time: Timestamp) -> usize {
+        self.table.touched().len()
     }
 
     fn held_bytes(&self) -> usize {

@@ -4,6 +4,7 @@ use tidemill_model::{
     columns::{Rows, RowsBuffer},
     key::KeyBuffer,
     schema::Schema,
+    time::Timestamp,
 };
 use tidemill_plan::graph::{self, SortKey};
 
@@ -69,6 +70,10 @@ impl Operator for Sort {
         drop(columns);
         self.rows.clear();
         push_in_chunks(batch, &sorted.with_columns(&sorted.columns()), out)
+    }
+
+    fn work_at_end(&self, _time: Timestamp) -> usize {
+        self.rows.len()
     }
 
     fn held_bytes(&self) -> usize {

@@ -12,6 +12,7 @@ use tidemill_model::{
     columns::{Column, Rows, RowsBuffer},
     key::{self, KeyBuffer},
     schema::Schema,
+    time::Timestamp,
 };
 use tidemill_plan::graph::{self, KeySet};
 use tidemill_state::table::StateTable;
@@ -22,7 +23,10 @@ use super::{
     combine::key_column,
     policy::{Attempt, reject},
 };
-use crate::failure::{Cause, RunError};
+use crate::{
+    failure::{Cause, RunError},
+    pool::ROWS_ALONE_MAX,
+};
 use call::{KeysOfCall, Prepared};
 use search::Updating;
 use undo::Undo;
@@ -267,6 +271,11 @@ impl Operator for UpdateState {
             return Ok(());
         }
         self.emit_states(&rows[..changed], batch, out)
+    }
+
+    fn work_at_end(&self, time: Timestamp) -> usize {
+        let of_all = if self.run == KeySet::All || self.emit == KeySet::All { self.table.len() } else { 0 };
+        self.news.len() + of_all + self.table.due(time).take(ROWS_ALONE_MAX).count()
     }
 
     fn held_bytes(&self) -> usize {

@@ -46,25 +46,45 @@ struct Meeting {
     count: usize,
 }
 
-/// Waits for the others of the meeting.
-struct Meets(Arc<Meeting>);
+/// Waits for the others of the meeting: with rows, or when the batch ends if there is work then.
+struct Meets {
+    meeting: Arc<Meeting>,
+    work_at_end: usize,
+}
 
-impl Operator for Meets {
-    fn push(&mut self, _: &mut Batch, _: &Rows<'_>, _: &mut dyn Out) -> Result<(), Cause> {
-        let mut came = self.0.came.lock().unwrap();
+impl Meets {
+    fn meet(&self) -> Result<(), Cause> {
+        let mut came = self.meeting.came.lock().unwrap();
         came.push(thread::current().id());
-        self.0.changed.notify_all();
+        self.meeting.changed.notify_all();
         for _ in 0..LOOKS {
-            if came.len() >= self.0.count {
+            if came.len() >= self.meeting.count {
                 return Ok(());
             }
-            came = self.0.changed.wait_timeout(came, PAUSE).unwrap().0;
+            came = self.meeting.changed.wait_timeout(came, PAUSE).unwrap().0;
         }
         Err(Cause::Defect("nobody else comes".to_owned()))
     }
 }
 
-fn job(partition: u32, rows: usize, meeting: &Arc<Meeting>) -> Job {
+impl Operator for Meets {
+    fn push(&mut self, _: &mut Batch, _: &Rows<'_>, _: &mut dyn Out) -> Result<(), Cause> {
+        self.meet()
+    }
+
+    fn finish(&mut self, _: &mut Batch, _: &mut dyn Out) -> Result<(), Cause> {
+        if self.work_at_end > 0 { self.meet() } else { Ok(()) }
+    }
+
+    fn work_at_end(&self, _: Timestamp) -> usize {
+        self.work_at_end
+    }
+}
+
+/// What a job has to do: rows to push, and work when its batch ends.
+type Work = (usize, usize);
+
+fn job(partition: u32, (rows, work_at_end): Work, meeting: &Arc<Meeting>) -> Job {
     let schema = "n: integer".parse().unwrap();
     let shape = Stage {
         input: Input::Source(NodeId(0)),
@@ -82,8 +102,8 @@ fn job(partition: u32, rows: usize, meeting: &Arc<Meeting>) -> Job {
         rejections: Default::default(),
     };
     let place = Place { name: format!("job-{partition}"), then: Then::Stop, letters: None };
-    let operators = vec![(place, Box::new(Meets(meeting.clone())) as Box<dyn Operator>)];
-    let mut job = Job::new(Box::new(Task::new(&shape, &schema, batch, operators)), Timestamp(0), None);
+    let operators = vec![(place, Box::new(Meets { meeting: meeting.clone(), work_at_end }) as Box<dyn Operator>)];
+    let mut job = Job::new(Box::new(Task::new(&shape, &schema, batch, operators)), Timestamp(0), Some(Arc::new([])));
     let mut pieces = Pieces::new(&schema, Cut::Apart);
     let buffer = buffer_of(&schema, &vec![vec![Value::Integer(1)]; rows]);
     pieces.extend(Arrival::default(), &buffer.with_columns(&buffer.columns()), rows).unwrap();
@@ -94,14 +114,14 @@ fn job(partition: u32, rows: usize, meeting: &Arc<Meeting>) -> Job {
 /// Runs jobs with so many rows each, of which `count` must be at work at once; gives the threads that were, and whether the
 /// calling one alone was.
 #[track_caller]
-fn run(workers: usize, rows: &[usize], count: usize) -> (usize, bool) {
-    let rows = rows.to_vec();
+fn run(workers: usize, work: &[Work], count: usize) -> (usize, bool) {
+    let work = work.to_vec();
     within("jobs meet", move || {
         let meeting = Arc::new(Meeting { came: Mutex::default(), changed: Condvar::new(), count });
-        let jobs = rows.iter().zip(0..).map(|(&rows, partition)| job(partition, rows, &meeting)).collect();
+        let jobs = work.iter().zip(0..).map(|(&work, partition)| job(partition, work, &meeting)).collect();
         let done = Pool::new(workers, &Threads).run(jobs);
         let names: Vec<&str> = done.iter().map(|job| job.task.name()).collect();
-        let expect: Vec<String> = (0..rows.len()).map(|partition| format!("job-{partition}")).collect();
+        let expect: Vec<String> = (0..work.len()).map(|partition| format!("job-{partition}")).collect();
         assert_eq!(names, expect, "jobs come back in their order");
         assert!(done.iter().all(|job| job.failure.is_none()), "jobs that are to meet do");
         let came: HashSet<ThreadId> = meeting.came.lock().unwrap().iter().copied().collect();
@@ -111,14 +131,17 @@ fn run(workers: usize, rows: &[usize], count: usize) -> (usize, bool) {
 
 #[test]
 fn much_work_is_done_by_all() {
-    assert_eq!(run(2, &[ROWS_ALONE_MAX - 1, 1], 2), (2, false));
-    assert_eq!(run(2, &[ROWS_ALONE_MAX / 2, ROWS_ALONE_MAX / 2], 2), (2, false));
-    assert_eq!(run(3, &[ROWS_ALONE_MAX; 3], 3), (3, false));
+    assert_eq!(run(2, &[(ROWS_ALONE_MAX - 1, 0), (1, 0)], 2), (2, false));
+    assert_eq!(run(2, &[(ROWS_ALONE_MAX / 2, 0), (ROWS_ALONE_MAX / 2, 0)], 2), (2, false));
+    assert_eq!(run(3, &[(ROWS_ALONE_MAX, 0); 3], 3), (3, false));
+    // Nothing is pushed any more, and much was before.
+    assert_eq!(run(2, &[(0, ROWS_ALONE_MAX - 1), (0, 1)], 2), (2, false));
 }
 
 #[test]
 fn little_work_and_one_job_are_done_by_the_calling_thread() {
-    assert_eq!(run(2, &[ROWS_ALONE_MAX - 2, 1], 1), (1, true));
-    assert_eq!(run(2, &[ROWS_ALONE_MAX], 1), (1, true));
-    assert_eq!(run(1, &[ROWS_ALONE_MAX, ROWS_ALONE_MAX], 1), (1, true));
+    assert_eq!(run(2, &[(ROWS_ALONE_MAX - 2, 0), (1, 0)], 1), (1, true));
+    assert_eq!(run(2, &[(0, ROWS_ALONE_MAX - 2), (0, 1)], 1), (1, true));
+    assert_eq!(run(2, &[(ROWS_ALONE_MAX, 0)], 1), (1, true));
+    assert_eq!(run(1, &[(ROWS_ALONE_MAX, 0), (ROWS_ALONE_MAX, 0)], 1), (1, true));
 }

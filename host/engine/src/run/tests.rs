@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use tidemill_checkpoint::{Budget, Fault, MemoryStorage, Operation};
 use tidemill_model::{
     function::{Binding, Description, Signature},
-    ports::{Chunk, Irregularity, PortError, Sealed, SinkBatch, Taken},
+    ports::{Chunk, Irregularity, PortError, Repeatable, Sealed, SinkBatch, Taken},
     schema::Schema,
     testing::{Value, buffer_of},
 };
@@ -33,6 +33,7 @@ struct Endless {
     sealed: bool,
     given: usize,
     log: Arc<Mutex<Vec<usize>>>,
+    has_checkpoint: bool,
 }
 
 impl Source for Endless {
@@ -62,6 +63,11 @@ impl Source for Endless {
     }
 
     fn stop(&mut self) {}
+
+    fn repeatable(&mut self) -> Option<&mut dyn Repeatable> {
+        assert!(self.has_checkpoint, "nobody keeps pins: there is no checkpoint");
+        None
+    }
 }
 
 struct Nowhere;
@@ -111,7 +117,8 @@ fn taken_by(made: &str, held_bytes_max: usize, batches: u64, checkpoint: Option<
     let (manifest, mut diagnostics) = Manifest::read("p.toml", &text, &[]);
     let plan = manifest.resolve(&NoPlugins, &mut diagnostics).unwrap();
     let log = Arc::new(Mutex::new(Vec::new()));
-    let source = Endless { schema: plan.nodes[0].schema.clone(), sealed: false, given: 0, log: log.clone() };
+    let (schema, has_checkpoint) = (plan.nodes[0].schema.clone(), checkpoint.is_some());
+    let source = Endless { schema, sealed: false, given: 0, log: log.clone(), has_checkpoint };
     let parts = Parts {
         plan,
         plugins: HashMap::new(),

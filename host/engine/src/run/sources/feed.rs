@@ -126,7 +126,8 @@ impl SourceFeed {
             (None, false) => Taken { chunks: self.take_logged(bytes_max, usize::MAX), ..Taken::default() },
             (None, true) => {
                 let taken = self.source.take(bytes_max).map_err(|error| self.failed(error))?;
-                if let (Some(input), true) = (input, self.is_logged()) {
+                // A source that is asked how it can be read again takes care that it can: only where somebody keeps pins.
+                if let Some(input) = input.filter(|_| self.is_logged()) {
                     input.append(&self.stream, &taken.chunks)?;
                 }
                 taken
