@@ -17,7 +17,7 @@ use crate::ConnectorSettings;
 use super::{
     Lines,
     listing::{Entry, Listing, Seen},
-    pin::{self, FolderPin, Name, ReadFile},
+    pin::{self, FolderPin, Name, ReadFile, SeenPin},
     reading::{AsKnown, NotRead, Reading, Waiting},
     scan::{Odd, scan},
     watch::Rest,
@@ -116,13 +116,22 @@ impl FolderLines {
         Ok(pin)
     }
 
-    /// A file that was read before, if it is as it was then.
-    fn again(&self, file: &ReadFile) -> Result<Waiting, PortError> {
+    /// A file that was read before, if it is as it was then: under its name, or under the one that it got since.
+    fn again(&self, file: &ReadFile, seen: &SeenPin) -> Result<Waiting, PortError> {
         // The pin was checked: every name is one.
         let name = file.name.to_os().unwrap_or_default();
         let path = self.path.join(&name);
-        pin::check_content(&self.stream, &path, &file.content)?;
-        Ok(Waiting::again(name, path, &file.content))
+        let Err(error) = pin::check_content(&self.stream, &path, &file.content) else {
+            return Ok(Waiting::again(name, path, &file.content));
+        };
+        let mark = seen.done.iter().zip(&seen.marks.0).find(|(done, _)| **done == file.name).map(|(_, mark)| *mark);
+        let listing = scan(&self.path, &*self.clock).map(|scan| scan.listing.files).unwrap_or_default();
+        let is_it = |entry: &Entry| mark.is_some_and(|mark| entry.name != name && entry.facts.is_known_as(mark, false));
+        let mut renamed = listing.iter().filter(|entry| is_it(entry)).map(|entry| self.path.join(&entry.name));
+        match renamed.find(|path| pin::check_content(&self.stream, path, &file.content).is_ok()) {
+            Some(path) => Ok(Waiting::again(name, path, &file.content)),
+            None => Err(error),
+        }
     }
 
     /// What is there now; nothing, told once, when the folder cannot be listed.
@@ -237,7 +246,7 @@ impl Repeatable for FolderLines {
         if !pin.begun {
             return Err(crate::pin::no_batch(&self.stream));
         }
-        let files = pin.files.iter().map(|file| self.again(file)).collect::<Result<_, _>>()?;
+        let files = pin.files.iter().map(|file| self.again(file, &pin.seen)).collect::<Result<_, _>>()?;
         // What another run left for later ones this one has to look for.
         self.repeated = Some(Repeated { files, last: self.until_done && pin.waits == Some(false) });
         self.seen.resume(&pin.seen);

@@ -377,3 +377,33 @@ fn a_folder_that_is_not_mounted_for_a_while_is_not_read_again() {
         assert_eq!(again.concat(), "l2");
     }
 }
+
+/// Between a batch and its repetition logs may be rotated as at any other time.
+#[test]
+fn a_batch_is_repeated_from_files_that_have_other_names_now() {
+    for changes in [false, true] {
+        let place = Place::new();
+        write(&place.path("l1"), b"l1", -5);
+        write(&place.path("l2"), b"l2", -10);
+        let mut source = place.open(false);
+        assert_eq!(batch_on(&place.clock, source.as_mut(), 5).0, "l2,l1");
+        let given = pin(source.as_mut());
+        rotated(&place, true);
+        if changes {
+            write(&place.path("l2"), b"l1 and more", -5);
+        }
+        let mut source = place.open(false);
+        match repeatable(source.as_mut()).repeat(&given) {
+            Ok(()) => assert!(!changes),
+            Err(error) => {
+                let expect =
+                    format!("stream `lines` has to read {} once more, and it has changed", place.path("l1").display());
+                assert!(changes && error.to_string().starts_with(&expect), "{error}");
+                continue;
+            }
+        }
+        assert_eq!(batch_on(&place.clock, source.as_mut(), 5).0, "l2,l1");
+        assert_eq!(pin(source.as_mut()), given);
+        assert_eq!([10, 20].map(|seconds| batch_on(&place.clock, source.as_mut(), seconds).0).concat(), "new");
+    }
+}
