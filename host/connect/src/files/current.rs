@@ -104,20 +104,24 @@ impl Current {
         };
         let now = self.file.get_ref().metadata().and_then(|about| Facts::of(&about)).map_err(failed)?;
         let was = self.opened;
-        // Nobody keeps the time of what is made up when it is read.
-        let is_made_up = was.len == 0 && now.len == 0;
-        if is_made_up || (now.len, now.modified) == (was.len, was.modified) {
+        if (now.len, now.modified) == (was.len, was.modified) {
             return Ok(());
         }
-        let is_appended = matches!(self.about.as_known, AsKnown::Opened) && now.len > was.len;
-        if is_appended && hash.map_or(Ok(true), |hash| self.begins_with(hash)).map_err(failed)? {
+        // It may only have been touched, or appended to where that does not matter.
+        let may_grow = matches!(self.about.as_known, AsKnown::Opened);
+        let may_be_so = now.len == was.len || (may_grow && now.len > was.len);
+        let is_so = match hash {
+            Some(hash) => may_be_so && self.begins_with(hash).map_err(failed)?,
+            None => may_grow && now.len > was.len,
+        };
+        if is_so {
             return Ok(());
         }
         Err(pin::written(stream, &self.about.path, was.len, now.len))
     }
 
     /// Whether what was read is still what the file begins with. It is read once more, which only those files pay for that
-    /// grow while they are read.
+    /// somebody is at.
     fn begins_with(&self, hash: Digest) -> io::Result<bool> {
         let mut file = self.file.get_ref();
         file.seek(SeekFrom::Start(0))?;

@@ -84,7 +84,6 @@ impl Seen {
     /// A file that was chosen was not read: it had changed since, or was gone.
     pub fn not_read(&mut self, name: &OsString) {
         self.memory.remove(name);
-        self.watch.forget(name);
     }
 
     /// What a checkpoint keeps of it, each name once. When files that are left were first seen so is not kept: nobody

@@ -86,6 +86,7 @@ const CHANGES: &[Change] = &[
     ("it is replaced", replace, &["new"]),
     ("it is replaced by a shorter one", |path| renamed(path, &text("new", 2)), &["new"]),
     ("it is replaced by one of its size", |path| renamed(path, &text("new", 20)), &["new"]),
+    ("it is replaced by one of its size and time", same_time, &["new"]),
     ("it is cut", |path| write(path, &text("old", 20)[..90], 7), &[]),
     ("it is emptied", |path| write(path, b"", 7), &[]),
     ("it is written anew, shorter", |path| write(path, &text("new", 2), 7), &["new"]),
@@ -113,6 +114,12 @@ fn replace(path: &Path) {
 fn rotate(path: &Path) {
     fs::rename(path, path.with_file_name("3")).unwrap();
     write(path, &text("new", 2), 7);
+}
+
+fn same_time(path: &Path) {
+    let draft = path.with_file_name(".draft");
+    write(&draft, &text("new", 20), -5);
+    fs::rename(draft, path).unwrap();
 }
 
 /// Writes it under another name first.
@@ -184,7 +191,16 @@ fn a_file_that_changes_before_its_turn_ends_a_run_that_ends_with_what_is_there()
 #[test]
 fn a_file_that_changes_while_it_is_read_is_read_as_it_was_or_told_by_name() {
     let keeps = ["it is replaced", "it is replaced by a shorter one", "it is replaced by one of its size"];
-    let keeps = [&keeps[..], &["it is removed", "it gets another name", "a folder comes in its place"]].concat();
+    let keeps = [
+        &keeps[..],
+        &[
+            "it is replaced by one of its size and time",
+            "it is removed",
+            "it gets another name",
+            "a folder comes in its place",
+        ],
+    ]
+    .concat();
     for is_folder in [true, false] {
         for (what, change, _) in CHANGES {
             let place = Place::new();
@@ -201,10 +217,34 @@ fn a_file_that_changes_while_it_is_read_is_read_as_it_was_or_told_by_name() {
                 continue;
             }
             let says = given.expect_err(what);
-            let expect = format!("stream `lines`: {} has changed while it was read", path.display());
+            let expect = format!("stream `lines`: {} has changed while it was read: it ", path.display());
             assert!(says.starts_with(&expect), "{what}: {says}");
         }
     }
+}
+
+/// The same bytes with another time are the same.
+#[test]
+fn a_file_that_is_touched_while_it_is_read_is_read() {
+    for is_folder in [true, false] {
+        for (other, expect) in [("long", true), ("anew", false)] {
+            let place = Place::new();
+            let path = place.path("2");
+            write(&path, &text("long", LONG), -5);
+            let mut source = if is_folder { place.open(false) } else { open(&path, false, false).unwrap() };
+            repeatable(source.as_mut());
+            place.clock.go_to(5);
+            source.seal(Timestamp(NOW + 5_000_000)).unwrap();
+            let given = rest(source.as_mut(), || write_over(&path, &text(other, LONG)));
+            assert_eq!(given.is_ok(), expect, "{other}: {:?}", given.err());
+        }
+    }
+}
+
+/// Without making it empty first.
+fn write_over(path: &Path, bytes: &[u8]) {
+    use std::io::Write;
+    fs::File::options().write(true).open(path).unwrap().write_all(bytes).unwrap();
 }
 
 /// What is appended to a single file is not read; what only looks like it is told.

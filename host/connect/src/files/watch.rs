@@ -85,9 +85,4 @@ impl Watch {
         self.files = watched;
         settled
     }
-
-    /// Nobody knows any more since when this file is as it is.
-    pub fn forget(&mut self, name: &OsString) {
-        self.files.remove(name);
-    }
 }

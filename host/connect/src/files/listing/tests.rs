@@ -236,6 +236,35 @@ fn no_more_is_remembered_than_there_is() {
     }
 }
 
+/// What is known again elsewhere is not remembered where it was, too.
+#[test]
+fn nothing_is_remembered_twice() {
+    let there = [("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)];
+    let moved: [(u64, &[Shown<'_>]); 2] =
+        [(1, &[("l2", 11, 9, 50, 7), ("l3", 12, 8, 40, 7)]), (3, &[("l1", 31, 9, 50, 7), ("l2", 32, 8, 40, 7)])];
+    for (number, files) in moved {
+        let mut seen = Seen::open(&folder(1, &there), true, Timestamp(100), rest());
+        check(&mut seen, 100, &there, &["l2", "l1"]);
+        assert_eq!(seen.choose(folder(number, files), Timestamp(100)), []);
+        let SeenPin { done, gone, away, .. } = seen.pin();
+        assert_eq!((done.len(), gone.is_none(), away.is_none()), (2, true, true));
+    }
+}
+
+/// Whoever replaces a file by another of its size and time has changed it.
+#[test]
+fn another_file_of_the_same_size_and_time_begins_to_rest_anew() {
+    let listing = |number: u64, seconds: u64| {
+        let at = std::time::Duration::from_secs(seconds);
+        let files = entries(&[("a", number, 0, 1, 7)]);
+        Listing { folder: Some(1), files, look: Some(Look { began: at, ended: at }) }
+    };
+    let mut seen = Seen::open(&listing(5, 0), true, Timestamp(2), rest());
+    assert_eq!(seen.choose(listing(6, 5), Timestamp(100)), []);
+    assert_eq!(seen.choose(listing(6, 9), Timestamp(100)), []);
+    assert_eq!(names(&seen.choose(listing(6, 10), Timestamp(100))), ["a"]);
+}
+
 #[test]
 fn a_file_that_was_not_read_after_all_is_met_again_under_any_name() {
     let there = [("l1", 11, 9, 50, 7), ("link", 11, 9, 50, 7)];
