@@ -167,7 +167,7 @@ impl FolderLines {
     /// Files that were chosen and not read are met again by a later batch, if there is one.
     fn put_back(&mut self) -> Result<(), PortError> {
         for NotRead { name, path, has_changed } in std::mem::take(&mut self.lines.reading.not_read) {
-            self.seen.not_read(&name);
+            self.seen.not_read(&name, has_changed);
             if has_changed && self.last {
                 return Err(pin::replaced(&self.stream, &path));
             }

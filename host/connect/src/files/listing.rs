@@ -76,14 +76,17 @@ impl Seen {
         self.pick(listing, at, |_| true)
     }
 
-    /// A file that was there at the beginning and may still be being written; `None`: all were read, or have gone.
+    /// A file that was there at the beginning and is not read yet; `None`: all were read, or have gone.
     pub fn awaited(&self) -> Option<&OsString> {
         self.awaited.iter().min()
     }
 
-    /// A file that was chosen was not read: it had changed since, or was gone.
-    pub fn not_read(&mut self, name: &OsString) {
+    /// A file that was chosen was not read: it had changed since, or, if not, was gone. One that is there is waited for.
+    pub fn not_read(&mut self, name: &OsString, has_changed: bool) {
         self.memory.remove(name);
+        if has_changed {
+            self.awaited.insert(name.clone());
+        }
     }
 
     /// What a checkpoint keeps of it, each name once. When files that are left were first seen so is not kept: nobody

@@ -187,6 +187,27 @@ fn a_file_that_changes_before_its_turn_ends_a_run_that_ends_with_what_is_there()
     }
 }
 
+/// While it waits for another file, there is a later batch, and the run waits for this one too.
+#[test]
+fn a_run_that_ends_with_what_is_there_waits_for_a_file_that_changed_before_its_turn() {
+    let place = Place::new();
+    write(&place.path("1"), &text("first", LONG), -10);
+    write(&place.path("2"), &text("old", 20), -5);
+    write(&place.path("3"), b"", -5);
+    let mut source = place.open(true);
+    write(&place.path("3"), &text("grown", 2), 4);
+    place.clock.go_to(5);
+    assert!(!source.seal(Timestamp(NOW + 5_000_000)).unwrap().last);
+    let lines = rest(source.as_mut(), || replace(&place.path("2"))).unwrap();
+    assert_eq!(whole(&lines), ["first"]);
+    place.clock.go_to(10);
+    assert!(!source.seal(Timestamp(NOW + 10_000_000)).unwrap().last);
+    assert_eq!(whole(&rest(source.as_mut(), || {}).unwrap()), ["grown"]);
+    place.clock.go_to(15);
+    assert!(source.seal(Timestamp(NOW + 15_000_000)).unwrap().last);
+    assert_eq!(whole(&rest(source.as_mut(), || {}).unwrap()), ["new"]);
+}
+
 /// A file that is open is the old one, whatever comes under its name; and one that is written to is told by name.
 #[test]
 fn a_file_that_changes_while_it_is_read_is_read_as_it_was_or_told_by_name() {

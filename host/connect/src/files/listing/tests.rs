@@ -270,7 +270,7 @@ fn a_file_that_was_not_read_after_all_is_met_again_under_any_name() {
     let there = [("l1", 11, 9, 50, 7), ("link", 11, 9, 50, 7)];
     let mut seen = Seen::open(&folder(1, &there), true, Timestamp(100), rest());
     check(&mut seen, 100, &there, &["l1"]);
-    seen.not_read(&"l1".into());
+    seen.not_read(&"l1".into(), false);
     check(&mut seen, 100, &[("l2", 11, 9, 50, 7)], &["l2"]);
 }
 

@@ -235,3 +235,20 @@ fn files_from_long_before_the_start_are_taken_at_the_first_tick() {
     // Written long ago, it says; but it came only now.
     assert_eq!(taken(-2 * hour, -SECOND, false), Some(INTERVAL));
 }
+
+/// A look at a large folder takes long, and a file may have been looked at as its first or its last.
+#[test]
+fn a_file_rests_between_the_end_of_one_look_and_the_beginning_of_another() {
+    let listing = |began: u64, ended: u64| {
+        let facts = Facts { modified: Timestamp(NOW + 1), len: 5, place: None, born: None, changed: None };
+        let look = Some(Look { began: Duration::from_secs(began), ended: Duration::from_secs(ended) });
+        Listing { folder: None, files: vec![Entry { name: "a".into(), facts }], look }
+    };
+    for opened_later in [false, true] {
+        let first = if opened_later { Listing { files: Vec::new(), ..listing(0, 0) } } else { listing(0, 4) };
+        let mut seen = Seen::open(&first, true, Timestamp(NOW), rest());
+        let mut choose = |began, ended| names(&seen.choose(listing(began, ended), Timestamp(NOW + 2))).len();
+        assert!(!opened_later || choose(0, 4) == 0);
+        assert_eq!((choose(5, 20), choose(8, 30), choose(9, 40)), (0, 0, 1));
+    }
+}
