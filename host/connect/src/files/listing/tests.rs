@@ -274,6 +274,22 @@ fn a_file_that_was_not_read_after_all_is_met_again_under_any_name() {
     check(&mut seen, 100, &[("l2", 11, 9, 50, 7)], &["l2"]);
 }
 
+/// What is in checkpoints: files that are there, gone, left, and in a folder that stood there before.
+#[test]
+fn what_was_seen_has_a_format() {
+    let there = [("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)];
+    let mut seen = Seen::open(&folder(1, &there), true, Timestamp(100), rest());
+    check(&mut seen, 100, &there, &["l2", "l1"]);
+    let second = [("a", 21, 60, 70, 3), ("b", 22, 61, 71, 3), ("late", 23, 62, 900, 3)];
+    assert_eq!(names(&seen.choose(folder(2, &second), Timestamp(200))), ["a", "b"]);
+    assert_eq!(seen.choose(folder(2, &second[1..]), Timestamp(300)), []);
+    let text = serde_json::to_string(&seen.pin()).unwrap_or_default();
+    let expect = r#"{"done":["b"],"marks":"da9998a4c74722b2941fe34f","unsettled":[{"name":"late","size":3,"modified_micros":900}],
+        "listed_micros":300,"folder":2,"gone":{"names":["a"],"marks":"fbefde7b9e21d0153ac33419"},"away":{"folder":1,"names":["l1","l2"],
+        "marks":"00cf387d34fe9d6c2d9815c4ef4b2aa98ba5e3cc2b70dff5"}}"#;
+    assert_eq!(text, expect.replace("\n        ", ""));
+}
+
 /// What is in checkpoints: marks that were written are what they are now.
 #[test]
 fn marks_have_a_format() {
