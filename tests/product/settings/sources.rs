@@ -188,7 +188,8 @@ fn a_queue_has_its_fields_and_partitions() {
 #[test]
 fn files_are_read_when_they_have_rested_as_long_as_is_said() {
     let folder = |rests: &str| {
-        let folder = pipeline(&format!("files = {{ path = \"in\", existing = true, settled-after = \"{rests}\" }}"));
+        let rests = if rests.is_empty() { String::new() } else { format!(", settled-after = \"{rests}\"") };
+        let folder = pipeline(&format!("files = {{ path = \"in\", existing = true{rests} }}"));
         std::fs::create_dir(folder.path().join("in")).unwrap();
         folder.with("in/young", "a line\n")
     };
@@ -199,6 +200,8 @@ fn files_are_read_when_they_have_rested_as_long_as_is_said() {
         ended.stdout.contains("{\"line\":\"a line\"}")
     };
     assert!(read("10ms") && !read("24h"));
+    // As long as an interval, if it is not said.
+    assert!(read(""));
     // A run that ends with what is there waits for it.
     let until_done = [&["run", "p.toml", "--until-done"][..], &interval].concat();
     let ended = folder("10ms").run(&until_done);
