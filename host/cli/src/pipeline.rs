@@ -1,5 +1,6 @@
 //! A pipeline file, its plugins, and what is wrong with them: for `check` and `run`.
 
+mod places;
 mod plugins;
 
 use std::{
@@ -51,6 +52,7 @@ pub fn prepare_with(arguments: &arguments::Pipeline, replaced: &[Replacement]) -
     let plan = manifest.resolve(&loaded, &mut diagnostics);
     show(&diagnostics);
     let plan = plan.ok_or_else(|| mistakes(path, &diagnostics))?;
+    places::check(&plan, manifest.checkpoint(), &folder)?;
     // A plan has no more of them than fit into the number.
     let instances = Stages::of(&plan).instances(&plan).try_into().unwrap_or(u32::MAX);
     let digests = loaded.digests();

@@ -41,6 +41,8 @@ pub struct ConnectorSettings {
     pub time_zone: TimeZone,
     /// The run ends when bounded sources are used up; folders count as bounded then.
     pub until_done: bool,
+    /// The pipeline's interval: so long the files of a folder rest, unless their source says otherwise.
+    pub interval: Duration,
     /// How long a socket source waits before it connects again.
     pub reconnect_delay: Duration,
 }
@@ -55,7 +57,7 @@ pub struct Connectors {
 // === impl ConnectorSettings ===
 
 impl ConnectorSettings {
-    /// Times are printed in UTC, the run has no end, and lost connections are tried again after
+    /// Times are printed in UTC, the run has no end, the interval is a second, and lost connections are tried again after
     /// [`socket::RECONNECT_DELAY`], unless these fields are set.
     pub fn new(
         clock: Arc<dyn Clock>,
@@ -71,6 +73,7 @@ impl ConnectorSettings {
             stdout,
             time_zone: TimeZone::UTC,
             until_done: false,
+            interval: Duration::from_secs(1),
             reconnect_delay: socket::RECONNECT_DELAY,
         }
     }
@@ -81,6 +84,7 @@ impl fmt::Debug for ConnectorSettings {
         f.debug_struct("ConnectorSettings")
             .field("folder", &self.folder)
             .field("until_done", &self.until_done)
+            .field("interval", &self.interval)
             .field("reconnect_delay", &self.reconnect_delay)
             .finish_non_exhaustive()
     }
@@ -206,7 +210,7 @@ mod tests {
         let stdout = Arc::new(Mutex::new(Vec::new()));
         let connectors = connectors(folder.path(), stdout.clone());
         let text = TextOptions::default();
-        let files = FilesSource { path: "in.txt".into(), existing: false, text };
+        let files = FilesSource { path: "in.txt".into(), existing: false, settled_after: None, text };
         let schema = text::schema();
         let batches = vec![Some(vec![JsonText("\"a\"".to_owned()), JsonText("\"b\"".to_owned())])];
         let queue = QueueSource { schema: schema.clone(), batches, partitions: None };
@@ -236,7 +240,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let connectors = connectors(folder.path(), Arc::default());
         let text = TextOptions { line_bytes_max: 0, ..TextOptions::default() };
-        let spec = SourceSpec::Files(FilesSource { path: ".".into(), existing: false, text });
+        let spec = SourceSpec::Files(FilesSource { path: ".".into(), existing: false, settled_after: None, text });
         let error = connectors.open_source("lines", &spec, &Wake::default()).err().unwrap();
         assert_eq!(error.kind, PortErrorKind::Configuration);
         assert_eq!(error.to_string(), "stream `lines`: lines of at most 0 bytes cannot be: choose 1 to 268435456");

@@ -1,8 +1,13 @@
 //! Lines of files: one file, or those that appear in a folder.
 
+mod current;
+mod facts;
 mod folder;
 mod listing;
+mod memory;
 mod pin;
+#[cfg(test)]
+mod race_tests;
 mod reading;
 #[cfg(test)]
 mod repeat_tests;
@@ -10,15 +15,15 @@ mod scan;
 mod single;
 #[cfg(test)]
 mod tests;
+mod watch;
 
-use std::{fs, io, time::UNIX_EPOCH};
+use std::{fs, io};
 
 use arrow_schema::SchemaRef;
 use tidemill_model::{
     connector::FilesSource,
     ports::{Chunk, Irregularity, PortError, Source, Taken},
     schema::Schema,
-    time::Timestamp,
 };
 
 use crate::{
@@ -56,7 +61,7 @@ pub(crate) fn open_files(
             "stream `{stream}` reads {shown}: that is no file and no folder"
         )));
     }
-    Ok(Box::new(FileLines::open(stream, spec, path, &about)?))
+    Ok(Box::new(FileLines::open(stream, spec, path)?))
 }
 
 /// Lines of files that are being read, as rows.
@@ -94,14 +99,4 @@ impl Lines {
         }
         told
     }
-}
-
-/// When a file was last written.
-fn modified(about: &fs::Metadata) -> io::Result<Timestamp> {
-    let modified = about.modified()?;
-    let micros = match modified.duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_micros()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |micros| -micros),
-    };
-    Ok(Timestamp(micros))
 }

@@ -1,8 +1,8 @@
 //! The system's clock and threads, and a clock that is moved by being waited for.
 
 use std::{
-    sync::Mutex,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{Mutex, OnceLock},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use tidemill_model::{
@@ -54,6 +54,12 @@ impl Clock for SystemClock {
                 return;
             }
         }
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "this is the port's system implementation")]
+    fn steady(&self) -> Option<Duration> {
+        static BEGIN: OnceLock<Instant> = OnceLock::new();
+        Some(BEGIN.get_or_init(Instant::now).elapsed())
     }
 }
 

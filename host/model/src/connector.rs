@@ -1,6 +1,6 @@
 //! What sources and sinks are configured with. The plan reads these from a pipeline; the connectors act on them.
 
-use std::{fmt, net::Ipv6Addr, path::PathBuf};
+use std::{fmt, net::Ipv6Addr, path::PathBuf, time::Duration};
 
 use crate::schema::Schema;
 
@@ -75,6 +75,9 @@ pub struct FilesSource {
     pub path: PathBuf,
     /// For a folder: whether files that were there at the start are read too.
     pub existing: bool,
+    /// For a folder: how long a file must have been seen unchanged before it is read; `None`: an interval, and some seconds
+    /// at least where the file's time is one of whole seconds.
+    pub settled_after: Option<Duration>,
     /// How lines are cut.
     pub text: TextOptions,
 }

@@ -4,6 +4,8 @@
 mod disk;
 mod wake;
 
+use std::time::Duration;
+
 use arrow_array::RecordBatch;
 
 use crate::{schema::Schema, time::Timestamp};
@@ -19,6 +21,12 @@ pub trait Clock: Send + Sync {
     /// Returns at `deadline`, or earlier when `wake` is notified (or was, since the last wait), or when the time was set
     /// back.
     fn wait(&self, deadline: Timestamp, wake: &Wake);
+
+    /// Time that has really passed since some instant, by a clock that nobody sets and that never goes back. `None`: there
+    /// is none, as where time is made up.
+    fn steady(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Starts threads.

@@ -37,7 +37,7 @@ pub(crate) const LIMITS: &[&str] = &[
 pub(crate) const SOCKET: &[&str] = &["connect", "listen", "line-bytes-max", "invalid-utf8", "buffer", "acknowledge"];
 
 /// Keys of files that are read.
-pub(crate) const FILES: &[&str] = &["path", "existing", "line-bytes-max", "invalid-utf8"];
+pub(crate) const FILES: &[&str] = &["path", "existing", "settled-after", "line-bytes-max", "invalid-utf8"];
 
 /// Keys of generated rows.
 pub(crate) const GENERATE: &[&str] = &["kind", "rate", "count", "seed"];

@@ -30,6 +30,7 @@ pub const KEYS: &[Settings] = &[
         &[
             ("path", files_that_are_there_are_read_if_it_is_said),
             ("existing", files_that_are_there_are_read_if_it_is_said),
+            ("settled-after", files_are_read_when_they_have_rested_as_long_as_is_said),
             ("line-bytes-max", logs::lines_that_a_source_rejects_are_rejected_and_lines_that_it_mends_irregular),
             ("invalid-utf8", logs::lines_that_a_source_rejects_are_rejected_and_lines_that_it_mends_irregular),
         ],
@@ -182,4 +183,32 @@ fn a_queue_has_its_fields_and_partitions() {
         std::fs::read_dir(folder.path().join("out/batch-0000000001000")).unwrap().count()
     };
     assert_eq!((parts(""), parts(", partitions = 2")), (1, 2));
+}
+
+#[test]
+fn files_are_read_when_they_have_rested_as_long_as_is_said() {
+    let folder = |rests: &str| {
+        let rests = if rests.is_empty() { String::new() } else { format!(", settled-after = \"{rests}\"") };
+        let folder = pipeline(&format!("files = {{ path = \"in\", existing = true{rests} }}"));
+        std::fs::create_dir(folder.path().join("in")).unwrap();
+        folder.with("in/young", "a line\n")
+    };
+    let interval = ["--set", "pipeline.interval=10ms"];
+    let read = |rests: &str| {
+        let ended = folder(rests).run(&[&["run", "p.toml", "--batches", "20"][..], &interval].concat());
+        assert_eq!(ended.code, 0, "{ended:#?}");
+        ended.stdout.contains("{\"line\":\"a line\"}")
+    };
+    assert!(read("10ms") && !read("24h"));
+    // As long as an interval, if it is not said.
+    assert!(read(""));
+    // A run that ends with what is there waits for it.
+    let until_done = [&["run", "p.toml", "--until-done"][..], &interval].concat();
+    let ended = folder("10ms").run(&until_done);
+    assert!(ended.code == 0 && ended.stdout.contains("{\"line\":\"a line\"}"), "{ended:#?}");
+    let folder = folder("24h");
+    let mut run = Running::start(&mut folder.command(&until_done));
+    let said = run.wait_for("waiting until a file has been unchanged for a while");
+    assert!(said.contains("in/young"), "{said}");
+    assert!(!run.stop().stdout.contains("a line"));
 }

@@ -40,6 +40,7 @@ pub fn run(arguments: &arguments::Run) -> Result<(), Failure> {
         ConnectorSettings::new(Arc::clone(&clock), Arc::new(Threads), ready.folder.clone(), stdout::shared());
     settings.time_zone = TimeZone::system();
     settings.until_done = arguments.until_done;
+    settings.interval = ready.plan.interval.duration();
     let connectors = Connectors::try_new(settings)?;
     let mut run = Run::try_new(parts(ready, clock, &connectors, checkpoint)?, &run_settings(arguments))?;
     signals.stop(run.stopper());

@@ -45,6 +45,23 @@ impl Place {
     }
 }
 
+/// A clock that is moved on, and that watches.
+struct Watching(ManualClock);
+
+impl Clock for Watching {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn wait(&self, deadline: Timestamp, wake: &Wake) {
+        self.0.wait(deadline, wake);
+    }
+
+    fn steady(&self) -> Option<Duration> {
+        Some(self.now().since(Timestamp(0)))
+    }
+}
+
 /// No batch of these tests needs more.
 const TAKES_MAX: usize = 1_000;
 
@@ -78,8 +95,13 @@ fn differ<T, O: PartialEq + fmt::Debug>(setting: &str, values: [T; 2], of: impl 
 
 #[test]
 fn of_text_files() {
-    let whole = FilesSource { path: "in".into(), existing: true, text: TextOptions::default() };
-    let FilesSource { path: _, existing: _, text: TextOptions { line_bytes_max: _, invalid_utf8: _ } } = whole.clone();
+    let whole = FilesSource { path: "in".into(), existing: true, settled_after: None, text: TextOptions::default() };
+    let FilesSource {
+        path: _,
+        existing: _,
+        settled_after: _,
+        text: TextOptions { line_bytes_max: _, invalid_utf8: _ },
+    } = whole.clone();
     let read = |spec: FilesSource, until_done: bool| {
         let place = Place::new(|settings| settings.until_done = until_done);
         for (folder, text) in [("in", &b"a\nlonger\n\xff\n"[..]), ("other", b"b\n")] {
@@ -98,6 +120,19 @@ fn of_text_files() {
     });
     // On a clock that stands in 1970 files are younger than any tick, unless the run ends with what is there.
     differ("until-done", [false, true], |until_done| read(whole.clone(), until_done));
+    // Seen on a clock that watches, two hours after it began.
+    let after = |settled_after: Option<Duration>, interval: Duration| {
+        let clock = Arc::new(Watching(ManualClock::new(Timestamp(0))));
+        let place = Place::new(|settings| (settings.clock, settings.interval) = (clock.clone(), interval));
+        fs::create_dir(place.folder.path().join("in")).unwrap();
+        fs::write(place.folder.path().join("in/1.txt"), "a\n").unwrap();
+        let mut source = place.open(SourceSpec::Files(FilesSource { settled_after, ..whole.clone() }));
+        clock.0.advance_to(Timestamp(7_200_000_000));
+        batch(source.as_mut(), 100_000_000_000).0
+    };
+    let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+    differ("settled-after", [hours(1), hours(3)], |settled_after| after(Some(settled_after), hours(2)));
+    differ("interval", [hours(1), hours(3)], |interval| after(None, interval));
     // Seen on a clock that is ahead of the files.
     differ("existing", [false, true], |existing| {
         let place = Place::new(|_| {});

@@ -1,10 +1,13 @@
 //! The files that appear in a folder.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tidemill_model::{
     connector::FilesSource,
-    ports::{Irregularity, PortError, Repeatable, Sealed, Source, Taken},
+    ports::{Clock, Irregularity, PortError, Repeatable, Sealed, Source, Taken},
     schema::Schema,
     time::Timestamp,
 };
@@ -13,28 +16,41 @@ use crate::ConnectorSettings;
 
 use super::{
     Lines,
-    listing::{Entry, Seen},
-    pin::{self, FolderPin, Name, ReadFile},
-    reading::{Reading, Waiting},
+    listing::{Entry, Listing, Seen},
+    pin::{self, FolderPin, Name, ReadFile, SeenPin},
+    reading::{AsKnown, NotRead, Reading, Waiting},
     scan::{Odd, scan},
+    watch::Rest,
 };
 
 /// Lines of the files of a folder, each file once.
-#[derive(Debug)]
 pub(super) struct FolderLines {
     stream: String,
+    clock: Arc<dyn Clock>,
     path: PathBuf,
     until_done: bool,
     lines: Lines,
     seen: Seen,
     odd: Odd,
     /// The batch to be given again: the next one.
-    repeated: Option<Vec<Waiting>>,
+    repeated: Option<Repeated>,
     sealed: bool,
+    /// The last batch was sealed as the last one that has anything.
+    last: bool,
     /// A batch was sealed, in an earlier run perhaps.
     begun: bool,
     /// It was told that the folder cannot be listed.
     told_missing: bool,
+    /// It was told that the end waits for a file.
+    told_waiting: bool,
+}
+
+/// A batch to be given again.
+#[derive(Debug)]
+struct Repeated {
+    files: Vec<Waiting>,
+    /// It was the last one of a run that ended with what was there.
+    last: bool,
 }
 
 impl FolderLines {
@@ -45,7 +61,8 @@ impl FolderLines {
         settings: &ConnectorSettings,
     ) -> Result<FolderLines, PortError> {
         let until_done = settings.until_done;
-        let scan = scan(&path).map_err(|error| {
+        let clock = Arc::clone(&settings.clock);
+        let scan = scan(&path, &*clock).map_err(|error| {
             PortError::environment(
                 format!("stream `{stream}` cannot list {}: see its permissions", path.display()),
                 error,
@@ -57,12 +74,20 @@ impl FolderLines {
             stream: stream.to_owned(),
             until_done,
             lines: Lines::new(spec, Reading::new(stream, &spec.text)),
-            seen: Seen::open(&scan.files, spec.existing || until_done, settings.clock.now()),
+            seen: Seen::open(
+                &scan.listing,
+                spec.existing || until_done,
+                clock.now(),
+                Rest::new(spec.settled_after, settings.interval),
+            ),
+            clock,
             odd,
             repeated: None,
             sealed: false,
+            last: false,
             begun: false,
             told_missing: false,
+            told_waiting: false,
             path,
         })
     }
@@ -74,9 +99,9 @@ impl FolderLines {
             Some(listing) => self.seen.choose(listing, at),
             None => Vec::new(),
         };
-        let waiting = |Entry { name, modified, len }: Entry| {
+        let waiting = |Entry { name, facts }: Entry| {
             let path = self.path.join(&name);
-            Waiting { name, path, len, modified, expected: None }
+            Waiting { name, path, as_known: AsKnown::Listed(facts) }
         };
         chosen.into_iter().map(waiting).collect()
     }
@@ -91,22 +116,31 @@ impl FolderLines {
         Ok(pin)
     }
 
-    /// A file that was read before, if it is as it was then.
-    fn again(&self, file: &ReadFile) -> Result<Waiting, PortError> {
+    /// A file that was read before, if it is as it was then: under its name, or under the one that it got since.
+    fn again(&self, file: &ReadFile, seen: &SeenPin) -> Result<Waiting, PortError> {
         // The pin was checked: every name is one.
         let name = file.name.to_os().unwrap_or_default();
         let path = self.path.join(&name);
-        pin::check_content(&self.stream, &path, &file.content)?;
-        Ok(Waiting::again(name, path, &file.content))
+        let Err(error) = pin::check_content(&self.stream, &path, &file.content) else {
+            return Ok(Waiting::again(name, path, &file.content));
+        };
+        let mark = seen.done.iter().zip(&seen.marks.0).find(|(done, _)| **done == file.name).map(|(_, mark)| *mark);
+        let listing = scan(&self.path, &*self.clock).map(|scan| scan.listing.files).unwrap_or_default();
+        let is_it = |entry: &Entry| mark.is_some_and(|mark| entry.name != name && entry.facts.is_known_as(mark, false));
+        let mut renamed = listing.iter().filter(|entry| is_it(entry)).map(|entry| self.path.join(&entry.name));
+        match renamed.find(|path| pin::check_content(&self.stream, path, &file.content).is_ok()) {
+            Some(path) => Ok(Waiting::again(name, path, &file.content)),
+            None => Err(error),
+        }
     }
 
     /// What is there now; nothing, told once, when the folder cannot be listed.
-    fn list(&mut self) -> Option<Vec<Entry>> {
-        match scan(&self.path) {
+    fn list(&mut self) -> Option<Listing> {
+        match scan(&self.path, &*self.clock) {
             Ok(scan) => {
                 self.told_missing = false;
                 self.odd.note(&self.stream, scan.odd);
-                Some(scan.files)
+                Some(scan.listing)
             }
             Err(error) => {
                 if !self.told_missing {
@@ -118,6 +152,32 @@ impl FolderLines {
             }
         }
     }
+
+    /// Whether a run that ends with what is there has chosen all of that. What is still being written is waited for.
+    fn has_all(&mut self) -> bool {
+        let Some(name) = self.seen.awaited().filter(|_| self.until_done) else { return self.until_done };
+        if !std::mem::replace(&mut self.told_waiting, true) {
+            let path = self.path.join(name);
+            let path = path.display();
+            tracing::info!(stream = %self.stream, %path, "waiting until a file has been unchanged for a while");
+        }
+        false
+    }
+
+    /// Files that were chosen and not read are met again by a later batch, if there is one.
+    fn put_back(&mut self) -> Result<(), PortError> {
+        for NotRead { name, path, has_changed } in std::mem::take(&mut self.lines.reading.not_read) {
+            self.seen.not_read(&name, has_changed);
+            if has_changed && self.last {
+                return Err(pin::replaced(&self.stream, &path));
+            }
+            if has_changed {
+                let path = path.display();
+                tracing::info!(stream = %self.stream, %path, "a file has changed since it was listed; left for a later batch");
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Source for FolderLines {
@@ -127,15 +187,20 @@ impl Source for FolderLines {
 
     /// Between batches nothing is read: which files are in the next one is known when it is sealed.
     fn take(&mut self, bytes_max: usize) -> Result<Taken, PortError> {
-        self.lines.take(bytes_max, &mut self.sealed)
+        let taken = self.lines.take(bytes_max, &mut self.sealed)?;
+        self.put_back()?;
+        Ok(taken)
     }
 
     fn seal(&mut self, at: Timestamp) -> Result<Sealed, PortError> {
-        let files = self.repeated.take().unwrap_or_else(|| self.choose(at));
+        let (files, last) = match self.repeated.take() {
+            Some(Repeated { files, last }) => (files, last),
+            None => (self.choose(at), self.has_all()),
+        };
         self.lines.reading.forget_finished();
         self.lines.reading.append(files);
-        (self.sealed, self.begun) = (true, true);
-        Ok(Sealed { present: true, last: self.until_done })
+        (self.sealed, self.begun, self.last) = (true, true, last);
+        Ok(Sealed { present: true, last })
     }
 
     fn irregularities(&mut self) -> Vec<Irregularity> {
@@ -163,6 +228,7 @@ impl Repeatable for FolderLines {
             path: Name::new(self.given_path().as_os_str()),
             begun: self.begun,
             files: self.lines.reading.finished()?.to_vec(),
+            waits: self.until_done.then_some(!self.last),
             seen: self.seen.pin(),
         };
         crate::pin::write(&self.stream, &pin)
@@ -170,7 +236,7 @@ impl Repeatable for FolderLines {
 
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         let pin = self.read_pin(pin)?;
-        self.seen = Seen::pinned(&pin.seen);
+        self.seen.resume(&pin.seen);
         self.begun = pin.begun;
         Ok(())
     }
@@ -180,8 +246,10 @@ impl Repeatable for FolderLines {
         if !pin.begun {
             return Err(crate::pin::no_batch(&self.stream));
         }
-        self.repeated = Some(pin.files.iter().map(|file| self.again(file)).collect::<Result<_, _>>()?);
-        self.seen = Seen::pinned(&pin.seen);
+        let files = pin.files.iter().map(|file| self.again(file, &pin.seen)).collect::<Result<_, _>>()?;
+        // What another run left for later ones this one has to look for.
+        self.repeated = Some(Repeated { files, last: self.until_done && pin.waits == Some(false) });
+        self.seen.resume(&pin.seen);
         Ok(())
     }
 }

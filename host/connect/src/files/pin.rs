@@ -3,13 +3,14 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
-    io,
+    io::{self, Read},
     path::{Component, Path},
 };
 
 use serde::{Deserialize, Serialize};
 use tidemill_model::ports::PortError;
 
+use super::facts::Mark;
 use crate::pin::{self, Pin};
 
 /// A source of one file.
@@ -32,6 +33,9 @@ pub(super) struct FolderPin {
     pub begun: bool,
     /// The batch's files in order.
     pub files: Vec<ReadFile>,
+    /// Of a run that ends with what is there: whether it has files left to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<bool>,
     /// What was seen of the folder, with the batch.
     pub seen: SeenPin,
 }
@@ -54,15 +58,49 @@ pub(super) struct Content {
 }
 
 /// What was seen of a folder.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct SeenPin {
     /// Files that are there and will not be read, by name: they were read, or were there before the start.
     pub done: Vec<Name>,
-    /// The others, by name: they may still be being written.
+    /// Their marks in the same order. Earlier versions wrote none, and knew files by their names alone.
+    #[serde(default, skip_serializing_if = "Marks::is_empty")]
+    pub marks: Marks,
+    /// The others, by name: they may still be being written. Only earlier versions look at them.
     pub unsettled: Vec<UnsettledFile>,
     /// When it was listed last.
     pub listed_micros: i64,
+    /// Which folder that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<u64>,
+    /// Files that it had the time before, and not the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<RememberedPin>,
+    /// The folder that stood under the path before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<AwayPin>,
 }
+
+/// Files that were read, by name.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RememberedPin {
+    pub names: Vec<Name>,
+    /// In the same order.
+    pub marks: Marks,
+}
+
+/// What was known of another folder.
+#[derive(Serialize, Deserialize)]
+pub(super) struct AwayPin {
+    /// Which folder it is.
+    pub folder: u64,
+    #[serde(flatten)]
+    pub files: RememberedPin,
+}
+
+/// Marks of files, in JSON as one text: of each 16 hex digits for the file itself and 8 for what it contains.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Marks(pub Vec<Mark>);
 
 /// A file that is not read yet, as it was listed.
 #[derive(Serialize, Deserialize)]
@@ -99,9 +137,16 @@ impl Pin for FolderPin {
     const SOURCE: &'static str = "folder";
 
     fn check(&self) -> Result<(), String> {
+        let SeenPin { done, marks, unsettled, gone, away, .. } = &self.seen;
+        let remembered = || gone.iter().chain(away.iter().map(|away| &away.files));
         let files = self.files.iter().map(|file| &file.name);
-        let unsettled = self.seen.unsettled.iter().map(|file| &file.name);
-        files.chain(&self.seen.done).chain(unsettled).try_for_each(Name::check_in_folder)?;
+        let unsettled = unsettled.iter().map(|file| &file.name);
+        let names = files.chain(done).chain(unsettled).chain(remembered().flat_map(|files| &files.names));
+        names.into_iter().try_for_each(Name::check_in_folder)?;
+        let is_whole = |files: &RememberedPin| files.names.len() == files.marks.0.len();
+        if !(marks.is_empty() || marks.0.len() == done.len()) || !remembered().all(is_whole) {
+            return Err("it has not as many marks of files as names".to_owned());
+        }
         self.path.to_os().map(|_| ())
     }
 }
@@ -150,6 +195,40 @@ impl From<Digest> for String {
     }
 }
 
+// === impl Marks ===
+
+/// Hex digits of a mark: those of the file itself, and all.
+const MARK_DIGITS: (usize, usize) = (16, 24);
+
+impl Marks {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl TryFrom<String> for Marks {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Marks, String> {
+        let (identity, all) = MARK_DIGITS;
+        let is_whole = text.len().is_multiple_of(all) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let mark = |at: usize| {
+            let number = |range| text.get(range).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+            let content = u32::try_from(number(at + identity..at + all)?).ok()?;
+            Some(Mark { identity: number(at..at + identity)?, content })
+        };
+        let marks = || (0..text.len()).step_by(all).map(mark).collect::<Option<Vec<_>>>();
+        let marks = if is_whole { marks() } else { None };
+        marks.map(Marks).ok_or_else(|| "its marks of files are none".to_owned())
+    }
+}
+
+impl From<Marks> for String {
+    fn from(marks: Marks) -> String {
+        marks.0.iter().map(|mark| format!("{:016x}{:08x}", mark.identity, mark.content)).collect()
+    }
+}
+
 /// Refuses the pin of another file or folder.
 pub(super) fn check_path(stream: &str, pinned: &Name, path: &Path) -> Result<(), PortError> {
     // Compared as paths, so that `in/` is still `in`.
@@ -165,16 +244,20 @@ pub(super) fn check_path(stream: &str, pinned: &Name, path: &Path) -> Result<(),
     )))
 }
 
-/// Reads a file through and refuses it if it is not what was read before.
+/// Reads a file through and refuses it if it is not what was read before. What a system says of its size is not believed:
+/// some say 0, or a block, of what they make up when it is read.
 pub(super) fn check_content(stream: &str, path: &Path, content: &Content) -> Result<(), PortError> {
     let failed = |error| gone(stream, path, error);
     let file = File::open(path).map_err(failed)?;
-    let size = file.metadata().map_err(failed)?.len();
+    let shown = file.metadata().map_err(failed)?.len();
+    let mut hasher = blake3::Hasher::new();
+    // Of a longer one no more is read than tells that it is longer.
+    hasher.update_reader(file.take(content.size.saturating_add(1))).map_err(failed)?;
+    let size = hasher.count();
     if size != content.size {
+        let size = if size > content.size { size.max(shown) } else { size };
         return Err(changed(stream, path, format!("it had {} bytes and has {size} now", content.size)));
     }
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file).map_err(failed)?;
     if hasher.finalize() != content.hash.0 {
         return Err(changed(stream, path, other_bytes(size)));
     }
@@ -200,6 +283,24 @@ pub(super) fn changed(stream: &str, path: &Path, how: String) -> PortError {
     pin::changed(format!(
         "stream `{stream}` has to read {path} once more, and it has changed since: {how}; put it back as it was, or \
          begin with a new checkpoint"
+    ))
+}
+
+/// A file was written to while it was read.
+pub(super) fn written(stream: &str, path: &Path, was: u64, now: u64) -> PortError {
+    let path = path.display();
+    let how = if was == now { "it was written to".to_owned() } else { format!("it had {was} bytes and has {now} now") };
+    pin::changed(format!(
+        "stream `{stream}`: {path} has changed while it was read: {how}; let files alone until they are read, and run again"
+    ))
+}
+
+/// A file is another one than when it was listed, and no later batch can have it.
+pub(super) fn replaced(stream: &str, path: &Path) -> PortError {
+    let path = path.display();
+    pin::changed(format!(
+        "stream `{stream}`: {path} has changed between the look at its folder and its turn; let files alone until they \
+         are read, and run again"
     ))
 }
 

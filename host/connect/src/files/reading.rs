@@ -1,16 +1,14 @@
 //! Reads files one after the other, no more than is asked for.
 
-use std::{
-    collections::VecDeque,
-    ffi::OsString,
-    fs::File,
-    io::{self, Read},
-    path::PathBuf,
-};
+use std::{collections::VecDeque, ffi::OsString, fs::File, io, path::PathBuf};
 
 use tidemill_model::{connector::TextOptions, ports::PortError, time::Timestamp};
 
-use super::pin::{self, Content, Digest, Name, ReadFile};
+use super::{
+    current::{Current, Step},
+    facts::Facts,
+    pin::{self, Content, Digest, ReadFile},
+};
 use crate::text::{CHUNK_BYTES, LineBuffer, LineCutter};
 
 /// Bytes read at a time.
@@ -22,11 +20,27 @@ pub(super) struct Waiting {
     /// What it is called in pins.
     pub name: OsString,
     pub path: PathBuf,
-    /// It is read up to here.
-    pub len: u64,
-    pub modified: Timestamp,
+    pub as_known: AsKnown,
+}
+
+/// What a file must be when it is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AsKnown {
+    /// As it was when it was opened; what is appended to it after that is not read.
+    Opened,
+    /// As it was listed.
+    Listed(Facts),
     /// It was read before, and has to have these bytes again.
-    pub expected: Option<Digest>,
+    Read { size: u64, modified: Timestamp, hash: Digest },
+}
+
+/// A file that was not read although it was to be.
+#[derive(Debug)]
+pub(super) struct NotRead {
+    pub name: OsString,
+    pub path: PathBuf,
+    /// It is another one now, or has changed; if not, there is none.
+    pub has_changed: bool,
 }
 
 /// Files to read, and the lines that came out of them.
@@ -40,6 +54,8 @@ pub(super) struct Reading {
     pub lines: LineBuffer,
     /// Files that could not be opened, since this was last looked at.
     pub unreadable: u64,
+    /// Files that are not what they were listed as, since this was last looked at.
+    pub not_read: Vec<NotRead>,
     /// Whether what is read is hashed, so that it can be pinned. Nobody else has to pay for it.
     pub pins: bool,
     finished: Vec<ReadFile>,
@@ -47,20 +63,11 @@ pub(super) struct Reading {
     unpinned: u64,
 }
 
-/// A file that is being read.
-#[derive(Debug)]
-struct Current {
-    about: Waiting,
-    file: io::Take<File>,
-    read_bytes: u64,
-    hasher: Option<blake3::Hasher>,
-}
-
 impl Waiting {
     /// A file that was read before.
     pub fn again(name: OsString, path: PathBuf, content: &Content) -> Waiting {
         let modified = Timestamp(content.modified_micros);
-        Waiting { name, path, len: content.size, modified, expected: Some(content.hash) }
+        Waiting { name, path, as_known: AsKnown::Read { size: content.size, modified, hash: content.hash } }
     }
 }
 
@@ -74,15 +81,16 @@ impl Reading {
             block: vec![0; READ_BYTES_MAX],
             lines: LineBuffer::new(CHUNK_BYTES),
             unreadable: 0,
+            not_read: Vec::new(),
             pins: false,
             finished: Vec::new(),
             unpinned: 0,
         }
     }
 
-    /// Reads this file now.
-    pub fn begin(&mut self, about: Waiting, file: File) {
-        self.current = Some(Current { file: file.take(about.len), about, read_bytes: 0, hasher: None });
+    /// Reads this file now, which was just opened.
+    pub fn begin(&mut self, about: Waiting, file: File, opened: Facts) {
+        self.current = Some(Current::new(about, file, opened));
     }
 
     /// Reads these files after those that are there.
@@ -100,11 +108,15 @@ impl Reading {
                 return Ok(true);
             };
             match current.read(&mut self.block, self.pins) {
-                Ok(0) => {
+                Ok(Step::Bytes(len)) => self.cutter.cut(&self.block[..len], &mut self.lines),
+                Ok(Step::End) => {
                     self.cutter.finish(&mut self.lines);
                     self.finish()?;
                 }
-                Ok(len) => self.cutter.cut(&self.block[..len], &mut self.lines),
+                Ok(Step::Changed) => {
+                    let about = self.current.take().map(|current| current.about);
+                    about.into_iter().for_each(|about| self.put_back(about, true));
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     let what = format!("stream `{}` cannot read on in {}", self.stream, current.about.path.display());
@@ -140,48 +152,38 @@ impl Reading {
     /// it was not read before.
     fn open_next(&mut self) -> Result<bool, PortError> {
         let Some(about) = self.waiting.pop_front() else { return Ok(false) };
-        match File::open(&about.path) {
-            Ok(file) => self.begin(about, file),
-            Err(error) if about.expected.is_some() => return Err(pin::gone(&self.stream, &about.path, error)),
-            Err(error) => {
+        let opened = File::open(&about.path).and_then(|file| {
+            let facts = Facts::of(&file.metadata()?)?;
+            Ok((file, facts))
+        });
+        match (opened, about.as_known) {
+            (Ok((_, opened)), AsKnown::Listed(listed)) if !listed.is_unchanged(&opened) => self.put_back(about, true),
+            (Ok((file, opened)), _) => self.begin(about, file, opened),
+            (Err(error), AsKnown::Read { .. }) => return Err(pin::gone(&self.stream, &about.path, error)),
+            (Err(error), _) => {
                 self.unreadable += 1;
                 tracing::warn!(stream = %self.stream, path = %about.path.display(), %error, "a file cannot be opened; passed over");
+                // A file that has another name now may be met again under that.
+                if error.kind() == io::ErrorKind::NotFound {
+                    self.put_back(about, false);
+                }
             }
         }
         Ok(true)
     }
 
+    fn put_back(&mut self, about: Waiting, has_changed: bool) {
+        let Waiting { name, path, .. } = about;
+        self.not_read.push(NotRead { name, path, has_changed });
+    }
+
     /// The file that is being read has ended.
     fn finish(&mut self) -> Result<(), PortError> {
-        let Some(Current { about, read_bytes, hasher, .. }) = self.current.take() else { return Ok(()) };
-        let hash = hasher.map(|hasher| Digest(hasher.finalize()));
-        if about.expected.is_some() && (hash != about.expected || read_bytes != about.len) {
-            // It was as before when it was looked at, so somebody is at it now.
-            return Err(pin::changed(&self.stream, &about.path, "somebody writes to it".to_owned()));
-        }
-        match hash {
-            Some(hash) => {
-                let content = Content { size: read_bytes, modified_micros: about.modified.0, hash };
-                self.finished.push(ReadFile { name: Name::new(&about.name), content });
-            }
+        let Some(current) = self.current.take() else { return Ok(()) };
+        match current.finish(&self.stream)? {
+            Some(read) => self.finished.push(read),
             None => self.unpinned += 1,
         }
         Ok(())
-    }
-}
-
-impl Current {
-    /// The next bytes; 0 of them at the end.
-    fn read(&mut self, block: &mut [u8], pins: bool) -> io::Result<usize> {
-        // Not when the file is opened: whether there are pins may be said after that, but before anything is read.
-        if self.read_bytes == 0 && self.hasher.is_none() && (pins || self.about.expected.is_some()) {
-            self.hasher = Some(blake3::Hasher::new());
-        }
-        let len = self.file.read(block)?;
-        self.read_bytes += len as u64;
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(&block[..len]);
-        }
-        Ok(len)
     }
 }

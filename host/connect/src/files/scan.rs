@@ -7,9 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tidemill_model::ports::Irregularity;
+use tidemill_model::ports::{Clock, Irregularity};
 
-use super::{listing::Entry, modified};
+use super::{
+    facts::{self, Facts},
+    listing::{Entry, Listing},
+    watch::Look,
+};
 
 /// Files that a folder may have: a listing of more would hold up every batch.
 pub const FOLDER_FILES_MAX: usize = 1_000_000;
@@ -17,8 +21,8 @@ pub const FOLDER_FILES_MAX: usize = 1_000_000;
 /// A folder at one instant.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// The files whose names do not begin with `.`, in no order.
-    pub files: Vec<Entry>,
+    /// With the files whose names do not begin with `.`.
+    pub listing: Listing,
     /// What cannot be looked at: links that lead nowhere or in a circle, or to where this program may not go.
     pub odd: Vec<(PathBuf, io::Error)>,
 }
@@ -31,7 +35,25 @@ pub(super) struct Odd {
 }
 
 /// Lists a folder. Links are followed.
-pub(super) fn scan(folder: &Path) -> io::Result<Scan> {
+pub(super) fn scan(folder: &Path, clock: &dyn Clock) -> io::Result<Scan> {
+    let began = clock.steady();
+    let which = which(folder)?;
+    let mut scan = list(folder)?;
+    if self::which(folder)? != which {
+        return Err(io::Error::other("another folder came in its place while it was listed"));
+    }
+    scan.listing.folder = which;
+    scan.listing.look = began.zip(clock.steady()).map(|(began, ended)| Look { began, ended });
+    Ok(scan)
+}
+
+/// Which folder stands under this path now, where the system tells.
+fn which(folder: &Path) -> io::Result<Option<u64>> {
+    let facts = Facts::of(&fs::metadata(folder)?)?;
+    Ok(facts.place.map(|(device, number)| facts::mix(number, device as i64)))
+}
+
+fn list(folder: &Path) -> io::Result<Scan> {
     let mut scan = Scan::default();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
@@ -41,14 +63,14 @@ pub(super) fn scan(folder: &Path) -> io::Result<Scan> {
         let path = folder.join(&name);
         match fs::metadata(&path) {
             Ok(about) if about.is_file() => {
-                scan.files.push(Entry { name, modified: modified(&about)?, len: about.len() });
+                scan.listing.files.push(Entry { name, facts: Facts::of(&about)? });
             }
             Ok(_) => {}
             // What went away since it was listed is not there; a link that is there leads nowhere.
             Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(&path).is_err() => {}
             Err(error) => scan.odd.push((path, error)),
         }
-        if scan.files.len() + scan.odd.len() > FOLDER_FILES_MAX {
+        if scan.listing.files.len() + scan.odd.len() > FOLDER_FILES_MAX {
             return Err(io::Error::other(format!("it has more than {FOLDER_FILES_MAX} files; move old ones away")));
         }
     }

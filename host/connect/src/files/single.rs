@@ -13,9 +13,10 @@ use tidemill_model::{
 };
 
 use super::{
-    Lines, modified,
+    Lines,
+    facts::Facts,
     pin::{self, FilePin, Name},
-    reading::{Reading, Waiting},
+    reading::{AsKnown, Reading, Waiting},
 };
 
 /// A file that is read once.
@@ -40,16 +41,17 @@ enum Place {
 }
 
 impl FileLines {
-    pub fn open(stream: &str, spec: &FilesSource, path: PathBuf, about: &fs::Metadata) -> Result<FileLines, PortError> {
+    pub fn open(stream: &str, spec: &FilesSource, path: PathBuf) -> Result<FileLines, PortError> {
         let failed = |error| {
             let shown = path.display();
             PortError::environment(format!("stream `{stream}` cannot read {shown}: see its permissions"), error)
         };
         let file = fs::File::open(&path).map_err(failed)?;
-        let modified = modified(about).map_err(failed)?;
+        // What was opened is what is read, whatever stands under its name by now.
+        let opened = file.metadata().and_then(|about| Facts::of(&about)).map_err(failed)?;
         let mut reading = Reading::new(stream, &spec.text);
-        let (name, len) = (spec.path.clone().into_os_string(), about.len());
-        reading.begin(Waiting { name, path: path.clone(), len, modified, expected: None }, file);
+        let name = spec.path.clone().into_os_string();
+        reading.begin(Waiting { name, path: path.clone(), as_known: AsKnown::Opened }, file, opened);
         let lines = Lines::new(spec, reading);
         Ok(FileLines { stream: stream.to_owned(), path, lines, sealed: false, place: Place::Start })
     }

@@ -10,7 +10,8 @@ use std::{
 use arrow_array::cast::AsArray;
 use tidemill_model::{
     connector::{InvalidUtf8, TextOptions},
-    ports::PortErrorKind,
+    ports::{Clock, PortErrorKind, Wake},
+    time::Timestamp,
 };
 
 use super::*;
@@ -18,23 +19,65 @@ use crate::system::{ManualClock, Threads};
 
 pub(super) const NOW: i64 = 1_700_000_000_000_000;
 
-pub(super) fn open(path: &Path, existing: bool, until_done: bool) -> Result<Box<dyn Source>, PortError> {
-    open_at(Timestamp(NOW), path, existing, until_done)
+/// The time between two batches.
+pub(super) const INTERVAL: Duration = Duration::from_secs(5);
+
+/// A clock that a test moves on, and that watches files.
+pub(super) struct Watching(ManualClock);
+
+impl Watching {
+    pub fn new() -> Arc<Watching> {
+        Arc::new(Watching(ManualClock::new(Timestamp(NOW))))
+    }
+
+    /// So many seconds after [`NOW`].
+    pub fn go_to(&self, seconds: i64) {
+        self.0.advance_to(Timestamp(NOW + seconds * 1_000_000));
+    }
+
+    pub fn advance_to(&self, time: Timestamp) {
+        self.0.advance_to(time);
+    }
 }
 
-pub(super) fn open_at(
-    now: Timestamp,
+impl Clock for Watching {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn wait(&self, deadline: Timestamp, wake: &Wake) {
+        self.0.wait(deadline, wake);
+    }
+
+    fn steady(&self) -> Option<Duration> {
+        Some(self.now().since(Timestamp(0)))
+    }
+}
+
+/// On a clock by which nothing can be watched.
+pub(super) fn open(path: &Path, existing: bool, until_done: bool) -> Result<Box<dyn Source>, PortError> {
+    open_on(Arc::new(ManualClock::new(Timestamp(NOW))), path, existing, until_done)
+}
+
+pub(super) fn open_on(
+    clock: Arc<dyn Clock>,
     path: &Path,
     existing: bool,
     until_done: bool,
 ) -> Result<Box<dyn Source>, PortError> {
     let text = TextOptions { line_bytes_max: 100, invalid_utf8: InvalidUtf8::Replace };
-    let spec = FilesSource { path: path.file_name().unwrap().into(), existing, text };
+    let spec = FilesSource { path: path.file_name().unwrap().into(), existing, settled_after: None, text };
     let folder = path.parent().unwrap().to_owned();
-    let clock = Arc::new(ManualClock::new(now));
     let mut settings = ConnectorSettings::new(clock, Arc::new(Threads), folder, Arc::new(Mutex::new(Vec::<u8>::new())));
     settings.until_done = until_done;
+    settings.interval = INTERVAL;
     open_files("lines", &spec, &settings)
+}
+
+/// The same for a clock that is moved on to the seal.
+pub(super) fn batch_on(clock: &Watching, source: &mut dyn Source, seconds: i64) -> (String, bool) {
+    clock.go_to(seconds);
+    batch(source, seconds)
 }
 
 /// The lines of the batch sealed so many seconds after [`NOW`], with commas between, and whether it is the last one.
@@ -106,23 +149,32 @@ fn a_folder_gives_each_file_once() {
     fs::create_dir_all(path.join("deep")).unwrap();
     write(&path.join("old"), b"old", -50);
     write(&path.join("deep/file"), b"never", -50);
-    let mut all = open(&path, true, false).unwrap();
-    let mut new = open(&path, false, false).unwrap();
+    let clock = Watching::new();
+    let mut all = open_on(clock.clone(), &path, true, false).unwrap();
+    let mut new = open_on(clock.clone(), &path, false, false).unwrap();
     write(&path.join("b"), b"b1\nb2", -20);
     write(&path.join("a"), b"a", -10);
     write(&path.join(".hidden"), b"never", -10);
     assert!(all.take(usize::MAX).unwrap().chunks.is_empty());
-    assert_eq!(batch(all.as_mut(), 5), ("old,b1,b2,a".to_owned(), false));
-    assert_eq!(batch(new.as_mut(), 5), ("b1,b2,a".to_owned(), false));
-    // Moved in with an old time: taken at once. Being written: taken when it has rested.
+    // What was there at the start has rested; what came after that has not.
+    assert_eq!(batch_on(&clock, all.as_mut(), 5), ("old".to_owned(), false));
+    assert_eq!(batch_on(&clock, new.as_mut(), 5), (String::new(), false));
+    // Moved in with an old time: it has not rested before somebody has seen it rest.
     write(&folder.path().join("moved"), b"moved", -70);
     fs::rename(folder.path().join("moved"), path.join("moved")).unwrap();
     write(&path.join("growing"), b"1\n", 8);
-    assert_eq!(batch(all.as_mut(), 10).0, "moved");
+    assert_eq!(batch_on(&clock, all.as_mut(), 10).0, "b1,b2,a");
+    assert_eq!(batch_on(&clock, new.as_mut(), 10).0, "b1,b2,a");
     write(&path.join("growing"), b"1\n2\n", 12);
-    assert_eq!(batch(all.as_mut(), 15).0, "");
-    assert_eq!(batch(all.as_mut(), 20).0, "1,2");
-    assert_eq!(batch(all.as_mut(), 25).0, "");
+    assert_eq!(batch_on(&clock, all.as_mut(), 15).0, "moved");
+    assert_eq!(batch_on(&clock, all.as_mut(), 20).0, "1,2");
+    assert_eq!(batch_on(&clock, all.as_mut(), 25).0, "");
+    // Late ticks are no time.
+    write(&path.join("late"), b"late", 20);
+    for tick in [30, 35, 40] {
+        assert_eq!(batch(all.as_mut(), tick).0, "");
+    }
+    assert_eq!(batch_on(&clock, all.as_mut(), 45).0, "late");
 }
 
 #[test]
@@ -148,6 +200,43 @@ fn a_run_that_ends_reads_what_is_there() {
     write(&path.join("future"), b"f", 50);
     assert_eq!(batch(source.as_mut(), -1_000), ("z,f".to_owned(), true));
     assert_eq!(batch(source.as_mut(), 0), (String::new(), true));
+}
+
+#[test]
+fn a_run_that_ends_waits_for_what_is_being_written_at_its_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in");
+    fs::create_dir(&path).unwrap();
+    let clock = Watching::new();
+    write(&path.join("growing"), b"1\n", 0);
+    write(&path.join("rests"), b"r\n", -1);
+    let mut source = open_on(clock.clone(), &path, false, true).unwrap();
+    // A tick that comes soon does not see much.
+    assert_eq!(batch_on(&clock, source.as_mut(), 1), (String::new(), false));
+    write(&path.join("growing"), b"1\n2\n", 4);
+    // What came after the start is not waited for.
+    write(&path.join("later"), b"l\n", 4);
+    assert_eq!(batch_on(&clock, source.as_mut(), 6), ("r".to_owned(), false));
+    write(&path.join("growing"), b"1\n2\n3\n", 9);
+    write(&path.join("later still"), b"l\n", 4);
+    assert_eq!(batch_on(&clock, source.as_mut(), 11), ("l".to_owned(), false));
+    assert_eq!(batch_on(&clock, source.as_mut(), 12), (String::new(), false));
+    write(&path.join("last"), b"l\n", 4);
+    assert_eq!(batch_on(&clock, source.as_mut(), 16), ("l,1,2,3".to_owned(), true));
+}
+
+#[test]
+fn a_run_that_ends_does_not_wait_for_a_file_that_went_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in");
+    fs::create_dir(&path).unwrap();
+    let clock = Watching::new();
+    write(&path.join("a"), b"a\n", 0);
+    write(&path.join("b"), b"b\n", 0);
+    let mut source = open_on(clock.clone(), &path, false, true).unwrap();
+    assert_eq!(batch_on(&clock, source.as_mut(), 1), (String::new(), false));
+    fs::remove_file(path.join("a")).unwrap();
+    assert_eq!(batch_on(&clock, source.as_mut(), 5), ("b".to_owned(), true));
 }
 
 #[test]

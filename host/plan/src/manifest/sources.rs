@@ -1,6 +1,6 @@
 //! Sources of streams.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use tidemill_model::{
     connector::{
@@ -15,7 +15,7 @@ use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value, ValueKind},
     keys,
-    reader::quantity::show_size,
+    reader::quantity::{self, show_size},
 };
 
 /// Bytes received and not yet run, where the pipeline does not say how many.
@@ -146,10 +146,15 @@ fn text_options(reader: &mut Reader<'_, '_>) -> TextOptions {
 // === impl files ===
 
 fn files(value: &Value, diagnostics: &mut Diagnostics) -> Option<FilesSource> {
-    let source = |path: Name, existing, text| FilesSource { path: PathBuf::from(path.text), existing, text };
+    let source = |path: Name, existing, settled_after, text| FilesSource {
+        path: PathBuf::from(path.text),
+        existing,
+        settled_after,
+        text,
+    };
     if is_text(value) {
         let path = values::filled_text(value, "the path", diagnostics)?;
-        return Some(source(path, false, TextOptions::default()));
+        return Some(source(path, false, None, TextOptions::default()));
     }
     if !matches!(value.kind, ValueKind::Table(_)) {
         values::wrong_type(value, "the path of a file or folder, or a table", diagnostics);
@@ -159,8 +164,21 @@ fn files(value: &Value, diagnostics: &mut Diagnostics) -> Option<FilesSource> {
     reader.check_keys(keys::FILES, "streams");
     let text = text_options(&mut reader);
     let existing = reader.read("existing", values::boolean).unwrap_or(false);
+    let settled_after = reader.read("settled-after", settled_after);
     let path = reader.need("path", "path = \"words.txt\"")?;
-    Some(source(values::filled_text(path, "the path", reader.diagnostics)?, existing, text))
+    Some(source(values::filled_text(path, "the path", reader.diagnostics)?, existing, settled_after, text))
+}
+
+fn settled_after(value: &Value, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let text = values::text(value, diagnostics)?;
+    match quantity::interval(&text.text) {
+        Ok(rest) => Some(rest.duration()),
+        Err(reason) => {
+            let what = format!("`{}` is no time for which a file rests", text.text);
+            diagnostics.push(Diagnostic::error(text.span, what).help(reason));
+            None
+        }
+    }
 }
 
 // === impl generate ===

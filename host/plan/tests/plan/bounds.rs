@@ -107,6 +107,12 @@ const STREAMS: &[Bounds] = &[
         "from 1 byte to 64MiB",
     ),
     (
+        "streams.lines={files={path=\"a\", settled-after=\"_\"}}",
+        &["1ms", "366 h", "8784h"],
+        &["0s", "0.999ms", "8785h", "5", "soon"],
+        "is no time for which a file rests",
+    ),
+    (
         "streams.lines={socket={connect=\"a:1\", line-bytes-max=1, buffer=_}}",
         &["1", "\"4GiB\""],
         &["0", "4294967297"],

@@ -114,16 +114,20 @@ fn sources_and_states_arrive() {
             read("", &format!("[streams.more]\nfiles = {text}\n[outputs.more]\nfrom = \"more\"\nprint = true")).1;
         let plan = plan.unwrap();
         let node = plan.nodes.iter().find(|node| node.name == "more").unwrap();
-        let Operator::Source(SourceSpec::Files(FilesSource { existing, .. })) = &node.operator else {
+        let Operator::Source(SourceSpec::Files(FilesSource { existing, settled_after, .. })) = &node.operator else {
             panic!("{node:?}")
         };
-        *existing
+        (*existing, *settled_after)
     };
-    assert_eq!((files("\"a\""), files("{ path = \"a\" }")), (false, false));
+    let no = (false, None);
+    assert_eq!((files("\"a\""), files("{ path = \"a\" }")), (no, no));
     assert_eq!(
         (files("{ path = \"a\", existing = false }"), files("{ path = \"a\", existing = true }")),
-        (false, true)
+        (no, (true, None))
     );
+    let rests = |micros| (false, Some(Duration::from_micros(micros)));
+    assert_eq!(files("{ path = \"a\", settled-after = \"1.5s\" }"), rests(1_500_000));
+    assert_eq!(files("{ path = \"a\", settled-after = \"2m\" }"), rests(120_000_000));
     let sets = |more: &str| {
         let streams = "[streams.words]\nfrom = \"lines\"\nmap = \"words/split\"\n[streams.totals]\nfrom = \"words\"\n\
                        by = \"word\"\nupdate-state = \"words/running-total\"\n";

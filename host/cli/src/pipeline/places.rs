@@ -1,0 +1,101 @@
+//! Where outputs write: no two to one place, and none into the checkpoint, however the places are spelled.
+
+use std::{
+    fs,
+    path::{Component, Path, PathBuf},
+};
+
+use tidemill_model::connector::SinkSpec;
+use tidemill_plan::{CheckpointEntry, CheckpointPlace, graph::Plan};
+
+use crate::failure::Failure;
+
+/// Links that one path leads through at most, as on most systems.
+const LINKS_MAX: u32 = 40;
+
+/// A folder that may not be there yet.
+struct Place {
+    /// As it was written.
+    shown: String,
+    /// Without links, and without what leads back.
+    real: PathBuf,
+}
+
+/// Refuses outputs that would take each other's place, or the checkpoint's. `base`: what relative paths begin in.
+pub fn check(plan: &Plan, checkpoint: Option<&CheckpointEntry>, base: &Path) -> Result<(), Failure> {
+    let outputs: Vec<(&str, Place)> = plan
+        .outputs
+        .iter()
+        .filter_map(|output| match &output.sink {
+            SinkSpec::Files(files) => Some((output.name.as_str(), Place::of(base, &files.folder))),
+            SinkSpec::Print(_) => None,
+        })
+        .collect();
+    for (index, (second, place)) in outputs.iter().enumerate() {
+        if let Some((first, other)) = outputs[..index].iter().find(|(_, other)| is_same(&place.real, &other.real)) {
+            let message = format!(
+                "outputs `{first}` and `{second}` write to the same folder: `{}` is `{}`",
+                place.shown, other.shown
+            );
+            return Err(Failure::input(message).hint("give each its own folder"));
+        }
+    }
+    let Some(CheckpointPlace::Folder(folder)) = checkpoint.map(|checkpoint| &checkpoint.place) else { return Ok(()) };
+    let checkpoint = Place::of(base, folder);
+    for (name, place) in &outputs {
+        if place.real.ancestors().any(|above| is_same(above, &checkpoint.real)) {
+            let message = format!(
+                "output `{name}` writes into the folder of the checkpoint: `{}` is in `{}`",
+                place.shown, checkpoint.shown
+            );
+            return Err(Failure::input(message).hint("give each its own folder"));
+        }
+    }
+    Ok(())
+}
+
+impl Place {
+    fn of(base: &Path, path: &Path) -> Place {
+        // By its parts: a link with a `/` behind it is no link to the system.
+        let whole: PathBuf = Path::new(".").join(base).join(path).components().collect();
+        Place { shown: path.display().to_string(), real: real(&whole, LINKS_MAX) }
+    }
+}
+
+/// Whether two paths without links lead to one folder: by their names, or, as where one is mounted twice, by what it is.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).ok().map(|about| (about.dev(), about.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_path: &Path) -> Option<(u64, u64)> {
+    None
+}
+
+/// The path without links, as far as it is there; behind that, without what leads back.
+fn real(path: &Path, links_max: u32) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    // A link to what is not there yet leads there as soon as somebody makes it.
+    if let (Ok(target), Some(folder), 1..) = (fs::read_link(path), path.parent(), links_max) {
+        return real(&folder.join(target), links_max - 1);
+    }
+    let mut parts = path.components();
+    match parts.next_back() {
+        Some(Component::Normal(name)) => real(parts.as_path(), links_max).join(name),
+        Some(Component::ParentDir) => {
+            let mut above = real(parts.as_path(), links_max);
+            above.pop();
+            above
+        }
+        Some(Component::CurDir) if parts.as_path() != Path::new("") => real(parts.as_path(), links_max),
+        _ => path.to_owned(),
+    }
+}

@@ -1,0 +1,315 @@
+//! Which files are taken, and which are known again, from listings alone.
+
+use super::*;
+use crate::files::facts::Mark;
+
+/// A file as a listing shows it: its name, its number, when it came to be (0: nobody knows), when it was written, its size.
+type Shown<'a> = (&'a str, u64, i64, i64, u64);
+
+fn entries(files: &[Shown<'_>]) -> Vec<Entry> {
+    let entry = |&(name, number, born, modified, len): &Shown<'_>| {
+        let born = (born > 0).then_some(Timestamp(born));
+        let facts = Facts {
+            modified: Timestamp(modified),
+            len,
+            place: Some((1, number)),
+            born,
+            changed: Some(Timestamp(modified)),
+        };
+        Entry { name: name.into(), facts }
+    };
+    files.iter().map(entry).collect()
+}
+
+/// A folder, by a clock of no time.
+fn folder(number: u64, files: &[Shown<'_>]) -> Listing {
+    Listing { folder: Some(number), files: entries(files), look: None }
+}
+
+fn rest() -> Rest {
+    Rest::new(None, std::time::Duration::from_secs(5))
+}
+
+fn names(chosen: &[Entry]) -> Vec<&str> {
+    chosen.iter().map(|entry| entry.name.to_str().unwrap_or_default()).collect()
+}
+
+#[track_caller]
+fn check(seen: &mut Seen, at: i64, files: &[Shown<'_>], expect: &[&str]) {
+    assert_eq!(names(&seen.choose(folder(1, files), Timestamp(at))), expect);
+}
+
+#[test]
+fn each_file_is_chosen_once_oldest_first() {
+    let there = [("b", 2, 0, 5, 1), ("a", 1, 0, 5, 1), ("c", 3, 0, 3, 1)];
+    let mut seen = Seen::open(&folder(1, &there), true, Timestamp(0), rest());
+    check(&mut seen, 10, &there, &["c", "a", "b"]);
+    check(&mut seen, 20, &there, &[]);
+    check(&mut seen, 30, &[("a", 1, 0, 25, 9), ("b", 2, 0, 5, 1)], &[]);
+    // c is gone; another one of its name is a new file.
+    check(&mut seen, 40, &[("c", 4, 0, 30, 1)], &["c"]);
+}
+
+#[test]
+fn what_was_there_may_be_passed_over() {
+    let mut seen = Seen::open(&folder(1, &[("old", 1, 0, 1, 1)]), false, Timestamp(5), rest());
+    check(&mut seen, 10, &[("old", 1, 0, 1, 1), ("new", 2, 0, 8, 1)], &["new"]);
+    check(&mut seen, 20, &[("old", 1, 0, 1, 1), ("new", 2, 0, 8, 1)], &[]);
+}
+
+#[test]
+fn a_file_from_the_future_is_chosen_when_its_time_comes() {
+    let mut seen = Seen::open(&folder(1, &[]), true, Timestamp(0), rest());
+    check(&mut seen, 50, &[("late", 1, 0, 65, 1)], &[]);
+    check(&mut seen, 60, &[("late", 1, 0, 65, 1)], &[]);
+    check(&mut seen, 70, &[("late", 1, 0, 65, 1)], &["late"]);
+}
+
+#[test]
+fn a_run_that_ends_takes_all() {
+    let there = [("b", 2, 0, 99, 1), ("a", 1, 0, 9, 1)];
+    let mut seen = Seen::open(&folder(1, &[]), true, Timestamp(0), rest());
+    assert_eq!(names(&seen.choose_all(folder(1, &there), Timestamp(0))), ["a", "b"]);
+    assert_eq!(names(&seen.choose_all(folder(1, &there), Timestamp(1))), <[&str; 0]>::default());
+}
+
+/// What happens to a folder with the files `l1` (number 11, at time 50) and `l2` (number 12, at time 40) that were read, in
+/// listings one after the other, and what is read then. The folder is number 1, unless it is said.
+type Happening<'a> = (&'a str, &'a [(u64, &'a [Shown<'a>])], &'a [&'a str]);
+
+/// With the times at which files came to be; they are left out in a second round.
+const HAPPENINGS: &[Happening<'_>] = &[
+    ("nothing", &[(1, &[("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)])], &[]),
+    ("it is rotated", &[(1, &[("l1", 13, 60, 70, 7), ("l2", 11, 9, 50, 7), ("l3", 12, 8, 40, 7)])], &["l1"]),
+    ("it is rotated, and the oldest removed", &[(1, &[("l1", 13, 60, 70, 7), ("l2", 11, 9, 50, 7)])], &["l1"]),
+    ("it is rotated, and nothing new made", &[(1, &[("l2", 11, 9, 50, 7), ("l3", 12, 8, 40, 7)])], &[]),
+    (
+        "it is rotated twice",
+        &[
+            (1, &[("l1", 13, 60, 70, 7), ("l2", 11, 9, 50, 7), ("l3", 12, 8, 40, 7)]),
+            (1, &[("l1", 14, 80, 90, 7), ("l2", 13, 60, 70, 7), ("l3", 11, 9, 50, 7), ("l4", 12, 8, 40, 7)]),
+        ],
+        &["l1", "l1"],
+    ),
+    ("two change names", &[(1, &[("l1", 12, 8, 40, 7), ("l2", 11, 9, 50, 7)])], &[]),
+    (
+        "a listing misses one that is being renamed",
+        &[(1, &[("l3", 12, 8, 40, 7)]), (1, &[("l2", 11, 9, 50, 7), ("l3", 12, 8, 40, 7)])],
+        &[],
+    ),
+    ("one is written to where it lies", &[(1, &[("l1", 11, 9, 60, 9), ("l2", 12, 8, 40, 7)])], &[]),
+    ("one is replaced", &[(1, &[("l1", 13, 60, 70, 7), ("l2", 12, 8, 40, 7)])], &["l1"]),
+    ("one is put back from a copy", &[(1, &[("l1", 13, 60, 50, 7), ("l2", 12, 8, 40, 7)])], &[]),
+    // Numbers are given again.
+    ("another file gets the number", &[(1, &[("l2", 12, 8, 40, 7), ("n", 11, 60, 70, 7)])], &["n"]),
+    ("another file gets the number and has the size", &[(1, &[("l2", 12, 8, 40, 7), ("n", 11, 60, 51, 7)])], &["n"]),
+    (
+        "one has a second name by a link",
+        &[(1, &[("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7), ("n", 11, 9, 50, 7)])],
+        &[],
+    ),
+    ("a new one has two names", &[(1, &[("l1", 11, 9, 50, 7), ("m", 13, 60, 70, 7), ("n", 13, 60, 70, 7)])], &["m"]),
+    (
+        "it is not mounted for a while",
+        &[(2, &[]), (2, &[]), (2, &[]), (1, &[("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)])],
+        &[],
+    ),
+    (
+        "it is not mounted, and is shown as empty",
+        &[(1, &[]), (1, &[]), (1, &[]), (1, &[("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)])],
+        &[],
+    ),
+    (
+        "it is not mounted, and a file lies below",
+        &[
+            (2, &[("not mounted", 21, 5, 45, 7)]),
+            (2, &[("not mounted", 21, 5, 45, 7)]),
+            (2, &[("not mounted", 21, 5, 45, 7)]),
+            (1, &[("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)]),
+            (2, &[("not mounted", 21, 5, 45, 7)]),
+            (1, &[("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)]),
+        ],
+        &["not mounted"],
+    ),
+    (
+        "it is mounted again, with other numbers",
+        &[
+            (2, &[]),
+            (3, &[("l1", 31, 9, 50, 7), ("l2", 32, 8, 40, 7)]),
+            (3, &[("l1", 31, 9, 50, 7), ("l2", 32, 8, 40, 7)]),
+        ],
+        &[],
+    ),
+    ("it is mounted again, with the numbers of others", &[(3, &[("l1", 12, 9, 50, 7), ("l2", 11, 8, 40, 7)])], &[]),
+    (
+        "another folder comes in its place",
+        &[(2, &[("l1", 21, 60, 70, 7), ("m", 22, 60, 70, 9)]), (2, &[("l1", 21, 60, 70, 7), ("m", 22, 60, 70, 9)])],
+        &["l1", "m"],
+    ),
+    (
+        "one is removed, and another of its name made much later",
+        &[
+            (1, &[("l2", 12, 8, 40, 7)]),
+            (1, &[("l2", 12, 8, 40, 7)]),
+            (1, &[("l1", 11, 60, 70, 7), ("l2", 12, 8, 40, 7)]),
+        ],
+        &["l1"],
+    ),
+];
+
+/// How a run goes on from one listing to the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Between {
+    Nothing,
+    /// It stops, and another one goes on from its pin.
+    Stop,
+}
+
+/// Files on a system that knows when they came to be, or that does not.
+fn shown<'a>(files: &[Shown<'a>], knows_births: bool) -> Vec<Shown<'a>> {
+    let born = |born| if knows_births { born } else { 0 };
+    files.iter().map(|&(name, number, at, modified, len)| (name, number, born(at), modified, len)).collect()
+}
+
+#[test]
+fn a_file_is_known_again_by_its_name_and_by_what_it_is() {
+    for (what, listings, expect) in HAPPENINGS {
+        for between in [Between::Nothing, Between::Stop] {
+            for knows_births in [true, false] {
+                let first = shown(&[("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)], knows_births);
+                let mut seen = Seen::open(&folder(1, &first), true, Timestamp(100), rest());
+                check(&mut seen, 100, &first, &["l2", "l1"]);
+                let mut read = Vec::new();
+                for (number, files) in *listings {
+                    let now = folder(*number, &shown(files, knows_births));
+                    if between == Between::Stop {
+                        let text = serde_json::to_string(&seen.pin()).unwrap_or_default();
+                        let pin: SeenPin = serde_json::from_str(&text).unwrap_or_default();
+                        seen = Seen::open(&now, false, Timestamp(100), rest());
+                        seen.resume(&pin);
+                        assert_eq!(serde_json::to_string(&seen.pin()).unwrap_or_default(), text, "{what}");
+                    }
+                    read.extend(seen.choose(now, Timestamp(100)).into_iter().map(|entry| entry.name));
+                }
+                assert_eq!(read, *expect, "{what}, {between:?}, births are known: {knows_births}");
+            }
+        }
+    }
+}
+
+/// A name that was removed, and a new file of it in a listing right after: only by when it came to be is it another one.
+#[test]
+fn a_file_that_has_name_and_number_of_another_is_told_from_it_by_its_birth() {
+    for (born, expect) in [(60, &["l1"][..]), (0, &[])] {
+        let there = [("l1", 11, if born > 0 { 9 } else { 0 }, 50, 7)];
+        let mut seen = Seen::open(&folder(1, &there), true, Timestamp(100), rest());
+        check(&mut seen, 100, &there, &["l1"]);
+        check(&mut seen, 100, &[("l1", 11, born, 70, 9)], expect);
+    }
+}
+
+/// A file that was written to after it was read and then renamed is the same one, where its birth is known.
+#[test]
+fn a_file_that_is_written_to_and_renamed_at_once_is_the_same_where_births_are_known() {
+    for (born, expect) in [(9, &[][..]), (0, &["l2"])] {
+        let there = [("l1", 11, born, 50, 7)];
+        let mut seen = Seen::open(&folder(1, &there), true, Timestamp(100), rest());
+        check(&mut seen, 100, &there, &["l1"]);
+        check(&mut seen, 100, &[("l2", 11, born, 70, 9)], expect);
+    }
+}
+
+#[test]
+fn no_more_is_remembered_than_there_is() {
+    let mut seen = Seen::open(&folder(1, &[]), true, Timestamp(0), rest());
+    for day in 1..50 {
+        let there: Vec<(String, u64)> = (0..20).map(|n| (format!("{day} {n}"), 1_000 * day + n)).collect();
+        let there: Vec<Shown<'_>> =
+            there.iter().map(|(name, number)| (name.as_str(), *number, 0, day as i64, 1)).collect();
+        // Now and then another folder comes in the place of the one before.
+        for _ in 0..2 {
+            seen.choose(folder(1 + day / 5, &there), Timestamp(100));
+        }
+        let SeenPin { done, gone, away, .. } = seen.pin();
+        let kept = done.len() + gone.map_or(0, |gone| gone.names.len()) + away.map_or(0, |away| away.files.names.len());
+        assert!(kept <= 3 * 20, "day {day}: {kept} files are remembered");
+    }
+}
+
+/// What is known again elsewhere is not remembered where it was, too.
+#[test]
+fn nothing_is_remembered_twice() {
+    let there = [("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)];
+    let moved: [(u64, &[Shown<'_>]); 2] =
+        [(1, &[("l2", 11, 9, 50, 7), ("l3", 12, 8, 40, 7)]), (3, &[("l1", 31, 9, 50, 7), ("l2", 32, 8, 40, 7)])];
+    for (number, files) in moved {
+        let mut seen = Seen::open(&folder(1, &there), true, Timestamp(100), rest());
+        check(&mut seen, 100, &there, &["l2", "l1"]);
+        assert_eq!(seen.choose(folder(number, files), Timestamp(100)), []);
+        let SeenPin { done, gone, away, .. } = seen.pin();
+        assert_eq!((done.len(), gone.is_none(), away.is_none()), (2, true, true));
+    }
+}
+
+/// Whoever replaces a file by another of its size and time has changed it.
+#[test]
+fn another_file_of_the_same_size_and_time_begins_to_rest_anew() {
+    let listing = |number: u64, seconds: u64| {
+        let at = std::time::Duration::from_secs(seconds);
+        let files = entries(&[("a", number, 0, 1, 7)]);
+        Listing { folder: Some(1), files, look: Some(Look { began: at, ended: at }) }
+    };
+    let mut seen = Seen::open(&listing(5, 0), true, Timestamp(2), rest());
+    assert_eq!(seen.choose(listing(6, 5), Timestamp(100)), []);
+    assert_eq!(seen.choose(listing(6, 9), Timestamp(100)), []);
+    assert_eq!(names(&seen.choose(listing(6, 10), Timestamp(100))), ["a"]);
+}
+
+#[test]
+fn a_file_that_was_not_read_after_all_is_met_again_under_any_name() {
+    let there = [("l1", 11, 9, 50, 7), ("link", 11, 9, 50, 7)];
+    let mut seen = Seen::open(&folder(1, &there), true, Timestamp(100), rest());
+    check(&mut seen, 100, &there, &["l1"]);
+    seen.not_read(&"l1".into(), false);
+    check(&mut seen, 100, &[("l2", 11, 9, 50, 7)], &["l2"]);
+}
+
+/// What is in checkpoints: files that are there, gone, left, and in a folder that stood there before.
+#[test]
+fn what_was_seen_has_a_format() {
+    let there = [("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)];
+    let mut seen = Seen::open(&folder(1, &there), true, Timestamp(100), rest());
+    check(&mut seen, 100, &there, &["l2", "l1"]);
+    let second = [("a", 21, 60, 70, 3), ("b", 22, 61, 71, 3), ("late", 23, 62, 900, 3)];
+    assert_eq!(names(&seen.choose(folder(2, &second), Timestamp(200))), ["a", "b"]);
+    assert_eq!(seen.choose(folder(2, &second[1..]), Timestamp(300)), []);
+    let text = serde_json::to_string(&seen.pin()).unwrap_or_default();
+    let expect = r#"{"done":["b"],"marks":"da9998a4c74722b2941fe34f","unsettled":[{"name":"late","size":3,"modified_micros":900}],
+        "listed_micros":300,"folder":2,"gone":{"names":["a"],"marks":"fbefde7b9e21d0153ac33419"},"away":{"folder":1,"names":["l1","l2"],
+        "marks":"00cf387d34fe9d6c2d9815c4ef4b2aa98ba5e3cc2b70dff5"}}"#;
+    assert_eq!(text, expect.replace("\n        ", ""));
+}
+
+/// What is in checkpoints: marks that were written are what they are now.
+#[test]
+fn marks_have_a_format() {
+    let mark = |born, number, modified, len| {
+        let born = (born > 0).then_some(Timestamp(born));
+        let place = (number > 0).then_some((77, number));
+        Facts { modified: Timestamp(modified), len, place, born, changed: None }.mark()
+    };
+    let expect = [
+        (mark(0, 0, 0, 0), Mark { identity: 0, content: 0xa706dd2f }),
+        (mark(0, 12, 0, 0), Mark { identity: 0xf7684def5c5a04ab, content: 0xa706dd2f }),
+        (
+            mark(1_700_000_000_000_001, 12, 1_700_000_000_000_002, 99),
+            Mark { identity: 0xdf9f1edf80463413, content: 0x40aff712 },
+        ),
+        (mark(0, u64::MAX, -1, u64::MAX), Mark { identity: 0x5dc20aa7b2a27137, content: 0x6309143e }),
+    ];
+    for (mark, expect) in expect {
+        assert_eq!(mark, expect);
+    }
+}
+
+mod writer;

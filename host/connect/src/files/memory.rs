@@ -1,0 +1,153 @@
+//! Which files were read, or are not to be read: known again by their names and by what they are.
+//!
+//! A file that is gone is forgotten, so that no more is kept than a folder has. Two things only look as if files were gone:
+//! a listing may miss one that is being renamed, and a folder that is not mounted is another, empty one.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::OsString,
+};
+
+use super::{
+    facts::Mark,
+    listing::Entry,
+    pin::{AwayPin, Marks, Name, RememberedPin, SeenPin},
+};
+
+type Files = HashMap<OsString, Mark>;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// The folder that `here` and `gone` belong to: another one may stand under the same path. `None`: not known.
+    folder: Option<u64>,
+    /// Files that the last listing had.
+    here: Files,
+    /// Files that it had not, and the one before it had.
+    gone: Files,
+    /// Another folder that stood under this path before, as it was left.
+    away: Option<(u64, Files)>,
+}
+
+impl Memory {
+    /// Remembers all of these files of a folder.
+    pub fn of(folder: Option<u64>, files: &[Entry]) -> Memory {
+        let here = files.iter().map(|entry| (entry.name.clone(), entry.facts.mark())).collect();
+        Memory { folder, here, ..Memory::default() }
+    }
+
+    /// Gives those files of a listing that are not known, and forgets some that are gone.
+    pub fn unknown(&mut self, folder: Option<u64>, files: Vec<Entry>) -> Vec<Entry> {
+        if files.is_empty() {
+            // There is nothing that could be taken for another file, and the others may come back.
+            return files;
+        }
+        self.enter(folder);
+        let (mut here, mut unknown) = (Files::new(), Vec::new());
+        let mut by_identity = None;
+        for entry in files {
+            if self.knows(&entry, &mut by_identity) {
+                here.insert(entry.name, entry.facts.mark());
+            } else {
+                unknown.push(entry);
+            }
+        }
+        let identities: HashSet<u64> = here.values().map(|mark| mark.identity).filter(|id| *id != 0).collect();
+        let is_left = |name: &OsString, mark: &Mark| {
+            let is_there = here.get(name).is_some_and(|now| is_same_name(*mark, *now));
+            !is_there && !identities.contains(&mark.identity)
+        };
+        self.gone = std::mem::take(&mut self.here).into_iter().filter(|(name, mark)| is_left(name, mark)).collect();
+        if let Some((_, files)) = &mut self.away {
+            files.retain(|name, mark| is_left(name, mark));
+        }
+        self.here = here;
+        unknown
+    }
+
+    /// This file is read.
+    pub fn add(&mut self, entry: &Entry) {
+        self.here.insert(entry.name.clone(), entry.facts.mark());
+    }
+
+    /// This file was not read after all, under whatever name.
+    pub fn remove(&mut self, name: &OsString) {
+        if let Some(mark) = self.here.remove(name).filter(|mark| mark.identity != 0) {
+            self.here.retain(|_, other| other.identity != mark.identity);
+        }
+    }
+
+    /// Puts into a pin what it knows.
+    pub fn pin(&self, pin: &mut SeenPin) {
+        let RememberedPin { names, marks } = remembered(&self.here);
+        (pin.done, pin.marks) = (names, marks);
+        pin.folder = self.folder;
+        pin.gone = (!self.gone.is_empty()).then(|| remembered(&self.gone));
+        let away = self.away.as_ref().filter(|(_, files)| !files.is_empty());
+        pin.away = away.map(|(folder, files)| AwayPin { folder: *folder, files: remembered(files) });
+    }
+
+    /// What a pin says. Its names were checked; one that this system cannot have stands for no file.
+    pub fn pinned(pin: &SeenPin) -> Memory {
+        let marks = pin.marks.0.iter().copied().chain(std::iter::repeat(Mark::default()));
+        let files = |names: &[Name], marks: &mut dyn Iterator<Item = Mark>| -> Files {
+            names.iter().zip(marks).filter_map(|(name, mark)| Some((name.to_os().ok()?, mark))).collect()
+        };
+        let of = |pin: &RememberedPin| files(&pin.names, &mut pin.marks.0.iter().copied());
+        Memory {
+            folder: pin.folder,
+            here: files(&pin.done, &mut { marks }),
+            gone: pin.gone.as_ref().map(of).unwrap_or_default(),
+            away: pin.away.as_ref().map(|away| (away.folder, of(&away.files))),
+        }
+    }
+
+    /// A folder stands under the path that may not be the one that stood there before.
+    fn enter(&mut self, folder: Option<u64>) {
+        let (Some(before), Some(now)) = (self.folder, folder) else {
+            self.folder = folder;
+            return;
+        };
+        if before == now {
+            return;
+        }
+        let mut left = std::mem::take(&mut self.here);
+        left.extend(std::mem::take(&mut self.gone));
+        if let Some((_, back)) = self.away.take_if(|(away, _)| *away == now) {
+            self.here = back;
+        }
+        (self.away, self.folder) = (Some((before, left)), folder);
+    }
+
+    /// Whether it was read, or is not to be. `by_identity` is made when it is needed: where nothing is new, it is not.
+    fn knows(&self, entry: &Entry, by_identity: &mut Option<HashMap<u64, Vec<Mark>>>) -> bool {
+        let away = self.away.as_ref().map(|(_, files)| files);
+        let known = || [&self.here, &self.gone].into_iter().chain(away);
+        let named = known().filter_map(|files| files.get(&entry.name));
+        if named.into_iter().any(|mark| entry.facts.is_known_as(*mark, true)) {
+            return true;
+        }
+        let by_identity = by_identity.get_or_insert_with(|| {
+            let mut marks: HashMap<u64, Vec<Mark>> = HashMap::new();
+            known()
+                .flat_map(|files| files.values())
+                .for_each(|mark| marks.entry(mark.identity).or_default().push(*mark));
+            marks
+        });
+        let same = by_identity.get(&entry.facts.mark().identity);
+        same.into_iter().flatten().any(|mark| entry.facts.is_known_as(*mark, false))
+    }
+}
+
+/// Whether a file was known under its name by an earlier mark than the one it has.
+fn is_same_name(before: Mark, now: Mark) -> bool {
+    before.identity == 0 || before.identity == now.identity || before.content == now.content
+}
+
+/// By name.
+fn remembered(files: &Files) -> RememberedPin {
+    let mut files: Vec<(Name, Mark)> = files.iter().map(|(name, mark)| (Name::new(name), *mark)).collect();
+    files.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    let (names, marks) = files.into_iter().unzip();
+    RememberedPin { names, marks: Marks(marks) }
+}
