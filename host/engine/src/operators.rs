@@ -49,7 +49,8 @@ pub(crate) trait Operator: Send {
         Ok(())
     }
 
-    /// What a step at the end of a stage leaves: for each place it leaves rows at, its number there and the rows.
+    /// What a step at the end of a stage has left since the last time: for each place it leaves rows at, its number there and
+    /// the rows.
     fn leave(&mut self) -> Vec<(u32, Piece)> {
         Vec::new()
     }

@@ -120,13 +120,15 @@ impl Pieces {
 // === impl Slice ===
 
 impl Slice {
-    /// The rows of all pieces, as they lie.
+    /// The rows of all pieces as they lie, by the places of their first rows.
     pub(crate) fn whole(pieces: impl IntoIterator<Item = Piece>) -> Vec<Slice> {
         let whole = |piece: Piece| {
             let (range, arrival) = (0..piece.rows.len(), piece.arrival());
             Slice { piece: Arc::new(piece), range, arrival }
         };
-        pieces.into_iter().map(whole).collect()
+        let mut slices: Vec<Slice> = pieces.into_iter().map(whole).collect();
+        slices.sort_by_key(|slice| slice.arrival);
+        slices
     }
 
     /// The rows of all pieces in the order in which they came. Neighbours stay together.

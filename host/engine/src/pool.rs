@@ -32,7 +32,7 @@ pub(crate) struct Job {
     pub(crate) rows: Vec<Slice>,
     /// The batch ends: the sources that have none at this tick. `None`: it goes on.
     pub(crate) end: Option<Arc<[NodeId]>>,
-    /// What the batch left.
+    /// What was left until now.
     pub(crate) left: Vec<Left>,
     pub(crate) failure: Option<TaskFailure>,
 }
@@ -70,8 +70,8 @@ impl Job {
         }
         if let Some(absent) = &self.end {
             self.task.finish(absent)?;
-            self.left = self.task.leave();
         }
+        self.left = self.task.leave();
         Ok(())
     }
 }

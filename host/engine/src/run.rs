@@ -107,6 +107,8 @@ pub struct Run {
     /// For what is called outside of the tasks.
     guests: Guests,
     sources: Sources,
+    /// What stages have left of the open batch for other stages.
+    exchanges: Exchanges,
     outputs: Outputs,
     clock: Arc<dyn Clock>,
     wake: Wake,
@@ -167,6 +169,7 @@ impl Run {
             tasks,
             sources: Sources::new(&parts.plan, &stages, parts.sources),
             outputs: Outputs::new(&parts.plan, &stages, &presence, parts.sinks),
+            exchanges: Exchanges::new(stages.exchanges),
             stages,
             clock: parts.clock,
             pool: Pool::new(settings.workers, &*parts.spawn),
@@ -258,7 +261,8 @@ impl Run {
     }
 
     fn held_bytes(&self) -> usize {
-        self.tasks.iter().flatten().flatten().map(|task| task.held_bytes()).sum()
+        let of_tasks: usize = self.tasks.iter().flatten().flatten().map(|task| task.held_bytes()).sum();
+        of_tasks + self.exchanges.bytes() + self.outputs.held_bytes()
     }
 
     /// Runs the batch of a tick to its end.
@@ -295,18 +299,12 @@ impl Run {
 
     /// Runs all stages for what the sealed sources still have.
     fn run_stages(&mut self, tick: Timestamp, absent: &Arc<[NodeId]>) -> Result<(), Failed> {
-        let mut exchanges = Exchanges::new(self.stages.exchanges);
         for stage in 0..self.stages.stages.len() {
             let feed = match &self.stages.stages[stage].input {
                 Input::Source(_) => Feed::Chunks(self.rest_of_source(stage, tick)?),
-                Input::Exchanges(ids, sequence) => Feed::Rows(exchanges.take(ids, *sequence)),
+                Input::Exchanges(ids, sequence) => Feed::Rows(self.exchanges.take(ids, *sequence)),
             };
-            for left in self.run_stage(stage, tick, feed, Some(absent))? {
-                match left {
-                    Left::Exchange(exchange, to, piece) => exchanges.put(exchange, to, piece),
-                    Left::Output(output, piece) => self.outputs.put(output, stage, piece),
-                }
-            }
+            self.run_stage(stage, tick, feed, Some(absent))?;
         }
         Ok(self.outputs.arrange(tick)?)
     }
@@ -323,15 +321,14 @@ impl Run {
         }
     }
 
-    /// Runs a stage for all partitions; gives what it left, in the order of the partitions. `end`: the batch ends, and these sources have
-    /// none.
+    /// Runs a stage for all partitions, and takes what they leave. `end`: the batch ends, and these sources have none.
     fn run_stage(
         &mut self,
         stage: usize,
         time: Timestamp,
         feed: Feed,
         end: Option<&Arc<[NodeId]>>,
-    ) -> Result<Vec<Left>, Failed> {
+    ) -> Result<(), Failed> {
         let tasks = self.tasks[stage].iter_mut().map(|task| task.take().expect("no task is with a worker now"));
         let mut jobs: Vec<Job> = tasks.map(|task| Job::new(task, time, end.cloned())).collect();
         feed.give(&mut jobs);
@@ -357,7 +354,16 @@ impl Run {
             left.extend(job.left);
             self.tasks[stage][partition as usize] = Some(job.task);
         }
-        failed.map_or(Ok(left), Err)
+        if let Some(failed) = failed {
+            return Err(failed);
+        }
+        for left in left {
+            match left {
+                Left::Exchange(exchange, to, piece) => self.exchanges.put(exchange, to, piece),
+                Left::Output(output, piece) => self.outputs.put(output, stage, time, piece)?,
+            }
+        }
+        Ok(())
     }
 }
 

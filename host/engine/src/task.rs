@@ -123,7 +123,7 @@ impl Task {
         self.named(pushed, failed)
     }
 
-    /// Ends the batch: every step gives what it still has. The sources `absent` have no batch.
+    /// Ends the batch: every step gives what it still has, and the next batch can begin. The sources `absent` have no batch.
     pub(crate) fn finish(&mut self, absent: &Arc<[NodeId]>) -> Result<(), TaskFailure> {
         self.batch.absent = absent.clone();
         self.batch.arrival =
@@ -137,12 +137,12 @@ impl Task {
             let finished = step.operator.finish(&mut self.batch, &mut children);
             self.named(finished, failed.or(Some(index)))?;
         }
+        self.begun = false;
         Ok(())
     }
 
-    /// What the batch left, for other stages and for sinks; the next batch can begin.
+    /// What was left since the last time, for other stages and for sinks.
     pub(crate) fn leave(&mut self) -> Vec<Left> {
-        self.begun = false;
         let mut left = Vec::new();
         for step in &mut self.steps {
             for (to, piece) in step.operator.leave() {

@@ -177,8 +177,8 @@ impl Combine {
         let (table, left) = (&self.table, &mut self.left);
         self.reduce.take(batch, Phase::Combine, count, &mut |accumulators| {
             for (left, groups) in left.iter_mut().zip(&chosen).filter(|(_, groups)| !groups.is_empty()) {
-                // Whoever merges takes them in any order.
-                left.add(Arrival::default(), |rows| {
+                // Whoever merges takes them partition by partition, whenever they were handed on.
+                left.add(Arrival::of_partition(batch.partition), |rows| {
                     for &group in groups {
                         rows.node_mut(0).push_bytes(table.key(table.touched()[group as usize]))?;
                     }

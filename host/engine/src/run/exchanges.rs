@@ -16,6 +16,16 @@ impl Exchanges {
         Exchanges { by_id: (0..count).map(|_| HashMap::new()).collect() }
     }
 
+    /// Forgets all rows.
+    pub(super) fn clear(&mut self) {
+        self.by_id.iter_mut().for_each(HashMap::clear);
+    }
+
+    /// Bytes of all rows.
+    pub(super) fn bytes(&self) -> usize {
+        self.by_id.iter().flat_map(HashMap::values).flatten().map(|piece| piece.rows.bytes()).sum()
+    }
+
     pub(super) fn put(&mut self, exchange: ExchangeId, to: u32, piece: Piece) {
         self.by_id[exchange.0].entry(to).or_default().push(piece);
     }

@@ -3,6 +3,7 @@
 mod parts;
 
 use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
 use tidemill_checkpoint::{Section, SectionKind};
 use tidemill_model::{
     ports::{PortError, Sink, SinkBatch},
@@ -15,7 +16,7 @@ use tidemill_plan::{
 };
 
 use crate::{failure::RunError, pieces::Piece, presence::Presence};
-use parts::{OfStage, PartsBy};
+use parts::{Kept, PartsBy};
 
 pub(super) struct Outputs {
     outputs: Vec<OutputFeed>,
@@ -29,7 +30,7 @@ struct OutputFeed {
     arrow: arrow_schema::SchemaRef,
     sink: Box<dyn Sink>,
     /// What stages have left of the open batch.
-    pieces: Vec<OfStage>,
+    kept: Vec<Kept>,
     parts_by: PartsBy,
     /// The rows of the sealed batch.
     parts: Vec<Vec<RecordBatch>>,
@@ -54,7 +55,7 @@ impl Outputs {
                 schema: output.schema.clone(),
                 arrow: output.schema.to_arrow(),
                 sink,
-                pieces: Vec::new(),
+                kept: Vec::new(),
                 parts_by,
                 parts: Vec::new(),
                 presence: presence[output.from.0].clone(),
@@ -71,18 +72,23 @@ impl Outputs {
     }
 
     /// Takes what a stage left for the sink of an output.
-    pub(super) fn put(&mut self, output: usize, stage: usize, piece: Piece) {
-        self.outputs[output].pieces.push((stage, piece));
+    pub(super) fn put(&mut self, output: usize, stage: usize, time: Timestamp, piece: Piece) -> Result<(), RunError> {
+        let output = &mut self.outputs[output];
+        let kept = Kept::try_new(stage, piece, &output.arrow).map_err(|error| misfit(&output.name, time, error))?;
+        output.kept.push(kept);
+        Ok(())
+    }
+
+    /// Bytes of rows that are held of the open batch, about.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.outputs.iter().flat_map(|output| &output.kept).map(Kept::bytes).sum()
     }
 
     /// Puts what stages left of the sealed batch in order.
     pub(super) fn arrange(&mut self, time: Timestamp) -> Result<(), RunError> {
         for output in &mut self.outputs {
-            let parts = output.parts_by.parts(std::mem::take(&mut output.pieces), &output.arrow);
-            output.parts = parts.map_err(|error| {
-                let error = PortError::configuration(format!("rows that do not fit the schema: {error}"));
-                failed(&output.name, time, error)
-            })?;
+            let parts = output.parts_by.parts(std::mem::take(&mut output.kept), &output.arrow);
+            output.parts = parts.map_err(|error| misfit(&output.name, time, error))?;
         }
         Ok(())
     }
@@ -175,7 +181,7 @@ impl Outputs {
     fn clear(&mut self) {
         self.skipped = false;
         self.outputs.iter_mut().for_each(|output| {
-            output.pieces.clear();
+            output.kept.clear();
             output.parts.clear();
         });
     }
@@ -195,6 +201,10 @@ impl OutputFeed {
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
         self.sink.deliver(time)
     }
+}
+
+fn misfit(output: &str, batch: Timestamp, error: ArrowError) -> RunError {
+    failed(output, batch, PortError::configuration(format!("rows that do not fit the schema: {error}")))
 }
 
 fn failed(output: &str, batch: Timestamp, error: PortError) -> RunError {

@@ -44,6 +44,7 @@ impl Run {
             self.reporter.add_rows(self.sources.drop_sealed(stage, ROUND_BYTES)?);
         }
         self.tasks.iter_mut().flatten().flatten().for_each(|task| task.abandon());
+        self.exchanges.clear();
         self.outputs.skip();
         self.counters.abandon();
         Ok(absent.into())

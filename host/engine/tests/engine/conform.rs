@@ -153,7 +153,7 @@ fn a_batch_run_again_is_what_was_committed() {
     for (number, sample) in SAMPLES.iter().enumerate() {
         let feed = feed(number as u64, 5);
         let keep = tidemill_checkpoint::Keep { batches: 100, bytes: 1 << 30 };
-        let world = World { keep, ..world(sample, &feed) };
+        let world = replays::at_once(World { keep, ..world(sample, &feed) });
         assert_eq!(world.run(None), Ended::Done);
         let replayed = replays::check_all(&world, sample.name);
         assert!(replayed >= BATCHES, "{}: {replayed}", sample.name);

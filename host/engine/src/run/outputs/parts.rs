@@ -9,8 +9,11 @@ use crate::{arrival::Arrival, pieces::Piece};
 /// A part with so many bytes gets no more pieces.
 const PART_BYTES: usize = 64 << 20;
 
-/// A piece of fewer bytes is put to its neighbour: many small batches cost more than a copy.
+/// Pieces of fewer bytes are put together: many small batches cost more than a copy.
 const SMALL_BYTES: usize = 32 << 10;
+
+/// And no more of them once there are so many bytes.
+const FEW_BYTES_MAX: usize = 1 << 20;
 
 /// How the rows of an output are put into parts. Parts one after the other are the order in which the rows came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +24,34 @@ pub(super) enum PartsBy {
     Place,
 }
 
-/// A stage, and a piece that it left.
-pub(super) type OfStage = (usize, Piece);
+/// A piece that a stage left.
+pub(super) struct Kept {
+    stage: usize,
+    arrival: Arrival,
+    bytes: usize,
+    rows: KeptRows,
+}
+
+/// The rows of a piece: as the sink takes them, unless they are so few that they are put to others.
+enum KeptRows {
+    Few(RowsBuffer),
+    Batch(RecordBatch),
+}
+
+impl Kept {
+    pub(super) fn try_new(stage: usize, piece: Piece, arrow: &SchemaRef) -> Result<Kept, ArrowError> {
+        let (arrival, bytes) = (piece.arrival(), piece.rows.bytes());
+        let rows = match bytes < SMALL_BYTES {
+            true => KeptRows::Few(piece.rows),
+            false => KeptRows::Batch(piece.rows.to_batch(arrow)?),
+        };
+        Ok(Kept { stage, arrival, bytes, rows })
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
 
 /// Parts that are being made.
 struct Parts<'a> {
@@ -34,26 +63,23 @@ struct Parts<'a> {
 
 impl PartsBy {
     /// The parts of these pieces; one at least, so that there is a place to say that there are no rows.
-    pub(super) fn parts(
-        self,
-        mut pieces: Vec<OfStage>,
-        arrow: &SchemaRef,
-    ) -> Result<Vec<Vec<RecordBatch>>, ArrowError> {
-        pieces.sort_by_key(|(stage, piece)| (*stage, piece.arrival()));
+    pub(super) fn parts(self, mut kept: Vec<Kept>, arrow: &SchemaRef) -> Result<Vec<Vec<RecordBatch>>, ArrowError> {
+        kept.sort_by_key(|kept| (kept.stage, kept.arrival));
         let mut parts = Parts { arrow, parts: Vec::new(), open: None };
         let (mut last, mut bytes) = (None, 0);
-        for (stage, piece) in pieces {
-            let Arrival { origin, lane, .. } = piece.arrival();
+        for kept in kept {
+            let Arrival { origin, lane, .. } = kept.arrival;
+            let place = Some((kept.stage, origin, lane));
             match self {
                 PartsBy::Partition(_) => parts.begin_until(lane as usize + 1)?,
-                PartsBy::Place if last == Some((stage, origin, lane)) && bytes < PART_BYTES => {}
+                PartsBy::Place if last == place && bytes < PART_BYTES => {}
                 PartsBy::Place => {
-                    (last, bytes) = (Some((stage, origin, lane)), 0);
+                    (last, bytes) = (place, 0);
                     parts.begin_until(parts.parts.len() + 1)?;
                 }
             }
-            bytes += piece.rows.bytes();
-            parts.add(piece.rows)?;
+            bytes += kept.bytes;
+            parts.add(kept.rows)?;
         }
         let count = if let PartsBy::Partition(count) = self { count } else { 1 };
         parts.close()?;
@@ -72,13 +98,23 @@ impl Parts<'_> {
         Ok(())
     }
 
-    fn add(&mut self, rows: RowsBuffer) -> Result<(), ArrowError> {
-        if let Some(open) = self.open.as_mut().filter(|open| open.bytes().min(rows.bytes()) < SMALL_BYTES) {
-            let extended = open.extend(&rows.with_columns(&rows.columns()));
-            return extended.map_err(|full| ArrowError::from_external_error(Box::new(full)));
+    fn add(&mut self, rows: KeptRows) -> Result<(), ArrowError> {
+        match (rows, &mut self.open) {
+            (KeptRows::Few(rows), Some(open)) => {
+                let extended = open.extend(&rows.with_columns(&rows.columns()));
+                extended.map_err(|full| ArrowError::from_external_error(Box::new(full)))?;
+                if open.bytes() >= FEW_BYTES_MAX {
+                    self.close()?;
+                }
+            }
+            (KeptRows::Few(rows), none) => *none = Some(rows),
+            (KeptRows::Batch(batch), _) => {
+                self.close()?;
+                if let Some(part) = self.parts.last_mut() {
+                    part.push(batch);
+                }
+            }
         }
-        self.close()?;
-        self.open = Some(rows);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Past batches run again: what comes out is what was committed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tidemill_checkpoint::{Keep, PastError};
 use tidemill_engine::{
@@ -9,10 +9,19 @@ use tidemill_engine::{
 };
 
 use super::{
-    BATCHES, at, migrate, world as new_world,
-    world::{Ended, Stop, World},
+    BATCHES, at, migrate, world,
+    world::{AtOnce, Ended, Stop, World},
 };
 use crate::show;
+
+/// A world in which nothing is cleaned any more when a run has ended: what is replayed is there, or is not.
+pub fn at_once(world: World) -> World {
+    World { workers: 1, spawn: Arc::new(AtOnce), ..world }
+}
+
+fn new_world() -> World {
+    at_once(world())
+}
 
 /// What became of each key of a stream, by the key's bytes.
 type Changes = BTreeMap<Vec<u8>, (bool, Option<i64>, String)>;
@@ -112,7 +121,7 @@ fn with_other_partitions_only_the_order_is_another() {
 fn states_of_an_older_version_are_migrated_here_too() {
     for commits_max in [1, 1_000] {
         let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max };
-        let world = World { keep: Keep { batches: 100, bytes: 1 << 30 }, snapshot_after, ..migrate::world() };
+        let world = World { keep: Keep { batches: 100, bytes: 1 << 30 }, snapshot_after, ..at_once(migrate::world()) };
         assert_eq!(world.run(Some(Stop { step: Step::Deliver, after: true, batch: at(3) })), Ended::Stopped);
         let world = migrate::with_version(world, 2);
         assert_eq!(world.run(None), Ended::Done);
