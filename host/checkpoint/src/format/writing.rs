@@ -69,34 +69,66 @@ impl FileWriter {
 
     fn frame_head(&mut self, tag: u8, head_bytes: usize, body_bytes: u64, bytes: &mut Vec<u8>) {
         let at = bytes.len();
-        bytes.push(tag);
-        bytes.extend_from_slice(&(head_bytes as u32).to_le_bytes());
-        bytes.extend_from_slice(&body_bytes.to_le_bytes());
+        push_frame_head(tag, head_bytes, body_bytes, bytes);
         self.seal(bytes, at);
     }
 
     /// Adds the checksum, which from here on covers what stands from `at` on.
     fn seal(&mut self, bytes: &mut Vec<u8>, at: usize) {
-        self.checksum = crc32c::crc32c_append(self.checksum, &bytes[at..]);
-        bytes.extend_from_slice(&self.checksum.to_le_bytes());
+        let checksum = self.covers(&bytes[at..]);
+        bytes.extend_from_slice(&checksum);
+    }
+
+    /// The checksum, which from here on covers these bytes.
+    fn covers(&mut self, bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
+        self.checksum = crc32c::crc32c_append(self.checksum, bytes);
+        self.checksum.to_le_bytes()
     }
 }
 
 /// A file whose length stands in its beginning.
+///
+/// The length is known when all sections are there, and every checksum covers it. So what is checked is written first, with room
+/// for the checksums, and they are filled in at last: of all sections only the bytes of the file are held, and of one its own.
 pub(crate) fn whole_file<T: Serialize>(
     kind: FileKind,
     header: &T,
     sections: &[Section],
 ) -> Result<Vec<u8>, FormatError> {
-    let payloads: Vec<Payload> = sections.iter().map(Payload::of).collect::<Result<_, _>>()?;
-    let body_bytes = payloads.iter().map(frame_bytes).sum::<usize>() + FRAME_HEAD_BYTES;
-    let (mut writer, mut bytes) = FileWriter::begin(kind, header, body_bytes as u64)?;
-    bytes.reserve_exact(body_bytes);
-    for payload in &payloads {
-        writer.frame(payload, &mut bytes);
+    let (_, mut bytes) = FileWriter::begin(kind, header, 0)?;
+    let begin = bytes.len();
+    let mut unsealed = Vec::new();
+    let mut room_for_checksum = |bytes: &mut Vec<u8>, at: usize| {
+        unsealed.push(at..bytes.len());
+        bytes.extend_from_slice(&[0; CHECKSUM_BYTES]);
+    };
+    for section in sections {
+        let payload = Payload::of(section)?;
+        bytes.reserve(frame_bytes(&payload) + FRAME_HEAD_BYTES);
+        let at = bytes.len();
+        push_frame_head(SECTION, payload.head.len(), payload.body.len() as u64, &mut bytes);
+        room_for_checksum(&mut bytes, at);
+        let at = bytes.len();
+        bytes.extend_from_slice(&payload.head);
+        bytes.extend_from_slice(&payload.body);
+        room_for_checksum(&mut bytes, at);
     }
-    bytes.extend_from_slice(&writer.end());
+    let at = bytes.len();
+    push_frame_head(END, 0, sections.len() as u64, &mut bytes);
+    room_for_checksum(&mut bytes, at);
+    let (mut writer, beginning) = FileWriter::begin(kind, header, (bytes.len() - begin) as u64)?;
+    bytes[..begin].copy_from_slice(&beginning);
+    for checked in unsealed {
+        let checksum = writer.covers(&bytes[checked.clone()]);
+        bytes[checked.end..checked.end + CHECKSUM_BYTES].copy_from_slice(&checksum);
+    }
     Ok(bytes)
+}
+
+fn push_frame_head(tag: u8, head_bytes: usize, body_bytes: u64, bytes: &mut Vec<u8>) {
+    bytes.push(tag);
+    bytes.extend_from_slice(&(head_bytes as u32).to_le_bytes());
+    bytes.extend_from_slice(&body_bytes.to_le_bytes());
 }
 
 fn frame_bytes(payload: &Payload) -> usize {
