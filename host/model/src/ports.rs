@@ -1,5 +1,30 @@
 //! The ports: how the engine reaches clocks, threads, sources and sinks. Whatever stands behind them can be replaced by
 //! a simulated one.
+//!
+//! # The calls of a source, in order
+//!
+//! | when | call | how often |
+//! |--|--|--|
+//! | with a checkpoint, before the first batch | [`Source::repeatable`], [`Source::acknowledging`] | any number of times; who is asked for pins keeps what they need |
+//! | the same, if the checkpoint knows the source | [`Repeatable::resume_after`] or [`Repeatable::repeat`]; [`Acknowledging::resume_after`] | once |
+//! | the same, behind it | [`Acknowledging::acknowledge`] | once, and then behind each commit |
+//! | while a batch is open | [`Source::take`] | any number of times |
+//! | at the tick | [`Source::seal`] | once a batch |
+//! | behind it | [`Source::take`] until it says [`Taken::end`] | once at least |
+//! | with a checkpoint, behind it | [`Repeatable::pin`] or [`Acknowledging::pin`] | once a batch |
+//! | when the batch is done | [`Source::irregularities`] | once a batch |
+//! | at the end of the run, whatever ends it | [`Source::stop`] | once |
+//!
+//! # The calls of a sink, in order
+//!
+//! | when | call | how often |
+//! |--|--|--|
+//! | before the run | [`Sink::rows_max`] | once |
+//! | with a checkpoint, before the first batch | [`Sink::newest`], [`Sink::is_new`] | once each |
+//! | the same, for each batch that was committed and is not known as delivered | [`Sink::stage`], [`Sink::deliver`] | once each; with rows that it may have got before |
+//! | when a batch is committed, or done if there is no checkpoint | [`Sink::stage`] of all sinks, then [`Sink::deliver`] of all, in the order of the pipeline | once each; not of a sink whose stream has no batch, or when the batch is skipped |
+//!
+//! A sink that fails ends the run. The next run begins with that batch, from its commit.
 
 mod disk;
 mod wake;
