@@ -51,6 +51,11 @@ pub(crate) struct Slice {
 // === impl Piece ===
 
 impl Piece {
+    /// Bytes of its rows and cuts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows.bytes() + size_of_val(&self.cuts[..])
+    }
+
     /// The place of its first row.
     pub(crate) fn arrival(&self) -> Arrival {
         self.cuts.first().map_or(Arrival::default(), |(arrival, _)| *arrival)
@@ -82,12 +87,15 @@ impl Pieces {
 
     /// Appends all rows. See [`Pieces::add`].
     pub(crate) fn extend(&mut self, arrival: Arrival, rows: &Rows<'_>, count: usize) -> Result<(), ColumnFull> {
+        if count == 0 {
+            return Ok(());
+        }
         self.add(arrival, |buffer| buffer.extend_range(rows, 0..count))
     }
 
     /// The piece that rows of a place are appended to.
     fn open(&mut self, arrival: Arrival) -> &mut Piece {
-        let bytes = self.pieces.last().map_or(0, |piece| piece.rows.bytes());
+        let bytes = self.pieces.last().map_or(0, Piece::bytes);
         let is_open = |piece: &Piece| {
             bytes < PIECE_BYTES && (self.cut == Cut::Within || piece.cuts.last().is_none_or(|cut| cut.0 == arrival))
         };
@@ -113,7 +121,7 @@ impl Pieces {
 
     /// Bytes of all rows.
     pub(crate) fn bytes(&self) -> usize {
-        self.closed_bytes + self.pieces.last().map_or(0, |piece| piece.rows.bytes())
+        self.closed_bytes + self.pieces.last().map_or(0, Piece::bytes)
     }
 }
 

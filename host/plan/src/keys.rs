@@ -96,7 +96,7 @@ impl Kind {
     pub(crate) fn beside(self) -> Vec<&'static str> {
         match self {
             Kind::Source(_) => BESIDE_SOURCES.to_vec(),
-            Kind::Operator(operator) => operator.page().beside().collect(),
+            Kind::Operator(operator) => operator.page().beside(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tidemill_checkpoint::{Log, MemoryStorage, Recovery, Storage};
+use tidemill_checkpoint::MemoryStorage;
 use tidemill_guest::Plugin;
 use tidemill_plan::graph::Plan;
 
@@ -16,7 +16,7 @@ use crate::{
     Failure, Report, check,
     host::{self, Ended},
     plugins::Loaded,
-    scenario::{Edition, FILES, PIPELINE, Scenario},
+    scenario::{Edition, FILES, Scenario},
     turns::Turns,
     world::{HostId, HostState, Site, Strike, World},
 };
@@ -127,7 +127,7 @@ impl Simulation {
         let mut world = self.world();
         let host = world.hosts.len();
         let is_alone = self.turns.others_of(host).is_empty();
-        let edition = world.next_edition(&self.scenario, is_alone, self.recovery().as_ref());
+        let edition = world.next_edition(&self.scenario, is_alone);
         // A source that begins at its beginning again would not find them.
         if is_alone && self.scenario.passing.is_none_or(|passing| passing.stream != FILES) {
             world.remove_files();
@@ -146,12 +146,6 @@ impl Simulation {
             ended
         }));
         host
-    }
-
-    /// What a host would go on from now.
-    fn recovery(&self) -> Option<Recovery> {
-        let storage: Arc<dyn Storage> = Arc::new(self.storage.clone());
-        Log::glance(&storage, PIPELINE).map(|glance| glance.recovery)
     }
 
     /// A call that leaves the engine: `effect` is what it does to the world, if no fault befalls it; `failed` makes the

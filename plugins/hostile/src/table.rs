@@ -88,6 +88,8 @@ pub(crate) const TABLE: &[Entry] = &[
     update("digits"),
     // Waking without a change.
     emitting("snooze"),
+    // Asking for every batch, with a time that has come.
+    emitting("always-woken"),
     // Saying much, and where a call stands.
     Entry { name: "is-flood", kind: Kind::MapRows, input: LINE, output: &[("ok", "boolean")], state: &[], version: 1 },
     Entry { name: "lines-flood", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[], version: 1 },

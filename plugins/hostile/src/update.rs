@@ -77,6 +77,11 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
             let kept = changes.actions.iter_mut().zip(present).filter(|(_, present)| **present == 1);
             kept.for_each(|(action, _)| *action = 0);
         }
+        "always-woken" => {
+            let woken: Vec<u32> = (0..groups).filter(|&group| call.causes[group as usize] & 2 != 0).collect();
+            emit(&mut changes, woken.len() as u32, Some(numbers(&woken)));
+            changes.wake_at = Some(vec![0; groups as usize * 8]);
+        }
         "action-three" => changes.actions[0] = 3,
         "few-actions" => changes.actions.truncate(totals.len() - 1),
         "few-states" => changes.states = batch(groups - 1, vec![integers(&totals[1..])]),

@@ -37,7 +37,7 @@ pub(crate) struct Keeper {
     /// The last batch of which the log says so.
     noted: Option<Timestamp>,
     /// The plan of the batch that is run again.
-    again: Option<Number>,
+    again: Option<(Number, Vec<SourcePin>)>,
     snapshots: Snapshots,
     cleaner: Cleaner,
     /// The snapshot that stays alone.
@@ -65,7 +65,8 @@ impl Keeper {
         let used = recovered.deltas.iter().rev().copied().chain(recovered.snapshot);
         let renames = renames.learn(used.filter_map(|commit| states_of(log.records(), commit)));
         let snapshots = Snapshots::new(&log, &recovered, &states, partitions, snapshot_after, spawn.clone());
-        let (delivered, again) = (recovered.delivered, recovered.planned.as_ref().map(|planned| planned.number));
+        let again = recovered.planned.as_ref().map(|planned| (planned.number, planned.plan.sources.clone()));
+        let delivered = recovered.delivered;
         let noted = delivered;
         let keeper = Keeper {
             log,
@@ -146,22 +147,31 @@ impl Keeper {
         Ok(result)
     }
 
-    /// Settles the input of a batch. One that is run again has its plan already.
+    /// Settles the input of a batch. One that is run again has its plan already; but a source that the pipeline has no more
+    /// gave nothing to it now, and is not to be taken for one that did.
     pub(crate) fn plan(
         &mut self,
         batch: Timestamp,
         sources: Vec<SourcePin>,
         input: Option<(&mut InputKeeper, LoggedRange)>,
     ) -> Result<Number, RunError> {
-        if let Some(number) = self.again.take() {
-            return Ok(number);
+        if let Some((number, planned)) = self.again.take() {
+            let is_there =
+                |pin: &SourcePin| sources.iter().any(|source| source.stream == self.renames.now(&pin.stream));
+            let (there, gone): (Vec<SourcePin>, Vec<SourcePin>) = planned.into_iter().partition(is_there);
+            return if gone.is_empty() { Ok(number) } else { self.write_plan(batch, there) };
         }
-        let plan = Plan { batch, sources, plugins: self.plugins.clone(), delivered: self.delivered };
-        let number = self.step(Step::Plan, batch, |keeper| Ok(keeper.log.append(Record::Plan(plan), &[])?))?;
-        self.noted = self.delivered;
+        let number = self.write_plan(batch, sources)?;
         if let Some((input, range)) = input {
             input.planned(range);
         }
+        Ok(number)
+    }
+
+    fn write_plan(&mut self, batch: Timestamp, sources: Vec<SourcePin>) -> Result<Number, RunError> {
+        let plan = Plan { batch, sources, plugins: self.plugins.clone(), delivered: self.delivered };
+        let number = self.step(Step::Plan, batch, |keeper| Ok(keeper.log.append(Record::Plan(plan), &[])?))?;
+        self.noted = self.delivered;
         Ok(number)
     }
 

@@ -54,6 +54,8 @@ pub(crate) struct UpdateState {
     policy: Option<Policy>,
     /// What the states were before the batch, if it may be skipped.
     undo: Option<Undo>,
+    /// A call for a key whose time had come took it as come.
+    wake_is_used_up: bool,
 }
 
 /// The operator of a stream with keyed state.
@@ -92,6 +94,7 @@ impl UpdateState {
             chunk: 0,
             policy,
             undo: may_skip.then(|| Undo::new(&guest.function.signature.state)),
+            wake_is_used_up: false,
             guest,
         }
     }
@@ -133,19 +136,20 @@ impl UpdateState {
         batch: &mut Batch,
         out: &mut dyn Out,
     ) -> Result<(), Cause> {
-        let (none, woken_at) = (HashSet::new(), self.table.wake(row));
-        let mut goes_on = false;
+        let none = HashSet::new();
+        let (mut goes_on, mut due) = (false, due);
+        self.wake_is_used_up = false;
         loop {
             let states = self.states_within(&[row])?;
             let (arranged, is_last) = runs.next_rows(CHUNK_ROWS, CHUNK_BYTES)?;
-            // A wake-at that has come is told of until a call has used it up.
-            let due = if self.table.wake(row) == woken_at { due } else { &none };
             let keys = KeysOfCall { rows: &[row], states: &states, arranged: arranged.arranged(), due, goes_on };
             self.call_by_policy(&keys, batch, out)?;
             if is_last {
                 return Ok(());
             }
             goes_on = true;
+            // A wake-at that has come is told of until a call has used it up.
+            due = if self.wake_is_used_up { &none } else { due };
         }
     }
 
@@ -163,6 +167,7 @@ impl UpdateState {
         let (key_columns, state_columns) = (prepared.keys.columns(), keys.states.columns());
         let call = prepared.call(keys, &key_columns, &state_columns);
         let (table, stream, schema, undo) = (&mut self.table, &self.stream, &self.schema, &mut self.undo);
+        let wake_is_used_up = &mut self.wake_is_used_up;
         let emits = !self.guest.function.signature.output.is_empty();
         let mut handed = None;
         let called = self.guest.call(|instance| {
@@ -174,7 +179,7 @@ impl UpdateState {
                 if let Some(undo) = undo {
                     done = done.and_then(|()| undo.note(keys, &changes, table));
                 }
-                write(table, keys, &changes);
+                *wake_is_used_up |= write(table, keys, &changes);
                 if emits {
                     done = done.and_then(|()| emit(schema, &call.keys, &changes, batch, out));
                 }

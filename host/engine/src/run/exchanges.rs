@@ -23,7 +23,7 @@ impl Exchanges {
 
     /// Bytes of all rows.
     pub(super) fn bytes(&self) -> usize {
-        self.by_id.iter().flat_map(HashMap::values).flatten().map(|piece| piece.rows.bytes()).sum()
+        self.by_id.iter().flat_map(HashMap::values).flatten().map(Piece::bytes).sum()
     }
 
     pub(super) fn put(&mut self, exchange: ExchangeId, to: u32, piece: Piece) {

@@ -32,6 +32,8 @@ struct OutputFeed {
     /// What stages have left of the open batch.
     kept: Vec<Kept>,
     parts_by: PartsBy,
+    /// How many rows the sink looks at.
+    rows_max: Option<usize>,
     /// The rows of the sealed batch.
     parts: Vec<Vec<RecordBatch>>,
     presence: Presence,
@@ -54,6 +56,7 @@ impl Outputs {
                 name: output.name.clone(),
                 schema: output.schema.clone(),
                 arrow: output.schema.to_arrow(),
+                rows_max: sink.rows_max(),
                 sink,
                 kept: Vec::new(),
                 parts_by,
@@ -89,6 +92,7 @@ impl Outputs {
         for output in &mut self.outputs {
             let parts = output.parts_by.parts(std::mem::take(&mut output.kept), &output.arrow);
             output.parts = parts.map_err(|error| misfit(&output.name, time, error))?;
+            parts::keep_first(&mut output.parts, output.rows_max);
         }
         Ok(())
     }

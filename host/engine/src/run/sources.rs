@@ -136,7 +136,10 @@ impl Sources {
         }
         let end = self.input.as_ref().map(InputKeeper::end);
         for feed in &mut self.feeds {
-            if feed.is_logged() {
+            if planned.is_some() && pin(planned, &feed.stream).is_none() {
+                // The plan of that batch stays as it is, and so does what it says of the sources.
+                feed.stay_away();
+            } else if feed.is_logged() {
                 let pin = pin(planned.or(last), &feed.stream);
                 feed.resume_logged(&mut pending, planned.is_some(), pin.as_deref(), end)?;
             } else if let Some(pin) = pin(planned, &feed.stream) {
@@ -168,7 +171,7 @@ impl Sources {
 
     /// What a checkpoint keeps of the sealed batch, when all of it was taken. `logged`: where its input lies in the log.
     pub(super) fn pins(&mut self, logged: Option<LoggedRange>) -> Result<Vec<SourcePin>, RunError> {
-        self.feeds.iter_mut().map(|feed| feed.pin(logged)).collect()
+        self.feeds.iter_mut().filter(|feed| feed.has_pin()).map(|feed| feed.pin(logged)).collect()
     }
 
     /// Tells peers that want to know what is durable up to the last pins.

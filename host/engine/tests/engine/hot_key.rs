@@ -92,4 +92,7 @@ fn it_is_told_once_that_its_time_has_come() {
     let rejected = [vec![reject; 1 << 16], vec![keep; 3]].concat();
     let outcome = run("alarm", &[vec![1], vec![keep; ROWS as usize], vec![1], rejected], "", PLAIN);
     assert_eq!(hot(&outcome), [vec![], vec![101], vec![], vec![101]]);
+    // One that wants to be woken in every batch says the same time again in every call.
+    let outcome = run("always-woken", &[vec![1], vec![1; ROWS as usize], vec![]], "", PLAIN);
+    assert_eq!(hot(&outcome).iter().map(Vec::len).collect::<Vec<_>>(), [0, 1, 1]);
 }

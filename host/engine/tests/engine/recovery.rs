@@ -3,6 +3,7 @@
 
 mod acknowledged;
 mod clock;
+mod comings;
 mod damage;
 mod differences;
 mod ends;

@@ -71,9 +71,14 @@ pub(crate) const KEYS: &[Key] = &[
 
 impl Page {
     /// All keys beside its own.
-    pub(crate) fn beside(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
-        let of_forms = self.forms.iter().flat_map(|form| form.beside.iter().copied());
-        ["from"].into_iter().chain(of_forms)
+    pub(crate) fn beside(&self) -> Vec<&'static str> {
+        let mut keys = vec!["from"];
+        for &key in self.forms.iter().flat_map(|form| form.beside) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
     }
 }
 
@@ -113,7 +118,7 @@ mod tests {
             }
         }
         for Key(key, ..) in KEYS {
-            let is_used = OPERATORS.iter().any(|operator| operator.page().beside().any(|beside| beside == *key));
+            let is_used = OPERATORS.iter().any(|operator| operator.page().beside().contains(key));
             assert!(is_used, "`{key}` belongs to no operator");
         }
     }

@@ -25,10 +25,6 @@ const NUMBERS_MAX: i64 = 1_000_000;
 /// again come back until that is mended.
 pub(crate) const LOGGED_COME_BACK: bool = false;
 
-/// Known fault of the engine: a batch that is run again keeps the plan that it had, in which a source that was added since
-/// stands nowhere, so that its rows come twice. Sources change only while there is no such batch until that is mended.
-pub(crate) const SOURCES_CHANGE_WITHIN_BATCHES: bool = false;
-
 /// The number of a stream's first line.
 pub(crate) fn first_number(stream: &str) -> i64 {
     ALL.iter().position(|known| *known == stream).map_or(0, |place| place as i64) * NUMBERS_MAX

@@ -1,18 +1,15 @@
 //! Which pipeline a host is started with.
 
-use tidemill_checkpoint::Recovery;
-
 use super::World;
-use crate::scenario::{Edition, LOGGED_COME_BACK, SOURCES_CHANGE_WITHIN_BATCHES, Scenario, VERSION_MAX, is_logged};
+use crate::scenario::{Edition, LOGGED_COME_BACK, Scenario, VERSION_MAX, is_logged};
 
 impl World {
-    /// The pipeline of the next host. `is_alone`: no other one is up, which could go on with another pipeline later. `recovery`
-    /// is what the next host would go on from, if that can be told.
-    pub fn next_edition(&mut self, scenario: &Scenario, is_alone: bool, recovery: Option<&Recovery>) -> Edition {
+    /// The pipeline of the next host. `is_alone`: no other one is up, which could go on with another pipeline later.
+    pub fn next_edition(&mut self, scenario: &Scenario, is_alone: bool) -> Edition {
         if is_alone {
             let before = self.edition;
             self.edition = self.draw_edition(scenario);
-            self.edition.has_passing_source = self.draw_source(scenario, recovery);
+            self.edition.has_passing_source = self.draw_source(scenario);
             self.edition.has_passing_outputs = self.draw_outputs(scenario);
             self.edition.skips = self.draw_skips();
             if before.has_passing_source && !self.edition.has_passing_source {
@@ -40,15 +37,13 @@ impl World {
     }
 
     /// Whether the source that comes and goes is there.
-    fn draw_source(&mut self, scenario: &Scenario, recovery: Option<&Recovery>) -> bool {
+    fn draw_source(&mut self, scenario: &Scenario) -> bool {
         let is_there = self.edition.has_passing_source;
         let Some(passing) = scenario.passing else { return is_there };
         let changes = self.of_comings.once_in(3);
-        let is_between = recovery.is_some_and(|recovery| recovery.planned.is_none());
         self.had_passing_source |= is_there;
         let would_come_back = !is_there && is_logged(passing.stream) && self.had_passing_source;
-        let may_change = (is_between || SOURCES_CHANGE_WITHIN_BATCHES) && (!would_come_back || LOGGED_COME_BACK);
-        is_there != (changes && may_change)
+        is_there != (changes && (!would_come_back || LOGGED_COME_BACK))
     }
 
     /// Whether the outputs that come and go are there. They have to, if they have not got all of their rows.

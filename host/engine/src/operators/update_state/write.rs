@@ -31,8 +31,8 @@ pub(super) fn set_aside(
     policy.letter(batch, &letter)
 }
 
-/// Does to the table what the function said of a call.
-pub(super) fn write(table: &mut StateTable, keys: &KeysOfCall<'_>, changes: &Changes<'_>) {
+/// Does to the table what the function said of a call. Gives whether a wake-at that has come was used up.
+pub(super) fn write(table: &mut StateTable, keys: &KeysOfCall<'_>, changes: &Changes<'_>) -> bool {
     let (rows, ends, due) = (keys.rows, keys.arranged.ends, keys.due);
     let actions: Vec<Action> = changes
         .actions
@@ -47,14 +47,17 @@ pub(super) fn write(table: &mut StateTable, keys: &KeysOfCall<'_>, changes: &Cha
     // A key that is kept keeps its wake-at too. One that has come is used up by the call, unless the function took none
     // of the key's new rows: then it is as if it had not been called.
     let rejected = Rejected::of(changes);
+    let mut is_used_up = false;
     for (group, &row) in rows.iter().enumerate() {
         let at = changes.wake_at.map(|times| times[group]).filter(|&at| at != i64::MIN);
         let stays = at.is_none() && actions[group] == Action::Keep;
         if stays && (!due.contains(&row) || rejected.has_all(ends, group)) {
             continue;
         }
+        is_used_up |= due.contains(&row);
         table.set_wake(row, at.map(Timestamp));
     }
+    is_used_up
 }
 
 /// The rows of a call that the function did not take.

@@ -88,6 +88,16 @@ impl PartsBy {
     }
 }
 
+/// Drops all rows but the first ones.
+pub(super) fn keep_first(parts: &mut [Vec<RecordBatch>], rows_max: Option<usize>) {
+    let Some(mut left) = rows_max else { return };
+    for batch in parts.iter_mut().flatten() {
+        *batch = batch.slice(0, left.min(batch.num_rows()));
+        left -= batch.num_rows();
+    }
+    parts.iter_mut().for_each(|part| part.retain(|batch| batch.num_rows() > 0));
+}
+
 impl Parts<'_> {
     /// Goes on to part number `count`, if there are not so many yet.
     fn begin_until(&mut self, count: usize) -> Result<(), ArrowError> {

@@ -32,6 +32,8 @@ pub(super) struct SourceFeed {
     logged_from: Option<InputPosition>,
     /// How many of `logged` are the batch that is run again; it has nothing else.
     again: Option<usize>,
+    /// It came to the pipeline after the batch that is run again was planned: it has none then, and begins with the next one.
+    absent: bool,
     pub(super) sealed: bool,
 }
 
@@ -55,6 +57,7 @@ impl SourceFeed {
             logged: VecDeque::new(),
             logged_from: None,
             again: None,
+            absent: false,
             sealed: false,
         }
     }
@@ -91,6 +94,11 @@ impl SourceFeed {
         Ok(())
     }
 
+    /// The next batch was planned without it.
+    pub(super) fn stay_away(&mut self) {
+        (self.again, self.absent) = (Some(0), true);
+    }
+
     /// Goes on behind the batch of a pin.
     pub(super) fn resume_after(&mut self, pin: &str) -> Result<(), RunError> {
         let resumed = self.source.repeatable().map_or(Ok(()), |source| source.resume_after(pin));
@@ -110,8 +118,9 @@ impl SourceFeed {
     pub(super) fn seal(&mut self, tick: Timestamp) -> Result<Sealed, RunError> {
         self.sealed = true;
         if self.again.is_some() {
-            return Ok(Sealed { present: true, last: false });
+            return Ok(Sealed { present: !self.absent, last: false });
         }
+        self.absent = false;
         self.source.seal(tick).map_err(|error| self.failed(error))
     }
 
@@ -171,6 +180,11 @@ impl SourceFeed {
             chunks.push(chunk);
         }
         chunks
+    }
+
+    /// Whether it has a share of the sealed batch that a checkpoint keeps.
+    pub(super) fn has_pin(&self) -> bool {
+        !self.absent
     }
 
     /// What a checkpoint keeps of the sealed batch. `logged`: where its input lies in the log.
