@@ -135,3 +135,125 @@ impl Parts<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+    use tidemill_model::{
+        columns::{Rows, columns_of},
+        schema::Schema,
+        testing::{Value, buffer_of, values_of},
+    };
+
+    use super::*;
+    use crate::pieces::{Cut, Pieces};
+
+    fn schema() -> Schema {
+        "t: text".parse().unwrap()
+    }
+
+    /// A piece of a stage at a place, with a text.
+    fn kept(stage: usize, (origin, lane, index): (u32, u32, u32), text: &str) -> Kept {
+        let rows = buffer_of(&schema(), &[vec![Value::text(text)]]);
+        let mut pieces = Pieces::new(&schema(), Cut::Apart);
+        pieces.extend(Arrival { origin, lane, index }, &rows.with_columns(&rows.columns()), 1).unwrap();
+        Kept::try_new(stage, pieces.take().next().unwrap(), &schema().to_arrow()).unwrap()
+    }
+
+    /// The first letters of the texts of each part, and how many batches it is.
+    fn shown(parts: &[Vec<RecordBatch>]) -> Vec<(String, usize)> {
+        let letters = |batch: &RecordBatch| -> String {
+            let rows = values_of(&Rows { schema: &schema(), len: batch.num_rows(), columns: &columns_of(batch) });
+            rows.iter().map(|row| if let Value::Text(text) = &row[0] { &text[..1] } else { "?" }).collect()
+        };
+        parts.iter().map(|part| (part.iter().map(letters).collect(), part.len())).collect()
+    }
+
+    fn parts(by: PartsBy, kept: Vec<Kept>) -> Vec<(String, usize)> {
+        shown(&by.parts(kept, &schema().to_arrow()).unwrap())
+    }
+
+    #[test]
+    fn parts_one_after_the_other_are_the_order_in_which_rows_came() {
+        let all = || {
+            vec![
+                kept(1, (0, 0, 0), "g"),
+                kept(0, (1, 2, 0), "f"),
+                kept(0, (0, 1, 4), "d"),
+                kept(0, (0, 0, 3), "c"),
+                kept(0, (0, 0, 1), "a"),
+                kept(0, (0, 0, 2), "b"),
+                kept(0, (1, 1, 0), "e"),
+            ]
+        };
+        let expect = [("abc", 1), ("d", 1), ("e", 1), ("f", 1), ("g", 1)].map(|(rows, count)| (rows.to_owned(), count));
+        assert_eq!(parts(PartsBy::Place, all()), expect);
+        let mut turned = all();
+        turned.reverse();
+        assert_eq!(parts(PartsBy::Place, turned), expect);
+    }
+
+    #[test]
+    fn there_is_a_part_for_every_partition_that_makes_rows_anew() {
+        let expect =
+            |rows: &[(&str, usize)]| rows.iter().map(|&(rows, count)| (rows.to_owned(), count)).collect::<Vec<_>>();
+        let kept = || vec![kept(3, (0, 2, 0), "c"), kept(3, (0, 0, 0), "a"), kept(3, (0, 0, 0), "b")];
+        assert_eq!(parts(PartsBy::Partition(4), kept()), expect(&[("ab", 1), ("", 0), ("c", 1), ("", 0)]));
+        assert_eq!(parts(PartsBy::Partition(2), Vec::new()), expect(&[("", 0), ("", 0)]));
+        assert_eq!(
+            parts(PartsBy::Place, Vec::new()),
+            expect(&[("", 0)]),
+            "there is a place to say that there is nothing"
+        );
+    }
+
+    #[test]
+    fn few_rows_are_put_together_and_many_are_not() {
+        let many = |letter: &str| letter.repeat(SMALL_BYTES);
+        let place = |index| (0, 0, index);
+        let all = vec![
+            kept(0, place(0), "a"),
+            kept(0, place(1), "b"),
+            kept(0, place(2), &many("c")),
+            kept(0, place(3), &many("d")),
+            kept(0, place(4), "e"),
+        ];
+        assert_eq!(parts(PartsBy::Place, all), [("abcde".to_owned(), 4)]);
+        // Of pieces that are few for themselves there is an end, too.
+        let half = "x".repeat(SMALL_BYTES / 2);
+        let count = 2 * FEW_BYTES_MAX / half.len();
+        let all = (0..count as u32).map(|index| kept(0, place(index), &half)).collect();
+        let [(rows, batches)] = &parts(PartsBy::Place, all)[..] else { panic!("one part") };
+        assert_eq!((rows.len(), *batches), (count, 2));
+    }
+
+    #[test]
+    fn a_part_ends_when_it_has_many_bytes() {
+        let large = "x".repeat(PART_BYTES / 2);
+        let all = (0..5).map(|index| kept(0, (0, 0, index), &large)).collect();
+        let lengths: Vec<usize> = parts(PartsBy::Place, all).iter().map(|(rows, _)| rows.len()).collect();
+        assert_eq!(lengths, [2, 2, 1]);
+    }
+
+    #[test]
+    fn only_the_first_rows_are_kept_where_no_more_are_looked_at() {
+        let all = || {
+            let kept = vec![kept(3, (0, 0, 0), "a"), kept(3, (0, 0, 0), "b"), kept(3, (0, 2, 0), "c")];
+            PartsBy::Partition(3).parts(kept, &schema().to_arrow()).unwrap()
+        };
+        for (rows_max, expect) in [
+            (None, "ab,,c"),
+            (Some(9), "ab,,c"),
+            (Some(3), "ab,,c"),
+            (Some(2), "ab,,"),
+            (Some(1), "a,,"),
+            (Some(0), ",,"),
+        ] {
+            let mut parts = all();
+            keep_first(&mut parts, rows_max);
+            let rows: Vec<String> = shown(&parts).into_iter().map(|(rows, _)| rows).collect();
+            assert_eq!(rows.join(","), expect, "{rows_max:?}");
+        }
+    }
+}
