@@ -4,7 +4,8 @@
 //! sinks and a clock are given to it. Results depend on the batches that the sources give, never on workers or timing.
 //!
 //! Limits: one process; state is in memory; the first failure ends a run. Before its tick a batch holds at most about
-//! 1 GiB of rows, then input waits with the sources; a column of one partition's batch has at most 2 GiB of text.
+//! 1 GiB of rows, then input waits with the sources. What a partition of an update-state, a sort or a reduce holds of a batch has
+//! at most 2 GiB of text in a column.
 //!
 //! # A run
 //! Give [`Parts`] and [`Settings`] to [`Run::try_new`], then call [`Run::run`]; it returns when it was told to stop

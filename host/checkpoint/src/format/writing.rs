@@ -1,5 +1,6 @@
 //! Files as bytes, on the way out.
 
+use arrow_array::RecordBatch;
 use serde::Serialize;
 
 use super::{FileKind, FormatError, MAGIC, PROLOGUE_BYTES, Section, VERSION, encode, section::Payload};
@@ -97,6 +98,9 @@ pub(crate) fn whole_file<T: Serialize>(
 ) -> Result<Vec<u8>, FormatError> {
     let (_, mut bytes) = FileWriter::begin(kind, header, 0)?;
     let begin = bytes.len();
+    // About so many: bytes that grow little by little are held twice, whenever they move.
+    let batches = sections.iter().flat_map(|section| &section.batches);
+    bytes.reserve(batches.map(RecordBatch::get_array_memory_size).sum());
     let mut unsealed = Vec::new();
     let mut room_for_checksum = |bytes: &mut Vec<u8>, at: usize| {
         unsealed.push(at..bytes.len());
