@@ -13,6 +13,7 @@ mod limit;
 mod logs;
 mod migrations;
 mod on_error;
+mod places;
 mod plugins;
 mod producer;
 mod project;

@@ -1,5 +1,6 @@
 //! A pipeline file, its plugins, and what is wrong with them: for `check` and `run`.
 
+pub mod places;
 mod plugins;
 
 use std::{

@@ -8,6 +8,7 @@ use crate::{arguments, failure::Failure, pipeline, stdout};
 
 pub fn run(arguments: &arguments::Check) -> Result<(), Failure> {
     let ready = pipeline::prepare(&arguments.pipeline)?;
+    pipeline::places::check(&ready)?;
     stdout::write(&text(&ready.plan))
 }
 

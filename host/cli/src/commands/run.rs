@@ -1,6 +1,6 @@
 //! `tidemill run`: a pipeline, until it is told to stop or is done.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use jiff::tz::TimeZone;
 use tidemill_checkpoint::{Budget, Keep};
@@ -28,6 +28,7 @@ use crate::{
 pub fn run(arguments: &arguments::Run) -> Result<(), Failure> {
     let signals = Signals::watch().map_err(|error| Failure::run(format!("cannot wait for signals: {error}")))?;
     let ready = pipeline::prepare(&arguments.pipeline)?;
+    pipeline::places::check(&ready)?;
     if arguments.until_done {
         check_has_end(&ready.plan)?;
     }
@@ -36,11 +37,7 @@ pub fn run(arguments: &arguments::Run) -> Result<(), Failure> {
     }
     let checkpoint = checkpoint(&ready)?;
     let clock = clock(arguments.clock);
-    let mut settings =
-        ConnectorSettings::new(Arc::clone(&clock), Arc::new(Threads), ready.folder.clone(), stdout::shared());
-    settings.time_zone = TimeZone::system();
-    settings.until_done = arguments.until_done;
-    let connectors = Connectors::try_new(settings)?;
+    let connectors = Connectors::try_new(connector_settings(arguments, Arc::clone(&clock), ready.folder.clone()))?;
     let mut run = Run::try_new(parts(ready, clock, &connectors, checkpoint)?, &run_settings(arguments))?;
     signals.stop(run.stopper());
     tracing::info!("starting; Ctrl-C stops after a batch");
@@ -67,6 +64,14 @@ fn run_settings(arguments: &arguments::Run) -> Settings {
             None => Until::Stopped,
         },
     }
+}
+
+fn connector_settings(arguments: &arguments::Run, clock: Arc<dyn Clock>, folder: PathBuf) -> ConnectorSettings {
+    let mut settings = ConnectorSettings::new(clock, Arc::new(Threads), folder, stdout::shared());
+    settings.run = environment::secret_seed();
+    settings.time_zone = TimeZone::system();
+    settings.until_done = arguments.until_done;
+    settings
 }
 
 /// Opens the pipeline's sources and sinks.

@@ -21,7 +21,7 @@ use super::*;
 use crate::{
     lock,
     system::{ManualClock, Threads},
-    testing::{accept, connect, is_connected_to},
+    testing::{accept, begin, connect, is_connected_to},
 };
 
 struct Place {
@@ -219,6 +219,7 @@ fn of_sinks() {
         let place = Place::new(|settings| settings.time_zone = time_zone);
         let mut sink = place.connectors.open_sink("out", &spec).unwrap();
         assert_eq!(sink.rows_max(), rows_max(&spec));
+        begin(&mut *sink);
         let partitions = [vec![rows.clone()]];
         sink.stage(&SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &partitions }).unwrap();
         sink.deliver(Timestamp(1_000_000)).unwrap();
