@@ -138,3 +138,46 @@ fn tell(summary: &Summary) {
         tracing::info!("counter {counter}: {count}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+    use clap::Parser;
+    use tidemill_model::{
+        connector::FilesSink,
+        connector::FileFormat,
+        ports::{Owner, SinkBatch},
+    };
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        run: arguments::Run,
+    }
+
+    /// In a container every process has the number 1, and two may begin at one time.
+    #[test]
+    fn two_runs_that_begin_at_one_time_stage_files_under_different_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = Line::try_parse_from(["run", "p.toml"]).unwrap();
+        let spec = SinkSpec::Files(FilesSink { folder: "out".into(), format: FileFormat::Text });
+        let schema: tidemill_model::schema::Schema = "a: integer".parse().unwrap();
+        let rows = tidemill_model::testing::buffer_of(&schema, &[vec![tidemill_model::testing::Value::Integer(1)]]);
+        let rows = rows.to_batch(&schema.to_arrow()).unwrap();
+        // Both begin before one of them stages.
+        let mut sinks = [1, 2].map(|generation| {
+            let settings = connector_settings(&line.run, clock(ClockKind::Manual), folder.path().to_owned());
+            let mut sink = Connectors::try_new(settings).unwrap().open_sink("out", &spec).unwrap();
+            sink.begin(&Owner { pipeline: "p", generation: Some(generation), is_held: &|| true }).unwrap();
+            sink
+        });
+        let batch = SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &[vec![rows]] };
+        sinks.iter_mut().for_each(|sink| sink.stage(&batch).unwrap());
+        let entries = std::fs::read_dir(folder.path().join("out")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert_eq!(names.filter(|name| name.starts_with(".staged-")).count(), 2);
+    }
+}

@@ -238,6 +238,15 @@ fn of_sinks() {
         let spec = SinkSpec::Print(PrintSink { rows: 1, style: PrintStyle::Python });
         of(spec, TimeZone::fixed(jiff::tz::offset(hours)))
     });
+    differ("the run", [1, 2], |run| {
+        let place = Place::new(|settings| settings.run = run);
+        let spec = SinkSpec::Files(FilesSink { folder: "one".into(), format: FileFormat::Text });
+        let mut sink = place.connectors.open_sink("out", &spec).unwrap();
+        begin(&mut *sink);
+        sink.stage(&SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &[vec![rows.clone()]] }).unwrap();
+        let entries = fs::read_dir(place.folder.path().join("one")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect::<std::collections::BTreeSet<_>>()
+    });
     let files = |folder: &str, format| of(SinkSpec::Files(FilesSink { folder: folder.into(), format }), TimeZone::UTC);
     differ("folder", ["one", "two"], |folder| files(folder, FileFormat::Text));
     differ("format", [FileFormat::Text, FileFormat::Jsonl], |format| files("one", format));
