@@ -1,9 +1,6 @@
 //! A plugin that is replaced between two runs by one whose states mean something else.
 
-use std::{
-    fs,
-    path::PathBuf,
-};
+use std::{fs, path::PathBuf};
 
 use crate::{
     project, records,

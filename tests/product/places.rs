@@ -77,7 +77,10 @@ fn two_outputs_of_a_pipeline_have_no_place_in_common() {
     let folder = folder();
     let with_link = |name| spellings(&folder, name).into_iter().chain(["link".to_owned(), "link/../link".to_owned()]);
     // A folder that is there, and one that is not yet.
-    for place in with_link("out").map(|place| ("out", place)).chain(spellings(&folder, "new").into_iter().map(|place| ("new", place))) {
+    for place in with_link("out")
+        .map(|place| ("out", place))
+        .chain(spellings(&folder, "new").into_iter().map(|place| ("new", place)))
+    {
         let (first, second) = place;
         for checkpoint in ["", "checkpoint = \"ck\""] {
             let outputs = output("first", "lines", first) + &output("second", "counts", &second);
@@ -179,7 +182,8 @@ fn an_output_lies_in_no_checkpoint() {
         for place in spellings(&folder, "ck").into_iter().chain(spellings(&folder, "ck/a/b")).chain(others) {
             let text = pipeline("t", "checkpoint = \"ck\"", &output("lines", "lines", &place));
             fs::write(folder.path().join("p.toml"), text).unwrap();
-            let says = ["error: output `lines` writes into the folder of the checkpoint, `ck`", "give each its own folder"];
+            let says =
+                ["error: output `lines` writes into the folder of the checkpoint, `ck`", "give each its own folder"];
             folder.fails(&["check", "p.toml"], 2, &says);
             folder.fails(&RUN, 2, &says);
         }

@@ -69,7 +69,8 @@ fn rows_of_keys_are_in_so_many_partitions() {
         let folder = folder("by = \"line\"\nreduce = \"count\"", "files = \"written\"");
         assert_eq!(run(&folder, set).code, 0);
         let batches = records::sorted(&folder.path().join("written"));
-        let files = batches.into_iter().flat_map(|batch| fs::read_dir(batch).unwrap()).map(|file| file.unwrap().file_name());
+        let files =
+            batches.into_iter().flat_map(|batch| fs::read_dir(batch).unwrap()).map(|file| file.unwrap().file_name());
         files.map(|name| name.into_string().unwrap()).collect::<BTreeSet<_>>()
     };
     assert_eq!(files(&["pipeline.partitions=1"]), BTreeSet::from(["part-00000.txt".to_owned()]));

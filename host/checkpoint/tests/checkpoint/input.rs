@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tidemill_checkpoint::{
-    CheckpointError, Fault, InputLog, InputPosition, Log, LoggedRange, MemoryStorage, Storage,
-};
+use tidemill_checkpoint::{CheckpointError, Fault, InputLog, InputPosition, Log, LoggedRange, MemoryStorage, Storage};
 use tidemill_model::time::Timestamp;
 
 use crate::scene::{PIPELINE, START, numbers, read, rows};

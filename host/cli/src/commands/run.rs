@@ -145,8 +145,8 @@ mod tests {
 
     use clap::Parser;
     use tidemill_model::{
-        connector::FilesSink,
         connector::FileFormat,
+        connector::FilesSink,
         ports::{Owner, SinkBatch},
     };
 

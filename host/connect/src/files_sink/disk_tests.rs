@@ -71,7 +71,9 @@ impl Place {
         let folder = self.root.path().join(FOLDER);
         let mut files = Vec::new();
         let batches = fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.unwrap().path());
-        for (batch, name) in batches.map(|batch| (batch.clone(), batch.file_name().unwrap().to_str().unwrap().to_owned())) {
+        for (batch, name) in
+            batches.map(|batch| (batch.clone(), batch.file_name().unwrap().to_str().unwrap().to_owned()))
+        {
             if name.starts_with('.') {
                 continue;
             }
@@ -108,7 +110,9 @@ fn what_was_delivered_is_certain() {
     let mut sink = place.open("one").unwrap();
     assert_eq!(place.disk.doubt_name(&place.root.path().join(FOLDER)), None, "the folder is made for good");
     stage(&mut sink, FIRST).unwrap();
+    assert_eq!(place.doubt(".staged-0000000001000-one"), None, "the mark may come to know it from now on");
     sink.deliver(FIRST).unwrap();
+    assert_eq!(place.doubt(MARK), None);
     for part in 0..2 {
         assert_eq!(place.doubt(&format!("batch-0000000001000/part-{part:05}.jsonl")), None);
     }
@@ -154,7 +158,8 @@ fn the_power_may_be_cut_at_every_call() {
             for &cut in &cuts {
                 let place = Place::new();
                 place.disk.stop_at(call, after);
-                let what = format!("{cut:?} at call {call}, after {after}, takes {takes}: {}", whole.disk.calls()[call]);
+                let what =
+                    format!("{cut:?} at call {call}, after {after}, takes {takes}: {}", whole.disk.calls()[call]);
                 assert!(work(&place, "one").is_err() || place.disk.is_down(), "{what}");
                 match cut {
                     Some(forgets) => lay(place.root.path(), &place.disk.lose_power(forgets)),

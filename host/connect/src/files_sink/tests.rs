@@ -26,12 +26,7 @@ fn stage(sink: &mut FileSink, schema: &str, time: Timestamp, partitions: &[&[&st
     try_stage(sink, schema, time, partitions).unwrap();
 }
 
-fn try_stage(
-    sink: &mut FileSink,
-    schema: &str,
-    time: Timestamp,
-    partitions: &[&[&str]],
-) -> Result<(), PortError> {
+fn try_stage(sink: &mut FileSink, schema: &str, time: Timestamp, partitions: &[&[&str]]) -> Result<(), PortError> {
     let schema: Schema = schema.parse().unwrap();
     let read = |rows: &&[&str]| {
         let rows: Vec<_> = rows.iter().map(|row| json::parse(&schema, &JsonText((*row).to_owned())).unwrap()).collect();

@@ -110,7 +110,8 @@ fn a_mark_that_is_none_is_said() {
     for text in ["", "{}", "{\"version\": 1, \"pipeline\": 1}", "\u{0}\u{0}", "VERSION"] {
         let folder = tempfile::tempdir().unwrap();
         begun(folder.path(), "one", Some(1));
-        let text = if text == "VERSION" { mark(folder.path()).replace("\"version\":1", "\"version\":2") } else { text.into() };
+        let text =
+            if text == "VERSION" { mark(folder.path()).replace("\"version\":1", "\"version\":2") } else { text.into() };
         fs::write(folder.path().join(MARK), &text).unwrap();
         let mut next = opened(folder.path(), "two");
         for result in [next.look("p", true), next.newest().map(drop), begin(&mut next, "p", Some(2))] {
@@ -173,7 +174,8 @@ fn without_a_checkpoint_no_batch_of_another_run_is_taken_for_ones_own() {
 /// What is in a batch's place and has other rows is not what was to come.
 #[test]
 fn a_batch_that_is_there_must_be_the_same() {
-    let others: [(&str, &str); 4] = [("part-00000.txt", "x\n"), ("part-00000.txt", ""), ("part-00001.txt", "a\n"), ("part-00000.txt", "a\na\n")];
+    let others: [(&str, &str); 4] =
+        [("part-00000.txt", "x\n"), ("part-00000.txt", ""), ("part-00001.txt", "a\n"), ("part-00000.txt", "a\na\n")];
     for (name, text) in others.into_iter().chain([("part-00000.txt", "a\n")]) {
         let folder = tempfile::tempdir().unwrap();
         let mut sink = begun(folder.path(), "one", Some(1));
@@ -198,6 +200,24 @@ fn a_batch_that_is_there_must_be_the_same() {
         next.deliver(FIRST).unwrap();
         assert_eq!(files(folder.path()), batch(FIRST, "a"), "{name} {text}");
     }
+}
+
+/// What is there and the mark does not know may be another run's: it must not be ahead of a checkpoint either.
+#[test]
+fn the_newest_batch_is_that_of_the_mark_or_of_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("batch-0000000001000")).unwrap();
+    let mut sink = opened(folder.path(), "one");
+    assert_eq!(sink.newest().unwrap(), Some(FIRST));
+    // Version 0.1.0 has delivered it.
+    begin(&mut sink, "p", Some(1)).unwrap();
+    put(&mut sink, FIRST, "a");
+    sink.deliver(FIRST).unwrap();
+    assert_eq!(files(folder.path()), ["batch-0000000001000/"]);
+    fs::remove_dir(folder.path().join("batch-0000000001000")).unwrap();
+    assert_eq!(sink.newest().unwrap(), Some(FIRST));
+    fs::create_dir(folder.path().join("batch-0000000002000")).unwrap();
+    assert_eq!(sink.newest().unwrap(), Some(SECOND));
 }
 
 #[test]
