@@ -11,6 +11,7 @@ mod inspect;
 mod kills;
 mod limit;
 mod logs;
+mod marks;
 mod migrations;
 mod on_error;
 mod places;

@@ -1,12 +1,9 @@
 //! A plugin that is replaced between two runs by one whose states mean something else.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use crate::{
-    project,
+    project, records,
     tool::{Folder, repository},
 };
 
@@ -82,11 +79,7 @@ fn build(folder: &Folder, source: &str) {
 
 /// The rows of each batch that was delivered.
 fn batches(folder: &Folder) -> Vec<Vec<String>> {
-    let list = |folder: &Path| {
-        let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        entries.sort();
-        entries
-    };
+    let list = records::sorted;
     let rows = |batch: PathBuf| {
         let parts = list(&batch).into_iter().filter(|part| part.extension().is_some_and(|end| end == "jsonl"));
         let mut rows: Vec<String> = parts

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{plugins, tool::Folder};
+use crate::{plugins, records, tool::Folder};
 
 /// Three batches of lines, the second with some that a function cannot take.
 pub fn folder(on_error: &str) -> Folder {
@@ -40,8 +40,7 @@ pub const RUN: [&str; 5] = ["run", "p.toml", "--clock", "manual", "--until-done"
 
 /// The lines of an output's batches, in order.
 fn lines(folder: &Path) -> Vec<String> {
-    let mut batches: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    batches.sort();
+    let batches = records::sorted(folder);
     let texts = batches.iter().map(|batch| std::fs::read_to_string(batch.join("part-00000.jsonl")).unwrap());
     texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
 }

@@ -124,8 +124,8 @@ impl Delivered {
     }
 }
 
-/// What is in a folder, by name, without what is being written.
-fn sorted(folder: &Path) -> Vec<PathBuf> {
+/// What is in a folder, by name, without what is hidden: an output's mark, and what is being written.
+pub fn sorted(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));

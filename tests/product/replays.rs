@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     on_error, plugins,
     project::{lock, tidemill},
+    records,
     running::Running,
     tool::{Folder, repository},
 };
@@ -245,7 +246,7 @@ fn lines_of_a_socket_come_from_the_input_log() {
     let folder = Folder::new().with("p.toml", pipeline(&source).replace("1s", "20ms"));
     let mut run = Running::start_ready(&mut folder.command(&["run", "p.toml"]));
     let mut peer = run.accepted(&listener);
-    let folders = || fs::read_dir(folder.path().join("totals")).map_or(0, |entries| entries.count());
+    let folders = || records::sorted(&folder.path().join("totals")).len();
     for batches in 1..=3 {
         (0..70).for_each(|line| writeln!(peer, "word{} again", line % 7).unwrap());
         run.wait_until("a batch comes out", |_| folders() >= batches);

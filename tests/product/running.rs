@@ -124,6 +124,11 @@ impl Running {
         assert!(happened, "it does not happen that {what}: {}", self.all_said());
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// How many threads it has; nothing where the system does not say it.
     pub fn threads(&self) -> Option<usize> {
         std::fs::read_dir(format!("/proc/{}/task", self.child.id())).ok().map(Iterator::count)

@@ -79,14 +79,11 @@ impl InputLog {
         segment_bytes: u64,
     ) -> Result<(InputLog, Option<Cut>), CheckpointError> {
         for _ in 0..TRIES_MAX {
-            let segments: Vec<u64> = numbered(&*storage, "input")?.into_iter().map(|(segment, _)| segment).collect();
-            let newest = segment::newest(&*storage, fence.pipeline(), &segments)?;
-            let mut tail = Tail { frames: 0, bytes: 0, cut: None };
-            if newest > 0 {
-                // Frames that a host which was killed left in the system's memory count, so they must become durable.
-                storage.appender(&segment_name(newest))?.sync()?;
-                tail = segment::tail(&*storage, fence.pipeline(), newest)?;
-            }
+            let (last, newest, tail) = match look_for_end(&*storage, fence.pipeline()) {
+                // What no plan needs any more: a host that this one has fenced off has just removed it. Look again.
+                Err(CheckpointError::Storage(StorageError::NotFound { .. })) => continue,
+                found => found?,
+            };
             if let Some(needed) = needed {
                 check_needed(&*storage, needed, newest, &tail)?;
             }
@@ -102,7 +99,7 @@ impl InputLog {
             };
             let at = log.end;
             // A host that this one has fenced off may be faster; then look again, because its segment counts.
-            if log.begin(segments.last().unwrap_or(&0) + 1, tail.frames)? {
+            if log.begin(last + 1, tail.frames)? {
                 fence.check()?;
                 return Ok((log, tail.cut.map(|(bytes, what)| Cut { at, bytes, what })));
             }
@@ -236,6 +233,19 @@ fn check_needed(storage: &dyn Storage, needed: InputPosition, newest: u64, tail:
         return Err(lost(format!("{} of {} chunks are whole; {what}", tail.frames, needed.frames)));
     }
     Ok(())
+}
+
+/// The last segment, the newest one that counts, and where that ends.
+fn look_for_end(storage: &dyn Storage, pipeline: &str) -> Result<(u64, u64, Tail), CheckpointError> {
+    let segments: Vec<u64> = numbered(storage, "input")?.into_iter().map(|(segment, _)| segment).collect();
+    let newest = segment::newest(storage, pipeline, &segments)?;
+    let mut tail = Tail { frames: 0, bytes: 0, cut: None };
+    if newest > 0 {
+        // Frames that a host which was killed left in the system's memory count, so they must become durable.
+        storage.appender(&segment_name(newest))?.sync()?;
+        tail = segment::tail(storage, pipeline, newest)?;
+    }
+    Ok((segments.last().copied().unwrap_or(0), newest, tail))
 }
 
 impl fmt::Debug for InputLog {

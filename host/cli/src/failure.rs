@@ -206,6 +206,7 @@ impl From<RunError> for Failure {
             RunError::Sink { error, .. } if is_reader_gone(&error) => {
                 Failure { kind: FailureKind::ReaderGone, ..failure }
             }
+            RunError::Place { error, .. } => Failure { kind: Failure::from(error).kind, ..failure },
             RunError::Operator { cause, .. } => failure.hint_for(&cause),
             RunError::Restore(error) => match *error {
                 RestoreError::Migration { cause, .. } => failure.hint_for(&cause),

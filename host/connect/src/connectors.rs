@@ -35,6 +35,8 @@ pub struct ConnectorSettings {
     pub folder: PathBuf,
     /// What files are written through.
     pub disk: Disk,
+    /// A number that no other run has, on whatever machine: in the names of what is staged. That of a process is not enough.
+    pub run: u64,
     /// Where prints go.
     pub stdout: Arc<Mutex<dyn Write + Send>>,
     /// The time zone of printed times.
@@ -57,8 +59,8 @@ pub struct Connectors {
 // === impl ConnectorSettings ===
 
 impl ConnectorSettings {
-    /// Times are printed in UTC, the run has no end, the interval is a second, and lost connections are tried again after
-    /// [`socket::RECONNECT_DELAY`], unless these fields are set.
+    /// Times are printed in UTC, the run has no end and the number 0, the interval is a second, and lost connections are tried
+    /// again after [`socket::RECONNECT_DELAY`], unless these fields are set.
     pub fn new(
         clock: Arc<dyn Clock>,
         spawn: Arc<dyn Spawn>,
@@ -70,6 +72,7 @@ impl ConnectorSettings {
             spawn,
             folder,
             disk: Disk::default(),
+            run: 0,
             stdout,
             time_zone: TimeZone::UTC,
             until_done: false,
@@ -141,11 +144,11 @@ impl Connectors {
         ReceivedLines::open(stream, spec, wake, world)
     }
 
-    /// Opens the sink of `output`.
+    /// Opens the sink of `output`. Nothing is changed before it [begins](Sink::begin).
     ///
     /// # Errors
     ///
-    /// A folder that cannot be made or written to.
+    /// A folder that is a file, or may not be written to.
     pub fn open_sink(&self, output: &str, spec: &SinkSpec) -> Result<Box<dyn Sink>, PortError> {
         Ok(match spec {
             SinkSpec::Print(spec) => {
@@ -153,7 +156,7 @@ impl Connectors {
                 Box::new(PrintedSink::new(output, spec, stdout, time_zone))
             }
             SinkSpec::Files(spec) => {
-                let run = format!("{:x}-{:x}", std::process::id(), self.settings.clock.now().0);
+                let run = format!("{:016x}", self.settings.run);
                 let folder = resolve(&self.settings.folder, &spec.folder);
                 Box::new(FileSink::open(output, spec, &folder, &run, self.settings.disk.clone())?)
             }
@@ -193,6 +196,7 @@ mod tests {
     use crate::{
         lock,
         system::{ManualClock, Threads},
+        testing::begin,
         text,
     };
 
@@ -226,6 +230,7 @@ mod tests {
             let partitions = [vec![taken.chunks[0].rows.clone()]];
             for spec in [print, files] {
                 let mut sink = connectors.open_sink("out", &spec).unwrap();
+                begin(&mut *sink);
                 sink.stage(&SinkBatch { time: Timestamp(1_000), schema: &schema, parts: &partitions }).unwrap();
                 sink.deliver(Timestamp(1_000)).unwrap();
             }

@@ -1,31 +1,33 @@
-//! A folder a batch, a file a partition: staged beside its place, then renamed.
+//! A folder a batch, a file a partition: staged beside its place, then renamed. The order stands in [`mark`].
 
 #[cfg(test)]
 mod disk_tests;
 mod folders;
+mod mark;
+mod place;
+mod rows;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter},
     path::{Path, PathBuf},
 };
 
 use arrow_array::RecordBatch;
 use tidemill_model::{
     connector::{FileFormat, FilesSink},
-    ports::{Disk, DiskCall, DiskWriter, PortError, Sink, SinkBatch},
+    ports::{Disk, DiskCall, DiskWriter, Owner, PortError, Sink, SinkBatch},
     schema::Schema,
     time::Timestamp,
 };
 
-use crate::{
-    json,
-    value::{self, Value},
-};
-use folders::{make_folder, remove, sync_above, sync_folder};
+use crate::value;
+use folders::{is_same, list, make_folder, remove, sync_above, sync_folder};
+use mark::{MARK, Mark};
+use rows::write_rows;
 
 /// Bytes that are collected before they are written to a file.
 const WRITE_BYTES: usize = 256 << 10;
@@ -39,16 +41,26 @@ pub(crate) struct FileSink {
     format: FileFormat,
     /// In the names of what this run stages, and no other: one that wakes up late has nothing of a later one's to publish.
     run: String,
-    /// This run has made the folder, and nothing was staged in it yet.
-    is_new: bool,
-    /// Nothing was delivered yet, and other runs may have left what they staged.
-    is_first: bool,
-    /// Batches that are ready, and whether they have rows.
-    staged: BTreeMap<Timestamp, bool>,
+    /// The place's mark as this run has written it last, once it has begun.
+    mark: Option<Mark>,
+    /// The newest batch that this run has delivered.
+    delivered: Option<Timestamp>,
+    /// Batches that are ready.
+    staged: BTreeMap<Timestamp, Staged>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Staged {
+    /// It has rows.
+    Rows,
+    /// It has none.
+    Empty,
+    /// It was delivered before.
+    Delivered,
 }
 
 impl FileSink {
-    /// Makes the folder, and tries whether it can be written to. `run`: letters that no other run has.
+    /// Looks whether the folder can be one, and changes nothing. `run`: letters that no other run has.
     pub fn open(output: &str, spec: &FilesSink, folder: &Path, run: &str, disk: Disk) -> Result<FileSink, PortError> {
         let sink = FileSink {
             output: output.to_owned(),
@@ -56,25 +68,22 @@ impl FileSink {
             disk,
             format: spec.format,
             run: run.to_owned(),
-            is_new: matches!(folder.try_exists(), Ok(false)),
-            is_first: true,
+            mark: None,
+            delivered: None,
             staged: BTreeMap::new(),
         };
-        let trial = folder.join(format!(".staged-trial-{run}"));
-        sink.try_out(&trial).map_err(|error| match error.kind() {
-            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-                let what = format!("output `{output}`: {} is a file, or in one: choose a folder", folder.display());
-                PortError::refused(what)
-            }
-            _ => sink.error("cannot be written to", error),
-        })?;
+        place::check(folder).map_err(|error| sink.unusable(error))?;
         Ok(sink)
     }
 
-    fn try_out(&self, trial: &Path) -> io::Result<()> {
-        make_folder(&self.disk, trial)?;
-        self.disk.call(DiskCall::RemoveFolder(trial), || fs::remove_dir(trial))?;
-        sync_above(&self.disk, &self.folder)
+    fn unusable(&self, error: io::Error) -> PortError {
+        match error.kind() {
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                let (output, folder) = (&self.output, self.folder.display());
+                PortError::refused(format!("output `{output}`: {folder} is a file, or in one: choose a folder"))
+            }
+            _ => self.error("cannot be written to", error),
+        }
     }
 
     fn error(&self, what: &str, error: io::Error) -> PortError {
@@ -82,16 +91,27 @@ impl FileSink {
         PortError::environment(format!("output `{output}`: folder {folder} {what}; {advice}"), error)
     }
 
-    fn staged_folder(&self, time: Timestamp) -> PathBuf {
-        self.folder.join(format!(".staged-{:013}-{}", time.millis(), self.run))
+    fn refused(&self, what: &str) -> PortError {
+        PortError::refused(format!("output `{}`: folder {} {what}", self.output, self.folder.display()))
+    }
+
+    /// What this run has marked the place with.
+    fn mark(&self) -> Result<&Mark, PortError> {
+        let not_begun = || PortError::configuration(format!("output `{}` was not begun", self.output));
+        self.mark.as_ref().ok_or_else(not_begun)
+    }
+
+    fn staged_folder(&self, time: Timestamp, run: &str) -> PathBuf {
+        self.folder.join(format!(".staged-{:013}-{run}", time.millis()))
     }
 
     fn final_folder(&self, time: Timestamp) -> PathBuf {
         self.folder.join(format!("batch-{:013}", time.millis()))
     }
 
-    fn write(&self, batch: &SinkBatch<'_>) -> io::Result<bool> {
-        let staged = self.staged_folder(batch.time);
+    /// Stages the rows, durably, if there are any.
+    fn write(&self, batch: &SinkBatch<'_>) -> io::Result<Staged> {
+        let staged = self.staged_folder(batch.time, &self.run);
         remove(&self.disk, &staged)?;
         let mut has_rows = false;
         for (partition, rows) in batch.parts.iter().enumerate() {
@@ -109,10 +129,13 @@ impl FileSink {
             };
             self.write_file(&staged.join(format!("part-{partition:05}.{extension}")), batch.schema, rows)?;
         }
-        if has_rows {
-            sync_folder(&self.disk, &staged)?;
+        if !has_rows {
+            return Ok(Staged::Empty);
         }
-        Ok(has_rows)
+        sync_folder(&self.disk, &staged)?;
+        // Once the mark knows the batch, what is staged must not be lost.
+        sync_folder(&self.disk, &self.folder)?;
+        Ok(Staged::Rows)
     }
 
     fn write_file(&self, path: &Path, schema: &Schema, batches: &[RecordBatch]) -> io::Result<()> {
@@ -122,89 +145,55 @@ impl FileSink {
         let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?.file;
         self.disk.call(DiskCall::SyncFile(path), || file.sync_all())
     }
-
-    fn publish(&self, time: Timestamp) -> io::Result<()> {
-        let (staged, place) = (self.staged_folder(time), self.final_folder(time));
-        if place.try_exists()? {
-            tracing::info!(output = %self.output, path = %place.display(), "the batch is there already; it stays as it is");
-            remove(&self.disk, &staged)?;
-            // Who made it visible may have been killed before it was durable.
-            return sync_folder(&self.disk, &self.folder);
-        }
-        match self.disk.call(DiskCall::Rename(&staged, &place), || fs::rename(&staged, &place)) {
-            // Another run, which this one does not know of yet, was faster; it had the same rows from the same record.
-            Err(error) if is_there(&error) => remove(&self.disk, &staged)?,
-            renamed => renamed?,
-        }
-        sync_folder(&self.disk, &self.folder)
-    }
-
-    /// Removes what runs that were stopped have staged of this batch and earlier ones: they have been delivered. A run that was
-    /// overtaken may be writing there still; what cannot be removed now is removed by a later run.
-    fn remove_leftovers(&self, time: Timestamp) -> io::Result<()> {
-        for entry in fs::read_dir(&self.folder)? {
-            let name = entry?.file_name();
-            if name.to_str().and_then(staged_time).is_some_and(|staged| staged <= time) {
-                let folder = self.folder.join(name);
-                if let Err(error) = remove(&self.disk, &folder) {
-                    tracing::warn!("output `{}`: {} is left over: {error}", self.output, folder.display());
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Sink for FileSink {
+    fn look(&self, pipeline: &str, is_kept: bool) -> Result<(), PortError> {
+        self.read_mark("cannot be read")?.map_or(Ok(()), |mark| self.check_mark(&mark, pipeline, is_kept))
+    }
+
+    fn begin(&mut self, owner: &Owner<'_>) -> Result<(), PortError> {
+        self.own(owner)
+    }
+
     fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
         for rows in batch.parts.iter().flatten() {
             value::check(&self.output, batch.schema, rows)?;
         }
-        self.is_new = false;
-        let has_rows = self.write(batch).map_err(|error| self.error("does not take the batch", error))?;
-        self.staged.insert(batch.time, has_rows);
+        let staged = match self.was_delivered(batch.time)? {
+            true => Staged::Delivered,
+            false => self.write(batch).map_err(|error| self.error("does not take the batch", error))?,
+        };
+        self.staged.insert(batch.time, staged);
         Ok(())
     }
 
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
         match self.staged.get(&time) {
-            Some(true) => self.publish(time).map_err(|error| self.error("does not take the finished batch", error))?,
-            Some(false) => {}
-            None if self.final_folder(time).exists() => {
-                let synced = sync_folder(&self.disk, &self.folder);
-                synced.map_err(|error| self.error("does not take the finished batch", error))?;
-            }
+            Some(Staged::Rows) => self.publish(time)?,
+            Some(Staged::Empty | Staged::Delivered) => {}
+            None if self.was_delivered(time)? => {}
             None => {
                 let output = &self.output;
                 return Err(PortError::configuration(format!("output `{output}` has no staged batch of {time}")));
             }
         }
         self.staged.remove(&time);
-        if std::mem::take(&mut self.is_first) {
-            self.remove_leftovers(time).map_err(|error| self.error("cannot be cleaned", error))?;
-        }
         Ok(())
     }
 
     fn newest(&self) -> Result<Option<Timestamp>, PortError> {
-        let entries = fs::read_dir(&self.folder).map_err(|error| self.error("cannot be listed", error))?;
-        let names = entries.map(|entry| entry.map(|entry| entry.file_name()));
-        let mut times = names.map(|name| name.map(|name| name.to_str().and_then(batch_time)));
-        let newest = times.try_fold(None, |newest: Option<Timestamp>, time| time.map(|time| newest.max(time)));
-        newest.map_err(|error| self.error("cannot be listed", error))
+        // In this order: a batch is known to the mark before its folder has its name.
+        let there = match list(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.mark.is_none() => return Ok(None),
+            listed => listed.map_err(|error| self.error("cannot be listed", error))?,
+        };
+        let mark = self.read_mark("cannot be read")?;
+        Ok(there.newest.max(mark.and_then(|mark| mark.newest())))
     }
 
     fn is_new(&self) -> bool {
-        self.is_new
-    }
-}
-
-impl Drop for FileSink {
-    /// A folder that nothing came to is not left behind: the next run would take it for one that was there.
-    fn drop(&mut self) {
-        if self.is_new {
-            let _ = self.disk.call(DiskCall::RemoveFolder(&self.folder), || fs::remove_dir(&self.folder));
-        }
+        self.mark.is_none() && matches!(self.folder.try_exists(), Ok(false))
     }
 }
 
@@ -224,57 +213,5 @@ fn advice(kind: io::ErrorKind, folder: &Path) -> &'static str {
             "it has vanished: bring it back (is its disk mounted?) and run again"
         }
         _ => "see what the system says, correct it and run again",
-    }
-}
-
-/// The time in the name of a delivered batch's folder.
-fn batch_time(name: &str) -> Option<Timestamp> {
-    let millis: i64 = name.strip_prefix("batch-")?.parse().ok()?;
-    millis.checked_mul(1_000).map(Timestamp)
-}
-
-/// The time in the name of what a run has staged.
-fn staged_time(name: &str) -> Option<Timestamp> {
-    let (millis, _) = name.strip_prefix(".staged-")?.split_once('-')?;
-    millis.parse::<i64>().ok()?.checked_mul(1_000).map(Timestamp)
-}
-
-/// Whether a folder could not be renamed because there is one with files already.
-fn is_there(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty)
-}
-
-fn write_rows(file: &mut impl Write, format: FileFormat, schema: &Schema, batches: &[RecordBatch]) -> io::Result<()> {
-    let mut line = Vec::new();
-    for rows in batches {
-        for row in 0..rows.num_rows() {
-            line.clear();
-            let values = value::row(schema, rows, row);
-            match format {
-                FileFormat::Jsonl => json::write_row(&values, &mut line),
-                FileFormat::Text => write_text(&values, &mut line),
-            }
-            line.push(b'\n');
-            file.write_all(&line)?;
-        }
-    }
-    Ok(())
-}
-
-/// Values with tabs between them. Text and bytes stand as they are, a missing value is empty, the rest is as in JSON but
-/// without quotes.
-fn write_text(row: &[(&str, Value<'_>)], out: &mut Vec<u8>) {
-    for (i, (_, value)) in row.iter().enumerate() {
-        if i > 0 {
-            out.push(b'\t');
-        }
-        match value {
-            Value::Missing => {}
-            Value::Text(text) => out.extend_from_slice(text.as_bytes()),
-            Value::Bytes(bytes) => out.extend_from_slice(bytes),
-            Value::Timestamp(micros) => out.extend_from_slice(json::timestamp(*micros).as_bytes()),
-            Value::Float(value) if !value.is_finite() => out.extend_from_slice(value.to_string().as_bytes()),
-            value => json::write_value(value, out),
-        }
     }
 }

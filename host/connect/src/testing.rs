@@ -1,4 +1,4 @@
-//! Connections for tests, which no test waits for without end. Other waits have the limit of `tidemill_model::testing`.
+//! Sinks that have begun, and connections for tests, which no test waits for without end. Other waits have the limit of `tidemill_model::testing`.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::{
@@ -7,11 +7,19 @@ use std::{
     time::Duration,
 };
 
-use tidemill_model::testing::within;
+use tidemill_model::{
+    ports::{Owner, Sink},
+    testing::within,
+};
 
 /// No test waits longer for the system to connect, to read or to write. A machine that is busy with other things may need
 /// long, so it is no measure of speed.
 pub const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Begins as the first host of a checkpoint.
+pub fn begin(sink: &mut dyn Sink) {
+    sink.begin(&Owner { pipeline: "p", generation: Some(1), is_held: &|| true }).unwrap();
+}
 
 /// A connection to somebody who listens.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {

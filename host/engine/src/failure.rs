@@ -33,6 +33,15 @@ pub enum RunError {
         #[source]
         error: PortError,
     },
+    /// The place of an output cannot be this run's.
+    #[error("{}{error}", place("output", .output, .error))]
+    Place {
+        /// The output.
+        output: String,
+        /// Why.
+        #[source]
+        error: PortError,
+    },
     /// A sink failed.
     #[error("batch {batch}: {}{error}", place("output", .output, .error))]
     Sink {
@@ -53,8 +62,8 @@ pub enum RunError {
     /// A sink that knows its batches has one that the checkpoint knows nothing of.
     #[error(
         "output `{output}` has the batch {newest} already, and the checkpoint ends {}: it is another run's, or was \
-         damaged and fell back. Bring the right checkpoint back from a copy, take the output's later batches away, or \
-         choose another place for it",
+         damaged and fell back. Bring the right checkpoint back from a copy, take the output's later batches away (and what says \
+         that it has them: of files `.tidemill-output`), or choose another place for it",
         last.map_or_else(|| "before any batch".to_owned(), |last| format!("with the batch {last}"))
     )]
     SinkAhead {

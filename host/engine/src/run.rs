@@ -143,6 +143,7 @@ impl Run {
             let given = parts.sources.iter().filter(|(id, _)| *id == NodeId(index)).count();
             assert_eq!(given, usize::from(is_source), "every source node has a source");
         }
+        outputs::look(&parts.plan, &parts.sinks, parts.checkpoint.is_some())?;
         let stages = Stages::of(&parts.plan);
         let guests = Guests::new(parts.plugins, settings.fresh_instances);
         let rows_max: Vec<Option<usize>> = parts.sinks.iter().map(|sink| sink.rows_max()).collect();

@@ -183,20 +183,44 @@ pub struct SinkBatch<'a> {
     pub parts: &'a [Vec<RecordBatch>],
 }
 
-/// Where rows go. A batch is staged first, and delivered after it was committed.
+/// Whose run it is that begins to own an output's place.
+#[derive(Clone, Copy)]
+pub struct Owner<'a> {
+    /// The pipeline.
+    pub pipeline: &'a str,
+    /// Of its claim of a checkpoint: higher with every host that takes it over. `None`: it has no checkpoint.
+    pub generation: Option<u64>,
+    /// Whether the claim still stands. What was found in a place before this says yes is no later host's.
+    pub is_held: &'a dyn Fn() -> bool,
+}
+
+/// Where rows go. A batch is staged first, and delivered after it was committed. Nothing has an effect before
+/// [`Sink::begin`]: a run that does not own the checkpoint touches nothing.
 pub trait Sink: Send {
+    /// Refuses a place that is another's, and changes nothing. Asked before the checkpoint is claimed, so that a host at work
+    /// there goes on; `is_kept`: there is one.
+    fn look(&self, _pipeline: &str, _is_kept: bool) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    /// Makes the place this run's: made if it is not there, without what runs that were stopped have staged. Called once, before
+    /// anything is staged.
+    fn begin(&mut self, _owner: &Owner<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
+
     /// Makes everything ready, invisibly. May be called again for the same batch.
     fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError>;
 
     /// Makes the staged batch visible.
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError>;
 
-    /// The newest batch that is visible, of a sink that can tell: it must not be ahead of a checkpoint.
+    /// The newest batch that was made visible, of a sink that can tell: it must not be ahead of a checkpoint.
     fn newest(&self) -> Result<Option<Timestamp>, PortError> {
         Ok(None)
     }
 
-    /// Whether its place was not there before this run: a checkpoint that says otherwise is not to be believed, or the
+    /// Whether its place is not there before this run begins: a checkpoint that says otherwise is not to be believed, or the
     /// place has vanished.
     fn is_new(&self) -> bool {
         false

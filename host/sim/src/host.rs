@@ -184,7 +184,7 @@ fn is_never_right(error: &RunError) -> bool {
         )
     };
     match error {
-        RunError::Failpoint { .. } | RunError::Source { .. } | RunError::Sink { .. } => false,
+        RunError::Failpoint { .. } | RunError::Source { .. } | RunError::Sink { .. } | RunError::Place { .. } => false,
         RunError::Checkpoint(error) => of_checkpoint(error),
         RunError::Restore(error) => match &**error {
             RestoreError::Checkpoint(error) => of_checkpoint(error),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use super::{SHOWN, Settings, pipeline, run};
-use crate::{on_error, running::end_of, s3::S3, stores, tool::Folder, trouble};
+use crate::{on_error, records, running::end_of, s3::S3, stores, tool::Folder, trouble};
 
 pub const KEYS: &[Settings] = &[
     (
@@ -68,8 +68,9 @@ fn rows_of_keys_are_in_so_many_partitions() {
     let files = |set: &[&str]| {
         let folder = folder("by = \"line\"\nreduce = \"count\"", "files = \"written\"");
         assert_eq!(run(&folder, set).code, 0);
-        let batches = fs::read_dir(folder.path().join("written")).unwrap().map(|batch| batch.unwrap().path());
-        let files = batches.flat_map(|batch| fs::read_dir(batch).unwrap()).map(|file| file.unwrap().file_name());
+        let batches = records::sorted(&folder.path().join("written"));
+        let files =
+            batches.into_iter().flat_map(|batch| fs::read_dir(batch).unwrap()).map(|file| file.unwrap().file_name());
         files.map(|name| name.into_string().unwrap()).collect::<BTreeSet<_>>()
     };
     assert_eq!(files(&["pipeline.partitions=1"]), BTreeSet::from(["part-00000.txt".to_owned()]));
@@ -97,7 +98,7 @@ fn dead_letters_come_where_they_are_to() {
         let folder = folder("map = \"hostile/touchy\"", SHOWN);
         let ended = run(&folder, &["pipeline.on-error=dead-letter", set]);
         assert_eq!(ended.code, 0, "{ended:#?}");
-        let batches: Vec<_> = fs::read_dir(folder.path().join(place).join("out")).unwrap().collect();
+        let batches = records::sorted(&folder.path().join(place).join("out"));
         assert_eq!(batches.len(), 1, "{place}");
     }
 }

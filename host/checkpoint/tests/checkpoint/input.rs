@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidemill_checkpoint::{CheckpointError, InputLog, InputPosition, Log, LoggedRange, MemoryStorage, Storage};
+use tidemill_checkpoint::{CheckpointError, Fault, InputLog, InputPosition, Log, LoggedRange, MemoryStorage, Storage};
 use tidemill_model::time::Timestamp;
 
 use crate::scene::{PIPELINE, START, numbers, read, rows};
@@ -149,6 +149,34 @@ fn a_segments_number_is_tried_so_often() {
         match input.append("numbers", None, &rows(&[2])) {
             Ok(position) => assert_eq!((position.segment, is_begun), (2 + taken, true)),
             Err(error) => assert!(matches!(error, CheckpointError::Contended { .. }) && !is_begun, "{taken}: {error}"),
+        }
+    }
+}
+
+/// A host that was fenced off may be removing still what no plan needs, while the next one looks where the log ends.
+#[test]
+fn segments_that_go_while_the_end_is_looked_for_are_not_missed() {
+    for newest_gone in 1..=5u64 {
+        let storage = MemoryStorage::new();
+        let mut input = open(&storage, None, 1).unwrap();
+        (1..=5).for_each(|number| _ = input.append("numbers", None, &rows(&[number])).unwrap());
+        let needed = input.sync().unwrap();
+        assert_eq!(needed.segment, 5);
+        let earlier = storage.clone();
+        let last = format!("input/{newest_gone:020}");
+        storage.set_faults(move |call| {
+            if call.name == last {
+                (1..=newest_gone).for_each(|segment| earlier.remove(&format!("input/{segment:020}")).unwrap());
+            }
+            Fault::None
+        });
+        let opened = open(&storage, Some(needed), 1);
+        storage.clear_faults();
+        if newest_gone == 5 {
+            assert!(matches!(opened, Err(CheckpointError::InputLost { .. })), "what is needed has gone");
+        } else {
+            let from = InputPosition { segment: 5, frames: 0 };
+            assert_eq!(read(&opened.unwrap(), from, needed).unwrap(), [5], "{newest_gone}");
         }
     }
 }

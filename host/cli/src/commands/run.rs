@@ -1,6 +1,6 @@
 //! `tidemill run`: a pipeline, until it is told to stop or is done.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use jiff::tz::TimeZone;
 use tidemill_checkpoint::{Budget, Keep};
@@ -36,10 +36,7 @@ pub fn run(arguments: &arguments::Run) -> Result<(), Failure> {
     }
     let checkpoint = checkpoint(&ready)?;
     let clock = clock(arguments.clock);
-    let mut settings =
-        ConnectorSettings::new(Arc::clone(&clock), Arc::new(Threads), ready.folder.clone(), stdout::shared());
-    settings.time_zone = TimeZone::system();
-    settings.until_done = arguments.until_done;
+    let mut settings = connector_settings(arguments, Arc::clone(&clock), ready.folder.clone());
     settings.interval = ready.plan.interval.duration();
     let connectors = Connectors::try_new(settings)?;
     let mut run = Run::try_new(parts(ready, clock, &connectors, checkpoint)?, &run_settings(arguments))?;
@@ -68,6 +65,14 @@ fn run_settings(arguments: &arguments::Run) -> Settings {
             None => Until::Stopped,
         },
     }
+}
+
+fn connector_settings(arguments: &arguments::Run, clock: Arc<dyn Clock>, folder: PathBuf) -> ConnectorSettings {
+    let mut settings = ConnectorSettings::new(clock, Arc::new(Threads), folder, stdout::shared());
+    settings.run = environment::secret_seed();
+    settings.time_zone = TimeZone::system();
+    settings.until_done = arguments.until_done;
+    settings
 }
 
 /// Opens the pipeline's sources and sinks.
@@ -132,5 +137,48 @@ fn tell(summary: &Summary) {
     tracing::info!(batches, rows, rejected, irregular, skipped, "done");
     for (counter, count) in counters {
         tracing::info!("counter {counter}: {count}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+    use clap::Parser;
+    use tidemill_model::{
+        connector::FileFormat,
+        connector::FilesSink,
+        ports::{Owner, SinkBatch},
+    };
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        run: arguments::Run,
+    }
+
+    /// In a container every process has the number 1, and two may begin at one time.
+    #[test]
+    fn two_runs_that_begin_at_one_time_stage_files_under_different_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = Line::try_parse_from(["run", "p.toml"]).unwrap();
+        let spec = SinkSpec::Files(FilesSink { folder: "out".into(), format: FileFormat::Text });
+        let schema: tidemill_model::schema::Schema = "a: integer".parse().unwrap();
+        let rows = tidemill_model::testing::buffer_of(&schema, &[vec![tidemill_model::testing::Value::Integer(1)]]);
+        let rows = rows.to_batch(&schema.to_arrow()).unwrap();
+        // Both begin before one of them stages.
+        let mut sinks = [1, 2].map(|generation| {
+            let settings = connector_settings(&line.run, clock(ClockKind::Manual), folder.path().to_owned());
+            let mut sink = Connectors::try_new(settings).unwrap().open_sink("out", &spec).unwrap();
+            sink.begin(&Owner { pipeline: "p", generation: Some(generation), is_held: &|| true }).unwrap();
+            sink
+        });
+        let batch = SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &[vec![rows]] };
+        sinks.iter_mut().for_each(|sink| sink.stage(&batch).unwrap());
+        let entries = std::fs::read_dir(folder.path().join("out")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert_eq!(names.filter(|name| name.starts_with(".staged-")).count(), 2);
     }
 }

@@ -21,7 +21,7 @@ use super::*;
 use crate::{
     lock,
     system::{ManualClock, Threads},
-    testing::{accept, connect, is_connected_to},
+    testing::{accept, begin, connect, is_connected_to},
 };
 
 struct Place {
@@ -254,6 +254,7 @@ fn of_sinks() {
         let place = Place::new(|settings| settings.time_zone = time_zone);
         let mut sink = place.connectors.open_sink("out", &spec).unwrap();
         assert_eq!(sink.rows_max(), rows_max(&spec));
+        begin(&mut *sink);
         let partitions = [vec![rows.clone()]];
         sink.stage(&SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &partitions }).unwrap();
         sink.deliver(Timestamp(1_000_000)).unwrap();
@@ -271,6 +272,15 @@ fn of_sinks() {
     differ("the time zone", [0, 1], |hours| {
         let spec = SinkSpec::Print(PrintSink { rows: 1, style: PrintStyle::Python });
         of(spec, TimeZone::fixed(jiff::tz::offset(hours)))
+    });
+    differ("the run", [1, 2], |run| {
+        let place = Place::new(|settings| settings.run = run);
+        let spec = SinkSpec::Files(FilesSink { folder: "one".into(), format: FileFormat::Text });
+        let mut sink = place.connectors.open_sink("out", &spec).unwrap();
+        begin(&mut *sink);
+        sink.stage(&SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &[vec![rows.clone()]] }).unwrap();
+        let entries = fs::read_dir(place.folder.path().join("one")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect::<std::collections::BTreeSet<_>>()
     });
     let files = |folder: &str, format| of(SinkSpec::Files(FilesSink { folder: folder.into(), format }), TimeZone::UTC);
     differ("folder", ["one", "two"], |folder| files(folder, FileFormat::Text));

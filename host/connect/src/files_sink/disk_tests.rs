@@ -1,7 +1,7 @@
 //! Files on a disk that forgets what was not synced.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use tempfile::TempDir;
 use tidemill_model::{
@@ -10,6 +10,7 @@ use tidemill_model::{
 };
 
 use super::*;
+use crate::json;
 
 const FIRST: Timestamp = Timestamp(1_000_000);
 const SECOND: Timestamp = Timestamp(2_000_000);
@@ -20,19 +21,37 @@ const FOLDER: &str = "deep/out";
 struct Place {
     root: TempDir,
     disk: Arc<ForgetfulDisk>,
+    /// How often it was opened.
+    generation: Cell<u64>,
 }
 
 impl Place {
     fn new() -> Place {
         let root = scratch();
         let disk = ForgetfulDisk::new(root.path());
-        Place { root, disk }
+        Place { root, disk, generation: Cell::new(0) }
     }
 
     fn open(&self, run: &str) -> Result<FileSink, PortError> {
         let folder = self.root.path().join(FOLDER);
         let spec = FilesSink { folder: folder.clone(), format: FileFormat::Jsonl };
-        FileSink::open("out", &spec, &folder, run, self.disk.disk())
+        let mut sink = FileSink::open("out", &spec, &folder, run, self.disk.disk())?;
+        self.generation.set(self.generation.get() + 1);
+        sink.begin(&Owner { pipeline: "p", generation: Some(self.generation.get()), is_held: &|| true })?;
+        Ok(sink)
+    }
+
+    /// A reader moves all away that it sees, for good.
+    fn take(&self) -> Vec<(String, String)> {
+        let (taken, folder) = (self.delivered(), self.root.path().join(FOLDER));
+        for (name, _) in &taken {
+            let (batch, _) = name.split_once('/').unwrap();
+            remove(&self.disk.disk(), &folder.join(batch)).unwrap();
+        }
+        if !taken.is_empty() {
+            sync_folder(&self.disk.disk(), &folder).unwrap();
+        }
+        taken
     }
 
     /// Why a file of the output may not be there after a power cut.
@@ -40,15 +59,25 @@ impl Place {
         self.disk.doubt(&self.root.path().join(FOLDER).join(name))
     }
 
+    /// The names that readers pass over.
+    fn hidden(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.root.path().join(FOLDER)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with('.')).collect()
+    }
+
     /// What was delivered, by the places of files.
     fn delivered(&self) -> Vec<(String, String)> {
         let folder = self.root.path().join(FOLDER);
         let mut files = Vec::new();
-        for batch in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
-            let name = batch.file_name().unwrap().to_str().unwrap().to_owned();
-            for file in
-                fs::read_dir(&batch).unwrap().map(|entry| entry.unwrap().path()).filter(|_| !name.starts_with('.'))
-            {
+        let batches = fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+        for (batch, name) in
+            batches.map(|batch| (batch.clone(), batch.file_name().unwrap().to_str().unwrap().to_owned()))
+        {
+            if name.starts_with('.') {
+                continue;
+            }
+            for file in fs::read_dir(&batch).unwrap().map(|entry| entry.unwrap().path()) {
                 let file_name = file.file_name().unwrap().to_str().unwrap().to_owned();
                 files.push((format!("{name}/{file_name}"), fs::read_to_string(&file).unwrap()));
             }
@@ -81,7 +110,9 @@ fn what_was_delivered_is_certain() {
     let mut sink = place.open("one").unwrap();
     assert_eq!(place.disk.doubt_name(&place.root.path().join(FOLDER)), None, "the folder is made for good");
     stage(&mut sink, FIRST).unwrap();
+    assert_eq!(place.doubt(".staged-0000000001000-one"), None, "the mark may come to know it from now on");
     sink.deliver(FIRST).unwrap();
+    assert_eq!(place.doubt(MARK), None);
     for part in 0..2 {
         assert_eq!(place.doubt(&format!("batch-0000000001000/part-{part:05}.jsonl")), None);
     }
@@ -99,10 +130,11 @@ fn what_is_there_already_is_made_certain() {
         let place = Place::new();
         let mut sink = place.open("one").unwrap();
         stage(&mut sink, FIRST).unwrap();
-        let renamed = place.disk.calls().len();
+        // The mark is made, written, synced and renamed, and the folder synced.
+        let renamed = place.disk.calls().len() + 5;
         place.disk.stop_at(renamed, true);
         assert!(sink.deliver(FIRST).is_err());
-        assert!(place.disk.calls()[renamed].starts_with("rename "), "{:?}", place.disk.calls());
+        assert!(place.disk.calls()[renamed].contains(" to deep/out/batch-"), "{:?}", place.disk.calls());
         drop(sink);
         place.disk.restart();
         let mut next = place.open("two").unwrap();
@@ -119,20 +151,34 @@ fn the_power_may_be_cut_at_every_call() {
     let whole = Place::new();
     work(&whole, "one").unwrap();
     let (calls, expect) = (whole.disk.calls().len(), whole.delivered());
-    assert!(calls > 20, "{calls}");
+    assert!(calls > 30, "{calls}");
+    let cuts: Vec<Option<Forgets>> = Forgets::all(3).into_iter().map(Some).chain([None]).collect();
     for call in 0..calls {
-        for after in [false, true] {
-            for forgets in Forgets::all(3) {
+        for (after, takes) in [(false, false), (false, true), (true, false), (true, true)] {
+            for &cut in &cuts {
                 let place = Place::new();
                 place.disk.stop_at(call, after);
-                let what = format!("{forgets:?} at call {call}, after {after}");
+                let what =
+                    format!("{cut:?} at call {call}, after {after}, takes {takes}: {}", whole.disk.calls()[call]);
                 assert!(work(&place, "one").is_err() || place.disk.is_down(), "{what}");
-                lay(place.root.path(), &place.disk.lose_power(forgets));
+                match cut {
+                    Some(forgets) => lay(place.root.path(), &place.disk.lose_power(forgets)),
+                    None => place.disk.restart(),
+                }
+                let mut came = if takes { place.take() } else { Vec::new() };
                 work(&place, "two").unwrap_or_else(|error| unreachable!("{what}: {error}"));
-                assert_eq!(place.delivered(), expect, "{what}");
+                let is_whole = |place: &Place| {
+                    let mut all = [came.clone(), place.delivered()].concat();
+                    all.sort();
+                    all == expect
+                };
+                assert!(is_whole(&place), "{what}: {:?} and {came:?}", place.delivered());
+                assert_eq!(place.hidden(), [MARK], "{what}");
                 assert_eq!(place.disk.mistakes(), Vec::<String>::new(), "{what}");
                 lay(place.root.path(), &place.disk.lose_power(Forgets::Everything));
-                assert_eq!(place.delivered(), expect, "{what}, and the power was cut once more");
+                assert!(is_whole(&place), "{what}, and the power was cut once more: {:?}", place.delivered());
+                came.extend(place.take());
+                assert_eq!(place.open("three").unwrap().newest().unwrap(), Some(SECOND), "{what}");
             }
         }
     }

@@ -1,12 +1,19 @@
 //! Folders of outputs.
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
-    io,
-    path::Path,
+    io::{self, BufRead, BufReader, Read},
+    path::{Path, PathBuf},
 };
 
-use tidemill_model::ports::{Disk, DiskCall, Folders};
+use tidemill_model::{
+    ports::{Disk, DiskCall, Folders},
+    time::Timestamp,
+};
+
+/// Bytes of a file that are compared at once.
+const READ_BYTES: usize = 64 << 10;
 
 /// Folders of this machine, made for whoever may read what this user makes.
 struct Shared;
@@ -40,9 +47,14 @@ pub(super) fn make_folder(disk: &Disk, folder: &Path) -> io::Result<()> {
     disk.make_folder(&Shared, folder).map_err(|error| error.source)
 }
 
-/// Removes a folder that may be there.
-pub(super) fn remove(disk: &Disk, folder: &Path) -> io::Result<()> {
-    match disk.call(DiskCall::RemoveFolder(folder), || fs::remove_dir_all(folder)) {
+/// Removes a folder or file that may be there.
+pub(super) fn remove(disk: &Disk, path: &Path) -> io::Result<()> {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|found| !found.is_dir());
+    let removed = match is_file {
+        true => disk.call(DiskCall::RemoveFile(path), || fs::remove_file(path)),
+        false => disk.call(DiskCall::RemoveFolder(path), || fs::remove_dir_all(path)),
+    };
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -56,4 +68,85 @@ pub(super) fn sync_folder(disk: &Disk, folder: &Path) -> io::Result<()> {
 /// Makes durable that a folder is there.
 pub(super) fn sync_above(disk: &Disk, folder: &Path) -> io::Result<()> {
     disk.sync_above(&Shared, folder).map_err(|error| error.source)
+}
+
+/// What is in an output's folder.
+pub(super) struct Found {
+    /// The newest batch.
+    pub newest: Option<Timestamp>,
+    /// What was staged, by whatever run.
+    pub leftovers: Vec<PathBuf>,
+}
+
+/// Looks what is in a folder.
+pub(super) fn list(folder: &Path) -> io::Result<Found> {
+    let mut found = Found { newest: None, leftovers: Vec::new() };
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        found.newest = found.newest.max(batch_time(&name));
+        if name.starts_with(".staged-") {
+            found.leftovers.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// The time in the name of a delivered batch's folder.
+fn batch_time(name: &str) -> Option<Timestamp> {
+    let millis: i64 = name.strip_prefix("batch-")?.parse().ok()?;
+    millis.checked_mul(1_000).map(Timestamp)
+}
+
+/// Whether two folders have the same files.
+pub(super) fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+    let names = |folder: &Path| -> io::Result<Vec<OsString>> {
+        let mut names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
+        names.sort();
+        Ok(names)
+    };
+    let files = names(one)?;
+    if files != names(other)? {
+        return Ok(false);
+    }
+    for file in files {
+        if !is_same_file(&one.join(&file), &other.join(&file))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn is_same_file(one: &Path, other: &Path) -> io::Result<bool> {
+    let [one, other] = [File::open(one)?, File::open(other)?];
+    if one.metadata()?.len() != other.metadata()?.len() {
+        return Ok(false);
+    }
+    let [mut one, mut other] = [one, other].map(|file| BufReader::with_capacity(READ_BYTES, file));
+    loop {
+        let bytes = one.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(true);
+        }
+        let mut same = vec![0; bytes.len()];
+        other.read_exact(&mut same)?;
+        if bytes != same {
+            return Ok(false);
+        }
+        let read = bytes.len();
+        one.consume(read);
+    }
+}
+
+/// Whether this user may make files in a folder.
+#[cfg(unix)]
+pub(super) fn writable(folder: &Path) -> io::Result<()> {
+    use rustix::fs::{Access, access};
+    access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(io::Error::from)
+}
+
+#[cfg(not(unix))]
+pub(super) fn writable(_: &Path) -> io::Result<()> {
+    Ok(())
 }

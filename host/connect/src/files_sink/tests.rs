@@ -1,32 +1,50 @@
 //! Files as they stand on the disk.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+mod owners;
+
 use tidemill_model::{connector::JsonText, ports::PortErrorKind};
 
 use super::*;
+use crate::json;
 
 const TIME: Timestamp = Timestamp(1_767_225_600_000_000);
 
+/// A sink that has not begun.
+fn open(folder: &Path, output: &str, run: &str, format: FileFormat) -> Result<FileSink, PortError> {
+    FileSink::open(output, &FilesSink { folder: folder.to_owned(), format }, folder, run, Disk::default())
+}
+
+/// One of the first host of a checkpoint.
 fn sink(folder: &Path, format: FileFormat) -> FileSink {
-    FileSink::open("out", &FilesSink { folder: folder.to_owned(), format }, folder, "one", Disk::default()).unwrap()
+    let mut sink = open(folder, "out", "one", format).unwrap();
+    crate::testing::begin(&mut sink);
+    sink
 }
 
 fn stage(sink: &mut FileSink, schema: &str, time: Timestamp, partitions: &[&[&str]]) {
+    try_stage(sink, schema, time, partitions).unwrap();
+}
+
+fn try_stage(sink: &mut FileSink, schema: &str, time: Timestamp, partitions: &[&[&str]]) -> Result<(), PortError> {
     let schema: Schema = schema.parse().unwrap();
     let read = |rows: &&[&str]| {
         let rows: Vec<_> = rows.iter().map(|row| json::parse(&schema, &JsonText((*row).to_owned())).unwrap()).collect();
         vec![json::rows(&schema, &rows).unwrap()]
     };
     let partitions: Vec<_> = partitions.iter().map(read).collect();
-    sink.stage(&SinkBatch { time, schema: &schema, parts: &partitions }).unwrap();
+    sink.stage(&SinkBatch { time, schema: &schema, parts: &partitions })
 }
 
-/// Every file below `folder`, as `path: content`.
+/// Every file below `folder`, as `path: content`, but its mark.
 fn files(folder: &Path) -> Vec<String> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name == MARK {
+            continue;
+        }
         if path.is_dir() {
             all.push(format!("{name}/"));
             all.extend(files(&path).into_iter().map(|file| format!("{name}/{file}")));
@@ -57,14 +75,8 @@ fn a_batch_is_staged_then_there() {
     assert_eq!(files(&path), expect);
     // The same batch again, by this process or by the next one.
     sink.deliver(TIME).unwrap();
-    let mut next = FileSink::open(
-        "out",
-        &FilesSink { folder: path.clone(), format: FileFormat::Jsonl },
-        &path,
-        "two",
-        Disk::default(),
-    )
-    .unwrap();
+    let mut next = open(&path, "out", "two", FileFormat::Jsonl).unwrap();
+    crate::testing::begin(&mut next);
     next.deliver(TIME).unwrap();
     stage(&mut next, "word: text, n: integer?", TIME, rows);
     next.deliver(TIME).unwrap();
@@ -101,25 +113,9 @@ fn a_folder_that_cannot_be_is_known_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     fs::write(&path, "").unwrap();
-    let spec = FilesSink { folder: path.clone(), format: FileFormat::Text };
-    let error = FileSink::open("out", &spec, &path, "one", Disk::default()).unwrap_err();
+    let error = open(&path, "out", "one", FileFormat::Text).unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Environment);
     assert!(error.to_string().contains("is a file, or in one: choose a folder"), "{error}");
-}
-
-#[test]
-fn a_run_that_wakes_up_late_harms_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut first = sink(folder.path(), FileFormat::Text);
-    stage(&mut first, "a: text", Timestamp(1_000), &[&["\"old\""]]);
-    stage(&mut first, "a: text", Timestamp(2_000), &[&["\"a\""]]);
-    let spec = FilesSink { folder: folder.path().to_owned(), format: FileFormat::Text };
-    let mut second = FileSink::open("out", &spec, folder.path(), "two", Disk::default()).unwrap();
-    stage(&mut second, "a: text", Timestamp(2_000), &[&["\"a\""]]);
-    first.deliver(Timestamp(2_000)).unwrap();
-    second.deliver(Timestamp(2_000)).unwrap();
-    let expect = ["batch-0000000000002/", "batch-0000000000002/part-00000.txt: a\n"];
-    assert_eq!(files(folder.path()), expect, "what was staged and is older is gone");
 }
 
 /// Whatever is done first to a folder that is not there any more says whether it has gone or a file stands there.

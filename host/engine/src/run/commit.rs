@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tidemill_checkpoint::{CheckpointError, Recovery, Section, SectionKind, StateSchema};
-use tidemill_model::time::Timestamp;
+use tidemill_model::{ports::Owner, time::Timestamp};
 use tidemill_plan::graph::{FunctionUse, NodeId, Plan};
 use tidemill_state::table::{BlockLimits, StateError};
 
@@ -66,7 +66,10 @@ impl Run {
     /// Goes on from the checkpoint, if there is one; gives the last batch that counts. A batch that was planned and not
     /// committed is run again.
     pub(super) fn recover(&mut self) -> Result<Option<Timestamp>, RunError> {
-        let (Some(keeper), Some(recovered)) = (&mut self.keeper, self.recovered.take()) else { return Ok(None) };
+        let (Some(keeper), Some(recovered)) = (&mut self.keeper, self.recovered.take()) else {
+            self.own_outputs()?;
+            return Ok(None);
+        };
         if let Some(fell_back) = &recovered.fell_back {
             tracing::warn!(
                 "record {} of the checkpoint is damaged and passed over: {}",
@@ -108,6 +111,7 @@ impl Run {
             self.counters.restore(&last.commit.counters);
             tracing::info!(keys = restored.keys, "going on behind the batch {}", last.commit.batch);
         }
+        self.own_outputs()?;
         for undelivered in &recovered.undelivered {
             self.deliver_again(undelivered.number, undelivered.batch)?;
         }
@@ -134,6 +138,14 @@ impl Run {
             tracing::warn!("it could not be noted that the last batch was delivered: {why}");
         }
         Err(error)
+    }
+
+    /// Makes the outputs' places this run's. What is to be refused has been: from here on there are effects.
+    fn own_outputs(&mut self) -> Result<(), RunError> {
+        let fence = self.keeper.as_ref().map(Keeper::fence);
+        let is_held = || fence.is_none_or(|fence| fence.check().is_ok());
+        let generation = fence.map(|fence| fence.generation());
+        self.outputs.begin(&Owner { pipeline: &self.plan.name, generation, is_held: &is_held })
     }
 
     fn deliver_again(&mut self, number: u64, batch: Timestamp) -> Result<(), RunError> {

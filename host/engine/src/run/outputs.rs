@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use tidemill_checkpoint::{Section, SectionKind};
 use tidemill_model::{
-    ports::{PortError, Sink, SinkBatch},
+    ports::{Owner, PortError, Sink, SinkBatch},
     schema::Schema,
     time::Timestamp,
 };
@@ -38,6 +38,13 @@ struct OutputFeed {
     parts: Vec<Vec<RecordBatch>>,
     presence: Presence,
     has_letters: bool,
+}
+
+/// Refuses outputs whose places are another's. Nothing is changed.
+pub(super) fn look(plan: &Plan, sinks: &[Box<dyn Sink>], is_kept: bool) -> Result<(), RunError> {
+    plan.outputs.iter().zip(sinks).try_for_each(|(output, sink)| {
+        sink.look(&plan.name, is_kept).map_err(|error| RunError::Place { output: output.name.clone(), error })
+    })
 }
 
 impl Outputs {
@@ -111,6 +118,13 @@ impl Outputs {
             })
         });
         sections.collect()
+    }
+
+    /// Makes the places of all outputs this run's.
+    pub(super) fn begin(&mut self, owner: &Owner<'_>) -> Result<(), RunError> {
+        self.outputs.iter_mut().try_for_each(|output| {
+            output.sink.begin(owner).map_err(|error| RunError::Place { output: output.name.clone(), error })
+        })
     }
 
     /// The newest batch that a sink has made visible, of the first that has one after `last`, with the output's name.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidemill_model::{
-    ports::{PortError, Sink, SinkBatch},
+    ports::{Owner, PortError, Sink, SinkBatch},
     time::Timestamp,
 };
 
@@ -20,15 +20,13 @@ pub(super) struct SimulatedSink {
     output: usize,
     name: &'static str,
     staged: Option<(Timestamp, Rows)>,
-    /// This host has made its place, and nothing was staged there yet.
-    is_new: bool,
+    has_begun: bool,
 }
 
 impl SimulatedSink {
     pub fn new(simulation: Arc<Simulation>, host: HostId, output: usize) -> SimulatedSink {
         let name = simulation.scenario.outputs[output].name;
-        let is_new = simulation.world().outputs[output].open();
-        SimulatedSink { simulation, host, output, name, staged: None, is_new }
+        SimulatedSink { simulation, host, output, name, staged: None, has_begun: false }
     }
 
     fn call<T>(&self, what: &str, effect: impl FnOnce(&mut World) -> T) -> Result<T, PortError> {
@@ -38,12 +36,23 @@ impl SimulatedSink {
 }
 
 impl Sink for SimulatedSink {
+    fn begin(&mut self, _owner: &Owner<'_>) -> Result<(), PortError> {
+        let (host, output) = (self.host, self.output);
+        self.call("begins to own", |world| {
+            world.outputs[output].open();
+            if world.hosts[host].is_opening {
+                world.broken(format!("host {host} begins to own an output before the checkpoint"));
+            }
+        })?;
+        self.has_begun = true;
+        Ok(())
+    }
+
     fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
         let of_part = |rows: &Vec<_>| rows.iter().flat_map(|rows| rows::texts(batch.schema, rows)).collect();
         let rows: Rows = batch.parts.iter().map(of_part).collect();
         self.call(&format!("stages {} {rows:?} in", batch.time), |_| ())?;
         self.staged = Some((batch.time, rows));
-        self.is_new = false;
         Ok(())
     }
 
@@ -67,21 +76,6 @@ impl Sink for SimulatedSink {
     }
 
     fn is_new(&self) -> bool {
-        self.is_new
-    }
-}
-
-impl Drop for SimulatedSink {
-    /// A place that nothing came to is not left behind, unless the host has crashed. Known fault of the files sink: a host that
-    /// was overtaken before it had staged anything takes the empty folder away from the later one. Until that is mended it is
-    /// left to a later host here.
-    fn drop(&mut self) {
-        let is_alone = self.simulation.turns.is_alone(self.host);
-        let mut world = self.simulation.world();
-        let is_down = world.hosts[self.host].is_down;
-        let output = &mut world.outputs[self.output];
-        if self.is_new && !is_down && is_alone && output.batches.is_empty() {
-            output.is_there = false;
-        }
+        !self.has_begun && self.simulation.world().outputs[self.output].is_new()
     }
 }

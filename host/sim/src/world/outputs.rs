@@ -44,9 +44,14 @@ impl Output {
         }
     }
 
-    /// A host looks for its place; says whether it had to make it.
-    pub fn open(&mut self) -> bool {
-        self.spec.sink == SinkKind::Folder && !std::mem::replace(&mut self.is_there, true)
+    /// Whether a host that begins has to make its place.
+    pub fn is_new(&self) -> bool {
+        self.spec.sink == SinkKind::Folder && !self.is_there
+    }
+
+    /// A host begins to own its place.
+    pub fn open(&mut self) {
+        self.is_there = true;
     }
 
     /// Makes a batch visible. An error says which promise is broken.

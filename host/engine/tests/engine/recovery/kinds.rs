@@ -145,10 +145,10 @@ impl Place {
     }
 }
 
-/// Names in a folder.
+/// Names in a folder, but the mark of an output.
 fn sorted(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = entries.collect();
+    let mut names: Vec<String> = entries.filter(|name| name != ".tidemill-output").collect();
     names.sort();
     names
 }

@@ -10,10 +10,13 @@ use std::{
 };
 
 use tidemill_checkpoint::Keep;
-use tidemill_engine::checkpoint::SnapshotAfter;
-use tidemill_model::testing::disk::{ForgetfulDisk, Forgets, lay, scratch};
+use tidemill_engine::checkpoint::{SnapshotAfter, Step};
+use tidemill_model::{
+    testing::disk::{ForgetfulDisk, Forgets, lay, scratch},
+    time::Timestamp,
+};
 
-use super::world::{AtOnce, OnDisk, World};
+use super::world::{AtOnce, Ended, OnDisk, Stop, World};
 
 /// Two sources, one that is read again and one whose peer sends again what was not acknowledged, and two outputs in folders
 /// that must be made.
@@ -66,13 +69,16 @@ fn on_disk(world: &World) -> &OnDisk {
     world.on_disk.as_ref().unwrap()
 }
 
-/// The files of the outputs, by their paths. Of what was staged and not delivered nothing is left.
+/// The files of the outputs, by their paths; of their marks the newest batch. Of what was staged and not delivered nothing is
+/// left.
 fn came_out(world: &World) -> BTreeMap<String, String> {
     let (mut files, mut folders) = (BTreeMap::new(), vec![on_disk(world).root.path().join("out")]);
     while let Some(folder) = folders.pop() {
         for path in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_file() {
-                files.insert(path.display().to_string(), fs::read_to_string(&path).unwrap());
+                let text = fs::read_to_string(&path).unwrap();
+                let newest = text.rsplit_once("\"newest\":").filter(|_| path.ends_with(".tidemill-output"));
+                files.insert(path.display().to_string(), newest.map_or(&*text, |(_, newest)| newest).to_owned());
             } else {
                 folders.push(path);
             }
@@ -115,7 +121,8 @@ fn a_folder_that_vanished_is_said_whichever_it_is() {
         let world = world();
         run(&world).unwrap();
         // With a last batch that has rows.
-        let last = came_out(&world).into_keys().filter(|path| path.contains(folder)).max().unwrap();
+        let last =
+            came_out(&world).into_keys().filter(|path| path.contains(&format!("{folder}/batch-"))).max().unwrap();
         assert!(last.contains("batch-0000000004000"), "{last}");
         fs::remove_dir_all(on_disk(&world).root.path().join(folder)).unwrap();
         let error = run(&world).unwrap_err();
@@ -163,4 +170,33 @@ fn the_power_may_be_cut_at_every_call() {
     }
     let _ = writeln!(std::io::stderr(), "{calls} calls of a disk, {cuts} cuts, lost 0, duplicated 0");
     assert!(calls > 100, "{calls}");
+}
+
+/// Readers of outputs move away what they have read; a host that stops before the checkpoint says that it was delivered is no
+/// reason to give it to them again.
+#[test]
+fn what_a_reader_has_moved_away_does_not_come_again() {
+    let expect = world();
+    run(&expect).unwrap();
+    let is_of_batch = |path: &str| path.contains("/batch-");
+    let mut expect = came_out(&expect);
+    expect.retain(|path, _| is_of_batch(path));
+    for second in 1..=4 {
+        let world = world();
+        let stop = Stop { step: Step::Deliver, after: true, batch: Timestamp(second * 1_000_000) };
+        assert_eq!(world.run(Some(stop)), Ended::Stopped);
+        let root = on_disk(&world).root.path();
+        let mut came = BTreeMap::new();
+        for (path, text) in came_out(&world).into_iter().filter(|(path, _)| is_of_batch(path)) {
+            let batch = root.join(path.trim_start_matches('/'));
+            let _ = fs::remove_dir_all(batch.parent().unwrap());
+            came.insert(path, text);
+        }
+        assert!(!came.is_empty());
+        run(&world).unwrap();
+        for (path, text) in came_out(&world).into_iter().filter(|(path, _)| is_of_batch(path)) {
+            assert!(came.insert(path.clone(), text).is_none(), "{path} has come again behind a stop at {second} s");
+        }
+        assert_eq!(came, expect);
+    }
 }

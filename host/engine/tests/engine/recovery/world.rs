@@ -297,6 +297,7 @@ impl World {
             let mut settings =
                 ConnectorSettings::new(clock.clone(), Arc::new(Threads), root, Arc::new(Mutex::new(Vec::<u8>::new())));
             settings.disk = on.disk.disk();
+            settings.run = *self.runs.lock().unwrap();
             let opened = Connectors::try_new(settings).unwrap().open_sink(&output.name, &output.sink);
             opened.map_err(|error| RunError::Sink { output: output.name.clone(), batch: Timestamp(0), error })
         };
