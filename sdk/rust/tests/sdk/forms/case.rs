@@ -8,8 +8,12 @@ use super::value::Value;
 pub struct Case {
     pub title: &'static str,
     pub function: &'static str,
+    /// Whom the host counts for.
+    pub caller: &'static str,
     /// The rows of each batch: values in the order of the schema.
     pub batches: Vec<Vec<Vec<Value>>>,
+    /// The function says which rows stay.
+    pub filters: bool,
     /// The place of the kept field.
     pub keep: Option<usize>,
     /// A reduce of the host behind the function.
@@ -37,8 +41,10 @@ impl Case {
         let mut reader = Reader { rest: batches, fields: &fields };
         Case {
             title,
+            caller: if of("output").is_some() { "outputs.out" } else { "out" },
             function: plugin.split_once('"').unwrap().0,
             batches: reader.list(|reader| reader.list(Reader::row)),
+            filters: of("filter").is_some(),
             keep: keep.map(|keep| fields.iter().position(|field| *field == keep).unwrap()),
             then: of("reduce").map(|name| name.trim_matches('"')).filter(|name| !name.contains('/')),
             parameters: parameters.collect(),

@@ -36,14 +36,14 @@ impl Outcome {
         }
     }
 
-    fn shown(mut self) -> String {
+    fn shown(mut self, case: &Case) -> String {
         for (what, number) in [("skipped", self.skipped), ("rejected", self.rejected)] {
             if number > 0 {
                 let _ = writeln!(self.text, "{what} {number}");
             }
         }
         for (name, count) in &self.counters {
-            let _ = writeln!(self.text, "counted {name} {count}");
+            let _ = writeln!(self.text, "counted {}/forms/{name} {count}", case.caller);
         }
         self.text.trim_end().to_owned()
     }
@@ -70,6 +70,10 @@ where
             }
         };
         let mut shown: Vec<String> = mapped.rows().iter().map(Shown::show).collect();
+        if case.filters {
+            let stay = batch.iter().zip(&shown).filter(|(_, flag)| *flag == "true");
+            shown = stay.map(|(row, _)| shown_value(row[0])).collect();
+        }
         if let Some(keep) = case.keep {
             assert_eq!(shown.len(), mapped.origins().len());
             for (row, origin) in shown.iter_mut().zip(mapped.origins()) {
@@ -81,7 +85,7 @@ where
         outcome.batch(second, shown);
         outcome.noted(mapped.noted(), mapped.rejected().len());
     }
-    outcome.shown()
+    outcome.shown(case)
 }
 
 fn shown_value(value: Value) -> String {
@@ -116,7 +120,7 @@ where
         let rows = reduced.rows::<T>();
         outcome.batch(second, rows.iter().map(|(key, row)| format!("{key} {}", row.show())).collect());
     }
-    outcome.shown()
+    outcome.shown(case)
 }
 
 /// A function of states.
@@ -143,6 +147,6 @@ where
         outcome.batch(second, shown);
         outcome.noted(updated.noted(), updated.rejected().len());
     }
-    outcome.shown()
+    outcome.shown(case)
 }
 
