@@ -17,8 +17,7 @@ use tidemill_model::testing::Value;
 use tidemill_plan::Functions as _;
 
 use crate::{
-    expect,
-    guests,
+    expect, guests,
     harness::{self, Outcome},
     mode::{self, Mode},
     show,

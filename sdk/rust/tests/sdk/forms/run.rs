@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use tidemill_sdk::testing::{Failed, Kit, Noted, ReduceFunction, RowsFunction, UpdateFunction};
 
-
 use super::{
     case::Case,
     value::{Shown, Taken, Value},
@@ -149,4 +148,3 @@ where
     }
     outcome.shown(case)
 }
-
