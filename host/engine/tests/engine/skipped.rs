@@ -286,7 +286,7 @@ fn also_within_the_function_that_fails() {
         vec![("in", batches.collect())]
     };
     let text = "[streams.in]\nqueue = { schema = \"k: text, line: text, answer: text, value: integer, beast: \
-                integer, mild: integer, alarm: integer\", batches = [] }\n\
+                integer, mild: integer, huge: integer, alarm: integer\", batches = [] }\n\
                 [streams.out]\nfrom = \"in\"\nby = \"k\"\nupdate-state = \"hostile/touchy-total\"\nemit = \"all\"\non-error = \
                 \"skip-batch\"";
     check("several calls", text, Mode { partitions: 1, ..PLAIN }, 1, sources);
