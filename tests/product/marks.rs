@@ -182,8 +182,7 @@ fn an_output_lies_in_no_checkpoint() {
         for place in spellings(&folder, "ck").into_iter().chain(spellings(&folder, "ck/a/b")).chain(others) {
             let text = pipeline("t", "checkpoint = \"ck\"", &output("lines", "lines", &place));
             fs::write(folder.path().join("p.toml"), text).unwrap();
-            let says =
-                ["error: output `lines` writes into the folder of the checkpoint, `ck`", "give each its own folder"];
+            let says = ["error: output `lines` writes into the folder of the checkpoint", "give each its own folder"];
             folder.fails(&["check", "p.toml"], 2, &says);
             folder.fails(&RUN, 2, &says);
         }

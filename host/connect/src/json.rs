@@ -102,7 +102,13 @@ mod tests {
         check(&Value::Bytes(&[0, 255]), r#""AP8=""#);
         check(&Value::Timestamp(1), r#""1970-01-01T00:00:00.000001Z""#);
         check(&Value::Timestamp(-1_000_000), r#""1969-12-31T23:59:59Z""#);
+        // The last day and the last microsecond that a calendar of four digits has, the first one, and what is beyond.
+        check(&Value::Timestamp(253_402_214_400_000_000), r#""9999-12-31T00:00:00Z""#);
+        check(&Value::Timestamp(253_402_300_799_999_999), r#""9999-12-31T23:59:59.999999Z""#);
+        check(&Value::Timestamp(253_402_300_800_000_000), r#""253402300800000000""#);
+        check(&Value::Timestamp(-62_167_219_200_000_000), r#""0000-01-01T00:00:00Z""#);
         check(&Value::Timestamp(i64::MAX), r#""9223372036854775807""#);
+        check(&Value::Timestamp(i64::MIN), r#""-9223372036854775808""#);
         let record =
             Value::Record(vec![("a", Value::List(vec![Value::Integer(1), Value::Missing])), ("b", Value::Text(""))]);
         check(&record, r#"{"a":[1,null],"b":""}"#);

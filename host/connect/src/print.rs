@@ -107,9 +107,14 @@ impl Sink for PrintedSink {
 }
 
 /// Date and time of day with `between` between them, and the fraction of a second, six digits, if there is one; `None`
-/// beyond the years that calendars count.
+/// beyond the years -9999 to 9999.
 pub(crate) fn civil(micros: i64, time_zone: &TimeZone, between: char) -> Option<String> {
-    let time = jiff::Timestamp::from_microsecond(micros).ok()?.to_zoned(time_zone.clone()).datetime();
+    // Instants leave a day at each end of these years, so that they have a date in every time zone; dates go to the end.
+    let instant = jiff::Timestamp::from_microsecond(micros);
+    let known = instant.unwrap_or(if micros < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX });
+    let offset = jiff::SignedDuration::from_secs(time_zone.to_offset(known).seconds().into());
+    let since = jiff::SignedDuration::from_micros(micros) + offset;
+    let time = jiff::civil::date(1970, 1, 1).to_datetime(jiff::civil::Time::midnight()).checked_add(since).ok()?;
     let (date, fraction) = (time.date(), time.subsec_nanosecond() / 1000);
     let mut text = format!("{date}{between}{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second());
     if fraction != 0 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidemill_model::{ports::Clock, schema::Schema, time::Timestamp};
 use tidemill_plan::{
-    graph::{Caller, FunctionUse, NodeId, Part, Plan, Then, Way},
+    graph::{Caller, NodeId, OnError, Part, Plan, Then, Way},
     stages::{Stage, Stages, StepKind},
 };
 
@@ -117,39 +117,41 @@ impl Builder<'_> {
             Caller::Output(output) => self.plan.outputs[output].name.clone(),
         };
         match self.caller(kind) {
-            Some((caller, function)) => {
-                Place { name, then: function.on_error.then, letters: self.plan.dead_letters_of(caller) }
+            Some((caller, _, on_error)) => {
+                Place { name, then: on_error.then, letters: self.plan.dead_letters_of(caller) }
             }
             None => Place { name, then: Then::Stop, letters: None },
         }
     }
 
-    /// Who calls which function at a step, if it calls one.
-    fn caller(&self, kind: StepKind) -> Option<(Caller, &FunctionUse)> {
-        let caller = kind.caller(self.plan)?;
-        let function = match caller {
-            Caller::Stream(id) => &self.plan.node(id).function,
-            Caller::Output(output) => &self.plan.outputs[output].function,
+    /// Who calls a function at a step that may fail, if it calls one; the function's name, and what happens then.
+    fn caller(&self, kind: StepKind) -> Option<(Caller, String, OnError)> {
+        let (caller, (name, on_error)) = match kind {
+            StepKind::Part(id, _) => (Caller::Stream(id), self.plan.node(id).may_fail()?),
+            StepKind::OutputFunction(output) => {
+                (Caller::Output(output), self.plan.outputs[output].function.as_ref()?.may_fail())
+            }
+            _ => return None,
         };
-        Some((caller, function.as_ref()?))
+        Some((caller, name, on_error))
     }
 
     /// What is done about failing calls at a step, if it makes any.
     fn policy(&self, kind: StepKind) -> Option<Policy> {
-        let (caller, function) = self.caller(kind)?;
+        let (caller, function, on_error) = self.caller(kind)?;
         let name = match caller {
             Caller::Stream(id) => &self.plan.node(id).name,
             Caller::Output(output) => &self.plan.outputs[output].name,
         };
         let letters = self.plan.dead_letters_of(caller).map(|output| &self.plan.outputs[output].schema);
-        Some(Policy::new(name, function, letters, self.clock.clone()))
+        Some(Policy::new(name, (&function, on_error), letters, self.clock.clone()))
     }
 
     /// Whether a batch may have to be undone.
     fn may_skip(&self) -> bool {
-        let of_streams = self.plan.nodes.iter().filter_map(|node| node.function.as_ref());
-        let of_outputs = self.plan.outputs.iter().filter_map(|output| output.function.as_ref());
-        of_streams.chain(of_outputs).any(|function| function.on_error.then == Then::SkipBatch)
+        let of_streams = self.plan.nodes.iter().filter_map(|node| Some(node.may_fail()?.1));
+        let of_outputs = self.plan.outputs.iter().filter_map(|output| Some(output.function.as_ref()?.on_error));
+        of_streams.chain(of_outputs).any(|on_error| on_error.then == Then::SkipBatch)
     }
 
     fn output_function(&self, output: usize, policy: Option<Policy>) -> Result<Box<dyn Operator>, RunError> {

@@ -23,6 +23,8 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 /// Cargo's settings for guests, as arguments of `--config`.
 const SETTINGS: &[&str] = &[
     "profile.release.opt-level=3",
+    // As in the tests that authors run: a number that does not fit is a failure, and never another number.
+    "profile.release.overflow-checks=true",
     "profile.release.lto=\"fat\"",
     "profile.release.codegen-units=1",
     "profile.release.panic=\"abort\"",

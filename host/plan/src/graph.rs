@@ -44,6 +44,8 @@ pub struct Node {
     pub operator: Operator,
     /// The function that it calls, if it calls one.
     pub function: Option<FunctionUse>,
+    /// The host's own function that it calls and that rows may make fail, if it calls one.
+    pub own: Option<OwnFunction>,
     /// Its work: rows go from part to part. At least one.
     pub parts: Vec<Part>,
     /// By which fields its rows are placed in partitions.
@@ -177,6 +179,15 @@ pub struct FunctionUse {
     pub on_error: OnError,
 }
 
+/// A function of the host's own that rows may make fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnFunction {
+    /// What pipelines call it.
+    pub name: String,
+    /// What happens when it fails.
+    pub on_error: OnError,
+}
+
 /// What happens when a call of a function fails: it traps, breaks a limit or the rules, or says itself that it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnError {
@@ -246,7 +257,7 @@ pub enum Reducer {
 pub enum Aggregate {
     /// The number of rows, an integer.
     Count,
-    /// The sum of a field (integer, wrapping around; or float), of the field's type.
+    /// The sum of a field (integer or float), of the field's type. One of integers that is beyond 64 bits fails.
     Sum(usize),
     /// The smallest value of a field (integer, float, timestamp or text).
     Min(usize),
@@ -334,6 +345,7 @@ impl Node {
             inputs: Vec::new(),
             operator,
             function: None,
+            own: None,
             parts: vec![Part { role, way }],
             placement: Placement::Unknown,
             letters: Letters::default(),
@@ -348,6 +360,21 @@ impl Node {
             Operator::Source(spec) => Some(spec),
             _ => None,
         }
+    }
+}
+
+impl Node {
+    /// What it calls that may fail, a plugin's function or one of the host's own: its name, and what happens then.
+    pub fn may_fail(&self) -> Option<(String, OnError)> {
+        let own = || self.own.as_ref().map(|own| (own.name.clone(), own.on_error));
+        self.function.as_ref().map(FunctionUse::may_fail).or_else(own)
+    }
+}
+
+impl FunctionUse {
+    /// The function's name with its plugin's, and what happens when it fails.
+    pub fn may_fail(&self) -> (String, OnError) {
+        (format!("{}/{}", self.plugin, self.signature.name), self.on_error)
     }
 }
 

@@ -7,6 +7,8 @@ mod cases;
 mod compile_errors;
 #[path = "sdk/context.rs"]
 mod context;
+#[path = "sdk/forms.rs"]
+mod forms;
 #[path = "sdk/map.rs"]
 mod map;
 #[path = "sdk/migrate.rs"]

@@ -120,9 +120,19 @@ fn mistake(kind: &Kind, json: &Json) -> String {
 
 fn micros(json: &Json) -> Option<i64> {
     match json {
-        Json::String(text) => text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond),
+        Json::String(text) => {
+            let instant = text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond);
+            instant.or_else(|| written_micros(text))
+        }
         _ => json.as_i64(),
     }
+}
+
+/// A date that is written in UTC, also one of the last hours for which there is no date in every time zone.
+fn written_micros(text: &str) -> Option<i64> {
+    let time: jiff::civil::DateTime = text.strip_suffix(['Z', 'z'])?.parse().ok()?;
+    let epoch = jiff::civil::date(1970, 1, 1).to_datetime(jiff::civil::Time::midnight());
+    i64::try_from(time.duration_since(epoch).as_micros()).ok()
 }
 
 fn list(ty: &Type, item: &Type, cells: &[Cell<'_>], nulls: Option<NullBuffer>) -> InCell<ArrayRef> {

@@ -153,6 +153,7 @@ mod tests {
         check(&Value::Integer(-1), "-1");
         check(&Value::Timestamp(1_767_225_600_000_000), "2026-01-01 00:00:00");
         check(&Value::Timestamp(1_767_225_600_000_001), "2026-01-01 00:00:00.000001");
+        check(&Value::Timestamp(253_402_300_799_999_999), "9999-12-31 23:59:59.999999");
         check(&Value::List(vec![Value::Text("a"), Value::Missing]), "['a', None]");
         check(&Value::Record(vec![("a", Value::Float(1.0))]), "(1.0,)");
         check(&Value::Record(vec![("a", Value::List(vec![])), ("b", Value::Boolean(true))]), "([], True)");

@@ -16,6 +16,7 @@ use tidemill_model::{
     schema::{Field, Kind, Schema, Type},
     time::Timestamp,
 };
+use tidemill_plan::graph::Reducer;
 use tidemill_state::keys::KeyTable;
 
 use super::{
@@ -85,7 +86,9 @@ pub(super) fn make(making: Making<'_>) -> Result<Box<dyn Operator>, RunError> {
     let (reduce, reducer) = (reduce_of(making.node), reducer_of(&making)?);
     let partitions = if reduce.by.is_empty() { 1 } else { making.partitions };
     let counts_nothing = reduce.counts_nothing.then(|| making.presence.clone());
-    Ok(Box::new(Combine::new(reduce.by.clone(), reducer, partitions, counts_nothing, making.policy, making.seed)))
+    // What the host accumulates itself can fail only when it is finished.
+    let policy = making.policy.filter(|_| reduce.reducer == Reducer::Guest);
+    Ok(Box::new(Combine::new(reduce.by.clone(), reducer, partitions, counts_nothing, policy, making.seed)))
 }
 
 impl Combine {

@@ -39,7 +39,6 @@ pub(crate) struct Merge {
     /// The group of each row that came last, or of each that is kept.
     groups: Vec<u32>,
     kept: RowsBuffer,
-    /// Of a guest.
     policy: Option<Policy>,
 }
 
@@ -141,6 +140,20 @@ impl Merge {
         Ok(finished)
     }
 
+    /// Pushes what the host has merged itself. Groups of which no row can be made are set aside, if the policy says so.
+    fn push_own(&mut self, count: usize, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+        let Some(mut policy) = self.policy.take_if(|policy| policy.calls_again()) else {
+            return self.push_merged(0..count, batch, out);
+        };
+        let mut accumulators = RowsBuffer::new(&self.state);
+        self.reduce.take(batch, Phase::Merge, count, &mut |rows| Ok(accumulators.extend(rows)?))?;
+        let (columns, ends) = (accumulators.columns(), (1..=count as u32).collect::<Vec<_>>());
+        let runs = Arranged { rows: accumulators.with_columns(&columns), ends: &ends, numbers: Numbers::From(0) };
+        let pushed = policy.run(count, &mut Merging { merge: self, batch, out, runs, first: 0 });
+        self.policy = Some(policy);
+        pushed
+    }
+
     /// Takes the accumulators of the groups in `range`, all that the reducer has, and pushes their rows.
     fn push_merged(&mut self, range: Range<usize>, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         let mut accumulators = RowsBuffer::new(&self.state);
@@ -227,7 +240,7 @@ impl Operator for Merge {
         match (self.reduce.room(), self.table.touched().len()) {
             (_, 0) => {}
             (Some(room), _) => self.merge_kept(room, batch, out)?,
-            (None, count) => self.push_merged(0..count, batch, out)?,
+            (None, count) => self.push_own(count, batch, out)?,
         }
         self.table.begin_batch();
         Ok(())

@@ -15,7 +15,7 @@ use tidemill_model::{
     schema::Schema,
     time::Timestamp,
 };
-use tidemill_plan::graph::{FunctionUse, OnError, RETRY_DELAY_MAX, Then};
+use tidemill_plan::graph::{OnError, RETRY_DELAY_MAX, Then};
 
 use super::{
     Batch, GuestSlot,
@@ -58,10 +58,14 @@ pub(crate) struct Policy {
 
 impl Policy {
     /// `letters` is the schema of the function's dead letters, if the plan has an output for them.
-    pub(crate) fn new(stream: &str, function: &FunctionUse, letters: Option<&Schema>, clock: Arc<dyn Clock>) -> Policy {
-        let name = format!("{}/{}", function.plugin, function.signature.name);
-        let letters = letters.map(|schema| Letters::new(schema, stream, &name));
-        Policy { stream: stream.to_owned(), on_error: function.on_error, clock, letters, spent: 0, in_vain: false }
+    pub(crate) fn new(
+        stream: &str,
+        (function, on_error): (&str, OnError),
+        letters: Option<&Schema>,
+        clock: Arc<dyn Clock>,
+    ) -> Policy {
+        let letters = letters.map(|schema| Letters::new(schema, stream, function));
+        Policy { stream: stream.to_owned(), on_error, clock, letters, spent: 0, in_vain: false }
     }
 
     /// Whether a failed call is made again, or searched for rows.

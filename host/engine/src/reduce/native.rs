@@ -1,7 +1,8 @@
 //! Reducers that need no plugin: count, sum, min, max, mean; and none at all, for distinct.
 //!
 //! Missing values are passed over. Of no values at all the result is missing, except for count and for sums of fields
-//! that are never missing. Integer sums wrap around. Float sums depend on the order of rows, which is fixed.
+//! that are never missing. Integers are summed in 128 bits, so that what comes out depends on the values alone, and only a sum
+//! that is beyond 64 bits in the end fails. Float sums depend on the order of rows, which is fixed.
 
 use std::cmp::Ordering;
 
@@ -18,6 +19,8 @@ use crate::{failure::Cause, operators::Batch};
 pub(crate) struct NativeReduce {
     aggregate: Option<Aggregate>,
     state: Schema,
+    /// What comes out for a group, where it is not the accumulator.
+    finished: Option<Schema>,
     cells: Cells,
     /// Bytes of texts in the cells.
     text_bytes: usize,
@@ -28,7 +31,10 @@ enum Cells {
     /// Distinct: there is nothing to accumulate.
     Nothing,
     Counts(Vec<i64>),
+    /// Smallest and largest ones.
     Integers(Vec<Option<i64>>),
+    /// Of integers.
+    Sums(Vec<Option<i128>>),
     Floats(Vec<Option<f64>>),
     Texts(Vec<Option<Vec<u8>>>),
     /// Sum and number.
@@ -40,6 +46,9 @@ impl NativeReduce {
         let of_field = |field: usize| input.fields()[field].ty.clone();
         let fields = match aggregate {
             None => Vec::new(),
+            Some(Aggregate::Sum(field)) if of_field(field).kind == Kind::Integer => {
+                vec![Field::new("high", of_field(field)), Field::new("low", Type::required(Kind::Integer))]
+            }
             Some(Aggregate::Count) => vec![Field::new("count", Type::required(Kind::Integer))],
             Some(Aggregate::Sum(field) | Aggregate::Min(field) | Aggregate::Max(field)) => {
                 vec![Field::new("value", of_field(field))]
@@ -53,11 +62,23 @@ impl NativeReduce {
             (Some(Aggregate::Count), _) => Cells::Counts(Vec::new()),
             (Some(Aggregate::Mean(_)), _) => Cells::Means(Vec::new()),
             (_, Some(Kind::Float)) => Cells::Floats(Vec::new()),
+            (Some(Aggregate::Sum(_)), _) => Cells::Sums(Vec::new()),
             (_, Some(Kind::Text | Kind::Bytes)) => Cells::Texts(Vec::new()),
             _ => Cells::Integers(Vec::new()),
         };
-        let state = Schema::try_new(fields).expect("the fields have different names");
-        NativeReduce { aggregate, state, cells, text_bytes: 0 }
+        let finished = match (aggregate, &cells) {
+            (Some(Aggregate::Mean(_)), _) => Some(Field::new("mean", Type::optional(Kind::Float))),
+            (Some(Aggregate::Sum(field)), Cells::Sums(_)) => Some(Field::new("value", of_field(field))),
+            _ => None,
+        };
+        let schema = |fields| Schema::try_new(fields).expect("the fields have different names");
+        NativeReduce {
+            aggregate,
+            state: schema(fields),
+            finished: finished.map(|field| schema(vec![field])),
+            cells,
+            text_bytes: 0,
+        }
     }
 
     /// Adds values of one column.
@@ -66,7 +87,11 @@ impl NativeReduce {
         let valid = groups.iter().enumerate().filter(|&(row, _)| column.is_valid(row));
         match &mut self.cells {
             Cells::Integers(cells) => valid.for_each(|(row, &group)| {
-                merge(&mut cells[group as usize], column.integers()[row], aggregate, i64::wrapping_add, i64::cmp);
+                merge(&mut cells[group as usize], column.integers()[row], aggregate, |known, _| known, i64::cmp);
+            }),
+            Cells::Sums(cells) => valid.for_each(|(row, &group)| {
+                let cell = &mut cells[group as usize];
+                *cell = Some(cell.unwrap_or_default() + i128::from(column.integers()[row]));
             }),
             Cells::Floats(cells) => valid.for_each(|(row, &group)| {
                 let value = column.floats()[row];
@@ -99,6 +124,7 @@ impl NativeReduce {
             Cells::Nothing => {}
             Cells::Counts(cells) => cells.resize(count, 0),
             Cells::Integers(cells) => cells.resize(count, None),
+            Cells::Sums(cells) => cells.resize(count, None),
             Cells::Floats(cells) => cells.resize(count, None),
             Cells::Texts(cells) => cells.resize(count, None),
             Cells::Means(cells) => cells.resize(count, (0.0, 0)),
@@ -115,6 +141,13 @@ impl NativeReduce {
             Cells::Integers(cells) => cells.iter().for_each(|cell| match cell {
                 Some(value) => rows.node_mut(0).push_word(value.cast_unsigned()),
                 None => rows.node_mut(0).push_no_word(optional),
+            }),
+            Cells::Sums(cells) => cells.iter().for_each(|cell| {
+                match cell {
+                    Some(sum) => rows.node_mut(0).push_word((sum >> 64) as u64),
+                    None => rows.node_mut(0).push_no_word(optional),
+                }
+                rows.node_mut(1).push_word(cell.unwrap_or_default() as u64);
             }),
             Cells::Floats(cells) => cells.iter().for_each(|cell| match cell {
                 Some(value) => rows.node_mut(0).push_word(value.to_bits()),
@@ -143,9 +176,10 @@ impl NativeReduce {
     }
 }
 
-/// As sort has it: -0.0 and 0.0 are equal, and every NaN is larger than all numbers.
+/// As sort has it: every NaN is larger than all numbers. But -0.0 is smaller than 0.0, so that what comes out does not depend on
+/// which of them comes first.
 fn compare_floats(left: &f64, right: &f64) -> Ordering {
-    left.partial_cmp(right).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
+    if left.is_nan() || right.is_nan() { left.is_nan().cmp(&right.is_nan()) } else { left.total_cmp(right) }
 }
 
 /// Takes one more value into a cell.
@@ -186,6 +220,7 @@ impl Accumulate for NativeReduce {
             Cells::Nothing => 0,
             Cells::Counts(cells) => size_of_val(&cells[..]),
             Cells::Integers(cells) => size_of_val(&cells[..]),
+            Cells::Sums(cells) => size_of_val(&cells[..]),
             Cells::Floats(cells) => size_of_val(&cells[..]),
             Cells::Texts(cells) => size_of_val(&cells[..]) + self.text_bytes,
             Cells::Means(cells) => size_of_val(&cells[..]),
@@ -213,6 +248,14 @@ impl Accumulate for NativeReduce {
             (Some(Aggregate::Count), _, Cells::Counts(cells)) => {
                 let counts = rows.columns[0].integers();
                 groups.iter().zip(counts).for_each(|(&group, count)| cells[group as usize] += count);
+            }
+            (Some(Aggregate::Sum(_)), Phase::Merge, Cells::Sums(cells)) => {
+                for (row, &group) in groups.iter().enumerate() {
+                    if let Some(sum) = sum_at(rows, row) {
+                        let cell = &mut cells[group as usize];
+                        *cell = Some(cell.unwrap_or_default() + sum);
+                    }
+                }
             }
             (Some(Aggregate::Mean(_)), Phase::Merge, Cells::Means(cells)) => {
                 let (sums, numbers) = (rows.columns[0].floats(), rows.columns[1].integers());
@@ -242,18 +285,39 @@ impl Accumulate for NativeReduce {
     }
 
     fn finish(&mut self, _batch: &Batch, rows: &Rows<'_>, consume: &mut Consume<'_>) -> Result<(), Cause> {
-        let Some(Aggregate::Mean(_)) = self.aggregate else { return consume(rows) };
-        let schema =
-            Schema::try_new(vec![Field::new("mean", Type::optional(Kind::Float))]).expect("one field has one name");
-        let mut means = RowsBuffer::new(&schema);
-        for (sum, &number) in rows.columns[0].floats().iter().zip(rows.columns[1].integers()) {
-            if number == 0 {
-                means.node_mut(0).push_no_word(true);
+        let Some(schema) = &self.finished else { return consume(rows) };
+        let mut finished = RowsBuffer::new(schema);
+        let optional = schema.fields().iter().any(|field| field.ty.optional);
+        for row in 0..rows.len {
+            let word = if let Cells::Sums(_) = self.cells {
+                sum_at(rows, row).map(|sum| within_64_bits(sum).map(i64::cast_unsigned)).transpose()?
             } else {
-                means.node_mut(0).push_word((sum / number as f64).to_bits());
+                mean_at(rows, row).map(f64::to_bits)
+            };
+            match word {
+                Some(word) => finished.node_mut(0).push_word(word),
+                None => finished.node_mut(0).push_no_word(optional),
             }
-            means.end_row();
+            finished.end_row();
         }
-        consume(&means.with_columns(&means.columns()))
+        consume(&finished.with_columns(&finished.columns()))
     }
+}
+
+/// The sum that a row of accumulators holds; none if it is of no values.
+fn sum_at(rows: &Rows<'_>, row: usize) -> Option<i128> {
+    let (high, low) = (&rows.columns[0], &rows.columns[1]);
+    let sum = i128::from(high.integers()[row]) << 64 | i128::from(low.integers()[row].cast_unsigned());
+    high.is_valid(row).then_some(sum)
+}
+
+fn within_64_bits(sum: i128) -> Result<i64, Cause> {
+    let beyond = |_| Cause::Rows(format!("the sum is {sum}, and an integer has 64 bits"));
+    i64::try_from(sum).map_err(beyond)
+}
+
+/// The mean that a row of accumulators comes to; none if it is of no values.
+fn mean_at(rows: &Rows<'_>, row: usize) -> Option<f64> {
+    let number = rows.columns[1].integers()[row];
+    (number > 0).then(|| rows.columns[0].floats()[row] / number as f64)
 }

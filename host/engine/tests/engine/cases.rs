@@ -14,9 +14,10 @@
 use std::{fmt::Write, fs, path::Path};
 
 use tidemill_model::testing::Value;
+use tidemill_plan::Functions as _;
 
 use crate::{
-    expect,
+    expect, guests,
     harness::{self, Outcome},
     mode::{self, Mode},
     show,
@@ -41,6 +42,18 @@ fn no_case_file_is_forgotten() {
         .collect();
     there.sort();
     assert_eq!(there, FILES);
+}
+
+/// Functions in every form that the SDK has, from the list that its test kit is walked through too.
+#[test]
+fn functions_do_in_the_host_what_they_do_in_the_test_kit() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/rust/tests/forms/cases.txt");
+    let cases = fs::read_to_string(&file).unwrap();
+    for function in &guests::guests().description("forms").unwrap().functions {
+        let used = format!("\"forms/{}\"", function.name);
+        assert!(cases.contains(&used), "{used} has no case in {}", file.display());
+    }
+    expect::check_file(&file, run_in_all_modes);
 }
 
 fn folder() -> std::path::PathBuf {

@@ -43,6 +43,7 @@ pub fn guests() -> &'static Guests {
             ("hostile", "hostile", Limits::default()),
             ("frugal", "wordcount", frugal.clone()),
             ("frugal-hostile", "hostile", frugal),
+            ("forms", "../sdk/rust/tests/forms", Limits::default()),
         ];
         Guests(plugins.map(|(name, project, limits)| (name.to_owned(), load(&runtime, name, project, &limits))).into())
     })

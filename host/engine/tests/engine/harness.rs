@@ -30,7 +30,7 @@ use crate::{
 
 /// Plugins under the names that the tests know them by.
 const PLUGINS: &str = "[plugins]\nwordcount = \"wordcount.wasm\"\nhostile = \"hostile.wasm\"\nfrugal = \"frugal.wasm\"\n\
-     frugal-hostile = \"frugal-hostile.wasm\"\n";
+     frugal-hostile = \"frugal-hostile.wasm\"\nforms = \"forms.wasm\"\n";
 
 /// What came of a run.
 pub struct Outcome {

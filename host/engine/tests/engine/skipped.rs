@@ -15,7 +15,7 @@ use crate::{
 const WITNESSES: &str = include_str!("skipped/witnesses.toml");
 
 /// Where functions fail over a row of the skipped batch: what it shows, and the streams and outputs that fail.
-const FAILURES: [(&str, &str); 19] = [
+const FAILURES: [(&str, &str); 20] = [
     ("a map before any state", "[streams.fails]\nfrom = \"in\"\nmap = \"hostile/touchy\"\non-error = \"skip-batch\""),
     (
         "a filter",
@@ -29,6 +29,10 @@ const FAILURES: [(&str, &str); 19] = [
         "a reduce where accumulators are merged",
         "[streams.beastly]\nfrom = \"in\"\nmap = \"hostile/anything\"\nfields = { value = \"beast\" }\nas = \"value\"\nkeep = \
          [\"k\"]\n[streams.fails]\nfrom = \"beastly\"\nby = \"k\"\nreduce = \"hostile/touchy-sum\"\non-error = \"skip-batch\"",
+    ),
+    (
+        "a sum of the host's own",
+        "[streams.fails]\nfrom = \"in\"\nreduce = \"sum\"\nfields = { value = \"huge\" }\non-error = \"skip-batch\"",
     ),
     (
         "an update-state",
@@ -107,14 +111,15 @@ const FAILURES: [(&str, &str); 19] = [
 ];
 
 /// A row of `in`: key, line and value, and what functions stumble over in the skipped batch alone: `answer` is `yes`, but
-/// `panic` in that row, `beast` has 666 for 13, and `mild` is never 7. `alarm`
-/// is the value, but 0 in the whole batch: nobody asks to be woken.
+/// `panic` in that row, `beast` has 666 for 13, `mild` is never 7, and `huge`
+/// is the largest number there is, twice. `alarm` is the value, but 0 in the whole batch: nobody asks to be woken.
 fn row((k, line, value): (&str, &str, i64)) -> Vec<Value> {
     let answer = if k == "panic" { "panic" } else { "yes" };
     let beast = if value == 13 { 666 } else { value };
     let mild = if value == 7 { 70 } else { value };
-    let [value, beast, mild] = [value, beast, mild].map(Value::Integer);
-    vec![Value::text(k), Value::text(line), Value::text(answer), value.clone(), beast, mild, value]
+    let huge = if value == 13 { i64::MAX } else { 1 };
+    let [value, beast, mild, huge] = [value, beast, mild, huge].map(Value::Integer);
+    vec![Value::text(k), Value::text(line), Value::text(answer), value.clone(), beast, mild, huge, value]
 }
 
 fn rows(rows: &[(&str, &str, i64)]) -> Option<Vec<Vec<Value>>> {
@@ -281,7 +286,7 @@ fn also_within_the_function_that_fails() {
         vec![("in", batches.collect())]
     };
     let text = "[streams.in]\nqueue = { schema = \"k: text, line: text, answer: text, value: integer, beast: \
-                integer, mild: integer, alarm: integer\", batches = [] }\n\
+                integer, mild: integer, huge: integer, alarm: integer\", batches = [] }\n\
                 [streams.out]\nfrom = \"in\"\nby = \"k\"\nupdate-state = \"hostile/touchy-total\"\nemit = \"all\"\non-error = \
                 \"skip-batch\"";
     check("several calls", text, Mode { partitions: 1, ..PLAIN }, 1, sources);

@@ -13,7 +13,8 @@ use super::{
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value},
-    graph::{self, Letters, Node, Operator, Part, Placement, Reducer, Role, Way},
+    graph::{self, Letters, Node, Operator, OwnFunction, Part, Placement, Reducer, Role, Way},
+    manifest::on_error,
     reader::{Reader, values},
     resolve::{
         Plugins, Stream,
@@ -46,7 +47,7 @@ impl OperatorKind for Reduce {
                 "reduce = \"max\"",
                 "reduce = \"mean\"",
             ],
-            beside: &["by", "fields", "as"],
+            beside: &["by", "fields", "as", "on-error"],
             rows: "the same, natively and without a plugin",
         };
         &Page { key: "reduce", reads_several: false, forms: &[GUEST, NATIVE] }
@@ -71,12 +72,13 @@ fn native(text: Name, reader: &mut Reader<'_, '_>) -> Option<NativeCall> {
         reader.diagnostics.push(error.help(format!("{help}; a plugin's function is written plugin/function")));
         return None;
     };
-    for (key, _) in reader.entries().filter(|(key, _)| ["parameters", "on-error"].contains(&key.text.as_str())) {
+    for (key, _) in reader.entries().filter(|(key, _)| key.text == "parameters") {
         let error = Diagnostic::error(key.span, format!("`{}` takes no `{}`", text.text, key.text));
         reader.diagnostics.push(error.help("that belongs to a plugin's function"));
     }
     let fields = reader.read("fields", read_fields).unwrap_or_default();
-    Some(NativeCall { native: *native, name: text, fields, rename: rename(reader) })
+    let (rename, on_error) = (rename(reader), reader.read("on-error", on_error::read));
+    Some(NativeCall { native: *native, name: text, fields, rename, on_error })
 }
 
 impl Entry for ReduceEntry {
@@ -87,7 +89,7 @@ impl Entry for ReduceEntry {
     fn resolve(&self, inputs: &Inputs<'_>, plugins: &Plugins<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
         match self {
             ReduceEntry::Guest { by, call } => by_guest(by, call, inputs.first(), plugins, diagnostics),
-            ReduceEntry::Native { by, native } => by_host(by, native, inputs.first()?, diagnostics),
+            ReduceEntry::Native { by, native } => by_host(by, native, inputs.first()?, plugins, diagnostics),
         }
     }
 }
@@ -108,13 +110,23 @@ fn by_guest(
     Some(Node { function: Some(function), letters, ..node(reduce, names, schema) })
 }
 
-fn by_host(by: &[Name], call: &NativeCall, stream: Stream<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
+fn by_host(
+    by: &[Name],
+    call: &NativeCall,
+    stream: Stream<'_>,
+    plugins: &Plugins<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Node> {
     let by = fields::find_all(by, stream, diagnostics)?;
     let (aggregate, returned) = native::resolve(call, &by, stream, diagnostics)?;
     let groups = Groups { function: &call.name.text, span: call.name.span, other: "by", single: true };
     let schema = fields::join(&stream.schema.project(&by), &returned, &groups, diagnostics)?;
     let names = names(&by, stream);
-    Some(node(graph::Reduce { by, reducer: Reducer::Native(aggregate), counts_nothing: false }, names, schema))
+    let letters = Letters { key: Some(stream.schema.project(&by)), values: stream.schema.clone() };
+    let on_error = call.on_error.unwrap_or(plugins.on_error);
+    let own = native::may_fail(call.native, &returned).then(|| OwnFunction { name: call.name.text.clone(), on_error });
+    let reduce = graph::Reduce { by, reducer: Reducer::Native(aggregate), counts_nothing: false };
+    Some(Node { own, letters, ..node(reduce, names, schema) })
 }
 
 /// A node that reduces by the fields with these names.

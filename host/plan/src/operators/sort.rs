@@ -20,7 +20,7 @@ impl OperatorKind for Sort {
         const FORM: Form = Form {
             written: &["sort = [\"-count\", \"word\"]"],
             beside: &[],
-            rows: "all rows in order; `-` is largest first. Missing values are smallest",
+            rows: "all rows in order; `-` is largest first. Missing values are smallest, NaN is larger than all numbers, and -0.0 is as large as 0.0",
         };
         &Page { key: "sort", reads_several: false, forms: &[FORM] }
     }

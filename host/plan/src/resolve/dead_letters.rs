@@ -9,7 +9,7 @@ use tidemill_model::{
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
-    graph::{Caller, FunctionUse, Node, NodeId, Output, Then},
+    graph::{Caller, Node, NodeId, OnError, Output, Then},
     manifest::Pipeline,
 };
 
@@ -24,12 +24,12 @@ pub(super) fn add(pipeline: &Pipeline, nodes: &[Node], outputs: &mut Vec<Output>
         (None, None) => return, // That has been reported.
     };
     let of_streams = nodes.iter().enumerate().filter_map(|(index, node)| {
-        node.function.as_ref().filter(|function| has_letters(function))?;
+        node.may_fail().filter(|(_, on_error)| has_letters(*on_error))?;
         let schema = schema(node.letters.key.as_ref(), &node.letters.values);
         Some((node.name.clone(), NodeId(index), Caller::Stream(NodeId(index)), schema))
     });
     let of_outputs = outputs.iter().enumerate().filter_map(|(index, output)| {
-        output.function.as_ref().filter(|function| has_letters(function))?;
+        output.function.as_ref().filter(|function| has_letters(function.on_error))?;
         // No stream's name has a dot.
         let name = format!("{}.output", output.name);
         Some((name, output.from, Caller::Output(index), schema(None, &nodes[output.from.0].schema)))
@@ -59,8 +59,8 @@ pub(super) fn add(pipeline: &Pipeline, nodes: &[Node], outputs: &mut Vec<Output>
     outputs.extend(added);
 }
 
-fn has_letters(function: &FunctionUse) -> bool {
-    function.on_error.then == Then::DeadLetter
+fn has_letters(on_error: OnError) -> bool {
+    on_error.then == Then::DeadLetter
 }
 
 fn writes_below(output: &Output, folder: &Path) -> bool {

@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct Plugins<'a> {
     pub(super) functions: &'a dyn Functions,
     /// What happens when one fails whose use does not say it.
-    pub(super) on_error: OnError,
+    pub(crate) on_error: OnError,
     /// In the order of the file.
     names: Vec<&'a str>,
     /// `None`: it could not be read or loaded, which has been reported.

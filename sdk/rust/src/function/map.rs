@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Function, Operator, failure,
-    rows::{MappedRows, Room, Rows, nothing},
+    rows::{MappedRows, Room, Rows},
 };
 
 /// The types of a function from rows to rows.
@@ -92,8 +92,10 @@ impl<F: WholeFunction> Operator for WholeOperator<F> {
             self.chunks.clear();
         }
         self.chunks.push(input);
+        let mut rows = Rows::<F::Writer>::default();
         if !call.last {
-            return Ok(Mapped { rows: nothing(), origins: Origins::Many, rejected: Vec::new() });
+            // No rows yet, in the columns that every answer of a map has.
+            return Ok(Mapped { rows: rows.finish(), origins: Origins::Many, rejected: Vec::new() });
         }
         let chunks = std::mem::take(&mut self.chunks);
         let mut readers = Vec::new();
@@ -101,7 +103,6 @@ impl<F: WholeFunction> Operator for WholeOperator<F> {
             readers.extend(open_rows::<F::Input<'_>>(chunk)?.map(|reader| (reader, chunk.rows as usize)));
         }
         let input = readers.iter().flat_map(|(reader, rows)| (0..*rows).map(|row| ReadRow::read_row(reader, row)));
-        let mut rows = Rows::<F::Writer>::default();
         F::call(&self.context, input, &mut rows).map_err(failure)?;
         Ok(Mapped { rows: rows.finish(), origins: Origins::Many, rejected: Vec::new() })
     }

@@ -68,6 +68,18 @@ pub(super) fn rows_of<'a, T: ReadRow<'a>>(batch: &'a Batch) -> Result<Vec<T>, Ma
     Ok((0..rows).map(|row| T::read_row(&reader, row)).collect())
 }
 
+/// Refuses an answer, as the host does, that has not the columns of these fields: one for each level of their types.
+pub(super) fn check_columns(batch: &Batch, fields: &[Field]) -> Result<(), Failed> {
+    let levels = |field: &Field| 1 + field.kind.matches("list<").count() + field.kind.matches(':').count();
+    let (expected, got) = (fields.iter().map(levels).sum::<usize>(), batch.columns.len());
+    if got == expected {
+        return Ok(());
+    }
+    let fields: Vec<String> = fields.iter().map(|field| format!("{}: {}", field.name, field.kind)).collect();
+    let reason = format!("the function returned {got} columns where `{}` has {expected}", fields.join(", "));
+    Err(Failed { reason })
+}
+
 /// Unsigned 32-bit numbers as the boundary has them.
 pub(super) fn to_bytes(numbers: impl IntoIterator<Item = usize>) -> Vec<u8> {
     numbers.into_iter().flat_map(|number| (number as u32).to_le_bytes()).collect()

@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     Failed, Kit, Noted,
-    batch::{batch_of, from_bytes, rows_of},
+    batch::{batch_of, check_columns, from_bytes, rows_of},
 };
 
 /// The rows that a map or an output returned, and what it rejected.
@@ -28,11 +28,15 @@ impl<F: RowsFunction> Mapped<F> {
         Noted::take();
         let mut operator = kit.open::<F>(Vec::new())?;
         let rows: Vec<F::Input<'a>> = rows.into_iter().collect();
-        let chunks = kit.chunks(&rows);
+        let signature = F::signature();
+        let chunks = chunks(kit, &rows, signature.whole_partition);
+        // Only a function that sees whole partitions is told which call is the last one.
+        let calls = if signature.whole_partition { chunks.len() } else { chunks.len() + 1 };
         let (mut batches, mut origins, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
         let mut first = 0;
         for (place, chunk) in chunks.iter().enumerate() {
-            let mapped = operator.map_rows(kit.call(place, chunks.len()), batch_of(*chunk))?;
+            let mapped = operator.map_rows(kit.call(place, calls), batch_of(*chunk))?;
+            check_columns(&mapped.rows, &signature.output)?;
             match &mapped.origins {
                 Origins::Same => origins.extend((0..mapped.rows.rows as usize).map(|row| first + row)),
                 Origins::Rows(bytes) => origins.extend(from_bytes(bytes).iter().map(|row| first + row)),
@@ -64,5 +68,14 @@ impl<F: RowsFunction> Mapped<F> {
     /// What the function logged and counted.
     pub fn noted(&self) -> &Noted {
         &self.noted
+    }
+}
+
+/// The chunks of a partition's batch. As from the host, a whole partition's last one has no rows.
+fn chunks<'r, T>(kit: &Kit, rows: &'r [T], whole_partition: bool) -> Vec<&'r [T]> {
+    match whole_partition {
+        true if rows.is_empty() => vec![rows],
+        true => kit.chunks(rows).into_iter().chain([&rows[..0]]).collect(),
+        false => kit.chunks(rows),
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     Failed, Kit,
-    batch::{batch_of, rows_of, to_bytes},
+    batch::{batch_of, check_columns, rows_of, to_bytes},
     orders,
 };
 
@@ -67,6 +67,9 @@ impl<F: ReduceFunction, K: Clone + Eq + Hash> Reduced<F, K> {
         } else {
             states.clone()
         };
+        let signature = F::signature();
+        check_columns(&states, &signature.state)?;
+        check_columns(&rows, &signature.output)?;
         Ok(Reduced { kit: kit.clone(), keys, states, rows, function: PhantomData })
     }
 

@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     Failed, Kit, Noted,
-    batch::{batch_of, from_bytes, rows_of, to_bytes},
+    batch::{batch_of, check_columns, from_bytes, rows_of, to_bytes},
 };
 
 /// An update-state function and the states of its keys.
@@ -156,6 +156,9 @@ impl<F: UpdateFunction, K: Clone + Eq + Hash + Write> Keyed<F, K> {
         let mut operator = self.kit.open::<F>(K::fields("key"))?;
         let changes = operator.update_states(self.kit.call(0, 1), self.news(&keys, called))?;
         self.apply(called, &changes);
+        let signature = F::signature();
+        check_columns(&changes.states, &signature.state)?;
+        check_columns(&changes.emitted, &signature.output)?;
         let emitted_groups = match &changes.emitted_groups {
             Some(groups) => from_bytes(groups),
             None => (0..keys.len()).collect(),

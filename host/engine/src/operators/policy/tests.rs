@@ -6,7 +6,6 @@
 use std::sync::Mutex;
 
 use tidemill_model::{
-    function::{Binding, FunctionKind, Signature},
     testing::{Value, values_of},
     time::Interval,
 };
@@ -125,7 +124,7 @@ impl Bench {
     fn new(retries: u32, delay_millis: u64, then: Then) -> Bench {
         let on_error = OnError { retries, delay: Duration::from_millis(delay_millis), then };
         let clock = Arc::new(Waits::default());
-        Bench { policy: Policy::new("stream", &function(on_error), None, clock.clone()), clock }
+        Bench { policy: Policy::new("stream", ("p/f", on_error), None, clock.clone()), clock }
     }
 
     fn run(&mut self, mut rows: Given) -> Did {
@@ -137,24 +136,6 @@ impl Bench {
     fn run_rows(&mut self, rows: &[Option<Fails>]) -> Did {
         self.run(Given { rows: rows.to_vec(), ..Given::default() })
     }
-}
-
-fn function(on_error: OnError) -> FunctionUse {
-    let signature = Signature {
-        name: "f".to_owned(),
-        kind: FunctionKind::Map,
-        doc: String::new(),
-        input: Schema::default(),
-        output: Schema::default(),
-        state: Schema::default(),
-        state_version: 1,
-        whole_partition: false,
-        finishes: false,
-        invertible: false,
-        shared: Vec::new(),
-    };
-    let binding = Binding { function: 0, keys: Schema::default(), input: Schema::default(), parameters: Vec::new() };
-    FunctionUse { plugin: "p".to_owned(), signature, binding, fields: Vec::new(), on_error }
 }
 
 #[test]
@@ -276,7 +257,7 @@ fn letters_and_rejections_are_of_their_batch() {
         .parse()
         .unwrap();
     let on_error = OnError { then: Then::DeadLetter, ..OnError::default() };
-    let mut policy = Policy::new("stream", &function(on_error), Some(&schema), Arc::new(Waits::default()));
+    let mut policy = Policy::new("stream", ("p/f", on_error), Some(&schema), Arc::new(Waits::default()));
     let values = tidemill_model::testing::buffer_of(&"n: integer".parse().unwrap(), &[vec![Value::Integer(7)]]);
     let columns = values.columns();
     let rows = values.with_columns(&columns);

@@ -93,6 +93,13 @@ pub const SAMPLES: &[Sample] = &[
     },
     Sample {
         operator: "reduce",
+        name: "a sum that may be a dead letter",
+        text: "[streams.out]\nfrom = \"in\"\nby = \"k\"\nreduce = \"sum\"\nfields = { value = \"n\" }\non-error = \"dead-letter\"",
+        model: |feed| each(feed, |rows| by_key(rows, |rows| int(rows.iter().map(|row| row.n).sum()))),
+        is_ordered: false,
+    },
+    Sample {
+        operator: "reduce",
         name: "a mean",
         text: "[streams.out]\nfrom = \"in\"\nby = \"k\"\nreduce = \"mean\"\nfields = { value = \"n\" }",
         model: |feed| {

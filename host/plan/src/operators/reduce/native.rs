@@ -5,7 +5,7 @@ use tidemill_model::schema::{Field, Kind, Schema, Type};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::Name,
-    graph::Aggregate,
+    graph::{Aggregate, OnError},
     resolve::{
         Stream,
         fields::{self, Naming, Wanted},
@@ -20,6 +20,8 @@ pub(crate) struct NativeCall {
     pub(crate) name: Name,
     pub(crate) fields: Vec<(Name, Name)>,
     pub(crate) rename: Option<Name>,
+    /// What happens when it fails; `None`: what holds for the pipeline.
+    pub(crate) on_error: Option<OnError>,
 }
 
 /// Which one.
@@ -73,6 +75,11 @@ pub(super) fn resolve(
     let returned = Schema::try_new(vec![Field::new("value", ty)]).ok()?;
     let naming = Naming { rename: call.rename.as_ref(), value: Some(&field.name) };
     Some((aggregate, fields::named(name, &returned, &naming, diagnostics)?))
+}
+
+/// Whether there are values of which it cannot make this field.
+pub(super) fn may_fail(native: Native, returned: &Schema) -> bool {
+    native == Native::Sum && returned.fields().iter().any(|field| field.ty.kind == Kind::Integer)
 }
 
 /// Of a group whose values are all missing the result is missing too, so `?` stays.

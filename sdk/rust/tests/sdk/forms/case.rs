@@ -1,0 +1,120 @@
+//! The cases as the test kit needs them, out of the pipelines that the host runs.
+
+use tidemill_sdk::{prelude::*, testing::Kit};
+
+use super::value::Value;
+
+/// A function, rows for it, and what comes of them.
+pub struct Case {
+    pub title: &'static str,
+    pub function: &'static str,
+    /// Whom the host counts for.
+    pub caller: &'static str,
+    /// The rows of each batch: values in the order of the schema.
+    pub batches: Vec<Vec<Vec<Value>>>,
+    /// The function says which rows stay.
+    pub filters: bool,
+    /// The place of the kept field.
+    pub keep: Option<usize>,
+    /// A reduce of the host behind the function.
+    pub then: Option<&'static str>,
+    parameters: Vec<(&'static str, String)>,
+    /// What comes out, as the host's test shows it.
+    pub expect: String,
+}
+
+impl Case {
+    /// Reads what stands behind `=== `.
+    pub fn read(text: &'static str) -> Case {
+        let (title, rest) = text.split_once('\n').unwrap();
+        let (pipeline, expect) = rest.split_once("---\n").unwrap();
+        let of = |key: &str| pipeline.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+        let queue = of("queue").unwrap().strip_prefix("{ schema = \"").unwrap();
+        let (schema, batches) = queue.split_once("\", batches = ").unwrap();
+        let fields: Vec<&str> = schema.split(", ").map(|field| field.split_once(": ").unwrap().0).collect();
+        let plugin = pipeline.find("\"forms/").map(|at| &pipeline[at + "\"forms/".len()..]).unwrap();
+        let keep = of("keep").map(|keep| keep.trim_matches(['[', ']', '"']));
+        let parameters = of("parameters").into_iter().map(|table| {
+            let (name, value) = table.trim_matches(['{', '}', ' ']).split_once(" = ").unwrap();
+            (name, value.trim_matches('"').to_owned())
+        });
+        let mut reader = Reader { rest: batches, fields: &fields };
+        Case {
+            title,
+            caller: if of("output").is_some() { "outputs.out" } else { "out" },
+            function: plugin.split_once('"').unwrap().0,
+            batches: reader.list(|reader| reader.list(Reader::row)),
+            filters: of("filter").is_some(),
+            keep: keep.map(|keep| fields.iter().position(|field| *field == keep).unwrap()),
+            then: of("reduce").map(|name| name.trim_matches('"')).filter(|name| !name.contains('/')),
+            parameters: parameters.collect(),
+            expect: expect.trim_end().to_owned(),
+        }
+    }
+
+    /// A kit of the case.
+    pub fn kit(&self, chunk_rows: usize) -> Kit {
+        let kit = Kit::new().chunk_rows(chunk_rows);
+        self.parameters.iter().fold(kit, |kit, (name, value)| kit.parameter(name, value))
+    }
+
+    /// The rows of each batch, and the batch's time.
+    pub fn timed(&self) -> impl Iterator<Item = (i64, &Vec<Vec<Value>>, Timestamp)> {
+        self.batches.iter().zip(1..).map(|(rows, second)| (second, rows, Timestamp(second * 1_000_000)))
+    }
+}
+
+/// Reads rows as pipelines write them, as far as the cases need it.
+struct Reader<'f> {
+    rest: &'static str,
+    fields: &'f [&'static str],
+}
+
+impl Reader<'_> {
+    fn skip(&mut self, token: &str) -> bool {
+        let rest = self.rest.trim_start().strip_prefix(token);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn list<T>(&mut self, item: impl Fn(&mut Self) -> T) -> Vec<T> {
+        assert!(self.skip("["), "no list: {}", self.rest);
+        let mut items = Vec::new();
+        while !self.skip("]") {
+            items.push(item(self));
+            self.skip(",");
+        }
+        items
+    }
+
+    /// A table of the fields, or the value of the only one.
+    fn row(&mut self) -> Vec<Value> {
+        if !self.skip("{") {
+            return vec![self.value()];
+        }
+        let mut row = vec![Value::Missing; self.fields.len()];
+        while !self.skip("}") {
+            let (name, rest) = self.rest.split_once('=').unwrap();
+            self.rest = rest;
+            let place = self.fields.iter().position(|field| *field == name.trim()).unwrap();
+            row[place] = self.value();
+            self.skip(",");
+        }
+        row
+    }
+
+    fn value(&mut self) -> Value {
+        if self.skip("\"") {
+            let (text, rest) = self.rest.split_once('"').unwrap();
+            self.rest = rest;
+            return Value::Text(text);
+        }
+        let (value, rest) = self.rest.trim_start().split_at(self.rest.trim_start().find([',', ' ', ']', '}']).unwrap());
+        self.rest = rest;
+        match value {
+            "true" | "false" => Value::Boolean(value == "true"),
+            _ if value.contains('.') => Value::Float(value.parse().unwrap()),
+            _ => Value::Integer(value.parse().unwrap()),
+        }
+    }
+}
