@@ -53,6 +53,8 @@ impl Log {
             storage.sync(folder)?;
         }
         for _ in 0..CLAIMS_MAX {
+            // Before the look: between that and the claim there is to be as little as can be, or a host at work is always faster.
+            let leftovers = storage.leftovers()?;
             let before = numbered(&*storage, "log")?;
             let recovery = match look(&*storage, pipeline) {
                 Ok(recovery) => recovery,
@@ -67,7 +69,6 @@ impl Log {
                 generation: recovery.generation_min,
                 record: Record::Claim { host: host.to_owned(), at: now },
             };
-            let leftovers = storage.leftovers()?;
             let Some(bytes) = create_claim(&*storage, &claim)? else { continue };
             if let Some(opened) = opened(storage.clone(), claim, bytes, recovery.fell_back, &leftovers)? {
                 return Ok(opened);

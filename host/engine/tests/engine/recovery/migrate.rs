@@ -13,6 +13,7 @@ use tidemill_engine::{
 
 use super::{
     at, check_like,
+    replays::at_once,
     world::{Ended, Stop, World},
 };
 use crate::show;
@@ -267,7 +268,7 @@ fn fields_that_went_and_came_back_are_blank_whenever_snapshots_were_made() {
 #[test]
 fn a_migration_that_fails_changes_nothing() {
     let expect = expected();
-    let world = world();
+    let world = at_once(world());
     assert_eq!(world.run(stop(Step::Deliver, true, 3)), Ended::Stopped);
     let mut world = world;
     for (function, says) in [
