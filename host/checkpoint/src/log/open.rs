@@ -52,14 +52,19 @@ impl Log {
             // What an earlier host could only just make visible must not vanish after this one has relied upon it.
             storage.sync(folder)?;
         }
+        let mut scan: Option<Scan> = None;
         for _ in 0..CLAIMS_MAX {
-            // Before the look: between that and the claim there is to be as little as can be, or a host at work is always faster.
+            // Before the look: between that and the claim there is to be as little as can be, or a host at work is always
+            // faster. For the same reason a later look is for what is new alone, whatever the length of the log.
             let leftovers = storage.leftovers()?;
             let before = numbered(&*storage, "log")?;
-            let recovery = match look(&*storage, pipeline) {
+            let recovery = match look(&*storage, pipeline, &mut scan) {
                 Ok(recovery) => recovery,
                 // A host that still runs has added or cleaned in the meantime, and what was seen does not fit together.
-                Err(_) if numbered(&*storage, "log")? != before => continue,
+                Err(_) if numbered(&*storage, "log")? != before => {
+                    scan = None;
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             let claim = RecordHeader {
@@ -78,8 +83,16 @@ impl Log {
     }
 }
 
-fn look(storage: &dyn Storage, pipeline: &str) -> Result<Recovery, CheckpointError> {
-    Scan::of(storage, pipeline)?.decide(storage, pipeline)
+/// `scan` is what was seen before, and then what is seen now.
+fn look(storage: &dyn Storage, pipeline: &str, scan: &mut Option<Scan>) -> Result<Recovery, CheckpointError> {
+    let seen = match scan {
+        Some(seen) => {
+            seen.look_again(storage, pipeline)?;
+            seen
+        }
+        none => none.insert(Scan::of(storage, pipeline)?),
+    };
+    seen.decide(storage, pipeline)
 }
 
 /// The claim's length; `None` if another host was faster.

@@ -24,15 +24,41 @@ pub(crate) struct Scan {
     pub snapshots: Vec<Number>,
     /// Commits whose snapshot is damaged.
     pub damaged_snapshots: Vec<Number>,
+    /// Records and the snapshot that were read in full, and are whole.
+    checked: Vec<Number>,
+    checked_snapshot: Option<Number>,
 }
 
 impl Scan {
     pub fn of(storage: &dyn Storage, pipeline: &str) -> Result<Scan, CheckpointError> {
+        let mut scan = Scan {
+            records: Vec::new(),
+            snapshots: Vec::new(),
+            damaged_snapshots: Vec::new(),
+            checked: Vec::new(),
+            checked_snapshot: None,
+        };
+        scan.look_again(storage, pipeline)?;
+        Ok(scan)
+    }
+
+    /// Looks for what has changed since. What was read of a record, or a snapshot, stays: none of them is written twice, so that
+    /// a look costs no more than what a host at work has added meanwhile.
+    pub fn look_again(&mut self, storage: &dyn Storage, pipeline: &str) -> Result<(), CheckpointError> {
         // The log last: a host that has just begun has a log before it has anything else.
-        let snapshots: Vec<Number> = snapshot_files(storage)?.iter().map(|snapshot| snapshot.commit).collect();
+        let mut snapshots: Vec<Number> = snapshot_files(storage)?.iter().map(|snapshot| snapshot.commit).collect();
+        snapshots.retain(|snapshot| !self.damaged_snapshots.contains(snapshot));
         let has_input = !storage.list("input")?.is_empty();
-        let mut records = Vec::new();
-        for entries in numbered(storage, "log")?.chunks(AT_ONCE_MAX) {
+        let mut entries = numbered(storage, "log")?;
+        let is_listed = |record: &Scanned, entries: &[(Number, Entry)]| {
+            let at = entries.binary_search_by_key(&record.number, |(number, _)| *number);
+            at.is_ok_and(|at| entries[at].1.bytes == record.bytes)
+        };
+        self.records.retain(|record| is_listed(record, &entries));
+        entries.retain(|(number, _)| self.records.binary_search_by_key(number, |record| record.number).is_err());
+        self.checked.retain(|checked| self.records.iter().any(|record| record.number == *checked));
+        let mut records = std::mem::take(&mut self.records);
+        for entries in entries.chunks(AT_ONCE_MAX) {
             for ((number, entry), begun) in entries.iter().zip(beginnings(storage, entries)) {
                 let found = match header_of(storage, pipeline, *number, begun) {
                     Ok((header, file_bytes)) if file_bytes == Some(entry.bytes) => Ok(header),
@@ -45,6 +71,7 @@ impl Scan {
                 records.push(Scanned { number: *number, bytes: entry.bytes, found });
             }
         }
+        records.sort_by_key(|record| record.number);
         let without_log = |folder| CheckpointError::WithoutLog { place: storage.place(), folder };
         if records.is_empty() && !snapshots.is_empty() {
             return Err(without_log("state"));
@@ -52,13 +79,13 @@ impl Scan {
         if records.is_empty() && has_input {
             return Err(without_log("input"));
         }
-        Ok(Scan { records, snapshots, damaged_snapshots: Vec::new() })
+        (self.records, self.snapshots) = (records, snapshots);
+        Ok(())
     }
 
     /// What to go on from. Everything that it rests upon is read in full and checked; what turns out damaged is decided
     /// about anew.
     pub fn decide(&mut self, storage: &dyn Storage, pipeline: &str) -> Result<Recovery, CheckpointError> {
-        let (mut checked, mut checked_snapshot) = (Vec::new(), None);
         loop {
             let recovery = recover(&self.records, &self.snapshots).map_err(|refusal| CheckpointError::Refused {
                 place: storage.place(),
@@ -66,20 +93,20 @@ impl Scan {
                 also: also(&self.damaged_snapshots),
             })?;
             // Once each: a snapshot is much larger than the records behind it.
-            if let Some(commit) = recovery.snapshot.filter(|_| recovery.snapshot != checked_snapshot) {
+            if let Some(commit) = recovery.snapshot.filter(|_| recovery.snapshot != self.checked_snapshot) {
                 if verify_snapshot(storage, pipeline, commit)?.is_some() {
                     self.snapshots.retain(|&snapshot| snapshot != commit);
                     self.damaged_snapshots.push(commit);
                     continue;
                 }
-                checked_snapshot = Some(commit);
+                self.checked_snapshot = Some(commit);
             }
             let mut unchecked = relied_upon(&recovery);
-            unchecked.retain(|number| !checked.contains(number));
+            unchecked.retain(|number| !self.checked.contains(number));
             let names = unchecked.iter().map(|&number| record_name(number)).collect();
             let mut damaged = None;
             for (&number, reader) in unchecked.iter().zip(storage.readers(names)) {
-                checked.push(number);
+                self.checked.push(number);
                 damaged = verify_read_record(storage, number, reader?)?.map(|what| (number, what));
                 if damaged.is_some() {
                     break;

@@ -2,7 +2,10 @@
 
 use std::{
     io::Write,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
 };
 
 use tidemill_checkpoint::{
@@ -10,7 +13,10 @@ use tidemill_checkpoint::{
 };
 use tidemill_model::time::Timestamp;
 
-use crate::scene::{PIPELINE, START, World, commit, plan, read, rows, section};
+use crate::{
+    counted::Counted,
+    scene::{PIPELINE, START, World, commit, plan, read, rows, section},
+};
 
 fn open(storage: &MemoryStorage, host: &str) -> Log {
     Log::open(Arc::new(storage.clone()), PIPELINE, host, Timestamp(0)).unwrap().0
@@ -47,6 +53,47 @@ fn the_later_claim_wins_and_the_earlier_host_can_write_nothing() {
     fenced(input.sync());
     assert!(matches!(input.sync(), Err(CheckpointError::InputFailed { .. })));
     second.append(Record::Commit(commit(batch, number, 1)), &[]).unwrap();
+}
+
+/// A host at work adds a record whenever another one is about to claim: each new look is for that record, not for the whole log.
+#[test]
+fn a_host_that_keeps_losing_its_claim_reads_what_is_old_no_more_often() {
+    const RECORDS: i64 = 60;
+    const LOST: i64 = 12;
+    let storage = MemoryStorage::new();
+    let mut first = open(&storage, "first");
+    let mut add = move |batch: i64| {
+        let before = (batch > 1).then_some(Timestamp((batch - 1) * 1_000_000));
+        let batch = Timestamp(batch * 1_000_000);
+        let number = first.append(Record::Plan(plan(batch, None, before)), &[]).unwrap();
+        first.append(Record::Commit(commit(batch, number, 1)), &[section(SectionKind::State, &[1, 1])]).unwrap();
+    };
+    (1..=RECORDS).for_each(&mut add);
+    let old = storage.files();
+    let added = AtomicI64::new(0);
+    let add = Mutex::new(move || {
+        let lost = added.fetch_add(1, Ordering::Relaxed);
+        if lost < LOST {
+            add(RECORDS + 1 + lost);
+        }
+    });
+    let is_adding = AtomicBool::new(false);
+    storage.set_faults(move |call| {
+        if call.operation == Operation::Create && !is_adding.swap(true, Ordering::Relaxed) {
+            add.lock().unwrap()();
+            is_adding.store(false, Ordering::Relaxed);
+        }
+        Fault::None
+    });
+    let counted = Arc::new(Counted::new(Arc::new(storage.clone())));
+    let (log, recovery) = Log::open(counted.clone(), PIPELINE, "second", Timestamp(0)).unwrap();
+    assert_eq!(recovery.last.unwrap().commit.batch, Timestamp((RECORDS + LOST) * 1_000_000));
+    assert!(log.records().len() as i64 > 2 * (RECORDS + LOST));
+    // Its beginning and, if a run would go on from it, all of it, before the claims and behind the one that was made.
+    for (name, bytes) in counted.take_read().into_iter().filter(|(name, _)| old.contains_key(name)) {
+        let most = 8 * old[&name].len() as u64;
+        assert!(bytes <= most, "{name}: {bytes} bytes, at most {most}");
+    }
 }
 
 #[test]
