@@ -14,6 +14,7 @@ use tidemill_model::{
 use tidemill_plan::{Functions, Manifest};
 
 use super::*;
+use crate::arrival::Arrival;
 
 struct NoPlugins;
 
@@ -140,8 +141,10 @@ fn taken_by(made: &str, held_bytes_max: usize, batches: u64, checkpoint: Option<
 
 #[test]
 fn a_batch_that_is_full_takes_no_more_before_its_tick() {
-    // 8,000 bytes a chunk: one more is taken as long as there is no more than the limit.
-    for (held_bytes_max, expect) in [(0, 1), (7_999, 1), (8_000, 2), (23_999, 3), (24_000, 4), (30_000, 4), (32_000, 5)]
+    // One more chunk is taken as long as there is no more than the limit.
+    const CHUNK: usize = 8_000 + size_of::<(Arrival, usize)>();
+    for (held_bytes_max, expect) in
+        [(0, 1), (CHUNK - 1, 1), (CHUNK, 2), (3 * CHUNK - 1, 3), (3 * CHUNK, 4), (3 * CHUNK + 6_000, 4), (4 * CHUNK, 5)]
     {
         assert_eq!(taken(held_bytes_max), [expect; 3], "{held_bytes_max}");
     }
