@@ -54,8 +54,15 @@ fn entry(line: &str, mutants: &[Mutant]) -> Result<u32, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use tidemill_tests::repository;
+
     use super::*;
-    use crate::mutants::mutant::{Identity, Kind};
+    use crate::mutants::{
+        mutant::{Identity, Kind},
+        rewrite::rewrite,
+    };
 
     fn mutants() -> Vec<Mutant> {
         let mutant = |number: u32, change: &str| {
@@ -64,6 +71,22 @@ mod tests {
             Mutant { number, identity, line: 1, column: 1, after: String::new(), function_hash: 0xab }
         };
         vec![mutant(4, "1 -> 2"), mutant(5, "a : b -> c")]
+    }
+
+    /// The list that there is, without a build: what compiles is not known here, and need not be.
+    #[test]
+    fn what_is_listed_is_in_the_sources() {
+        let list = std::fs::read_to_string(repository().join("tests/net/equivalent.txt")).unwrap();
+        let entries = list.lines().filter(|line| !line.is_empty() && !line.starts_with("# "));
+        let files: BTreeSet<&str> = entries.filter_map(|line| line.split(' ').next()).collect();
+        let mut mutants = Vec::new();
+        for file in files {
+            let source = std::fs::read_to_string(repository().join(file)).unwrap();
+            mutants.extend(rewrite(file, &source, mutants.len() as u32, &HashSet::new()).unwrap().mutants);
+        }
+        let wrong = read(&list, &mutants).err().unwrap_or_default();
+        let wrong: Vec<String> = wrong.iter().map(|wrong| format!("line {}: {}", wrong.line, wrong.why)).collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[track_caller]
