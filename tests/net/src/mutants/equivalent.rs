@@ -54,6 +54,8 @@ fn entry(line: &str, mutants: &[Mutant]) -> Result<u32, String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
     use std::collections::BTreeSet;
 
     use tidemill_tests::repository;
