@@ -50,8 +50,8 @@ pub(crate) trait Operator: Send {
     }
 
     /// What a step at the end of a stage has left since the last time: for each place it leaves rows at, its number there and
-    /// the rows.
-    fn leave(&mut self) -> Vec<(u32, Piece)> {
+    /// the rows. What is better left together may stay until `all` is wanted: when the batch ends.
+    fn leave(&mut self, _all: bool) -> Vec<(u32, Piece)> {
         Vec::new()
     }
 

@@ -107,10 +107,17 @@ impl Pieces {
         &mut self.pieces[last]
     }
 
-    /// Those that have rows; new ones take their place.
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = Piece> + use<> {
+    /// Those that get no more rows: all but the last.
+    pub(crate) fn take_closed(&mut self) -> std::vec::IntoIter<Piece> {
         self.closed_bytes = 0;
-        std::mem::take(&mut self.pieces).into_iter().filter(|piece| !piece.rows.is_empty())
+        let last = self.pieces.pop();
+        std::mem::replace(&mut self.pieces, last.into_iter().collect()).into_iter()
+    }
+
+    /// Those that have rows; new ones take their place.
+    pub(crate) fn take(&mut self) -> std::vec::IntoIter<Piece> {
+        self.closed_bytes = 0;
+        std::mem::take(&mut self.pieces).into_iter()
     }
 
     /// Forgets all rows.

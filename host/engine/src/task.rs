@@ -141,11 +141,11 @@ impl Task {
         Ok(())
     }
 
-    /// What was left since the last time, for other stages and for sinks.
+    /// What was left since the last time, for other stages and for sinks; all of it when the batch has ended.
     pub(crate) fn leave(&mut self) -> Vec<Left> {
         let mut left = Vec::new();
         for step in &mut self.steps {
-            for (to, piece) in step.operator.leave() {
+            for (to, piece) in step.operator.leave(!self.begun) {
                 left.extend(step.leaves.map(|leaves| match leaves {
                     Leaves::Exchange(exchange) => Left::Exchange(exchange, to, piece),
                     Leaves::Output(output) => Left::Output(output, piece),

@@ -279,8 +279,8 @@ impl Operator for Combine {
         self.flush(batch)
     }
 
-    fn leave(&mut self) -> Vec<(u32, Piece)> {
-        super::leave::take_filled(&mut self.left)
+    fn leave(&mut self, all: bool) -> Vec<(u32, Piece)> {
+        super::leave::take_filled(&mut self.left, all)
     }
 
     fn work_at_end(&self, _time: Timestamp) -> usize {

@@ -13,9 +13,13 @@ use crate::{
     pieces::{Cut, Piece, Pieces},
 };
 
-/// What was filled for each of some places, with the places' numbers.
-pub(super) fn take_filled(places: &mut [Pieces]) -> Vec<(u32, Piece)> {
-    (0u32..).zip(places).flat_map(|(number, pieces)| pieces.take().map(move |piece| (number, piece))).collect()
+/// What was filled for each of some places, with the places' numbers; not what can still be filled, unless all is wanted.
+pub(super) fn take_filled(places: &mut [Pieces], all: bool) -> Vec<(u32, Piece)> {
+    let of_place = |(number, pieces): (u32, &mut Pieces)| {
+        let taken = if all { pieces.take() } else { pieces.take_closed() };
+        taken.map(move |piece| (number, piece))
+    };
+    (0u32..).zip(places).flat_map(of_place).collect()
 }
 
 /// Hands rows on as they are: a source's, or those of a union, whose inputs have the same fields in the same order.
@@ -86,7 +90,7 @@ impl Operator for Gather {
         Ok(self.pieces.extend(arrival, rows, count)?)
     }
 
-    fn leave(&mut self) -> Vec<(u32, Piece)> {
+    fn leave(&mut self, _all: bool) -> Vec<(u32, Piece)> {
         self.pieces.take().map(|piece| (self.to, piece)).collect()
     }
 
@@ -133,8 +137,8 @@ impl Operator for Scatter {
         Ok(())
     }
 
-    fn leave(&mut self) -> Vec<(u32, Piece)> {
-        take_filled(&mut self.left)
+    fn leave(&mut self, all: bool) -> Vec<(u32, Piece)> {
+        take_filled(&mut self.left, all)
     }
 
     fn held_bytes(&self) -> usize {
@@ -192,7 +196,7 @@ mod tests {
                 end.push(&mut batch, &rows.with_columns(&rows.columns()), &mut Nobody).unwrap();
                 assert!(end.held_bytes() >= pushes * (40 * 8 + (0..40).sum::<usize>()), "{}", end.held_bytes());
             }
-            let left = end.leave();
+            let left = end.leave(true);
             assert_eq!(left.iter().map(|(_, piece)| piece.rows.len()).sum::<usize>(), 3 * 40);
             assert!(end.held_bytes() <= EMPTY_BYTES);
             end.push(&mut batch, &rows.with_columns(&rows.columns()), &mut Nobody).unwrap();

@@ -59,7 +59,7 @@ fn sums(rows: &[(&str, i64)], groups_max: usize, key_bytes_max: usize) -> Vec<Ve
     }
     combine.finish(&mut batch, &mut out).unwrap();
     merge.begin(&batch);
-    for (_, Piece { rows, .. }) in combine.leave() {
+    for (_, Piece { rows, .. }) in combine.leave(true) {
         merge.push(&mut batch, &rows.with_columns(&rows.columns()), &mut out).unwrap();
     }
     merge.finish(&mut batch, &mut out).unwrap();
