@@ -14,7 +14,7 @@ mod repeat_tests;
 mod scan;
 mod single;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod watch;
 
 use std::{fs, io};

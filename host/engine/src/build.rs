@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use tidemill_model::{ports::Clock, schema::Schema, time::Timestamp};
+use tidemill_model::{ports::Clock, schema::Schema};
 use tidemill_plan::{
-    graph::{Caller, NodeId, OnError, Part, Plan, Then, Way},
+    graph::{Caller, Node, NodeId, OnError, Part, Plan, Then, Way},
     stages::{Stage, Stages, StepKind},
 };
 
 use crate::{
-    arrival::Arrival,
     failure::RunError,
-    operators::{Batch, Gather, Guests, Making, Map, MapKind, Operator, Policy, Recipe, Rejections, Scatter},
+    operators::{Batch, Gather, Guests, Making, Map, MapKind, Operator, Policy, Recipe, Scatter},
     presence::Presence,
     task::{Place, Task},
 };
@@ -29,6 +28,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) rows_max: &'a [Option<usize>],
     /// For waits before retries.
     pub(crate) clock: &'a Arc<dyn Clock>,
+    /// A batch may have to be undone.
+    pub(crate) may_skip: bool,
 }
 
 impl Builder<'_> {
@@ -46,15 +47,7 @@ impl Builder<'_> {
     }
 
     fn task(&self, stage: &Stage, partition: u32, input: &Schema) -> Result<Task, RunError> {
-        let batch = Batch {
-            time: Timestamp(0),
-            interval: self.plan.interval,
-            partition,
-            partitions: stage.partitions,
-            arrival: Arrival::default(),
-            absent: Arc::new([]),
-            rejections: Rejections::default(),
-        };
+        let batch = Batch::new(self.plan.interval, partition, stage.partitions);
         let operators: Result<Vec<_>, RunError> =
             stage.steps.iter().map(|step| Ok((self.place(step.kind), self.operator(step.kind, partition)?))).collect();
         Ok(Task::new(stage, input, batch, operators?))
@@ -68,7 +61,7 @@ impl Builder<'_> {
         let node = self.plan.node(id);
         match Recipe::of(node.parts[part].role).takes {
             Some(takes) => takes(&self.making(id, 0, None)),
-            None => Ok(node.inputs.first().map_or(node, |input| self.plan.node(*input)).schema.clone()),
+            None => Ok(self.read_by(id).schema.clone()),
         }
     }
 
@@ -80,14 +73,16 @@ impl Builder<'_> {
                 (Recipe::of(role).make)(self.making(id, partition, policy))?
             }
             StepKind::Scatter(reader) => match &self.plan.node(reader).parts[0].way {
-                Way::ByKey(by) => Box::new(Scatter::new(self.input_of(reader), by.clone(), self.plan.partitions)),
+                Way::ByKey(by) => {
+                    Box::new(Scatter::new(&self.read_by(reader).schema, by.clone(), self.plan.partitions))
+                }
                 other => unreachable!("rows are scattered by key, not {other:?}"),
             },
             StepKind::Gather(reader) => {
                 let Way::One { rows_max } = self.plan.node(reader).parts[0].way else {
                     unreachable!("rows are gathered for one partition")
                 };
-                Box::new(Gather::new(self.input_of(reader), rows_max))
+                Box::new(Gather::new(&self.read_by(reader).schema, rows_max))
             }
             StepKind::Collect { reader, first, origin } => {
                 Box::new(Gather::for_union(&self.plan.node(reader).schema, first + partition, origin))
@@ -101,11 +96,11 @@ impl Builder<'_> {
         let node = self.plan.node(id);
         Making {
             node,
-            input: node.inputs.first().map_or(node, |input| self.plan.node(*input)),
+            input: self.read_by(id),
             guests: self.guests,
             presence: &self.presence[id.0],
             partitions: self.plan.partitions,
-            may_skip: self.may_skip(),
+            may_skip: self.may_skip,
             seed: self.seed ^ u64::from(partition) << 32,
             policy,
         }
@@ -147,13 +142,6 @@ impl Builder<'_> {
         Some(Policy::new(name, (&function, on_error), letters, self.clock.clone()))
     }
 
-    /// Whether a batch may have to be undone.
-    fn may_skip(&self) -> bool {
-        let of_streams = self.plan.nodes.iter().filter_map(|node| Some(node.may_fail()?.1));
-        let of_outputs = self.plan.outputs.iter().filter_map(|output| Some(output.function.as_ref()?.on_error));
-        of_streams.chain(of_outputs).any(|on_error| on_error.then == Then::SkipBatch)
-    }
-
     fn output_function(&self, output: usize, policy: Option<Policy>) -> Result<Box<dyn Operator>, RunError> {
         let output = &self.plan.outputs[output];
         let function = output.function.as_ref().expect("an output step with a function is of such an output");
@@ -163,7 +151,9 @@ impl Builder<'_> {
         Ok(Box::new(Map::new(&output.name, &output.schema, guest, MapKind::Output, presence, &[], policy)))
     }
 
-    fn input_of(&self, id: NodeId) -> &Schema {
-        &self.plan.node(self.plan.node(id).inputs[0]).schema
+    /// What a node reads first; itself, of a source.
+    fn read_by(&self, id: NodeId) -> &Node {
+        let node = self.plan.node(id);
+        node.inputs.first().map_or(node, |input| self.plan.node(*input))
     }
 }

@@ -119,6 +119,19 @@ pub(crate) struct StreamRejections {
 }
 
 impl Batch {
+    /// What a partition's steps know before the first batch begins.
+    pub(crate) fn new(interval: Interval, partition: u32, partitions: u32) -> Batch {
+        Batch {
+            time: Timestamp(0),
+            interval,
+            partition,
+            partitions,
+            arrival: Arrival::default(),
+            absent: Arc::new([]),
+            rejections: Rejections::default(),
+        }
+    }
+
     /// The context of a call.
     pub(crate) fn context(&self, chunk: u32, last: bool) -> CallContext {
         CallContext {

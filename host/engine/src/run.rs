@@ -156,6 +156,7 @@ impl Run {
             seed: settings.seed,
             rows_max: &rows_max,
             clock: &parts.clock,
+            may_skip: parts.plan.may_skip(),
         };
         let tasks = builder.tasks()?;
         let open = |checkpoint: Checkpoint| {

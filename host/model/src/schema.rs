@@ -173,6 +173,11 @@ impl Schema {
         Schema { fields: indices.iter().map(|&i| self.fields[i].clone()).collect() }
     }
 
+    /// The names of the fields at `indices`, in that order, as [`Schema::project`] has them.
+    pub fn names_of(&self, indices: &[usize]) -> Vec<String> {
+        indices.iter().map(|&i| self.fields[i].name.clone()).collect()
+    }
+
     /// These fields and then `other`'s.
     pub fn join(&self, other: &Schema) -> Result<Schema, DuplicateField> {
         Schema::try_new(self.fields.iter().chain(other.fields()).cloned().collect())

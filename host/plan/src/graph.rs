@@ -379,6 +379,13 @@ impl FunctionUse {
 }
 
 impl Plan {
+    /// Whether a batch may have to be skipped, so that what it has changed must be undone.
+    pub fn may_skip(&self) -> bool {
+        let of_streams = self.nodes.iter().filter_map(|node| Some(node.may_fail()?.1));
+        let of_outputs = self.outputs.iter().filter_map(|output| Some(output.function.as_ref()?.on_error));
+        of_streams.chain(of_outputs).any(|on_error| on_error.then == Then::SkipBatch)
+    }
+
     /// A node of it.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0]

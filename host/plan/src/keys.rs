@@ -102,7 +102,10 @@ impl Kind {
 
     /// Whether `key` can stand beside it.
     pub(crate) fn has_beside(self, key: &str) -> bool {
-        self.beside().contains(&key)
+        match self {
+            Kind::Source(_) => BESIDE_SOURCES.contains(&key),
+            Kind::Operator(operator) => operator.page().has_beside(key),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use tidemill_engine::{
     checkpoint::{Checkpoint, RestoreError, SnapshotAfter},
 };
 use tidemill_model::ports::{Sink, Wake};
-use tidemill_plan::graph::{NodeId, Operator, Output, Plan};
+use tidemill_plan::graph::{NodeId, Output, Plan};
 
 use crate::{
     scenario::{Edition, Trouble},
@@ -88,7 +88,7 @@ fn start(world: &mut World) -> Start {
 
 fn parts(simulation: &Arc<Simulation>, id: HostId, plan: Plan, edition: Edition) -> Parts {
     let sources = plan.nodes.iter().enumerate().filter_map(|(index, node)| {
-        let Operator::Source(_) = &node.operator else { return None };
+        node.source()?;
         let stream = simulation.scenario.sources(edition).find(|stream| node.name == edition.name(stream));
         let stream = stream.expect("the scenario has all sources of its pipeline");
         Some((NodeId(index), source::source(simulation, id, stream, &node.schema)))

@@ -85,7 +85,7 @@ fn parts(
     let wake = Wake::default();
     let mut sources = Vec::new();
     for (index, node) in ready.plan.nodes.iter().enumerate() {
-        if let Operator::Source(spec) = &node.operator {
+        if let Some(spec) = node.source() {
             sources.push((NodeId(index), connectors.open_source(&node.name, spec, &wake)?));
         }
     }

@@ -19,6 +19,7 @@ use tidemill_model::{
 
 use super::*;
 use crate::{
+    files::tests::Watching,
     lock,
     system::{ManualClock, Threads},
     testing::{accept, begin, connect, is_connected_to},
@@ -42,23 +43,6 @@ impl Place {
 
     fn open(&self, spec: SourceSpec) -> Box<dyn Source> {
         self.connectors.open_source("lines", &spec, &Wake::default()).unwrap()
-    }
-}
-
-/// A clock that is moved on, and that watches.
-struct Watching(ManualClock);
-
-impl Clock for Watching {
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    fn wait(&self, deadline: Timestamp, wake: &Wake) {
-        self.0.wait(deadline, wake);
-    }
-
-    fn steady(&self) -> Option<Duration> {
-        Some(self.now().since(Timestamp(0)))
     }
 }
 
@@ -122,12 +106,12 @@ fn of_text_files() {
     differ("until-done", [false, true], |until_done| read(whole.clone(), until_done));
     // Seen on a clock that watches, two hours after it began.
     let after = |settled_after: Option<Duration>, interval: Duration| {
-        let clock = Arc::new(Watching(ManualClock::new(Timestamp(0))));
+        let clock = Watching::at(Timestamp(0));
         let place = Place::new(|settings| (settings.clock, settings.interval) = (clock.clone(), interval));
         fs::create_dir(place.folder.path().join("in")).unwrap();
         fs::write(place.folder.path().join("in/1.txt"), "a\n").unwrap();
         let mut source = place.open(SourceSpec::Files(FilesSource { settled_after, ..whole.clone() }));
-        clock.0.advance_to(Timestamp(7_200_000_000));
+        clock.advance_to(Timestamp(7_200_000_000));
         batch(source.as_mut(), 100_000_000_000).0
     };
     let hours = |hours: u64| Duration::from_secs(hours * 3_600);

@@ -28,6 +28,14 @@ impl Place {
         place
     }
 
+    /// With a long file that is read first, and one behind it.
+    fn with_two() -> Place {
+        let place = Place::new();
+        write(&place.path("1"), &text("first", LONG), -10);
+        write(&place.path("2"), &text("old", 20), -5);
+        place
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.root.path().join("in").join(name)
     }
@@ -132,9 +140,7 @@ fn renamed(path: &Path, bytes: &[u8]) {
 #[test]
 fn a_file_that_changes_before_its_turn_is_left_for_a_later_batch() {
     for (what, change, later) in CHANGES {
-        let place = Place::new();
-        write(&place.path("1"), &text("first", LONG), -10);
-        write(&place.path("2"), &text("old", 20), -5);
+        let place = Place::with_two();
         let mut source = place.open(false);
         place.clock.go_to(5);
         source.seal(Timestamp(NOW + 5_000_000)).unwrap();
@@ -170,9 +176,7 @@ fn a_file_that_changes_before_its_turn_is_left_for_a_later_batch() {
 #[test]
 fn a_file_that_changes_before_its_turn_ends_a_run_that_ends_with_what_is_there() {
     for (what, change, _) in CHANGES {
-        let place = Place::new();
-        write(&place.path("1"), &text("first", LONG), -10);
-        write(&place.path("2"), &text("old", 20), -5);
+        let place = Place::with_two();
         let mut source = place.open(true);
         place.clock.go_to(5);
         assert!(source.seal(Timestamp(NOW + 5_000_000)).unwrap().last);
@@ -190,9 +194,7 @@ fn a_file_that_changes_before_its_turn_ends_a_run_that_ends_with_what_is_there()
 /// While it waits for another file, there is a later batch, and the run waits for this one too.
 #[test]
 fn a_run_that_ends_with_what_is_there_waits_for_a_file_that_changed_before_its_turn() {
-    let place = Place::new();
-    write(&place.path("1"), &text("first", LONG), -10);
-    write(&place.path("2"), &text("old", 20), -5);
+    let place = Place::with_two();
     write(&place.path("3"), b"", -5);
     let mut source = place.open(true);
     write(&place.path("3"), &text("grown", 2), 4);

@@ -23,11 +23,15 @@ pub(super) const NOW: i64 = 1_700_000_000_000_000;
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 
 /// A clock that a test moves on, and that watches files.
-pub(super) struct Watching(ManualClock);
+pub(crate) struct Watching(ManualClock);
 
 impl Watching {
     pub fn new() -> Arc<Watching> {
-        Arc::new(Watching(ManualClock::new(Timestamp(NOW))))
+        Watching::at(Timestamp(NOW))
+    }
+
+    pub fn at(now: Timestamp) -> Arc<Watching> {
+        Arc::new(Watching(ManualClock::new(now)))
     }
 
     /// So many seconds after [`NOW`].

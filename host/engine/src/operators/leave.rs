@@ -150,15 +150,12 @@ impl Operator for Scatter {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
 
-    use std::sync::Arc;
-
     use tidemill_model::{
         testing::{Value, buffer_of},
-        time::{Interval, Timestamp},
+        time::Interval,
     };
 
     use super::*;
-    use crate::operators::Rejections;
 
     /// Of texts without any there is an offset, in each of three partitions.
     const EMPTY_BYTES: usize = 12;
@@ -176,15 +173,7 @@ mod tests {
     #[test]
     fn rows_that_are_left_are_held_until_they_are_taken() {
         let schema: Schema = "k: text, n: integer".parse().unwrap();
-        let mut batch = Batch {
-            time: Timestamp(0),
-            interval: Interval::try_new(1_000).unwrap(),
-            partition: 0,
-            partitions: 3,
-            arrival: Arrival::default(),
-            absent: Arc::new([]),
-            rejections: Rejections::default(),
-        };
+        let mut batch = Batch::new(Interval::try_new(1_000).unwrap(), 0, 3);
         let values: Vec<_> = (0..40).map(|n| vec![Value::text(&"k".repeat(n)), Value::Integer(n as i64)]).collect();
         let rows = buffer_of(&schema, &values);
         let ends: [Box<dyn Operator>; 2] =

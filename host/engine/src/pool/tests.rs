@@ -92,15 +92,7 @@ fn job(partition: u32, (rows, work_at_end): Work, meeting: &Arc<Meeting>) -> Job
         order: Order::Partition,
         steps: vec![stages::Step { kind: StepKind::Part(NodeId(0), 0), leaves: None, children: Vec::new() }],
     };
-    let batch = Batch {
-        time: Timestamp(0),
-        interval: Interval::try_new(1_000).unwrap(),
-        partition,
-        partitions: 2,
-        arrival: Arrival::default(),
-        absent: Arc::new([]),
-        rejections: Default::default(),
-    };
+    let batch = Batch::new(Interval::try_new(1_000).unwrap(), partition, 2);
     let place = Place { name: format!("job-{partition}"), then: Then::Stop, letters: None };
     let operators = vec![(place, Box::new(Meets { meeting: meeting.clone(), work_at_end }) as Box<dyn Operator>)];
     let mut job = Job::new(Box::new(Task::new(&shape, &schema, batch, operators)), Timestamp(0), Some(Arc::new([])));

@@ -20,6 +20,8 @@ use parts::{Kept, PartsBy};
 
 pub(super) struct Outputs {
     outputs: Vec<OutputFeed>,
+    /// Of rows that are held of the open batch, about: it is asked for round by round, and there are many pieces.
+    held_bytes: usize,
     /// None of them has a batch at this tick, whatever its sources have.
     skipped: bool,
 }
@@ -72,7 +74,7 @@ impl Outputs {
                 has_letters: output.dead_letters.is_some(),
             }
         });
-        Outputs { outputs: outputs.collect(), skipped: false }
+        Outputs { outputs: outputs.collect(), held_bytes: 0, skipped: false }
     }
 
     /// The batch is skipped: no output has one.
@@ -85,17 +87,19 @@ impl Outputs {
     pub(super) fn put(&mut self, output: usize, stage: usize, time: Timestamp, piece: Piece) -> Result<(), RunError> {
         let output = &mut self.outputs[output];
         let kept = Kept::try_new(stage, piece, &output.arrow).map_err(|error| misfit(&output.name, time, error))?;
+        self.held_bytes += kept.bytes();
         output.kept.push(kept);
         Ok(())
     }
 
     /// Bytes of rows that are held of the open batch, about.
     pub(super) fn held_bytes(&self) -> usize {
-        self.outputs.iter().flat_map(|output| &output.kept).map(Kept::bytes).sum()
+        self.held_bytes
     }
 
     /// Puts what stages left of the sealed batch in order.
     pub(super) fn arrange(&mut self, time: Timestamp) -> Result<(), RunError> {
+        self.held_bytes = 0;
         for output in &mut self.outputs {
             let parts = output.parts_by.parts(std::mem::take(&mut output.kept), &output.arrow);
             output.parts = parts.map_err(|error| misfit(&output.name, time, error))?;
@@ -197,7 +201,7 @@ impl Outputs {
     }
 
     fn clear(&mut self) {
-        self.skipped = false;
+        (self.held_bytes, self.skipped) = (0, false);
         self.outputs.iter_mut().for_each(|output| {
             output.kept.clear();
             output.parts.clear();

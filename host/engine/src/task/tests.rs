@@ -86,15 +86,7 @@ fn task(steps: [(Then, Fails); 3], told: &Told) -> Task {
         order: Order::Partition,
         steps: children.map(|children| stages::Step { kind, leaves: None, children }).into(),
     };
-    let batch = Batch {
-        time: Timestamp(0),
-        interval: Interval::try_new(1_000).unwrap(),
-        partition: 0,
-        partitions: 1,
-        arrival: Arrival::default(),
-        absent: Arc::new([]),
-        rejections: Rejections::default(),
-    };
+    let batch = Batch::new(Interval::try_new(1_000).unwrap(), 0, 1);
     let operators = steps.into_iter().enumerate().map(|(number, (then, fails))| {
         let place = Place { name: format!("step-{number}"), then, letters: None };
         let operator = Scripted { number, told: told.clone(), fails, rejects: number == 0, held: 0 };

@@ -11,10 +11,9 @@ use crate::{
     resolve::Plugins,
 };
 
-pub(super) struct Count;
-
+/// Nothing more is written of it, so that it is its own entry.
 #[derive(Debug)]
-struct CountEntry;
+pub(super) struct Count;
 
 impl OperatorKind for Count {
     fn page(&self) -> &'static Page {
@@ -24,11 +23,11 @@ impl OperatorKind for Count {
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {
         values::only_true(value, "count", reader.diagnostics)?;
-        Some(Box::new(CountEntry))
+        Some(Box::new(Count))
     }
 }
 
-impl Entry for CountEntry {
+impl Entry for Count {
     fn resolve(&self, _: &Inputs<'_>, _: &Plugins<'_>, _: &mut Diagnostics) -> Option<Node> {
         let reducer = Reducer::Native(Aggregate::Count);
         let reduce = Reduce { by: Vec::new(), reducer, counts_nothing: true };

@@ -1,6 +1,6 @@
 //! `distinct`: each different row once.
 
-use super::{Entry, Inputs, OperatorKind, Page, keyed, page::Form, reduce};
+use super::{Entry, Inputs, OperatorKind, Page, page::Form, reduce};
 use crate::{
     diagnostics::Diagnostics,
     document::Value,
@@ -9,10 +9,9 @@ use crate::{
     resolve::Plugins,
 };
 
-pub(super) struct Distinct;
-
+/// Nothing more is written of it, so that it is its own entry.
 #[derive(Debug)]
-struct DistinctEntry;
+pub(super) struct Distinct;
 
 impl OperatorKind for Distinct {
     fn page(&self) -> &'static Page {
@@ -22,15 +21,15 @@ impl OperatorKind for Distinct {
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {
         values::only_true(value, "distinct", reader.diagnostics)?;
-        Some(Box::new(DistinctEntry))
+        Some(Box::new(Distinct))
     }
 }
 
-impl Entry for DistinctEntry {
+impl Entry for Distinct {
     fn resolve(&self, inputs: &Inputs<'_>, _: &Plugins<'_>, _: &mut Diagnostics) -> Option<Node> {
         let stream = inputs.first()?;
         let by: Vec<usize> = (0..stream.schema.len()).collect();
-        let names = keyed::names(&by, stream);
+        let names = stream.schema.names_of(&by);
         let reduce = Reduce { by, reducer: Reducer::Keys, counts_nothing: false };
         Some(reduce::node(reduce, names, stream.schema.clone()))
     }

@@ -49,8 +49,3 @@ pub(super) fn keyed_schema(
     let groups = Groups { function: name, span: call.span, other: "by", single: returned.len() == 1 };
     fields::join(&stream.schema.project(by), &returned, &groups, diagnostics)
 }
-
-/// The names of the fields of a key.
-pub(super) fn names(by: &[usize], stream: Stream<'_>) -> Vec<String> {
-    by.iter().map(|&field| stream.schema.fields()[field].name.clone()).collect()
-}

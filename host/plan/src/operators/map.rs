@@ -55,12 +55,10 @@ impl Entry for MapEntry {
         let returned = fields::named(&function.signature.name, &function.signature.output, &naming, diagnostics)?;
         let groups =
             Groups { function: &function.signature.name, span: call.span, other: "keep", single: returned.len() == 1 };
-        let kept = stream.schema.project(&keep);
-        let schema = fields::join(&returned, &kept, &groups, diagnostics)?;
-        let names = kept.fields().iter().map(|field| field.name.clone()).collect();
+        let schema = fields::join(&returned, &stream.schema.project(&keep), &groups, diagnostics)?;
         Some(Node {
             function: Some(function),
-            placement: Placement::AsInputBy(names),
+            placement: Placement::AsInputBy(stream.schema.names_of(&keep)),
             letters: Letters { key: None, values: stream.schema.clone() },
             ..Node::new(Operator::Map(graph::Map { keep }), schema, Role::Map, Way::Here)
         })

@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use super::OPERATORS;
 
+/// The key that every operator has.
+const FROM: &str = "from";
+
 /// Of an operator.
 pub(crate) struct Page {
     /// The key that a stream has to be one.
@@ -29,7 +32,7 @@ pub(crate) struct Key(pub(crate) &'static str, &'static str, &'static str, &'sta
 
 /// All of them.
 pub(crate) const KEYS: &[Key] = &[
-    Key("from", "text, or a list for `union`", "needed", "the stream that is read"),
+    Key(FROM, "text, or a list for `union`", "needed", "the stream that is read"),
     Key(
         "by",
         "text or list of texts",
@@ -70,9 +73,14 @@ pub(crate) const KEYS: &[Key] = &[
 ];
 
 impl Page {
+    /// Whether a key can stand beside its own.
+    pub(crate) fn has_beside(&self, key: &str) -> bool {
+        key == FROM || self.forms.iter().any(|form| form.beside.contains(&key))
+    }
+
     /// All keys beside its own.
     pub(crate) fn beside(&self) -> Vec<&'static str> {
-        let mut keys = vec!["from"];
+        let mut keys = vec![FROM];
         for &key in self.forms.iter().flat_map(|form| form.beside) {
             if !keys.contains(&key) {
                 keys.push(key);
@@ -118,7 +126,7 @@ mod tests {
             }
         }
         for Key(key, ..) in KEYS {
-            let is_used = OPERATORS.iter().any(|operator| operator.page().beside().contains(key));
+            let is_used = OPERATORS.iter().any(|operator| operator.page().has_beside(key));
             assert!(is_used, "`{key}` belongs to no operator");
         }
     }

@@ -7,7 +7,7 @@ use tidemill_model::{function::FunctionKind, schema::Schema};
 use super::{
     Call, Entry, Inputs, OperatorKind, Page,
     call::{call, fields as read_fields, rename},
-    keyed::{keyed, keyed_schema, names},
+    keyed::{keyed, keyed_schema},
     page::Form,
 };
 use crate::{
@@ -105,7 +105,7 @@ fn by_guest(
     let stream = stream?;
     let schema = keyed_schema(&by, call, &function, &function.signature.output, stream, diagnostics)?;
     let letters = Letters { key: Some(stream.schema.project(&by)), values: stream.schema.clone() };
-    let names = names(&by, stream);
+    let names = stream.schema.names_of(&by);
     let reduce = graph::Reduce { by, reducer: Reducer::Guest, counts_nothing: false };
     Some(Node { function: Some(function), letters, ..node(reduce, names, schema) })
 }
@@ -121,7 +121,7 @@ fn by_host(
     let (aggregate, returned) = native::resolve(call, &by, stream, diagnostics)?;
     let groups = Groups { function: &call.name.text, span: call.name.span, other: "by", single: true };
     let schema = fields::join(&stream.schema.project(&by), &returned, &groups, diagnostics)?;
-    let names = names(&by, stream);
+    let names = stream.schema.names_of(&by);
     let letters = Letters { key: Some(stream.schema.project(&by)), values: stream.schema.clone() };
     let on_error = call.on_error.unwrap_or(plugins.on_error);
     let own = native::may_fail(call.native, &returned).then(|| OwnFunction { name: call.name.text.clone(), on_error });

@@ -9,10 +9,9 @@ use crate::{
     resolve::{Plugins, fields},
 };
 
-pub(super) struct Union;
-
+/// Nothing more is written of it, so that it is its own entry.
 #[derive(Debug)]
-struct UnionEntry;
+pub(super) struct Union;
 
 impl OperatorKind for Union {
     fn page(&self) -> &'static Page {
@@ -27,11 +26,11 @@ impl OperatorKind for Union {
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {
         values::only_true(value, "union", reader.diagnostics)?;
-        Some(Box::new(UnionEntry))
+        Some(Box::new(Union))
     }
 }
 
-impl Entry for UnionEntry {
+impl Entry for Union {
     fn resolve(&self, inputs: &Inputs<'_>, _: &Plugins<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
         let (first, rest) = inputs.streams?.split_first()?;
         for (stream, name) in rest.iter().zip(inputs.names.iter().skip(1)) {

@@ -4,7 +4,7 @@ use tidemill_model::function::FunctionKind;
 
 use super::{
     Call, Entry, Inputs, OperatorKind, Page, call,
-    keyed::{keyed, keyed_schema, names},
+    keyed::{keyed, keyed_schema},
     page::Form,
 };
 use crate::{
@@ -82,7 +82,7 @@ impl Entry for UpdateStateEntry {
         Some(Node {
             letters: Letters { key: Some(keys), values: function.binding.input.clone() },
             function: Some(function),
-            placement: Placement::By(names(&by, stream?)),
+            placement: Placement::By(stream?.schema.names_of(&by)),
             state: Some(state),
             is_always_present: true,
             ..Node::new(operator, schema, Role::UpdateState, Way::ByKey(by))

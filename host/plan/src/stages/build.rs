@@ -69,8 +69,7 @@ impl Builder<'_> {
 
     /// Where rows are placed by these fields already, they stay.
     fn by_key(&mut self, from: &Place, id: NodeId, fields: &[usize], kind: StepKind) -> Place {
-        let input = &self.plan.node(self.plan.node(id).inputs[0]).schema;
-        let names: Vec<String> = fields.iter().map(|&field| input.fields()[field].name.clone()).collect();
+        let names = self.plan.node(self.plan.node(id).inputs[0]).schema.names_of(fields);
         if from.by.as_ref() == Some(&names) && self.stages[from.stage].partitions == self.plan.partitions {
             return self.step(from, kind, None);
         }

@@ -2,19 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::sync::Arc;
-
 use tidemill_model::{
     testing::{Value, buffer_of, values_of},
-    time::{Interval, Timestamp},
+    time::Interval,
 };
 use tidemill_plan::graph::Aggregate;
 
 use super::*;
-use crate::{
-    operators::{Rejections, merge::Merge},
-    reduce::NativeReduce,
-};
+use crate::{operators::merge::Merge, reduce::NativeReduce};
 
 /// Takes all rows that it gets.
 struct Taken(Vec<Vec<Value>>);
@@ -27,15 +22,7 @@ impl Out for Taken {
 }
 
 fn batch() -> Batch {
-    Batch {
-        time: Timestamp(0),
-        interval: Interval::try_new(1_000).unwrap(),
-        partition: 0,
-        partitions: 1,
-        arrival: Arrival::default(),
-        absent: Arc::new([]),
-        rejections: Rejections::default(),
-    }
+    Batch::new(Interval::try_new(1_000).unwrap(), 0, 1)
 }
 
 /// The sums of values by key, of rows in chunks of three, with so many groups and so many bytes of keys at most.

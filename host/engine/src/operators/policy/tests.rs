@@ -11,7 +11,6 @@ use tidemill_model::{
 };
 
 use super::*;
-use crate::{arrival::Arrival, operators::Rejections};
 
 /// Goes on when it is waited for, and notes how long that was.
 #[derive(Default)]
@@ -262,15 +261,7 @@ fn letters_and_rejections_are_of_their_batch() {
     let columns = values.columns();
     let rows = values.with_columns(&columns);
     for time in 1..=3 {
-        let mut batch = Batch {
-            time: Timestamp(time),
-            interval: Interval::try_new(1_000).unwrap(),
-            partition: 5,
-            partitions: 9,
-            arrival: Arrival::default(),
-            absent: Arc::new([]),
-            rejections: Rejections::default(),
-        };
+        let mut batch = Batch { time: Timestamp(time), ..Batch::new(Interval::try_new(1_000).unwrap(), 5, 9) };
         policy.begin();
         assert!(policy.letters().unwrap().take().next().is_none(), "letters of another batch are in the batch {time}");
         let empty = policy.held_bytes();
