@@ -18,7 +18,7 @@
 //! let batch = Timestamp(5_000_000);
 //! let plan = Plan { batch, sources: Vec::new(), plugins: Vec::new(), delivered: None };
 //! let plan = log.append(Record::Plan(plan), &[]).expect("planned");
-//! let commit = Commit { batch, plan, counters: vec![("rows".to_owned(), 3)], states: Vec::new() };
+//! let commit = Commit { batch, plan, counters: vec![("rows".to_owned(), 3)], tables: Vec::new() };
 //! log.append(Record::Commit(commit), &[]).expect("committed");
 //!
 //! let (_, recovered) = Log::open(storage, "orders", "b", Timestamp(1)).expect("the next host");
@@ -46,7 +46,7 @@ pub use input::{Cut, Frame, Frames, InputLog, LooseEnd, SEGMENT_BYTES, SegmentFo
 pub use log::{Archive, Cleaned, Fence, Glance, Log, Removal, Removed, Sections, SnapshotsFound};
 pub use record::{
     Commit, InputPosition, LoggedRange, Number, Plan, PluginDigest, Record, RecordHeader, SnapshotHeader, SourcePin,
-    StateSchema,
+    Start, TableSchema,
 };
 pub use recover::{Committed, FellBack, Planned, Recovery, Refusal, Scanned, Undelivered, recover};
 pub use retain::{Keep, Removable, SnapshotFile, removable};

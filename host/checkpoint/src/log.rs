@@ -44,7 +44,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Adds a record, durably, and gives its number. Only a commit has sections.
+    /// Adds a record, durably, and gives its number. Only commits and starts have sections.
     ///
     /// After [`CheckpointError::Storage`] nothing was added, and the same record may be tried again. After
     /// [`CheckpointError::Fenced`] and [`CheckpointError::Uncertain`] nothing can be added any more.
@@ -112,8 +112,9 @@ impl Log {
         let wrong = match record {
             Record::Claim { .. } => Some("a claim is made by opening".to_owned()),
             Record::Plan(_) | Record::Delivered { .. } if !sections.is_empty() => {
-                Some("only a commit has sections".to_owned())
+                Some("only commits and starts have sections".to_owned())
             }
+            Record::Start(_) if self.planned.is_some() => Some("sources begin while a batch is planned".to_owned()),
             Record::Plan(plan) if Some(plan.batch) <= self.committed => {
                 Some(format!("batch {} is planned and counts already", plan.batch))
             }
@@ -175,7 +176,7 @@ impl Log {
         self.head = header.number;
         self.fence.next.store(header.number + 1, Ordering::Release);
         match &header.record {
-            Record::Claim { .. } | Record::Delivered { .. } => {}
+            Record::Claim { .. } | Record::Delivered { .. } | Record::Start(_) => {}
             Record::Plan(plan) => self.planned = Some((header.number, plan.batch)),
             Record::Commit(commit) => {
                 self.planned = None;

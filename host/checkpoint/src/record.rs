@@ -1,12 +1,16 @@
 //! The records of the log.
 
+mod version1;
+
 use serde::{Deserialize, Serialize};
-use tidemill_model::time::Timestamp;
+use tidemill_model::{table::TableKind, time::Timestamp};
+
+use crate::format::{FormatError, Header, decode};
 
 /// A record's place in the log; the first is 1.
 pub type Number = u64;
 
-/// What a host did. The order within a batch is plan, commit, delivered.
+/// What a host did. The order within a batch is plan, commit, delivered; the starts of sources come before their first plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// A host took the checkpoint over. [`Log::open`](crate::Log::open) writes it.
@@ -27,6 +31,17 @@ pub enum Record {
         #[serde(with = "micros")]
         batch: Timestamp,
     },
+    /// Sources that the log did not know have begun. Its sections are the tables that they begin with.
+    Start(Start),
+}
+
+/// Where sources begin, of whose batches none is planned yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The sources.
+    pub sources: Vec<SourcePin>,
+    /// Their tables.
+    pub tables: Vec<TableSchema>,
 }
 
 /// What a batch is made of.
@@ -98,23 +113,34 @@ pub struct Commit {
     pub plan: Number,
     /// Counters after it, by name.
     pub counters: Vec<(String, u64)>,
-    /// What the state of every stateful stream is after it.
-    pub states: Vec<StateSchema>,
+    /// The tables that the streams keep, as they are after it.
+    pub tables: Vec<TableSchema>,
 }
 
-/// What a stream keeps.
+/// A table that a stream keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StateSchema {
+pub struct TableSchema {
     /// The stream.
     pub stream: String,
-    /// The function that changes it, say `orders/running-total`.
+    /// Which of its tables; empty where it has one.
+    pub table: String,
+    /// How it is kept.
+    #[serde(with = "kind")]
+    pub kind: TableKind,
+    /// The function that changes it, say `orders/running-total`; empty: the host does.
     pub function: String,
     /// The schema of its keys, as text.
     pub keys: String,
-    /// The schema of a key's state, as text.
-    pub state: String,
-    /// The state's version.
+    /// The schema of its rows, as text.
+    pub rows: String,
+    /// The version of their meaning.
     pub version: u32,
+    /// What its rows depend on besides, in the words of who keeps it.
+    pub settings: String,
+    /// It is a source's, and is of no use without that source.
+    pub is_of_source: bool,
+    /// The record holds all of it: what was kept under its name before does not count.
+    pub is_whole: bool,
     /// What the stream was called before, if it had another name: older sections may have that one.
     pub previously: Option<String>,
 }
@@ -166,6 +192,14 @@ pub(crate) fn number_of(file: &str) -> Option<u64> {
     if is_number { file.parse().ok().filter(|&number| number > 0) } else { None }
 }
 
+impl Header for RecordHeader {
+    fn read(bytes: &[u8], at: u64, version: u16) -> Result<RecordHeader, FormatError> {
+        if version < 2 { version1::read(bytes, at) } else { decode(bytes, at) }
+    }
+}
+
+impl Header for SnapshotHeader {}
+
 mod micros {
     use super::Timestamp;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -176,6 +210,28 @@ mod micros {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         i64::deserialize(deserializer).map(Timestamp)
+    }
+}
+
+mod kind {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use super::TableKind;
+
+    pub fn serialize<S: Serializer>(kind: &TableKind, serializer: S) -> Result<S::Ok, S::Error> {
+        match kind {
+            TableKind::Keyed => 1_u8,
+            TableKind::Blocks => 2,
+        }
+        .serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TableKind, D::Error> {
+        match u8::deserialize(deserializer)? {
+            1 => Ok(TableKind::Keyed),
+            2 => Ok(TableKind::Blocks),
+            other => Err(D::Error::custom(format!("a table of the unknown kind {other}"))),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tidemill_model::time::Timestamp;
 
-use crate::record::{Commit, Number, Plan, Record, RecordHeader, record_name};
+use crate::record::{Commit, Number, Plan, Record, RecordHeader, SourcePin, Start, record_name};
 
 /// A file of the log as it was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,8 +26,10 @@ pub struct Recovery {
     pub generation_min: u64,
     /// The snapshot to begin with, by its commit's number.
     pub snapshot: Option<Number>,
-    /// The commits whose state sections are to be applied to it (or to nothing), in this order.
+    /// The commits and starts whose state sections are to be applied to it (or to nothing), in this order.
     pub deltas: Vec<Number>,
+    /// Where sources have begun of whose batches none is in the last one that counts, nor in the planned one.
+    pub starts: Vec<SourcePin>,
     /// The last batch that counts.
     pub last: Option<Committed>,
     /// Batches that count and that some sink may not have, the oldest first.
@@ -182,8 +184,28 @@ impl<'a> Walk<'a> {
                 self.plan(number, plan)?;
             }
             Record::Commit(commit) => self.commit(number, commit)?,
+            Record::Start(start) => self.start(number, start),
         }
         Ok(())
+    }
+
+    /// Of the starts of a source the newest counts, and none that a plan stands behind.
+    fn start(&mut self, number: Number, start: &Start) {
+        if !self.is_based {
+            self.recovery.deltas.push(number);
+        }
+        let Recovery { starts, planned, last, .. } = &mut self.recovery;
+        if last.is_some() || self.wanted_plan.is_some() {
+            return;
+        }
+        let is_planned = |stream: &str| {
+            planned.as_ref().is_some_and(|planned| planned.plan.sources.iter().any(|source| source.stream == stream))
+        };
+        for source in &start.sources {
+            if !is_planned(&source.stream) && !starts.iter().any(|known| known.stream == source.stream) {
+                starts.push(source.clone());
+            }
+        }
     }
 
     /// Marks found later in the walk are older.

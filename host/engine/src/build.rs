@@ -28,8 +28,6 @@ pub(crate) struct Builder<'a> {
     pub(crate) rows_max: &'a [Option<usize>],
     /// For waits before retries.
     pub(crate) clock: &'a Arc<dyn Clock>,
-    /// A batch may have to be undone.
-    pub(crate) may_skip: bool,
 }
 
 impl Builder<'_> {
@@ -100,7 +98,6 @@ impl Builder<'_> {
             guests: self.guests,
             presence: &self.presence[id.0],
             partitions: self.plan.partitions,
-            may_skip: self.may_skip,
             seed: self.seed ^ u64::from(partition) << 32,
             policy,
         }

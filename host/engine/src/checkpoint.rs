@@ -13,6 +13,7 @@ mod restore;
 mod snapshots;
 mod steps;
 mod stored;
+mod tables;
 
 use std::{fmt, sync::Arc};
 
@@ -29,7 +30,9 @@ pub use restore::RestoreError;
 pub(crate) use restore::{States, states_of};
 pub use snapshots::SnapshotAfter;
 pub use steps::{Failpoints, NoFailpoints, Step};
-pub use stored::{KeyedRows, StoredSize, StoredStates};
+pub use stored::{StoredSize, StoredStates, TableRows};
+pub use tables::TableId;
+pub(crate) use tables::table_schemas;
 
 /// Batches that are kept for a look back, unless the pipeline says otherwise.
 const BATCHES_KEPT: usize = 100;

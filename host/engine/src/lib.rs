@@ -87,6 +87,7 @@ pub mod replay;
 mod report;
 mod run;
 mod stop;
+mod store;
 mod task;
 
 pub use failure::{Cause, RunError};

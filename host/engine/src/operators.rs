@@ -23,7 +23,7 @@ use tidemill_model::{
     time::{Interval, Timestamp},
 };
 use tidemill_plan::graph::NodeId;
-use tidemill_state::table::StateTable;
+use tidemill_state::table::Table;
 
 use crate::{arrival::Arrival, failure::Cause, pieces::Piece};
 
@@ -66,21 +66,18 @@ pub(crate) trait Operator: Send {
         0
     }
 
-    /// The keyed state that it keeps from batch to batch.
-    fn table(&mut self) -> Option<&mut StateTable> {
-        None
+    /// Gets the tables that its part of the node keeps, before a batch begins, in the order of the plan.
+    fn lend(&mut self, _tables: Vec<Table>) {}
+
+    /// Gives them back, when the batch has ended or is to be undone.
+    fn give_back(&mut self) -> Vec<Table> {
+        Vec::new()
     }
 
     /// The rows that its function could not take, or would not.
     fn letters(&mut self) -> Option<&mut Letters> {
         None
     }
-
-    /// The batch is done, and will not be run again.
-    fn commit(&mut self) {}
-
-    /// The batch does not count: state is what it was before it.
-    fn abandon(&mut self) {}
 }
 
 /// Where a step's rows go.

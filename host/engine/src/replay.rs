@@ -132,7 +132,7 @@ pub fn replay(parts: ReplayParts<'_>, workers: usize, seed: u64) -> Result<Repla
 fn committed(history: &History, past: &Past, renames: &Renames) -> Result<Option<BatchRows>, ReplayError> {
     let Some((number, commit)) = &past.commit else { return Ok(None) };
     let sections = history.archive().read_sections(*number)?;
-    Ok(Some(BatchRows::try_new(sections, &commit.states, renames, commit.counters.clone())?))
+    Ok(Some(BatchRows::try_new(sections, &commit.tables, renames, commit.counters.clone())?))
 }
 
 /// The batch must have had the sources that the pipeline has.

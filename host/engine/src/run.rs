@@ -28,7 +28,7 @@ use tidemill_plan::{
 use crate::{
     arrival::Arrived,
     build::Builder,
-    checkpoint::{Checkpoint, Keeper, Renames, foresee},
+    checkpoint::{Checkpoint, Keeper, Renames, foresee, table_schemas},
     counters::Counters,
     failure::RunError,
     operators::{Guests, Rejections},
@@ -37,6 +37,7 @@ use crate::{
     presence::Presence,
     report::{BatchReport, Reporter, Summary},
     stop::Stopper,
+    store::StateStore,
     task::{Left, Task, TaskFailure},
 };
 use due::Due;
@@ -104,6 +105,8 @@ pub struct Run {
     stages: Stages,
     /// For every stage and partition its task; `None` while it is with a worker.
     tasks: Vec<Vec<Option<Box<Task>>>>,
+    /// What the streams keep from batch to batch.
+    store: StateStore,
     /// For what is called outside of the tasks.
     guests: Guests,
     sources: Sources,
@@ -156,12 +159,11 @@ impl Run {
             seed: settings.seed,
             rows_max: &rows_max,
             clock: &parts.clock,
-            may_skip: parts.plan.may_skip(),
         };
         let tasks = builder.tasks()?;
         let open = |checkpoint: Checkpoint| {
             let (plan, now) = (&parts.plan, parts.clock.now());
-            let states = commit::state_schemas(plan);
+            let states = table_schemas(plan);
             let renames = Renames::of(plan);
             foresee(&checkpoint.storage, plan, &states, &renames)?;
             Keeper::open(checkpoint, &plan.name, states, plan.partitions, renames, now, parts.spawn.clone())
@@ -169,6 +171,7 @@ impl Run {
         let (keeper, recovered) = parts.checkpoint.map(open).transpose()?.unzip();
         Ok(Run {
             tasks,
+            store: StateStore::new(&parts.plan, &stages, settings.seed, parts.plan.may_skip()),
             sources: Sources::new(&parts.plan, &stages, parts.sources),
             outputs: Outputs::new(&parts.plan, &stages, &presence, parts.sinks),
             exchanges: Exchanges::new(stages.exchanges),
@@ -285,8 +288,8 @@ impl Run {
             if skipped.is_none() {
                 rejections.merge(&task.batch.rejections);
             }
-            task.commit();
         }
+        self.store.end_batch();
         if let Some(keeper) = &mut self.keeper {
             keeper.tidy(tick, self.sources.input())?;
         }
@@ -331,7 +334,14 @@ impl Run {
         feed: Feed,
         end: Option<&Arc<[NodeId]>>,
     ) -> Result<(), Failed> {
-        let tasks = self.tasks[stage].iter_mut().map(|task| task.take().expect("no task is with a worker now"));
+        let store = &mut self.store;
+        let tasks = self.tasks[stage].iter_mut().enumerate().map(|(partition, task)| {
+            let mut task = task.take().expect("no task is with a worker now");
+            if !task.has_begun() {
+                task.lend(store.lend(stage, partition));
+            }
+            task
+        });
         let mut jobs: Vec<Job> = tasks.map(|task| Job::new(task, time, end.cloned())).collect();
         feed.give(&mut jobs);
         let mut left = Vec::new();
@@ -354,7 +364,11 @@ impl Run {
                 failed = Some(if failure.skips { Failed::Batch(error) } else { Failed::Run(error) });
             }
             left.extend(job.left);
-            self.tasks[stage][partition as usize] = Some(job.task);
+            let mut task = job.task;
+            if !task.has_begun() {
+                self.store.take_back(partition as usize, task.give_back());
+            }
+            self.tasks[stage][partition as usize] = Some(task);
         }
         if let Some(failed) = failed {
             return Err(failed);

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tidemill_model::{
     columns::{Rows, columns_of, compact},
@@ -14,13 +14,14 @@ use tidemill_plan::{
     graph::{NodeId, Then},
     stages::{ExchangeId, Leaves, Order, Stage},
 };
-use tidemill_state::table::StateTable;
+use tidemill_state::table::Table;
 
 use crate::{
     arrival::{Arrival, Arrived},
     failure::Cause,
     operators::{Batch, Letters, Operator, Out, Rejections},
     pieces::{Piece, Slice},
+    store::Lent,
 };
 
 /// The steps of a stage for one partition. Used batch after batch.
@@ -30,6 +31,8 @@ pub(crate) struct Task {
     order: Order,
     steps: Vec<Step>,
     begun: bool,
+    /// Where the tables belong that the steps have now: for each the step and the place in the store.
+    lent: Vec<(usize, usize)>,
 }
 
 struct Step {
@@ -78,7 +81,7 @@ impl Task {
                 children: step.children.clone(),
             })
             .collect();
-        Task { batch, input: input.clone(), order: shape.order, steps, begun: false }
+        Task { batch, input: input.clone(), order: shape.order, steps, begun: false, lent: Vec::new() }
     }
 
     /// The stream at which it begins.
@@ -171,20 +174,34 @@ impl Task {
         self.steps.iter().map(|step| step.operator.held_bytes()).sum()
     }
 
-    /// The state that the steps keep, each with the name of its stream.
-    pub(crate) fn tables(&mut self) -> impl Iterator<Item = (&str, &mut StateTable)> {
-        self.steps.iter_mut().filter_map(|step| Some((step.place.name.as_str(), step.operator.table()?)))
+    /// Whether a batch has begun for it, and not ended.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun
     }
 
-    /// The batch is done for good.
-    pub(crate) fn commit(&mut self) {
-        self.steps.iter_mut().for_each(|step| step.operator.commit());
+    /// Gets the tables of its steps for a batch.
+    pub(crate) fn lend(&mut self, mut lent: Lent) {
+        lent.sort_by_key(|(step, ..)| *step);
+        let mut by_step: BTreeMap<usize, Vec<Table>> = BTreeMap::new();
+        for (step, place, table) in lent {
+            self.lent.push((step, place));
+            by_step.entry(step).or_default().push(table);
+        }
+        by_step.into_iter().for_each(|(step, tables)| self.steps[step].operator.lend(tables));
     }
 
-    /// The batch does not count: everything is as it was before it, and the next one can begin.
+    /// Gives the tables back.
+    pub(crate) fn give_back(&mut self) -> Lent {
+        let lent = std::mem::take(&mut self.lent);
+        let mut steps: Vec<usize> = lent.iter().map(|(step, _)| *step).collect();
+        steps.dedup();
+        let tables = steps.into_iter().flat_map(|step| self.steps[step].operator.give_back());
+        lent.into_iter().zip(tables).map(|((step, place), table)| (step, place, table)).collect()
+    }
+
+    /// The batch does not count, and the next one can begin.
     pub(crate) fn abandon(&mut self) {
         self.begun = false;
-        self.steps.iter_mut().for_each(|step| step.operator.abandon());
     }
 
     fn named(&self, result: Result<(), Cause>, failed: Option<usize>) -> Result<(), TaskFailure> {

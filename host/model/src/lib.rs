@@ -20,6 +20,7 @@ pub mod limits;
 pub mod object_url;
 pub mod ports;
 pub mod schema;
+pub mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;

@@ -6,6 +6,7 @@ use tidemill_model::{
     connector::{SinkSpec, SourceSpec},
     function::{Binding, Signature},
     schema::Schema,
+    table::TableSpec,
     time::Interval,
 };
 
@@ -52,8 +53,6 @@ pub struct Node {
     pub placement: Placement,
     /// What is told of the rows that its function cannot take, besides where and why.
     pub letters: Letters,
-    /// The keyed state that it keeps, if it keeps any.
-    pub state: Option<StateSpec>,
     /// It has a batch at every tick, whatever its inputs have.
     pub is_always_present: bool,
 }
@@ -65,6 +64,8 @@ pub struct Part {
     pub role: Role,
     /// How rows come to it: for the first part from each input, for another one from the part before it.
     pub way: Way,
+    /// What it keeps from batch to batch, in each of its partitions. Their names are different in all parts of a node.
+    pub tables: Vec<TableSpec>,
 }
 
 /// What is done with rows. The engine has a builder for each.
@@ -130,17 +131,6 @@ pub struct Letters {
     pub key: Option<Schema>,
     /// The row; missing where a key has failed as a whole.
     pub values: Schema,
-}
-
-/// Keyed state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StateSpec {
-    /// The fields of the key.
-    pub keys: Schema,
-    /// What is kept for a key.
-    pub rows: Schema,
-    /// The version of its meaning.
-    pub version: u32,
 }
 
 /// How a stream's rows come about. Field numbers are places in the input's schema.
@@ -346,10 +336,9 @@ impl Node {
             operator,
             function: None,
             own: None,
-            parts: vec![Part { role, way }],
+            parts: vec![Part { role, way, tables: Vec::new() }],
             placement: Placement::Unknown,
             letters: Letters::default(),
-            state: None,
             is_always_present: false,
         }
     }
@@ -364,6 +353,11 @@ impl Node {
 }
 
 impl Node {
+    /// What it keeps from batch to batch.
+    pub fn tables(&self) -> impl Iterator<Item = &TableSpec> {
+        self.parts.iter().flat_map(|part| &part.tables)
+    }
+
     /// What it calls that may fail, a plugin's function or one of the host's own: its name, and what happens then.
     pub fn may_fail(&self) -> Option<(String, OnError)> {
         let own = || self.own.as_ref().map(|own| (own.name.clone(), own.on_error));

@@ -17,9 +17,12 @@ mod tests;
 
 use arrow_array::{RecordBatch, RecordBatchOptions, cast::AsArray};
 use arrow_schema::ArrowError;
-use tidemill_model::schema::{Kind, Schema, Type};
+use tidemill_model::{
+    schema::{Kind, Schema, Type},
+    table::TableKind,
+};
 
-use crate::table::{ApplyError, change_schema, checked_schema};
+use crate::table::{ApplyError, FIXED_COLUMNS, block_schema, checked_schema};
 use plan::{FieldPlan, Planner};
 
 /// Two schemas of which one cannot become the other.
@@ -91,22 +94,21 @@ impl Evolution {
         &self.removed
     }
 
-    /// A [block](change_schema) of states of the old schema as one of the new. Values that stay are shared, not copied.
+    /// A [block](block_schema) of a table of this kind of the old schema as one of the new. Values that stay are shared, not copied.
     ///
     /// # Errors
     /// The block is not one of the old schema.
-    pub fn apply(&self, block: &RecordBatch) -> Result<RecordBatch, ApplyError> {
-        checked_schema(&self.old, block)?;
+    pub fn apply(&self, kind: TableKind, block: &RecordBatch) -> Result<RecordBatch, ApplyError> {
+        checked_schema(kind, &self.old, block)?;
         if self.is_same() {
             return Ok(block.clone());
         }
-        self.converted(block).map_err(|error| ApplyError::Layout(error.to_string()))
+        self.converted(kind, block).map_err(|error| ApplyError::Layout(error.to_string()))
     }
 
-    fn converted(&self, block: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    fn converted(&self, kind: TableKind, block: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let rows = block.num_rows();
-        // Key, deleted and wake_at, and behind them the state if it has fields.
-        let (fixed, state) = block.columns().split_at(3);
+        let (fixed, state) = block.columns().split_at(FIXED_COLUMNS);
         let mut columns = fixed.to_vec();
         if !self.new.is_empty() {
             let ty = Type::required(Kind::Record(self.new.clone()));
@@ -116,6 +118,6 @@ impl Evolution {
             });
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(change_schema(&self.new).to_arrow(), columns, &options)
+        RecordBatch::try_new_with_options(block_schema(kind, &self.new).to_arrow(), columns, &options)
     }
 }

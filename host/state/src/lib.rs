@@ -20,17 +20,17 @@
 //!
 //! ```
 //! use tidemill_model::{columns::{Column, RowsBuffer}, schema::Schema};
-//! use tidemill_state::table::{Action, BlockLimits, StateTable};
+//! use tidemill_state::{keyed::{Action, KeyedTable}, table::BlockLimits};
 //!
 //! let (key, state): (Schema, Schema) = ("word: text".parse()?, "count: integer".parse()?);
-//! let (mut table, mut copy) = (StateTable::new(&state, 7), StateTable::new(&state, 8));
+//! let (mut table, mut copy) = (KeyedTable::new(&state, 7), KeyedTable::new(&state, 8));
 //! table.note_changes(true);
 //!
 //! table.begin_batch();
 //! table.group(Column { validity: None, offsets: &[0, 1, 2], values: b"ab" }, &mut Vec::new());
 //! let mut states = RowsBuffer::new(&state);
 //! states.push_blanks(2)?;
-//! table.write(&[0, 1], &[Action::Put, Action::Keep], &states.with_columns(&states.columns()));
+//! table.write(&[0, 1], &[Action::Put, Action::Keep], &states.with_columns(&states.columns()))?;
 //! for block in table.changes(BlockLimits::default()) {
 //!     copy.apply(&key, &block?)?;
 //! }
@@ -43,5 +43,7 @@
 #![deny(unsafe_code)]
 
 pub mod evolve;
+pub mod keyed;
 pub mod keys;
+pub mod numbered;
 pub mod table;

@@ -1,47 +1,38 @@
-//! Columnar state by key: what an update-state operator keeps for one partition.
-//!
-//! A key's state is one row of the state's columns. Rows stand in the order in which their keys were first met: a key
-//! that had no state at the end of a batch is forgotten, and the last again when it comes back. A row keeps its number
-//! until the batch ends. What a batch costs follows the keys that it touches, not the keys that are there.
+//! A table of any kind, as those see it who lend it, store it and bring it back: nobody here knows what the rows mean.
 
-mod apply;
-mod blocks;
-mod column;
-mod size;
-#[cfg(test)]
-mod tests;
-mod wakes;
-
+use arrow_array::RecordBatch;
 use tidemill_model::{
-    columns::{Column, ColumnBuffer, ColumnFull, Rows, RowsBuffer},
-    key::DecodeError,
-    schema::Schema,
-    time::Timestamp,
+    columns::ColumnFull,
+    key::{DecodeError, InvalidKey},
+    schema::{Field, Kind, Schema, Type},
+    table::TableKind,
 };
 
-use crate::keys::KeyTable;
+use crate::{
+    keyed::{self, KeyedTable},
+    numbered::{self, NumberedTable},
+};
 
-pub use apply::{ApplyError, split};
-pub use blocks::{BlockLimits, change_schema};
+/// How many columns of a block come before the rows' own.
+pub const FIXED_COLUMNS: usize = 3;
 
-pub(crate) use apply::checked_schema;
+/// What a stream keeps in one partition.
+#[derive(Debug)]
+pub enum Table {
+    /// A row a key.
+    Keyed(Box<KeyedTable>),
+    /// Panes of rows by number.
+    Numbered(NumberedTable),
+}
 
-use column::StateColumn;
-use wakes::Wakes;
-
-/// Rows of keys that have no state any more are dropped for good when there are this many, and as many as live ones.
-/// Few in tests, so that they meet it.
-const DEAD_MIN: usize = if cfg!(test) { 1 << 2 } else { 1 << 10 };
-
-/// What becomes of a key's state.
+/// What a block has at most. A row that has more bytes is a block of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// It stays as it is.
-    Keep,
-    /// It becomes the row given.
-    Put,
-    /// It goes away.
-    Delete,
+pub struct BlockLimits {
+    /// Rows; at least one.
+    pub rows_max: usize,
+    /// Bytes of columns, bitmaps aside. Lists are counted by what they could be, which can be several times what they
+    /// are.
+    pub bytes_max: usize,
 }
 
 /// State that cannot be read or written.
@@ -58,202 +49,242 @@ pub enum StateError {
     Layout(String),
 }
 
-/// Keys and their states.
-#[derive(Debug)]
-pub struct StateTable {
-    schema: Schema,
-    seed: u64,
-    keys: KeyTable,
-    /// For each row whether its key has state.
-    present: Vec<bool>,
-    live: usize,
-    columns: Vec<StateColumn>,
-    wakes: Wakes,
-    /// Rows that lost their state in this batch.
-    dropped: Vec<u32>,
-    /// Rows whose state was put or whose wake-at changed in this batch, perhaps more than once; `None`: nobody asks.
-    noted: Option<Vec<u32>>,
-    /// Rows below this one were there when the last batch ended.
-    rows_before: u32,
+/// A block that cannot be a change of the table. The table is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// The block is of another schema.
+    #[error("a block of state has the columns `{found}`, and should have those of `{expected}`")]
+    Schema {
+        /// The schema that blocks of this table have.
+        expected: String,
+        /// The block's as Arrow writes it.
+        found: String,
+    },
+    /// A key that is none of the table's.
+    #[error("row {row} of a block of state has a wrong key: {error}")]
+    Key {
+        /// The row, from 0.
+        row: usize,
+        /// What is wrong with it.
+        error: InvalidKey,
+    },
+    /// A key stands in the block twice.
+    #[error("row {row} of a block of state has the key of an earlier row")]
+    Twice {
+        /// The row, from 0.
+        row: usize,
+    },
+    /// A key is deleted that has no state, or a row is one of a pane that is not there: the block belongs to another state
+    /// than the table's.
+    #[error("row {row} of a block of state changes what is not there; a block before it was left out")]
+    NotThere {
+        /// The row, from 0.
+        row: usize,
+    },
+    /// More than a column can hold: not for rows chosen from a block that itself is one.
+    #[error(transparent)]
+    Full(#[from] ColumnFull),
+    /// Rows that cannot be laid out anew, because they are not laid out as their schema says.
+    #[error("a block of state is damaged: {0}")]
+    Layout(String),
 }
 
-impl StateTable {
-    /// No keys. `schema` is the state's; `seed` is for the hash of keys.
-    pub fn new(schema: &Schema, seed: u64) -> StateTable {
-        StateTable {
-            schema: schema.clone(),
-            seed,
-            keys: KeyTable::new(seed),
-            present: Vec::new(),
-            live: 0,
-            columns: schema.fields().iter().map(|field| StateColumn::new(&field.ty)).collect(),
-            wakes: Wakes::default(),
-            dropped: Vec::new(),
-            noted: None,
-            rows_before: 0,
+impl Default for BlockLimits {
+    fn default() -> BlockLimits {
+        BlockLimits { rows_max: 1 << 16, bytes_max: 4 << 20 }
+    }
+}
+
+/// The schema of blocks of a table of this kind whose rows are of schema `rows`: [`FIXED_COLUMNS`], then `state: record<...>`.
+/// Rows without fields have no `state`, because a record has at least one.
+pub fn block_schema(kind: TableKind, rows: &Schema) -> Schema {
+    let mut fields = match kind {
+        TableKind::Keyed => keyed::fixed_fields(),
+        TableKind::Blocks => numbered::fixed_fields(),
+    };
+    if !rows.is_empty() {
+        fields.push(Field::new("state", Type::required(Kind::Record(rows.clone()))));
+    }
+    Schema::try_new(fields).expect("the names are different")
+}
+
+/// The schema of blocks, if the block has it.
+pub(crate) fn checked_schema(kind: TableKind, rows: &Schema, block: &RecordBatch) -> Result<Schema, ApplyError> {
+    let schema = block_schema(kind, rows);
+    let found = block.schema();
+    if schema.to_arrow().fields() == found.fields() {
+        return Ok(schema);
+    }
+    Err(ApplyError::Schema { expected: schema.to_string(), found: format!("{:?}", found.fields()) })
+}
+
+/// The rows of a block by the partition, of so many, that their keys belong to; one block for each of them, rows in the order
+/// in which they stood. `rows` is the schema of the table's rows.
+///
+/// # Errors
+/// The block is of another schema.
+pub fn split(
+    kind: TableKind,
+    rows: &Schema,
+    block: &RecordBatch,
+    partitions: u32,
+) -> Result<Vec<RecordBatch>, ApplyError> {
+    match kind {
+        TableKind::Keyed => keyed::split(rows, block, partitions),
+        TableKind::Blocks => numbered::split(rows, block, partitions),
+    }
+}
+
+impl Table {
+    /// An empty table whose rows are of schema `rows`; `seed` is for the hash of keys.
+    pub fn new(kind: TableKind, rows: &Schema, seed: u64) -> Table {
+        match kind {
+            TableKind::Keyed => Table::Keyed(Box::new(KeyedTable::new(rows, seed))),
+            TableKind::Blocks => Table::Numbered(NumberedTable::new(rows)),
         }
     }
 
-    /// How many keys have state.
-    pub fn len(&self) -> usize {
-        self.live
+    /// How it is kept.
+    pub fn kind(&self) -> TableKind {
+        match self {
+            Table::Keyed(_) => TableKind::Keyed,
+            Table::Numbered(_) => TableKind::Blocks,
+        }
     }
 
-    /// Whether no key has state.
+    /// The table of a stream that keeps a row a key.
+    ///
+    /// # Panics
+    /// It is another one: whoever declared the table did not mean it.
+    pub fn keyed(&self) -> &KeyedTable {
+        match self {
+            Table::Keyed(table) => table,
+            Table::Numbered(_) => unreachable!("the table has numbered panes, and not a row a key"),
+        }
+    }
+
+    /// The same, to change it.
+    ///
+    /// # Panics
+    /// As for [`Table::keyed`].
+    pub fn keyed_mut(&mut self) -> &mut KeyedTable {
+        match self {
+            Table::Keyed(table) => table,
+            Table::Numbered(_) => unreachable!("the table has numbered panes, and not a row a key"),
+        }
+    }
+
+    /// How many keys have state, or how many rows there are in panes.
+    pub fn len(&self) -> usize {
+        match self {
+            Table::Keyed(table) => table.len(),
+            Table::Numbered(table) => table.len(),
+        }
+    }
+
+    /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
-        self.live == 0
+        match self {
+            Table::Keyed(table) => table.is_empty(),
+            Table::Numbered(table) => table.is_empty(),
+        }
     }
 
     /// Bytes of memory, roughly.
     pub fn memory_bytes(&self) -> usize {
-        self.keys.memory_bytes()
-            + self.present.capacity()
-            + self.wakes.memory_bytes()
-            + (self.dropped.capacity() + self.noted.as_ref().map_or(0, Vec::capacity)) * 4
-            + self.columns.iter().map(StateColumn::memory_bytes).sum::<usize>()
+        match self {
+            Table::Keyed(table) => table.memory_bytes(),
+            Table::Numbered(table) => table.memory_bytes(),
+        }
+    }
+
+    /// Makes room for so many rows more.
+    pub fn reserve(&mut self, rows: usize) {
+        if let Table::Keyed(table) = self {
+            table.reserve(rows);
+        }
+    }
+
+    /// Whether the table notes from now on what changes, so that [`Table::changes`] can say it. Call it between batches.
+    pub fn note_changes(&mut self, on: bool) {
+        if let Table::Keyed(table) = self {
+            table.note_changes(on);
+        }
+    }
+
+    /// Whether the table keeps from now on what a batch overwrites, so that [`Table::undo`] can put it back. Call it between
+    /// batches.
+    pub fn keep_undo(&mut self, on: bool) {
+        if let Table::Keyed(table) = self {
+            table.keep_undo(on);
+        }
     }
 
     /// Starts a batch.
     pub fn begin_batch(&mut self) {
-        self.keys.begin_batch();
+        if let Table::Keyed(table) = self {
+            table.begin_batch();
+        }
     }
 
-    /// Appends each key's group of this batch; a group's row is [`StateTable::touched`] of it.
-    pub fn group(&mut self, keys: Column<'_>, groups: &mut Vec<u32>) {
-        self.keys.group(keys, groups);
-        self.add_rows();
-    }
-
-    /// For each group of this batch its row.
-    pub fn touched(&self) -> &[u32] {
-        self.keys.touched()
-    }
-
-    /// The canonical bytes of a row's key.
-    pub fn key(&self, row: u32) -> &[u8] {
-        self.keys.key(row)
-    }
-
-    /// Whether a row's key has state.
-    pub fn has_state(&self, row: u32) -> bool {
-        self.present[row as usize]
-    }
-
-    /// The rows of all keys that have state, in order.
-    pub fn rows(&self) -> impl Iterator<Item = u32> + '_ {
-        (0u32..).zip(&self.present).filter_map(|(row, &present)| present.then_some(row))
-    }
-
-    /// How many of the first of `rows` have keys (as canonical bytes) and states (as columns, bitmaps aside) of at most
-    /// `bytes_max` bytes; one at least, if there is one. Lists are counted by what they could be, which can be several
-    /// times what they are. Nothing is read for it.
-    pub fn rows_within(&self, rows: &[u32], bytes_max: usize) -> usize {
-        let (blobs, words): (Vec<_>, Vec<_>) = self.columns.iter().partition(|column| column.has_blobs());
-        let mut bytes = 0;
-        let within = rows.iter().take_while(|&&row| {
-            let of_blobs = blobs.iter().map(|column| column.bytes_as_columns(row)).sum::<usize>();
-            bytes += self.key(row).len() + 8 * words.len() + of_blobs;
-            bytes <= bytes_max
-        });
-        within.count().max(1).min(rows.len())
-    }
-
-    /// Appends the states of `rows` to `states`, which is of the state's schema; a blank for a key that has none.
+    /// What the batch changed, as blocks: asked before it ends. Its cost is that of what the batch touched.
     ///
     /// # Errors
-    /// The states do not fit into columns. `states` then holds a part of them, and serves for nothing but
-    /// [`RowsBuffer::clear`].
-    pub fn read(&self, rows: &[u32], states: &mut RowsBuffer) -> Result<(), StateError> {
-        self.read_nodes(rows, states.nodes_mut())?;
-        states.end_rows(rows.len());
-        Ok(())
-    }
-
-    fn read_nodes(&self, rows: &[u32], nodes: &mut [ColumnBuffer]) -> Result<(), StateError> {
-        let firsts = self.schema.first_nodes();
-        self.columns.iter().zip(firsts).try_for_each(|(column, at)| column.read(rows, &self.present, &mut nodes[at..]))
-    }
-
-    /// Changes the states of `rows`: `actions` and `states` (of the state's schema) have a row for each of them, no row
-    /// stands there twice. Other lengths are a defect of the caller, and panic.
-    pub fn write(&mut self, rows: &[u32], actions: &[Action], states: &Rows<'_>) {
-        assert!(rows.len() == actions.len() && rows.len() == states.len, "one action and one state for each row");
-        for (column, first) in self.columns.iter_mut().zip(self.schema.first_nodes()) {
-            column.write(rows, actions, &states.columns[first..]);
-        }
-        for (&row, action) in rows.iter().zip(actions) {
-            let present = &mut self.present[row as usize];
-            match action {
-                Action::Keep => {}
-                Action::Put => self.live += usize::from(!std::mem::replace(present, true)),
-                Action::Delete => {
-                    if std::mem::replace(present, false) {
-                        self.live -= 1;
-                        self.dropped.push(row);
-                    }
-                    self.wakes.set(row, None);
-                }
-            }
-        }
-        if let Some(noted) = &mut self.noted {
-            noted.reserve(rows.len());
-            let put = rows.iter().zip(actions).filter(|(_, action)| **action == Action::Put);
-            noted.extend(put.map(|(row, _)| row));
+    /// A state that cannot be read, which is a defect, or one key's state beyond what a column holds.
+    pub fn changes(&self, limits: BlockLimits) -> Box<dyn Iterator<Item = Result<RecordBatch, StateError>> + '_> {
+        match self {
+            Table::Keyed(table) => Box::new(table.changes(limits)),
+            Table::Numbered(table) => Box::new(table.changes(limits)),
         }
     }
 
-    /// When a row's key is to be called again without new rows.
-    pub fn wake(&self, row: u32) -> Option<Timestamp> {
-        self.wakes.get(row)
-    }
-
-    /// Sets when a row's key is to be called again without new rows, or that it is not. A key that has no state when
-    /// the batch ends is not.
-    pub fn set_wake(&mut self, row: u32, at: Option<Timestamp>) {
-        if self.wakes.set(row, at)
-            && let Some(noted) = &mut self.noted
-        {
-            noted.push(row);
+    /// All of it, as blocks: applied to an empty table they make this one.
+    ///
+    /// # Errors
+    /// As for [`Table::changes`].
+    pub fn whole(&self, limits: BlockLimits) -> Box<dyn Iterator<Item = Result<RecordBatch, StateError>> + '_> {
+        match self {
+            Table::Keyed(table) => Box::new(table.snapshot(limits)),
+            Table::Numbered(table) => Box::new(table.whole(limits)),
         }
     }
 
-    /// The rows whose time has come by `now`, by time and then by row.
-    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = u32> + '_ {
-        self.wakes.due(now)
+    /// All of it, in an order that does not depend on the partitions and batches that it came in.
+    ///
+    /// # Errors
+    /// As for [`Table::changes`].
+    pub fn sorted(&self, limits: BlockLimits) -> Box<dyn Iterator<Item = Result<RecordBatch, StateError>> + '_> {
+        match self {
+            Table::Keyed(table) => Box::new(table.sorted(limits)),
+            Table::Numbered(table) => Box::new(table.whole(limits)),
+        }
     }
 
-    /// Ends a batch: keys that it touched and that have no state are forgotten. Rows may get new places.
+    /// Applies a block of [changes](Table::changes) or of a [whole](Table::whole) table, between batches. `keys` is the schema
+    /// of keys.
+    ///
+    /// # Errors
+    /// The block is no change of this table, which is as it was before.
+    pub fn apply(&mut self, keys: &Schema, block: &RecordBatch) -> Result<(), ApplyError> {
+        match self {
+            Table::Keyed(table) => table.apply(keys, block),
+            Table::Numbered(table) => table.apply(keys, block),
+        }
+    }
+
+    /// Ends the batch: what it changed counts.
     pub fn end_batch(&mut self) {
-        let without_state = |row: &u32| !self.present[*row as usize];
-        let mut gone: Vec<u32> = self.keys.touched().iter().copied().filter(without_state).collect();
-        gone.extend(std::mem::take(&mut self.dropped).iter().filter(|row| without_state(row)));
-        for row in gone {
-            self.keys.remove(row);
-            self.wakes.set(row, None);
+        match self {
+            Table::Keyed(table) => table.end_batch(),
+            Table::Numbered(table) => table.end_batch(),
         }
-        if self.present.len() - self.live > self.live.max(DEAD_MIN) {
-            self.drop_dead();
-        }
-        if let Some(noted) = &mut self.noted {
-            noted.clear();
-        }
-        self.rows_before = self.present.len() as u32;
     }
 
-    /// The table anew, without the rows that are dead.
-    fn drop_dead(&mut self) {
-        let rows: Vec<u32> = self.rows().collect();
-        let mut keys = KeyTable::new(self.seed);
-        rows.iter().for_each(|&row| keys.insert_one(self.keys.key(row)));
-        self.keys = keys;
-        self.columns.iter_mut().for_each(|column| column.retain(&rows));
-        self.wakes.retain(&rows);
-        self.present = vec![true; rows.len()];
-    }
-
-    fn add_rows(&mut self) {
-        let rows = self.keys.len();
-        self.present.resize(rows, false);
-        self.columns.iter_mut().for_each(|column| column.resize(rows));
+    /// Ends the batch: the table is what it was before it. A keyed one must have [kept](Table::keep_undo) that.
+    pub fn undo(&mut self) {
+        match self {
+            Table::Keyed(table) => table.undo(),
+            Table::Numbered(table) => table.undo(),
+        }
     }
 }

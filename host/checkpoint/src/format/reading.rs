@@ -2,10 +2,8 @@
 
 use std::io::Read;
 
-use serde::de::DeserializeOwned;
-
 use super::{
-    FileKind, FormatError, HEADER_BYTES_MAX, MAGIC, PROLOGUE_BYTES, SECTION_BYTES_MAX, Section, VERSION, decode,
+    FileKind, FormatError, HEADER_BYTES_MAX, Header, MAGIC, PROLOGUE_BYTES, SECTION_BYTES_MAX, Section, VERSION,
     section::Payload,
     writing::{CHECKSUM_BYTES, END, SECTION},
 };
@@ -25,6 +23,8 @@ pub(crate) struct Prefix<T> {
 /// Reads a file from its beginning.
 pub(crate) struct FileReader<R> {
     input: R,
+    /// Of the format.
+    version: u16,
     /// Of everything so far, checksums left out.
     checksum: u32,
     at: u64,
@@ -33,13 +33,13 @@ pub(crate) struct FileReader<R> {
 }
 
 /// The beginning of a file, given by its first bytes, or as many of them as it needs.
-pub(crate) fn read_prefix<T: DeserializeOwned>(bytes: &[u8], kind: FileKind) -> Result<Prefix<T>, FormatError> {
+pub(crate) fn read_prefix<T: Header>(bytes: &[u8], kind: FileKind) -> Result<Prefix<T>, FormatError> {
     FileReader::begin(bytes, kind).map(|(_, prefix)| prefix)
 }
 
 /// How many bytes a file's header ends behind, as its first bytes say; `None` if that is not to be had of them.
 pub(crate) fn prefix_bytes(bytes: &[u8]) -> Option<usize> {
-    let mut reader = FileReader { input: bytes, checksum: 0, at: 0, sections: 0, is_at_end: false };
+    let mut reader = FileReader::new(bytes);
     let header_bytes = u32_at(&reader.prologue().ok()?, 12) as usize;
     (header_bytes <= HEADER_BYTES_MAX).then_some(PROLOGUE_BYTES + header_bytes + CHECKSUM_BYTES)
 }
@@ -47,9 +47,13 @@ pub(crate) fn prefix_bytes(bytes: &[u8]) -> Option<usize> {
 // === impl FileReader ===
 
 impl<R: Read> FileReader<R> {
+    fn new(input: R) -> FileReader<R> {
+        FileReader { input, version: VERSION, checksum: 0, at: 0, sections: 0, is_at_end: false }
+    }
+
     /// Reads the beginning.
-    pub fn begin<T: DeserializeOwned>(input: R, kind: FileKind) -> Result<(FileReader<R>, Prefix<T>), FormatError> {
-        let mut reader = FileReader { input, checksum: 0, at: 0, sections: 0, is_at_end: false };
+    pub fn begin<T: Header>(input: R, kind: FileKind) -> Result<(FileReader<R>, Prefix<T>), FormatError> {
+        let mut reader = FileReader::new(input);
         let prologue = reader.prologue()?;
         let version = u16::from_le_bytes([prologue[8], prologue[9]]);
         if version > VERSION {
@@ -62,7 +66,8 @@ impl<R: Read> FileReader<R> {
         let body_bytes = u64_at(&prologue, 16);
         let at = reader.at;
         let header = reader.checked(header_bytes, HEADER_BYTES_MAX as u64, "the header")?;
-        let header = decode(&header, at)?;
+        let header = T::read(&header, at, version)?;
+        reader.version = version;
         let bytes = reader.at;
         let file_bytes = (body_bytes > 0).then(|| bytes.saturating_add(body_bytes));
         Ok((reader, Prefix { header, bytes, file_bytes }))
@@ -94,7 +99,7 @@ impl<R: Read> FileReader<R> {
     /// The next section; `None` after the last one, when the end has been checked.
     pub fn next(&mut self) -> Result<Option<Section>, FormatError> {
         let at = self.at;
-        self.next_payload()?.map(|payload| payload.into_section(at)).transpose()
+        self.next_payload()?.map(|payload| payload.into_section(at, self.version)).transpose()
     }
 
     /// Reads to the end and checks every byte, without making rows of them.

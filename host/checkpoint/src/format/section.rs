@@ -12,8 +12,6 @@ pub enum SectionKind {
     State,
     /// Rows for a sink.
     Output,
-    /// Rows of a source.
-    Input,
 }
 
 /// Rows of one partition.
@@ -27,8 +25,6 @@ pub struct Section {
     pub table: String,
     /// The partition.
     pub partition: u32,
-    /// The version of their schema, for whoever reads them.
-    pub version: u32,
     /// The rows; all batches have one schema. None: no rows, and no schema either.
     pub batches: Vec<RecordBatch>,
 }
@@ -39,7 +35,14 @@ struct Head {
     stream: String,
     table: String,
     partition: u32,
-    version: u32,
+}
+
+/// As version 1 wrote it.
+#[derive(Deserialize)]
+struct Head1 {
+    head: Head,
+    /// Nobody asked for it: what a table's rows are stands in the header of the commit.
+    _version: u32,
 }
 
 /// A section as bytes: its head and its rows.
@@ -55,7 +58,6 @@ impl Payload {
             stream: section.stream.clone(),
             table: section.table.clone(),
             partition: section.partition,
-            version: section.version,
         };
         let payload = Payload { head: encode(&head)?, body: encode_batches(&section.batches)? };
         match payload.body.len() as u64 {
@@ -66,10 +68,11 @@ impl Payload {
         }
     }
 
-    /// The section; `at` is where the bytes stand.
-    pub fn into_section(self, at: u64) -> Result<Section, FormatError> {
-        let Head { kind, stream, table, partition, version } = decode(&self.head, at)?;
+    /// The section; `at` is where the bytes stand, in a file of a version.
+    pub fn into_section(self, at: u64, version: u16) -> Result<Section, FormatError> {
+        let head = if version < 2 { decode::<Head1>(&self.head, at)?.head } else { decode(&self.head, at)? };
+        let Head { kind, stream, table, partition } = head;
         let batches = decode_batches(self.body, at + self.head.len() as u64)?;
-        Ok(Section { kind, stream, table, partition, version, batches })
+        Ok(Section { kind, stream, table, partition, batches })
     }
 }

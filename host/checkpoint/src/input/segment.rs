@@ -9,8 +9,8 @@ use super::{Frame, lost};
 use crate::{
     error::CheckpointError,
     format::{
-        FileKind, FileReader, FileWriter, FormatError, HEADER_BYTES_MAX, SECTION_BYTES_MAX, append_batches, decode,
-        decode_batches, encode,
+        FileKind, FileReader, FileWriter, FormatError, HEADER_BYTES_MAX, Header, SECTION_BYTES_MAX, append_batches,
+        decode, decode_batches, encode,
     },
     log::{file_error, own},
     record::segment_name,
@@ -35,6 +35,8 @@ pub(super) struct SegmentHeader {
     /// How many frames count of the segment that it follows.
     pub previous_frames: u64,
 }
+
+impl Header for SegmentHeader {}
 
 /// Where a frame stands.
 #[derive(Clone, Copy)]

@@ -20,7 +20,7 @@ pub(crate) fn records(word: &str) -> Vec<Scanned> {
                 (batch, plan) = (batch + 1, number);
                 Ok(Record::Plan(Plan { batch: Timestamp(batch), sources: vec![], plugins: vec![], delivered }))
             }
-            'c' => Ok(Record::Commit(Commit { batch: Timestamp(batch), plan, counters: vec![], states: vec![] })),
+            'c' => Ok(Record::Commit(Commit { batch: Timestamp(batch), plan, counters: vec![], tables: vec![] })),
             'd' => Ok(Record::Delivered { batch: Timestamp(batch) }),
             _ => Err("cut short".to_owned()),
         };

@@ -39,7 +39,6 @@ fn of_commit(archive: &Archive, commit: Number) -> Result<Contents, CheckpointEr
         let counted = match section.kind {
             SectionKind::Output => &mut contents.outputs,
             SectionKind::State => &mut contents.states,
-            SectionKind::Input => continue,
         };
         let rows: u64 = section.batches.iter().map(|batch| batch.num_rows() as u64).sum();
         *counted.entry(section.stream).or_default() += rows;

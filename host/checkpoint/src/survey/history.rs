@@ -2,12 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::de::DeserializeOwned;
-
 use super::unless_gone;
 use crate::{
     error::CheckpointError,
-    format::{FileKind, FileReader},
+    format::{FileKind, FileReader, Header},
     input::Frames,
     log::{Archive, Scan, numbered, verify_snapshot},
     record::{LoggedRange, Number, Record, RecordHeader, SnapshotHeader, record_name, snapshot_name},
@@ -116,7 +114,7 @@ fn pipeline(storage: &dyn Storage) -> Result<Option<String>, CheckpointError> {
     Ok(None)
 }
 
-fn header<T: DeserializeOwned>(storage: &dyn Storage, name: &str, kind: FileKind) -> Option<T> {
+fn header<T: Header>(storage: &dyn Storage, name: &str, kind: FileKind) -> Option<T> {
     let reader = storage.reader(name).ok()?;
     FileReader::begin::<T>(reader, kind).ok().map(|(_, prefix)| prefix.header)
 }

@@ -92,7 +92,7 @@ fn walk(records: &[Scanned], snapshots: &[Number], found: &BatchFound<'_>) -> Re
     let header = get(records, planned.unwrap_or(0), batch)?;
     let Record::Plan(plan) = &header.record else { return Err(not_there(records, header.number, batch)) };
     let commit = found.commit.map(|(number, commit)| (number, commit.clone()));
-    let is_stateless = commit.as_ref().is_some_and(|(_, commit)| commit.states.is_empty());
+    let is_stateless = commit.as_ref().is_some_and(|(_, commit)| commit.tables.is_empty());
     let mut past = Past { plan: plan.clone(), commit, before: None, snapshot: None, deltas: Vec::new() };
     let mut previous = header.previous;
     while previous > 0 && past.snapshot.is_none() && !(is_stateless && past.before.is_some()) {
@@ -100,7 +100,9 @@ fn walk(records: &[Scanned], snapshots: &[Number], found: &BatchFound<'_>) -> Re
             Err(_) if is_stateless => break,
             header => header?,
         };
-        if matches!(header.record, Record::Commit(_)) {
+        if let Record::Start(_) = header.record {
+            past.deltas.push(previous);
+        } else if let Record::Commit(_) = header.record {
             past.before = past.before.or(Some(previous));
             match snapshots.contains(&previous) {
                 true => past.snapshot = Some(previous),

@@ -1,14 +1,17 @@
-//! Files of version 1, as they were written when it was new: they are read for ever, and what is written is these bytes.
+//! Files of each version, as they were written when it was new: they are read for ever, and what is written is these of the
+//! newest.
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
-use tidemill_checkpoint::{InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Record, SectionKind};
+use tidemill_checkpoint::{
+    InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Record, SectionKind, Start, VERSION,
+};
 use tidemill_model::time::Timestamp;
 
 use crate::scene::{PIPELINE, commit, plan, read, rows, section, section_numbers, state};
 
-fn fixtures() -> BTreeMap<String, Vec<u8>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/v1");
+fn fixtures(version: u16) -> BTreeMap<String, Vec<u8>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/v{version}"));
     let mut files = BTreeMap::new();
     for folder in fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()) {
         for file in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
@@ -31,6 +34,9 @@ fn written() -> BTreeMap<String, Vec<u8>> {
     input.append("numbers", Some(3), &rows(&[4])).unwrap();
     let end = input.sync().unwrap();
     let batch = Timestamp(1_700_000_005_000_000);
+    let tables = commit(batch, 1, 0).tables;
+    let start = Start { sources: plan(batch, None, None).sources, tables };
+    log.append(Record::Start(start), &[section(SectionKind::State, &[0, 0])]).unwrap();
     let plan = plan(batch, Some(LoggedRange { first, end }), Some(Timestamp(-1)));
     assert!(log.append(Record::Plan(plan.clone()), &[]).is_err(), "nothing is delivered yet");
     let number = log.append(Record::Plan(tidemill_checkpoint::Plan { delivered: None, ..plan }), &[]).unwrap();
@@ -44,8 +50,8 @@ fn written() -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn what_is_written_is_version_1() {
-    let (written, fixtures) = (written(), fixtures());
+fn what_is_written_is_the_newest_version() {
+    let (written, fixtures) = (written(), fixtures(VERSION));
     if written != fixtures {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures");
         for (name, bytes) in &written {
@@ -62,21 +68,28 @@ fn what_is_written_is_version_1() {
 }
 
 #[test]
-fn version_1_is_read() {
+fn every_version_is_read() {
+    check(1, 3);
+    check(2, 4);
+}
+
+/// `number` is that of the commit record.
+#[track_caller]
+fn check(version: u16, number: u64) {
     let storage = MemoryStorage::new();
-    fixtures().into_iter().for_each(|(name, bytes)| storage.overwrite(&name, bytes));
+    fixtures(version).into_iter().for_each(|(name, bytes)| storage.overwrite(&name, bytes));
     let shared = Arc::new(storage);
     let (log, recovered) = Log::open(shared.clone(), PIPELINE, "next", Timestamp(0)).unwrap();
-    assert_eq!((log.fence().generation(), recovered.snapshot, recovered.deltas.len()), (2, Some(3), 0));
+    assert_eq!((log.fence().generation(), recovered.snapshot, recovered.deltas.len()), (2, Some(number), 0));
     assert_eq!(recovered.delivered, Some(Timestamp(1_700_000_005_000_000)));
     assert_eq!(state(log.archive(), &recovered).unwrap(), (7, 3));
-    assert_eq!(section_numbers(&log.read_sections(3).unwrap(), SectionKind::Output), [1, 2, 4]);
+    assert_eq!(section_numbers(&log.read_sections(number).unwrap(), SectionKind::Output), [1, 2, 4]);
     let last = recovered.last.unwrap();
     let range =
         LoggedRange { first: InputPosition { segment: 1, frames: 0 }, end: InputPosition { segment: 1, frames: 2 } };
     let expect = tidemill_checkpoint::Plan { delivered: None, ..plan(last.commit.batch, Some(range), None) };
     assert_eq!(last.plan, expect);
-    assert_eq!(last.commit, commit(Timestamp(1_700_000_005_000_000), 2, 3));
+    assert_eq!(last.commit, commit(Timestamp(1_700_000_005_000_000), number - 1, 3));
     let (input, _) = InputLog::open(shared, log.fence(), Some(range.end), 1 << 20).unwrap();
     assert_eq!(read(&input, range.first, range.end).unwrap(), [1, 2, 4]);
     let partitions: Vec<_> = input.read(range).map(|frame| frame.unwrap().partition).collect();

@@ -9,7 +9,8 @@ use std::{
 };
 
 use tidemill_checkpoint::{
-    CheckpointError, Fault, InputLog, Keep, Log, MemoryStorage, Operation, Record, SectionKind, Storage, StorageError,
+    CheckpointError, Fault, InputLog, Keep, Log, MemoryStorage, Operation, Record, SectionKind, Start, Storage,
+    StorageError, VERSION,
 };
 use tidemill_model::time::Timestamp;
 
@@ -266,12 +267,12 @@ fn what_is_not_this_pipelines_checkpoint_is_refused_and_left() {
     check(&input_alone, PIPELINE, "its log is gone");
     let newer = |storage: &MemoryStorage| {
         let (name, mut bytes) = storage.files().into_iter().rfind(|(name, _)| name.starts_with("log/")).unwrap();
-        bytes[8] = 2;
+        bytes[8] = VERSION as u8 + 1;
         let checksum = crc32c::crc32c(&bytes[..28]);
         bytes[28..32].copy_from_slice(&checksum.to_le_bytes());
         storage.overwrite(&name, bytes);
     };
-    check(&newer, PIPELINE, "format version 2");
+    check(&newer, PIPELINE, &format!("format version {}", VERSION + 1));
 }
 
 #[test]
@@ -286,11 +287,14 @@ fn records_come_in_order() {
     refused(&mut log, Record::Delivered { batch });
     refused(&mut log, Record::Commit(commit(batch, 1, 0)));
     refused(&mut log, Record::Plan(plan(batch, None, Some(batch))));
+    let start = || Record::Start(Start { sources: Vec::new(), tables: Vec::new() });
+    log.append(start(), &[section(SectionKind::State, &[1])]).unwrap();
     let number = log.append(Record::Plan(plan(batch, None, None)), &[]).unwrap();
+    refused(&mut log, start());
     refused(&mut log, Record::Commit(commit(Timestamp(2), number, 0)));
     log.append(Record::Commit(commit(batch, number, 0)), &[]).unwrap();
     refused(&mut log, Record::Commit(commit(batch, number, 0)));
     refused(&mut log, Record::Plan(plan(batch, None, None)));
     log.append(Record::Delivered { batch }, &[]).unwrap();
-    assert_eq!(log.records().len(), 4);
+    assert_eq!(log.records().len(), 5);
 }

@@ -13,9 +13,9 @@ use arrow_array::{Array, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use tidemill_checkpoint::{
     Archive, CheckpointError, Commit, InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Number, Plan,
-    PluginDigest, Record, Recovery, Section, SectionKind, SourcePin, StateSchema, Storage, StorageError,
+    PluginDigest, Record, Recovery, Section, SectionKind, SourcePin, Storage, StorageError, TableSchema,
 };
-use tidemill_model::time::Timestamp;
+use tidemill_model::{table::TableKind, time::Timestamp};
 
 pub const PIPELINE: &str = "sums";
 pub const START: InputPosition = InputPosition::START;
@@ -33,7 +33,7 @@ pub fn numbers(batch: &RecordBatch) -> Vec<i64> {
 
 pub fn section(kind: SectionKind, numbers: &[i64]) -> Section {
     let batches = if numbers.is_empty() { Vec::new() } else { vec![rows(numbers)] };
-    Section { kind, stream: "sums".to_owned(), table: String::new(), partition: 0, version: 1, batches }
+    Section { kind, stream: "sums".to_owned(), table: String::new(), partition: 0, batches }
 }
 
 pub fn section_numbers(sections: &[Section], kind: SectionKind) -> Vec<i64> {
@@ -48,15 +48,20 @@ pub fn plan(batch: Timestamp, logged: Option<LoggedRange>, delivered: Option<Tim
 }
 
 pub fn commit(batch: Timestamp, plan: Number, count: u64) -> Commit {
-    let state = StateSchema {
+    let state = TableSchema {
         stream: "sums".to_owned(),
+        table: String::new(),
+        kind: TableKind::Keyed,
         function: "sums/sum".to_owned(),
         keys: "key: text".to_owned(),
-        state: "sum: integer".to_owned(),
+        rows: "sum: integer".to_owned(),
         version: 1,
+        settings: String::new(),
+        is_of_source: false,
+        is_whole: false,
         previously: None,
     };
-    Commit { batch, plan, counters: vec![("rows".to_owned(), count)], states: vec![state] }
+    Commit { batch, plan, counters: vec![("rows".to_owned(), count)], tables: vec![state] }
 }
 
 /// Sum and count after everything that was recovered.

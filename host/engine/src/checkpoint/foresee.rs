@@ -3,15 +3,15 @@
 //!
 //! It is all asked again when the checkpoint is restored, from what there is then.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use tidemill_checkpoint::{Glance, Log, Number, Plan as BatchPlan, SectionKind, StateSchema, Storage};
+use tidemill_checkpoint::{Glance, Log, Number, Plan as BatchPlan, Section, SectionKind, Storage, TableSchema};
 use tidemill_plan::graph::Plan;
 
 use super::{
-    Renames, RestoreError,
+    Renames, RestoreError, TableId,
     lineage::newest,
-    restore::{check_keys, evolution, other_version, states_of},
+    restore::{check_kept, evolution, other_version, states_of},
 };
 
 /// Refuses a checkpoint whose sources or states the pipeline cannot go on with; `wanted` is what its streams keep. A
@@ -19,7 +19,7 @@ use super::{
 pub(crate) fn foresee(
     storage: &Arc<dyn Storage>,
     plan: &Plan,
-    wanted: &[StateSchema],
+    wanted: &[TableSchema],
     renames: &Renames,
 ) -> Result<(), RestoreError> {
     let Some(glance) = Log::glance(storage, &plan.name) else { return Ok(()) };
@@ -51,50 +51,56 @@ pub(crate) fn check_sources(
     }
 }
 
-fn check_states(glance: &Glance, wanted: &[StateSchema], renames: Renames) -> Result<(), RestoreError> {
+fn check_states(glance: &Glance, wanted: &[TableSchema], renames: Renames) -> Result<(), RestoreError> {
     let recovery = &glance.recovery;
     let numbers: Vec<Number> = recovery.snapshot.iter().chain(&recovery.deltas).copied().collect();
-    let history: Vec<&[StateSchema]> =
+    let history: Vec<&[TableSchema]> =
         numbers.iter().filter_map(|&number| states_of(&glance.records, number)).collect();
     let renames = renames.learn(history.iter().rev().copied());
     if let Some((old, now)) = renames.taken {
         return Err(RestoreError::NameTaken { old, now });
     }
     for wanted in wanted {
-        if let Some(stored) = newest(&history, &renames, &wanted.stream) {
+        if let Some(stored) = newest(&history, &renames, &TableId::of(wanted, &renames)) {
             check_stream(&stored, wanted)?;
         }
     }
-    let is_gone = |stream: &str| !wanted.iter().any(|wanted| wanted.stream == renames.now(stream));
-    if history.iter().any(|states| states.iter().any(|state| is_gone(&state.stream)))
-        && let Some(stream) = find_state(glance, &is_gone)
+    // What a source kept is of no use without it.
+    let stored = history.iter().flat_map(|tables| tables.iter()).filter(|table| !table.is_of_source);
+    let stored: BTreeSet<TableId> = stored.map(|table| TableId::of(table, &renames)).collect();
+    let is_wanted = |id: &TableId| wanted.iter().any(|wanted| TableId::of(wanted, &renames) == *id);
+    let gone: Vec<&TableId> = stored.iter().filter(|id| !is_wanted(id)).collect();
+    if !gone.is_empty()
+        && let Some(table) = find_state(glance, &|section| gone.contains(&&TableId::of_section(section, &renames)))
     {
-        return Err(RestoreError::NoStream { stream });
+        return Err(RestoreError::NoStream { stream: table });
     }
     Ok(())
 }
 
-fn check_stream(stored: &StateSchema, wanted: &StateSchema) -> Result<(), RestoreError> {
-    check_keys(stored, wanted)?;
+fn check_stream(stored: &TableSchema, wanted: &TableSchema) -> Result<(), RestoreError> {
+    check_kept(stored, wanted)?;
     if stored.version > wanted.version {
         return Err(other_version(stored, wanted));
     }
     if stored.version == wanted.version {
-        evolution(&wanted.stream, &stored.state, &wanted.state)?;
+        evolution(&wanted.stream, &stored.rows, &wanted.rows)?;
     }
     Ok(())
 }
 
-/// A stream that is gone and has state: if nothing was ever kept for it, it does not matter. What cannot be read is
+/// A table that is gone and has rows: if nothing was ever kept for it, it does not matter. What cannot be read is
 /// another's concern.
-fn find_state(glance: &Glance, is_gone: &dyn Fn(&str) -> bool) -> Option<String> {
+fn find_state(glance: &Glance, is_gone: &dyn Fn(&Section) -> bool) -> Option<String> {
     let Glance { recovery, archive, .. } = glance;
     let snapshot = recovery.snapshot.iter().map(|&number| archive.read_snapshot(number));
     let commits = recovery.deltas.iter().map(|&number| archive.sections(number));
     let sections = snapshot.chain(commits).filter_map(Result::ok).flatten().filter_map(Result::ok);
     let mut with_state = sections
         .filter(|section| section.kind == SectionKind::State && section.batches.iter().any(|rows| rows.num_rows() > 0));
-    with_state.find(|section| is_gone(&section.stream)).map(|section| section.stream)
+    with_state
+        .find(|section| is_gone(section))
+        .map(|Section { stream, table, .. }| TableId { stream, table }.to_string())
 }
 
 #[cfg(test)]

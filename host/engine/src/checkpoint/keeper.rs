@@ -4,12 +4,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tidemill_checkpoint::{
     Archive, Budget, CheckpointError, Cleaned, Commit, Fence, Keep, Log, LoggedRange, Number, Plan, PluginDigest,
-    Record, Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, StateSchema, Storage,
+    Record, Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, Storage, TableSchema,
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
 
 use super::{
-    Checkpoint, Failpoints, InputKeeper, Renames, Step, cleaner::Cleaner, restore::states_of, snapshots::Snapshots,
+    Checkpoint, Failpoints, InputKeeper, Renames, Step, TableId, cleaner::Cleaner, restore::states_of,
+    snapshots::Snapshots,
 };
 use crate::failure::RunError;
 
@@ -28,7 +29,7 @@ pub(crate) struct Keeper {
     storage: Arc<dyn Storage>,
     plugins: Vec<PluginDigest>,
     /// What the pipeline keeps.
-    states: Vec<StateSchema>,
+    states: Vec<TableSchema>,
     keep: Keep,
     budget: Budget,
     failpoints: Box<dyn Failpoints>,
@@ -43,8 +44,8 @@ pub(crate) struct Keeper {
     /// The snapshot that stays alone.
     relied_on: Option<Number>,
     renames: Renames,
-    /// The streams whose whole state the next commit has to hold.
-    whole: BTreeSet<String>,
+    /// The tables that the next commit has to hold as a whole.
+    whole: BTreeSet<TableId>,
 }
 
 impl Keeper {
@@ -52,7 +53,7 @@ impl Keeper {
     pub(crate) fn open(
         checkpoint: Checkpoint,
         pipeline: &str,
-        states: Vec<StateSchema>,
+        states: Vec<TableSchema>,
         partitions: u32,
         renames: Renames,
         now: Timestamp,
@@ -97,13 +98,13 @@ impl Keeper {
         &self.renames
     }
 
-    /// The next commit has to hold the whole state of these streams, because its version is another than in the one before.
-    pub(crate) fn commit_whole(&mut self, streams: BTreeSet<String>) {
-        self.whole = streams;
+    /// The next commit has to hold these tables as a whole, because their version is another than in the one before.
+    pub(crate) fn commit_whole(&mut self, tables: BTreeSet<TableId>) {
+        self.whole = tables;
     }
 
-    /// The streams whose whole state the next commit has to hold.
-    pub(crate) fn whole(&self) -> &BTreeSet<String> {
+    /// The tables that the next commit has to hold as a whole.
+    pub(crate) fn whole(&self) -> &BTreeSet<TableId> {
         &self.whole
     }
 
@@ -126,7 +127,7 @@ impl Keeper {
     }
 
     /// What the states of a commit were.
-    pub(crate) fn states_of(&self, commit: Number) -> &[StateSchema] {
+    pub(crate) fn states_of(&self, commit: Number) -> &[TableSchema] {
         states_of(self.log.records(), commit).unwrap_or(&self.states)
     }
 
@@ -183,7 +184,7 @@ impl Keeper {
         counters: Vec<(String, u64)>,
         sections: &[Section],
     ) -> Result<(), RunError> {
-        let commit = Commit { batch, plan, counters, states: self.states.clone() };
+        let commit = Commit { batch, plan, counters, tables: self.states.clone() };
         let number =
             self.step(Step::Commit, batch, |keeper| Ok(keeper.log.append(Record::Commit(commit), sections)?))?;
         self.whole.clear();

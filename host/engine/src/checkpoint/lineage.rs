@@ -1,24 +1,24 @@
-//! What the states of each stream were from commit to commit: which of those in a checkpoint count, and through which
+//! What the rows of each table were from commit to commit: which of those in a checkpoint count, and through which
 //! schemas they have come.
 //!
-//! Where the version of a stream's states changes, the commit holds the stream's whole state, and what was before does not
-//! count. Where only the fields change, older states go through every schema that there was: a field that went and comes
+//! Where the version of a table's rows changes, the commit holds the whole table, and so does a record that says so: what was
+//! before does not count. Where only the fields change, older states go through every schema that there was: a field that went and comes
 //! back is blank, whenever the last snapshot was made.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidemill_checkpoint::StateSchema;
+use tidemill_checkpoint::TableSchema;
 
-use super::Renames;
+use super::{Renames, TableId};
 
 /// What the states were at a snapshot and at each commit behind it, the oldest first.
-pub(crate) type History<'a> = [&'a [StateSchema]];
+pub(crate) type History<'a> = [&'a [TableSchema]];
 
 /// From which place in a history on the states were like this.
-pub(super) type Since<'a> = (usize, &'a StateSchema);
+pub(super) type Since<'a> = (usize, &'a TableSchema);
 
-/// The lineage of each stream, by the names that streams have now.
-pub(super) struct Lineages<'a>(BTreeMap<String, Lineage<'a>>);
+/// The lineage of each table, by the names that streams have now.
+pub(super) struct Lineages<'a>(BTreeMap<TableId, Lineage<'a>>);
 
 #[derive(Default)]
 struct Lineage<'a> {
@@ -30,56 +30,70 @@ struct Lineage<'a> {
 
 impl<'a> Lineages<'a> {
     pub(super) fn of(history: &History<'a>, renames: &Renames) -> Lineages<'a> {
-        let mut lineages: BTreeMap<String, Lineage<'a>> = BTreeMap::new();
+        let mut lineages: BTreeMap<TableId, Lineage<'a>> = BTreeMap::new();
         for (at, state) in (0..).zip(history).flat_map(|(at, states)| states.iter().map(move |state| (at, state))) {
-            let lineage = lineages.entry(renames.now(&state.stream).to_owned()).or_default();
+            let lineage = lineages.entry(TableId::of(state, renames)).or_default();
             match lineage.schemas.last() {
-                Some((_, before)) if before.version != state.version => {
+                Some((_, before)) if before.version != state.version || state.is_whole => {
                     *lineage = Lineage { first: at, schemas: vec![(at, state)] };
                 }
-                Some((_, before)) if before.state == state.state && before.keys == state.keys => {}
+                Some((_, before)) if before.rows == state.rows && before.keys == state.keys => {}
                 _ => lineage.schemas.push((at, state)),
             }
         }
         Lineages(lineages)
     }
 
-    /// What the states of a stream were at a place and are behind it. `None`: those of this place do not count.
-    pub(super) fn from(&self, stream: &str, at: usize) -> Option<&[Since<'a>]> {
-        let Some(Lineage { first, schemas }) = self.0.get(stream) else { return Some(&[]) };
+    /// What the rows of a table were at a place and are behind it. `None`: those of this place do not count.
+    pub(super) fn from(&self, table: &TableId, at: usize) -> Option<&[Since<'a>]> {
+        let Some(Lineage { first, schemas }) = self.0.get(table) else { return Some(&[]) };
         let later = schemas.partition_point(|(since, _)| *since <= at);
         (*first <= at).then(|| &schemas[later.saturating_sub(1)..])
     }
 }
 
-/// What a stream's states were at last, under the name that it has now.
-pub(crate) fn newest(history: &History<'_>, renames: &Renames, stream: &str) -> Option<StateSchema> {
+/// What a table's rows were at last, under the name that its stream has now.
+pub(crate) fn newest(history: &History<'_>, renames: &Renames, table: &TableId) -> Option<TableSchema> {
     let mut newest_first = history.iter().rev().flat_map(|states| states.iter());
-    let found = newest_first.find(|state| renames.now(&state.stream) == stream)?;
-    Some(StateSchema { stream: stream.to_owned(), ..found.clone() })
+    let found = newest_first.find(|state| TableId::of(state, renames) == *table)?;
+    Some(TableSchema { stream: table.stream.clone(), ..found.clone() })
 }
 
-/// The streams, as they are called now, that have states of another version behind a history than at its end: what comes
-/// behind it holds their whole state.
-pub(crate) fn other_versions(history: &History<'_>, renames: &Renames, states: &[StateSchema]) -> BTreeSet<String> {
-    let is_other = |state: &&StateSchema| {
-        let before = newest(history, renames, renames.now(&state.stream));
-        before.is_some_and(|before| before.version != state.version)
+/// The tables that have rows of another version behind a history than at its end: what comes behind it holds all of them.
+pub(crate) fn other_versions(history: &History<'_>, renames: &Renames, states: &[TableSchema]) -> BTreeSet<TableId> {
+    let ids = states.iter().map(|state| (TableId::of(state, renames), state.version));
+    let is_other = |(table, version): &(TableId, u32)| {
+        newest(history, renames, table).is_some_and(|before| before.version != *version)
     };
-    states.iter().filter(is_other).map(|state| renames.now(&state.stream).to_owned()).collect()
+    ids.filter(is_other).map(|(table, _)| table).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tidemill_model::{
+        schema::Schema,
+        table::{TableKind, TableSpec},
+    };
 
-    /// States told as `a1 b2x`: a stream of one letter, its version, and its schema.
-    fn states(told: &str) -> Vec<StateSchema> {
+    use super::{super::tables::table_schema, *};
+
+    fn spec() -> TableSpec {
+        let [keys, rows] = [(); 2].map(|()| Schema::default());
+        let [name, settings] = [(); 2].map(|()| String::new());
+        TableSpec { name, kind: TableKind::Keyed, keys, rows, version: 1, settings }
+    }
+
+    fn table(stream: &str) -> TableId {
+        TableId { stream: stream.to_owned(), table: String::new() }
+    }
+
+    /// States told as `a1 b2x`: a stream of one letter, its version, and its schema. `!` behind them: the whole table.
+    fn states(told: &str) -> Vec<TableSchema> {
         let state = |told: &str| {
-            let [function, keys] = [(); 2].map(|()| String::new());
-            let (stream, state) = (told[..1].to_owned(), told[2..].to_owned());
+            let rows = told[2..].trim_end_matches('!').to_owned();
             let version = told[1..2].parse().expect("a digit");
-            StateSchema { stream, function, keys, state, version, previously: None }
+            let is_whole = told.ends_with('!');
+            TableSchema { rows, version, is_whole, ..table_schema(&told[..1], &spec()) }
         };
         told.split_whitespace().map(state).collect()
     }
@@ -90,8 +104,8 @@ mod tests {
         let history: Vec<_> = history.iter().map(|told| states(told)).collect();
         let history: Vec<_> = history.iter().map(|states| &states[..]).collect();
         let lineages = Lineages::of(&history, &Renames::default());
-        let shown = |at| match lineages.from(stream, at) {
-            Some(schemas) => schemas.iter().map(|(_, schema)| schema.state.clone()).collect::<Vec<_>>().join(">"),
+        let shown = |at| match lineages.from(&table(stream), at) {
+            Some(schemas) => schemas.iter().map(|(_, schema)| schema.rows.clone()).collect::<Vec<_>>().join(">"),
             None => ".".to_owned(),
         };
         assert_eq!((0..history.len()).map(shown).collect::<Vec<_>>(), expect);
@@ -106,6 +120,8 @@ mod tests {
         check(&["a1x b1y", "a2x b1y"], "b", &["y", "y"]);
         check(&["a1x", "b3y", "a2x"], "a", &[".", ".", "x"]);
         check(&["a1x"], "b", &[""]);
+        check(&["a1x", "a1x!", "a1x"], "a", &[".", "x", "x"]);
+        check(&["a1x b1x", "a1y!", "a1z b1x"], "b", &["x", "x", "x"]);
     }
 
     #[test]
@@ -118,7 +134,7 @@ mod tests {
     fn the_newest_states_are_those_of_the_last_commit_that_names_the_stream() {
         let history = [states("a1x b5x"), states("a2x")];
         let history: Vec<_> = history.iter().map(|states| &states[..]).collect();
-        let version = |stream: &str| newest(&history, &Renames::default(), stream).map(|state| state.version);
+        let version = |stream: &str| newest(&history, &Renames::default(), &table(stream)).map(|state| state.version);
         assert_eq!(["a", "b", "c"].map(version), [Some(2), Some(5), None]);
     }
 }

@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions, StructArray, cast::AsArray};
 use arrow_schema::ArrowError;
-use tidemill_checkpoint::StateSchema;
+use tidemill_checkpoint::TableSchema;
 use tidemill_model::{
     columns::{Rows, RowsBuffer, columns_of, compact},
     schema::Schema,
 };
-use tidemill_state::table::{BlockLimits, StateError, StateTable, change_schema};
+use tidemill_state::table::{BlockLimits, FIXED_COLUMNS, StateError, Table, block_schema};
 
 use super::{
     RestoreError,
-    restore::{AsTable, check_keys, schema},
+    restore::{AsTable, check_kept, schema},
 };
 use crate::{
     failure::Cause,
@@ -27,13 +27,13 @@ use crate::{
 /// A table that states are loaded into.
 pub(crate) enum Loaded<'a> {
     /// A step's own.
-    Live(&'a mut StateTable),
+    Live(&'a mut Table),
     /// One for states of an older version, which are to be migrated.
-    Old(Box<StateTable>),
+    Old(Box<Table>),
 }
 
 impl AsTable for Loaded<'_> {
-    fn as_table(&mut self) -> &mut StateTable {
+    fn as_table(&mut self) -> &mut Table {
         match self {
             Loaded::Live(table) => table,
             Loaded::Old(table) => table,
@@ -43,12 +43,12 @@ impl AsTable for Loaded<'_> {
 
 /// A stream whose states are of an older version than its function's.
 pub(crate) struct Migration<'a> {
-    pub(crate) stored: StateSchema,
-    wanted: StateSchema,
+    pub(crate) stored: TableSchema,
+    wanted: TableSchema,
     old: Schema,
     new: Schema,
     /// The steps' tables, one for each partition.
-    tables: Vec<&'a mut StateTable>,
+    tables: Vec<&'a mut Table>,
 }
 
 impl<'a> Migration<'a> {
@@ -57,19 +57,19 @@ impl<'a> Migration<'a> {
     /// # Errors
     /// The keys are others.
     pub(crate) fn of(
-        stored: StateSchema,
-        wanted: StateSchema,
-        tables: Vec<&'a mut StateTable>,
+        stored: TableSchema,
+        wanted: TableSchema,
+        tables: Vec<&'a mut Table>,
     ) -> Result<Migration<'a>, RestoreError> {
-        check_keys(&stored, &wanted)?;
-        let (old, new) = (schema(&wanted.stream, &stored.state)?, schema(&wanted.stream, &wanted.state)?);
+        check_kept(&stored, &wanted)?;
+        let (old, new) = (schema(&wanted.stream, &stored.rows)?, schema(&wanted.stream, &wanted.rows)?);
         Ok(Migration { stored, wanted, old, new, tables })
     }
 
     /// Tables for the states as they are stored, one for each partition.
     pub(crate) fn old_tables(&self) -> Vec<Loaded<'a>> {
         // Nobody chooses keys for a table that takes what another one held.
-        self.tables.iter().map(|_| Loaded::Old(Box::new(StateTable::new(&self.old, 0)))).collect()
+        self.tables.iter().map(|_| Loaded::Old(Box::new(Table::new(self.wanted.kind, &self.old, 0)))).collect()
     }
 
     /// Fills the steps' tables. The function gets the old states a bounded number of bytes at a time; each partition's old
@@ -81,7 +81,7 @@ impl<'a> Migration<'a> {
         for (mut old, table) in old.into_iter().zip(tables) {
             let old = old.as_table();
             table.reserve(old.len());
-            for block in old.snapshot(limits) {
+            for block in old.whole(limits) {
                 let migrated = self.migrated(&block?, guest)?;
                 let failed = |cause| RestoreError::Block { stream: self.wanted.stream.clone(), cause };
                 table.apply(&keys, &migrated).map_err(failed)?;
@@ -114,9 +114,9 @@ impl<'a> Migration<'a> {
             .map_err(|cause| self.failed(cause))?;
         taken.map_err(|error| RestoreError::State(StateError::Full(error)))?;
         let new = StructArray::from(new.to_batch(&self.new.to_arrow()).map_err(layout)?);
-        let mut columns = block.columns()[..3].to_vec();
+        let mut columns = block.columns()[..FIXED_COLUMNS].to_vec();
         columns.push(Arc::new(new));
-        RecordBatch::try_new(change_schema(&self.new).to_arrow(), columns).map_err(layout)
+        RecordBatch::try_new(block_schema(self.wanted.kind, &self.new).to_arrow(), columns).map_err(layout)
     }
 
     fn failed(&self, cause: Cause) -> RestoreError {

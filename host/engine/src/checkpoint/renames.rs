@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_checkpoint::StateSchema;
+use tidemill_checkpoint::TableSchema;
 use tidemill_plan::graph::Plan;
 
 /// By each name that a stream had, the one that it has. Names that streams have now stand for those streams.
@@ -26,13 +26,13 @@ impl Renames {
     }
 
     /// Where there is no pipeline: these streams are those of now.
-    pub(crate) fn of_states(states: &[StateSchema]) -> Renames {
+    pub(crate) fn of_states(states: &[TableSchema]) -> Renames {
         let current = states.iter().map(|state| state.stream.clone()).collect();
         Renames { current, ..Renames::default() }
     }
 
     /// And as commits say, the newest first: a pipeline need not say it any more once one of them does.
-    pub(crate) fn learn<'a>(mut self, commits: impl Iterator<Item = &'a [StateSchema]>) -> Renames {
+    pub(crate) fn learn<'a>(mut self, commits: impl Iterator<Item = &'a [TableSchema]>) -> Renames {
         for state in commits.flatten() {
             self.add(state.previously.as_deref(), &state.stream);
         }
@@ -57,12 +57,16 @@ impl Renames {
 
 #[cfg(test)]
 mod tests {
+    use tidemill_model::table::TableKind;
+
     use super::*;
 
-    fn state(stream: &str, previously: Option<&str>) -> StateSchema {
+    fn state(stream: &str, previously: Option<&str>) -> TableSchema {
         let previously = previously.map(str::to_owned);
-        let [function, keys, state] = [(); 3].map(|()| String::new());
-        StateSchema { stream: stream.to_owned(), function, keys, state, version: 1, previously }
+        let [table, function, keys, rows, settings] = [(); 5].map(|()| String::new());
+        let (stream, kind, version) = (stream.to_owned(), TableKind::Keyed, 1);
+        let (is_of_source, is_whole) = (false, false);
+        TableSchema { stream, table, kind, function, keys, rows, version, settings, is_of_source, is_whole, previously }
     }
 
     #[test]

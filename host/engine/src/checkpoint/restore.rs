@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use arrow_array::{RecordBatch, cast::AsArray};
-use tidemill_checkpoint::{Archive, CheckpointError, Number, Record, Scanned, Section, SectionKind, StateSchema};
+use tidemill_checkpoint::{Archive, CheckpointError, Number, Record, Scanned, Section, SectionKind, TableSchema};
 use tidemill_model::{key::Slot, schema::Schema};
 use tidemill_state::{
     evolve::{Evolution, Incompatible, plan_evolution},
-    table::{ApplyError, StateError, StateTable, split},
+    table::{ApplyError, StateError, Table, split},
 };
 
 use super::{
-    Renames,
+    Renames, TableId,
     lineage::{Lineages, Since},
 };
 use crate::failure::Cause;
@@ -72,28 +72,41 @@ pub enum RestoreError {
     #[error(
         "the state of stream `{}` is of version {} (`{}`), and the plugin's function has version {} (`{}`), which is \
          older: put the plugin back that has version {}, or begin a new checkpoint in another folder",
-        stored.stream, stored.version, stored.state, wanted.version, wanted.state, stored.version
+        stored.stream, stored.version, stored.rows, wanted.version, wanted.rows, stored.version
     )]
     Version {
         /// As it was stored.
-        stored: Box<StateSchema>,
+        stored: Box<TableSchema>,
         /// As it is now.
-        wanted: Box<StateSchema>,
+        wanted: Box<TableSchema>,
     },
     /// The function cannot take over the states that an older version of it wrote.
     #[error(
         "the state of stream `{}` is of version {} (`{}`), the plugin's function has version {} (`{}`), and the \
          migration failed: {cause}. Nothing was changed: give the function a migration from version {} that takes these \
          states, put the plugin back that has that version, or begin a new checkpoint in another folder",
-        stored.stream, stored.version, stored.state, wanted.version, wanted.state, stored.version
+        stored.stream, stored.version, stored.rows, wanted.version, wanted.rows, stored.version
     )]
     Migration {
         /// As it was stored.
-        stored: Box<StateSchema>,
+        stored: Box<TableSchema>,
         /// As it is now.
-        wanted: Box<StateSchema>,
+        wanted: Box<TableSchema>,
         /// What happened.
         cause: Box<Cause>,
+    },
+    /// What a table hangs on besides its schema is not what it was.
+    #[error(
+        "the state of stream `{table}` was kept with `{stored}`, and the pipeline has `{wanted}`: put it back, give the \
+         stream another name, or begin a new checkpoint in another folder"
+    )]
+    Settings {
+        /// The table.
+        table: TableId,
+        /// As it was stored.
+        stored: String,
+        /// As it is now.
+        wanted: String,
     },
     /// The fields of the state are others, and cannot be made of those that there are.
     #[error(
@@ -131,42 +144,44 @@ pub enum RestoreError {
 }
 
 /// What the states of a commit were.
-pub(crate) fn states_of(records: &[Scanned], commit: Number) -> Option<&[StateSchema]> {
+pub(crate) fn states_of(records: &[Scanned], commit: Number) -> Option<&[TableSchema]> {
     let at = records.binary_search_by_key(&commit, |record| record.number).ok()?;
     match &records[at].found.as_ref().ok()?.record {
-        Record::Commit(commit) => Some(&commit.states),
+        Record::Commit(commit) => Some(&commit.tables),
+        Record::Start(start) => Some(&start.tables),
         _ => None,
     }
 }
 
-/// The tables of a pipeline, by stream and partition. `T` is a table, or a mutable reference to one.
+/// The tables of a pipeline, each with its partitions. `T` is a table, or a way to one.
 pub(crate) struct States<T> {
-    streams: BTreeMap<String, StreamStates<T>>,
+    tables: BTreeMap<TableId, TableStates<T>>,
     renames: Renames,
 }
 
-struct StreamStates<T> {
-    wanted: StateSchema,
+struct TableStates<T> {
+    wanted: TableSchema,
     keys: Schema,
-    state: Schema,
-    tables: Vec<T>,
+    rows: Schema,
+    partitions: Vec<T>,
     /// From the schema of a place in the history through those behind it to this one.
     evolutions: Option<(usize, Vec<Evolution>)>,
 }
 
-impl States<StateTable> {
-    /// Empty tables for streams with these schemas.
+impl States<Table> {
+    /// Empty tables of these schemas.
     pub(super) fn owned(
-        states: &[StateSchema],
+        schemas: &[TableSchema],
         partitions: u32,
         renames: Renames,
-    ) -> Result<States<StateTable>, RestoreError> {
+    ) -> Result<States<Table>, RestoreError> {
         let mut owned = States::new(renames);
-        for state in states {
-            let schema = schema(&state.stream, &state.state)?;
+        for wanted in schemas {
+            let rows = schema(&wanted.stream, &wanted.rows)?;
+            let partitions = if wanted.is_of_source { 1 } else { partitions };
             // Nobody chooses keys for a table that takes what another one held.
-            let tables = (0..partitions).map(|_| StateTable::new(&schema, 0)).collect();
-            owned.add(state.clone(), tables)?;
+            let tables = (0..partitions).map(|_| Table::new(wanted.kind, &rows, 0)).collect();
+            owned.add(wanted.clone(), tables)?;
         }
         Ok(owned)
     }
@@ -175,88 +190,92 @@ impl States<StateTable> {
 impl<T: AsTable> States<T> {
     /// No tables yet. `renames` tells what streams of the checkpoint are called now.
     pub(crate) fn new(renames: Renames) -> States<T> {
-        States { streams: BTreeMap::new(), renames }
+        States { tables: BTreeMap::new(), renames }
     }
 
-    /// The tables of a stream, one for each partition.
-    pub(crate) fn add(&mut self, wanted: StateSchema, tables: Vec<T>) -> Result<(), RestoreError> {
-        let (keys, state) = (schema(&wanted.stream, &wanted.keys)?, schema(&wanted.stream, &wanted.state)?);
-        let stream = wanted.stream.clone();
-        self.streams.insert(stream, StreamStates { wanted, keys, state, tables, evolutions: None });
+    /// A table with its partitions.
+    pub(crate) fn add(&mut self, wanted: TableSchema, partitions: Vec<T>) -> Result<(), RestoreError> {
+        let (keys, rows) = (schema(&wanted.stream, &wanted.keys)?, schema(&wanted.stream, &wanted.rows)?);
+        let id = TableId { stream: wanted.stream.clone(), table: wanted.table.clone() };
+        self.tables.insert(id, TableStates { wanted, keys, rows, partitions, evolutions: None });
         Ok(())
     }
 
-    /// Applies a section of a snapshot or commit. `schemas` says what the stream's states were when it was written, and
-    /// behind it.
-    fn apply(&mut self, section: &Section, schemas: &[Since<'_>]) -> Result<(), RestoreError> {
+    /// Applies a section of a snapshot or commit. `schemas` says what the table's rows were when it was written, and behind
+    /// it.
+    fn apply(&mut self, id: &TableId, section: &Section, schemas: &[Since<'_>]) -> Result<(), RestoreError> {
         if section.kind != SectionKind::State || section.batches.iter().all(|batch| batch.num_rows() == 0) {
             return Ok(());
         }
-        let no_stream = || RestoreError::NoStream { stream: section.stream.clone() };
-        let stream = self.streams.get_mut(self.renames.now(&section.stream)).ok_or_else(no_stream)?;
-        stream.settle(schemas)?;
-        stream.reserve(section);
-        section.batches.iter().try_for_each(|block| stream.apply(section.partition, block))
+        let Some(table) = self.tables.get_mut(id) else {
+            // What a source kept is of no use without it.
+            let is_of_source = schemas.last().is_some_and(|(_, schema)| schema.is_of_source);
+            return if is_of_source { Ok(()) } else { Err(RestoreError::NoStream { stream: id.to_string() }) };
+        };
+        table.settle(schemas)?;
+        table.reserve(section);
+        section.batches.iter().try_for_each(|block| table.apply(section.partition, block))
     }
 
-    /// Applies a snapshot and the commits behind it, in this order, each with what the states were then. What came before
-    /// the last version of a stream's states is left out.
+    /// Applies a snapshot and the records behind it, in this order, each with what the tables were then. What came before the
+    /// last version of a table's rows is left out.
     pub(crate) fn load<'a>(
         &mut self,
         archive: &Archive,
-        snapshot: Option<(Number, &'a [StateSchema])>,
-        deltas: &[(Number, &'a [StateSchema])],
+        snapshot: Option<(Number, &'a [TableSchema])>,
+        deltas: &[(Number, &'a [TableSchema])],
     ) -> Result<(), RestoreError> {
-        let history: Vec<&[StateSchema]> = snapshot.iter().chain(deltas).map(|(_, schemas)| *schemas).collect();
+        let history: Vec<&[TableSchema]> = snapshot.iter().chain(deltas).map(|(_, schemas)| *schemas).collect();
         let lineages = Lineages::of(&history, &self.renames);
         let whole = snapshot.iter().map(|&(number, _)| archive.read_snapshot(number));
         let changes = archive.sections_of(deltas.iter().map(|&(number, _)| number).collect());
         for (at, sections) in whole.chain(changes).enumerate() {
             for section in sections? {
                 let section = section?;
-                if let Some(schemas) = lineages.from(self.renames.now(&section.stream), at) {
-                    self.apply(&section, schemas)?;
+                let id = TableId::of_section(&section, &self.renames);
+                if let Some(schemas) = lineages.from(&id, at) {
+                    self.apply(&id, &section, schemas)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Takes the tables of a stream away.
-    pub(crate) fn take(&mut self, stream: &str) -> Vec<T> {
-        self.streams.remove(stream).map(|states| states.tables).unwrap_or_default()
+    /// Takes a table away.
+    pub(crate) fn take(&mut self, id: &TableId) -> Vec<T> {
+        self.tables.remove(id).map(|table| table.partitions).unwrap_or_default()
     }
 
-    /// How many keys have state.
+    /// How many keys have state. What sources keep is not counted.
     pub(crate) fn keys(&mut self) -> usize {
-        self.tables().map(|(_, _, _, table)| table.len()).sum()
+        let of_streams = self.tables.values_mut().filter(|table| !table.wanted.is_of_source);
+        of_streams.flat_map(|table| &mut table.partitions).map(|table| table.as_table().len()).sum()
     }
 
-    /// Every table with its stream, its partition and the version of its states.
-    pub(super) fn tables(&mut self) -> impl Iterator<Item = (&str, u32, u32, &mut StateTable)> {
-        self.streams.iter_mut().flat_map(|(stream, states)| {
-            let version = states.wanted.version;
-            let tables = (0u32..).zip(&mut states.tables);
-            tables.map(move |(partition, table)| (stream.as_str(), partition, version, table.as_table()))
+    /// Every table, by name and partition.
+    pub(super) fn tables(&mut self) -> impl Iterator<Item = (&TableId, u32, &mut Table)> {
+        self.tables.iter_mut().flat_map(|(id, table)| {
+            let partitions = (0u32..).zip(&mut table.partitions);
+            partitions.map(move |(partition, table)| (id, partition, table.as_table()))
         })
     }
 }
 
-impl<T: AsTable> StreamStates<T> {
-    /// Finds out how states that were stored like the first of these, and then like the others, become those of the pipeline.
+impl<T: AsTable> TableStates<T> {
+    /// Finds out how rows that were stored like the first of these, and then like the others, become those of the pipeline.
     fn settle(&mut self, schemas: &[Since<'_>]) -> Result<(), RestoreError> {
         let Some(&(since, stored)) = schemas.first() else { return Ok(()) };
         if self.evolutions.as_ref().is_some_and(|(settled, _)| *settled == since) {
             return Ok(());
         }
         let wanted = &self.wanted;
-        check_keys(stored, wanted)?;
+        check_kept(stored, wanted)?;
         if stored.version != wanted.version {
             return Err(other_version(stored, wanted));
         }
         let mut evolutions = Vec::new();
-        let mut old = &stored.state;
-        for new in schemas[1..].iter().map(|(_, schema)| &schema.state).chain([&wanted.state]) {
+        let mut old = &stored.rows;
+        for new in schemas[1..].iter().map(|(_, schema)| &schema.rows).chain([&wanted.rows]) {
             evolutions.push(evolution(&stored.stream, old, new)?);
             old = new;
         }
@@ -268,7 +287,7 @@ impl<T: AsTable> StreamStates<T> {
     /// Makes room in an empty table for the section of a snapshot that is most likely its own.
     fn reserve(&mut self, section: &Section) {
         let rows = section.batches.iter().map(RecordBatch::num_rows).sum();
-        if let Some(table) = self.tables.get_mut(section.partition as usize).map(AsTable::as_table)
+        if let Some(table) = self.partitions.get_mut(section.partition as usize).map(AsTable::as_table)
             && table.is_empty()
         {
             table.reserve(rows);
@@ -276,34 +295,40 @@ impl<T: AsTable> StreamStates<T> {
     }
 
     fn apply(&mut self, partition: u32, block: &RecordBatch) -> Result<(), RestoreError> {
+        let kind = self.wanted.kind;
         let failed = |cause| RestoreError::Block { stream: self.wanted.stream.clone(), cause };
         let mut evolved = block.clone();
         for evolution in self.evolutions.iter().flat_map(|(_, evolutions)| evolutions) {
-            evolved = evolution.apply(&evolved).map_err(failed)?;
+            evolved = evolution.apply(kind, &evolved).map_err(failed)?;
         }
-        let partitions = self.tables.len() as u32;
+        let partitions = self.partitions.len() as u32;
         if belongs(&evolved, partition, partitions) {
-            let table = self.tables[partition as usize].as_table();
+            let table = self.partitions[partition as usize].as_table();
             return table.apply(&self.keys, &evolved).map_err(failed);
         }
-        let parts = split(&self.state, &evolved, partitions).map_err(failed)?;
-        for (table, part) in self.tables.iter_mut().zip(parts) {
+        let parts = split(kind, &self.rows, &evolved, partitions).map_err(failed)?;
+        for (table, part) in self.partitions.iter_mut().zip(parts) {
             table.as_table().apply(&self.keys, &part).map_err(failed)?;
         }
         Ok(())
     }
 }
 
-/// The keys of a stream stay what they are.
-pub(super) fn check_keys(stored: &StateSchema, wanted: &StateSchema) -> Result<(), RestoreError> {
-    if stored.keys == wanted.keys {
-        return Ok(());
-    }
+/// The keys of a table stay what they are, and so do its kind and settings.
+pub(super) fn check_kept(stored: &TableSchema, wanted: &TableSchema) -> Result<(), RestoreError> {
     let stream = wanted.stream.clone();
-    Err(RestoreError::Keys { stream, stored: stored.keys.clone(), wanted: wanted.keys.clone() })
+    if stored.keys != wanted.keys {
+        return Err(RestoreError::Keys { stream, stored: stored.keys.clone(), wanted: wanted.keys.clone() });
+    }
+    let said = |schema: &TableSchema| format!("{:?} {}", schema.kind, schema.settings).trim_end().to_owned();
+    if (stored.kind, &stored.settings) != (wanted.kind, &wanted.settings) {
+        let table = TableId { stream, table: wanted.table.clone() };
+        return Err(RestoreError::Settings { table, stored: said(stored), wanted: said(wanted) });
+    }
+    Ok(())
 }
 
-pub(super) fn other_version(stored: &StateSchema, wanted: &StateSchema) -> RestoreError {
+pub(super) fn other_version(stored: &TableSchema, wanted: &TableSchema) -> RestoreError {
     RestoreError::Version { stored: Box::new(stored.clone()), wanted: Box::new(wanted.clone()) }
 }
 
@@ -328,17 +353,17 @@ pub(super) fn schema(stream: &str, text: &str) -> Result<Schema, RestoreError> {
 /// A table, or a way to one.
 pub(crate) trait AsTable {
     /// The table.
-    fn as_table(&mut self) -> &mut StateTable;
+    fn as_table(&mut self) -> &mut Table;
 }
 
-impl AsTable for StateTable {
-    fn as_table(&mut self) -> &mut StateTable {
+impl AsTable for Table {
+    fn as_table(&mut self) -> &mut Table {
         self
     }
 }
 
-impl AsTable for &mut StateTable {
-    fn as_table(&mut self) -> &mut StateTable {
+impl AsTable for &mut Table {
+    fn as_table(&mut self) -> &mut Table {
         self
     }
 }

@@ -12,13 +12,13 @@ use std::{
 };
 
 use tidemill_checkpoint::{
-    Archive, CheckpointError, Log, Number, Recovery, Section, SectionKind, SnapshotsFound, StateSchema,
+    Archive, CheckpointError, Log, Number, Recovery, Section, SectionKind, SnapshotsFound, TableSchema,
 };
 use tidemill_model::ports::Spawn;
 use tidemill_state::table::BlockLimits;
 
 use super::{
-    Renames,
+    Renames, TableId,
     restore::{RestoreError, States},
 };
 
@@ -79,19 +79,19 @@ pub(super) struct Made {
 struct Request {
     base: Option<Number>,
     /// By their numbers, with what the states were then.
-    deltas: Vec<(Number, Vec<StateSchema>)>,
-    base_states: Vec<StateSchema>,
+    deltas: Vec<(Number, Vec<TableSchema>)>,
+    base_states: Vec<TableSchema>,
 }
 
 /// Has snapshots made, each on a thread of its own, one at a time.
 pub(super) struct Snapshots {
     after: SnapshotAfter,
-    states: Vec<StateSchema>,
+    states: Vec<TableSchema>,
     base: Option<Number>,
     base_bytes: u64,
-    base_states: Vec<StateSchema>,
+    base_states: Vec<TableSchema>,
     /// The commits since the base, and their bytes.
-    deltas: Vec<(Number, Vec<StateSchema>)>,
+    deltas: Vec<(Number, Vec<TableSchema>)>,
     bytes: u64,
     back_off: BackOff,
     maker: Arc<Maker>,
@@ -104,7 +104,7 @@ impl Snapshots {
     pub(super) fn new(
         log: &Log,
         recovered: &Recovery,
-        states: &[StateSchema],
+        states: &[TableSchema],
         partitions: u32,
         after: SnapshotAfter,
         spawn: Arc<dyn Spawn>,
@@ -230,12 +230,12 @@ impl Maker {
         let mut states = States::owned(last_states, self.partitions, renames)?;
         states.load(&self.archive, base, &deltas)?;
         let mut bytes = 0;
-        let sections = states.tables().map(|(stream, partition, version, table)| {
-            let blocks: Result<Vec<_>, _> = table.snapshot(BlockLimits::default()).collect();
+        let sections = states.tables().map(|(id, partition, table)| {
+            let blocks: Result<Vec<_>, _> = table.whole(BlockLimits::default()).collect();
             let batches = blocks.map_err(|error| CheckpointError::OutOfOrder { what: error.to_string() })?;
             bytes += batches.iter().map(|batch| batch.get_array_memory_size() as u64).sum::<u64>();
-            let (stream, table) = (stream.to_owned(), String::new());
-            Ok(Section { kind: SectionKind::State, stream, table, partition, version, batches })
+            let TableId { stream, table } = id.clone();
+            Ok(Section { kind: SectionKind::State, stream, table, partition, batches })
         });
         self.archive.write_snapshot(last, sections)?;
         Ok(bytes)

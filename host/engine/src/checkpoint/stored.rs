@@ -1,34 +1,42 @@
 //! The state that a checkpoint holds, for looking at.
 
-use arrow_array::{Array, RecordBatch, RecordBatchOptions, cast::AsArray, types::TimestampMicrosecondType};
+use arrow_array::{
+    Array, RecordBatch, RecordBatchOptions,
+    cast::AsArray,
+    types::{Int64Type, TimestampMicrosecondType},
+};
 use arrow_schema::ArrowError;
-use tidemill_checkpoint::{Archive, Number, Recovery, Scanned, StateSchema};
-use tidemill_model::{columns::RowsBuffer, key, schema::Schema, time::Timestamp};
-use tidemill_state::table::{BlockLimits, StateError, StateTable, change_schema};
+use tidemill_checkpoint::{Archive, Number, Recovery, Scanned, TableSchema};
+use tidemill_model::{columns::RowsBuffer, key, schema::Schema, table::TableKind, time::Timestamp};
+use tidemill_state::{
+    numbered::Change,
+    table::{BlockLimits, StateError, Table, block_schema},
+};
 
 use super::{
-    Renames,
+    Renames, TableId,
     restore::{RestoreError, States, schema, states_of},
 };
 
 /// The state after the last batch that counts, put together as a run does it, all in memory.
 pub struct StoredStates {
-    schemas: Vec<StateSchema>,
-    states: States<StateTable>,
+    schemas: Vec<TableSchema>,
+    states: States<Table>,
 }
 
-/// How much there is of a stream's state.
+/// How much there is of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoredSize {
-    /// Keys that have state.
-    pub keys: usize,
+    /// Keys that have state, or rows of panes.
+    pub rows: usize,
     /// Bytes of memory that they take, roughly.
     pub bytes: usize,
 }
 
-/// Some keys of a stream and their states, or what became of them.
+/// Some rows of a table, or what became of them.
 #[derive(Clone, Debug)]
-pub struct KeyedRows {
+pub struct TableRows {
+    kind: TableKind,
     /// What the keys are.
     pub key_schema: Schema,
     /// A row a key.
@@ -44,8 +52,8 @@ pub struct KeyedRows {
 impl StoredStates {
     /// Loads what `recovery` says that a run would load. `records` are the checkpoint's.
     pub fn load(archive: &Archive, records: &[Scanned], recovery: &Recovery) -> Result<StoredStates, RestoreError> {
-        let schemas = recovery.last.as_ref().map(|last| last.commit.states.clone()).unwrap_or_default();
-        // Which partition a key lies in is no property of it, so one table takes all.
+        let schemas = recovery.last.as_ref().map(|last| last.commit.tables.clone()).unwrap_or_default();
+        // Which partition a key lies in is no property of it, so one partition takes all.
         let used = recovery.deltas.iter().rev().copied().chain(recovery.snapshot);
         let renames = Renames::of_states(&schemas).learn(used.filter_map(|commit| states_of(records, commit)));
         let mut states = States::owned(&schemas, 1, renames)?;
@@ -55,27 +63,28 @@ impl StoredStates {
         Ok(StoredStates { schemas, states })
     }
 
-    /// Every stream that keeps state, and how much.
-    pub fn streams(&mut self) -> Vec<(&StateSchema, StoredSize)> {
+    /// Every table, and how much there is of it.
+    pub fn tables(&mut self) -> Vec<(TableId, &TableSchema, StoredSize)> {
         let schemas = &self.schemas;
-        let sizes = self.states.tables().filter_map(|(stream, _, _, table)| {
-            let schema = schemas.iter().find(|schema| schema.stream == stream)?;
-            Some((schema, StoredSize { keys: table.len(), bytes: table.memory_bytes() }))
+        let sizes = self.states.tables().filter_map(|(id, _, table)| {
+            let schema = schemas.iter().find(|schema| (&schema.stream, &schema.table) == (&id.stream, &id.table))?;
+            Some((id.clone(), schema, StoredSize { rows: table.len(), bytes: table.memory_bytes() }))
         });
         sizes.collect()
     }
 
-    /// Gives all keys of a stream with their states block by block, in the order of the keys' canonical bytes. Ends with
+    /// Gives all rows of a table block by block: of one with a row a key in the order of the keys' canonical bytes. Ends with
     /// the first error of `take`.
     pub fn each_block<E: From<RestoreError>>(
         &mut self,
-        stream: &str,
-        mut take: impl FnMut(&KeyedRows) -> Result<(), E>,
+        wanted: &TableId,
+        mut take: impl FnMut(&TableRows) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Some(stored) = self.schemas.iter().find(|schema| schema.stream == stream) else { return Ok(()) };
-        for (_, _, _, table) in self.states.tables().filter(|(found, ..)| *found == stream) {
+        let is_it = |schema: &&TableSchema| (&schema.stream, &schema.table) == (&wanted.stream, &wanted.table);
+        let Some(stored) = self.schemas.iter().find(is_it) else { return Ok(()) };
+        for (_, _, table) in self.states.tables().filter(|(found, ..)| *found == wanted) {
             for block in table.sorted(BlockLimits::default()) {
-                take(&KeyedRows::try_new(stored, &block.map_err(RestoreError::from)?)?)?;
+                take(&TableRows::try_new(stored, &block.map_err(RestoreError::from)?)?)?;
             }
         }
         Ok(())
@@ -88,19 +97,18 @@ impl std::fmt::Debug for StoredStates {
     }
 }
 
-impl KeyedRows {
+impl TableRows {
     /// The rows of a block of a stream's state or changes. `stored` says what the state was.
-    pub fn try_new(stored: &StateSchema, block: &RecordBatch) -> Result<KeyedRows, RestoreError> {
+    pub fn try_new(stored: &TableSchema, block: &RecordBatch) -> Result<TableRows, RestoreError> {
         let key_schema = schema(&stored.stream, &stored.keys)?;
-        let state_schema = schema(&stored.stream, &stored.state)?;
-        let block = fitting(&change_schema(&state_schema), block)?;
-        let mut keys = RowsBuffer::new(&key_schema);
-        key::decode(block.column(0).as_binary::<i32>().iter().flatten(), &mut keys).map_err(StateError::from)?;
-        let keys = keys.to_batch(&key_schema.to_arrow()).map_err(layout)?;
+        let state_schema = schema(&stored.stream, &stored.rows)?;
+        let kind = stored.kind;
+        let block = fitting(&block_schema(kind, &state_schema), block)?;
+        let keys = keys_of(kind, &key_schema, &block)?;
         let states = block.column_by_name("state").map_or(&[][..], |states| states.as_struct().columns());
         let options = RecordBatchOptions::new().with_row_count(Some(block.num_rows()));
         let states = RecordBatch::try_new_with_options(state_schema.to_arrow(), states.to_vec(), &options);
-        Ok(KeyedRows { key_schema, keys, state_schema, states: states.map_err(layout)?, block })
+        Ok(TableRows { kind, key_schema, keys, state_schema, states: states.map_err(layout)?, block })
     }
 
     /// How many keys.
@@ -113,21 +121,57 @@ impl KeyedRows {
         self.len() == 0
     }
 
-    /// The canonical bytes of a row's key.
+    /// The canonical bytes of a row's key; none of a row that says that a pane came or went.
     pub fn key_bytes(&self, row: usize) -> &[u8] {
-        self.block.column(0).as_binary::<i32>().value(row)
+        let column = if self.kind == TableKind::Keyed { 0 } else { 2 };
+        self.block.column(column).as_binary::<i32>().value(row)
     }
 
-    /// Whether a row's key has no state any more.
+    /// The number of a row's pane; `None`: the table has a row a key.
+    pub fn pane(&self, row: usize) -> Option<i64> {
+        (self.kind == TableKind::Blocks).then(|| self.number(0, row))
+    }
+
+    /// Whether it is a row at all, and does not only tell that a pane came or went.
+    pub fn has_row(&self, row: usize) -> bool {
+        self.kind == TableKind::Keyed || Change::of(self.number(1, row)) == Change::Has
+    }
+
+    fn number(&self, column: usize, row: usize) -> i64 {
+        self.block.column(column).as_primitive::<Int64Type>().value(row)
+    }
+
+    /// Whether a row's key has no state any more, or a pane its rows.
     pub fn is_deleted(&self, row: usize) -> bool {
-        self.block.column(1).as_boolean().value(row)
+        match self.kind {
+            TableKind::Blocks => Change::of(self.number(1, row)) == Change::Went,
+            TableKind::Keyed => self.block.column(1).as_boolean().value(row),
+        }
     }
 
     /// When the function is to be called for a row's key without new rows.
     pub fn wake_at(&self, row: usize) -> Option<Timestamp> {
+        if self.kind != TableKind::Keyed {
+            return None;
+        }
         let times = self.block.column(2).as_primitive::<TimestampMicrosecondType>();
         times.is_valid(row).then(|| Timestamp(times.value(row)))
     }
+}
+
+/// The keys of a block's rows, blank ones where a row has none.
+fn keys_of(kind: TableKind, schema: &Schema, block: &RecordBatch) -> Result<RecordBatch, RestoreError> {
+    let mut keys = RowsBuffer::new(schema);
+    let column = if kind == TableKind::Keyed { 0 } else { 2 };
+    let has_key =
+        |row: usize| kind == TableKind::Keyed || !block.column(column).as_binary::<i32>().value(row).is_empty();
+    for (row, bytes) in block.column(column).as_binary::<i32>().iter().flatten().enumerate() {
+        match has_key(row) {
+            true => key::decode([bytes].into_iter(), &mut keys).map_err(StateError::from)?,
+            false => keys.push_blanks(1).map_err(StateError::from)?,
+        }
+    }
+    keys.to_batch(&schema.to_arrow()).map_err(layout)
 }
 
 /// A block whose columns are those of the schema.

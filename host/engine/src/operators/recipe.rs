@@ -27,8 +27,6 @@ pub(crate) struct Making<'a> {
     pub(crate) presence: &'a Presence,
     /// Of the pipeline.
     pub(crate) partitions: u32,
-    /// A batch may have to be undone.
-    pub(crate) may_skip: bool,
     /// For the hashes of keys.
     pub(crate) seed: u64,
     /// What is done about failing calls, if it makes any.

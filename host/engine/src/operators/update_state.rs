@@ -3,7 +3,6 @@
 
 mod call;
 mod search;
-mod undo;
 mod write;
 
 use std::collections::HashSet;
@@ -15,7 +14,7 @@ use tidemill_model::{
     time::Timestamp,
 };
 use tidemill_plan::graph::{self, KeySet};
-use tidemill_state::table::StateTable;
+use tidemill_state::{keyed::KeyedTable, table::Table};
 
 use super::{
     Batch, GuestSlot, Letters, Making, Operator, Out, Policy, arrange,
@@ -29,7 +28,6 @@ use crate::{
 };
 use call::{KeysOfCall, Prepared};
 use search::Updating;
-use undo::Undo;
 use write::{emit, set_aside, write};
 
 /// Keys of one call.
@@ -44,7 +42,8 @@ pub(crate) struct UpdateState {
     run: KeySet,
     emit: KeySet,
     guest: GuestSlot,
-    table: StateTable,
+    /// While a batch is open: the states.
+    tables: Vec<Table>,
     keys: KeyBuffer,
     /// The new rows of this batch in order of arrival, and each one's group.
     news: RowsBuffer,
@@ -52,20 +51,18 @@ pub(crate) struct UpdateState {
     chunk: u32,
     /// Not there while it is at work.
     policy: Option<Policy>,
-    /// What the states were before the batch, if it may be skipped.
-    undo: Option<Undo>,
     /// A call for a key whose time had come took it as come.
     wake_is_used_up: bool,
 }
 
 /// The operator of a stream with keyed state.
 pub(super) fn make(making: Making<'_>) -> Result<Box<dyn Operator>, RunError> {
-    let Making { node, policy, may_skip, seed, .. } = making;
+    let Making { node, policy, .. } = making;
     let graph::Operator::UpdateState(update) = &node.operator else {
         unreachable!("an update-state is made of {:?}", node.operator)
     };
     let guest = making.guests.slot_of(node)?;
-    Ok(Box::new(UpdateState::new(&node.name, &node.schema, update, guest, policy, may_skip, seed)))
+    Ok(Box::new(UpdateState::new(&node.name, &node.schema, update, guest, policy)))
 }
 
 impl UpdateState {
@@ -76,8 +73,6 @@ impl UpdateState {
         node: &graph::UpdateState,
         guest: GuestSlot,
         policy: Option<Policy>,
-        may_skip: bool,
-        seed: u64,
     ) -> UpdateState {
         let binding = &guest.function.binding;
         UpdateState {
@@ -87,22 +82,25 @@ impl UpdateState {
             by: node.by.clone(),
             run: node.run,
             emit: node.emit,
-            table: StateTable::new(&guest.function.signature.state, seed),
+            tables: Vec::new(),
             keys: KeyBuffer::default(),
             news: RowsBuffer::new(&binding.input),
             groups: Vec::new(),
             chunk: 0,
             policy,
-            undo: may_skip.then(|| Undo::new(&guest.function.signature.state)),
             wake_is_used_up: false,
             guest,
         }
     }
 
+    fn table(&self) -> &KeyedTable {
+        self.tables[0].keyed()
+    }
+
     /// The rows of the table that the function is called for: those with new rows, those that are due, and the others if
     /// it runs for all. Also how many of them are of the first two kinds: they count as changed.
     fn rows_to_run(&self, due: &HashSet<u32>) -> (Vec<u32>, usize) {
-        let mut rows = self.table.touched().to_vec();
+        let mut rows = self.table().touched().to_vec();
         let mut called = HashSet::new();
         if self.run == KeySet::All || !due.is_empty() {
             called.extend(rows.iter().copied());
@@ -113,7 +111,7 @@ impl UpdateState {
         let changed = rows.len();
         if self.run == KeySet::All {
             called.extend(woken);
-            rows.extend(self.table.rows().filter(|row| !called.contains(row)));
+            rows.extend(self.table().rows().filter(|row| !called.contains(row)));
         }
         (rows, changed)
     }
@@ -163,10 +161,10 @@ impl UpdateState {
     ) -> Attempt {
         let context = batch.context(self.chunk, false);
         self.chunk += 1;
-        let prepared = Prepared::of(keys, &self.table, &self.key_schema)?;
+        let prepared = Prepared::of(keys, self.table(), &self.key_schema)?;
         let (key_columns, state_columns) = (prepared.keys.columns(), keys.states.columns());
         let call = prepared.call(keys, &key_columns, &state_columns);
-        let (table, stream, schema, undo) = (&mut self.table, &self.stream, &self.schema, &mut self.undo);
+        let (table, stream, schema) = (self.tables[0].keyed_mut(), &self.stream, &self.schema);
         let wake_is_used_up = &mut self.wake_is_used_up;
         let emits = !self.guest.function.signature.output.is_empty();
         let mut handed = None;
@@ -176,10 +174,10 @@ impl UpdateState {
                     set_aside(policy, batch, keys, &call, row, reason)
                 };
                 let mut done = reject(stream, &changes.rejected, policy.as_deref_mut(), batch, set_aside);
-                if let Some(undo) = undo {
-                    done = done.and_then(|()| undo.note(keys, &changes, table));
-                }
-                *wake_is_used_up |= write(table, keys, &changes);
+                done = done.and_then(|()| {
+                    *wake_is_used_up |= write(table, keys, &changes)?;
+                    Ok(())
+                });
                 if emits {
                     done = done.and_then(|()| emit(schema, &call.keys, &changes, batch, out));
                 }
@@ -193,7 +191,7 @@ impl UpdateState {
     fn probe(&mut self, keys: &KeysOfCall<'_>, batch: &Batch) -> Attempt {
         let context = batch.context(self.chunk, false);
         self.chunk += 1;
-        let prepared = Prepared::of(keys, &self.table, &self.key_schema)?;
+        let prepared = Prepared::of(keys, self.table(), &self.key_schema)?;
         let (key_columns, state_columns) = (prepared.keys.columns(), keys.states.columns());
         let call = prepared.call(keys, &key_columns, &state_columns);
         Ok(self.guest.probe(|instance| instance.update_states(&context, &call, &mut |_| {})))
@@ -202,22 +200,22 @@ impl UpdateState {
     /// The states of the first of `rows`, at least of one: as many as have no more than [`CHUNK_BYTES`].
     fn states_within(&self, rows: &[u32]) -> Result<RowsBuffer, Cause> {
         let mut states = RowsBuffer::new(&self.guest.function.signature.state);
-        self.table.read(&rows[..self.table.rows_within(rows, CHUNK_BYTES)], &mut states)?;
+        self.table().read(&rows[..self.table().rows_within(rows, CHUNK_BYTES)], &mut states)?;
         Ok(states)
     }
 
     /// The stream of an operator whose function emits nothing itself: keys and their states.
     fn emit_states(&self, changed: &[u32], batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         let rows: Vec<u32> = match self.emit {
-            KeySet::Changed => changed.iter().copied().filter(|&row| self.table.has_state(row)).collect(),
-            KeySet::All => self.table.rows().collect(),
+            KeySet::Changed => changed.iter().copied().filter(|&row| self.table().has_state(row)).collect(),
+            KeySet::All => self.table().rows().collect(),
         };
         let mut first = 0;
         while first < rows.len() {
             let states = self.states_within(&rows[first..rows.len().min(first + CHUNK_ROWS)])?;
             let rows = &rows[first..first + states.len()];
             let mut keys = RowsBuffer::new(&self.key_schema);
-            key::decode(rows.iter().map(|&row| self.table.key(row)), &mut keys)?;
+            key::decode(rows.iter().map(|&row| self.table().key(row)), &mut keys)?;
             let columns: Vec<Column<'_>> = keys.columns().into_iter().chain(states.columns()).collect();
             out.push(batch, &Rows { schema: &self.schema, len: rows.len(), columns: &columns })?;
             first += rows.len();
@@ -228,25 +226,23 @@ impl UpdateState {
 
 impl Operator for UpdateState {
     fn begin(&mut self, _batch: &Batch) {
-        self.table.begin_batch();
         self.news.clear();
         self.groups.clear();
         self.chunk = 0;
         self.policy.iter_mut().for_each(Policy::begin);
-        self.undo.iter_mut().for_each(Undo::clear);
         self.guest.begin();
     }
 
     fn push(&mut self, _batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
         let keys = key_column(rows, &self.by, &mut self.keys)?;
-        self.table.group(keys, &mut self.groups);
+        self.tables[0].keyed_mut().group(keys, &mut self.groups);
         let columns = self.guest.input(rows);
         let schema = self.news.schema().clone();
         Ok(self.news.extend(&Rows { schema: &schema, len: rows.len, columns: &columns })?)
     }
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
-        let due: HashSet<u32> = self.table.due(batch.time).collect();
+        let due: HashSet<u32> = self.table().due(batch.time).collect();
         let (rows, changed) = self.rows_to_run(&due);
         let news = std::mem::replace(&mut self.news, RowsBuffer::new(&self.guest.function.binding.input));
         let groups = std::mem::take(&mut self.groups);
@@ -279,8 +275,8 @@ impl Operator for UpdateState {
     }
 
     fn work_at_end(&self, time: Timestamp) -> usize {
-        let of_all = if self.run == KeySet::All || self.emit == KeySet::All { self.table.len() } else { 0 };
-        self.news.len() + of_all + self.table.due(time).take(ROWS_ALONE_MAX).count()
+        let of_all = if self.run == KeySet::All || self.emit == KeySet::All { self.table().len() } else { 0 };
+        self.news.len() + of_all + self.table().due(time).take(ROWS_ALONE_MAX).count()
     }
 
     fn held_bytes(&self) -> usize {
@@ -292,18 +288,11 @@ impl Operator for UpdateState {
         self.policy.as_mut()?.letters()
     }
 
-    fn table(&mut self) -> Option<&mut StateTable> {
-        Some(&mut self.table)
+    fn lend(&mut self, tables: Vec<Table>) {
+        self.tables = tables;
     }
 
-    fn commit(&mut self) {
-        self.undo.iter_mut().for_each(Undo::clear);
-        self.table.end_batch();
-    }
-
-    fn abandon(&mut self) {
-        if let Some(undo) = &mut self.undo {
-            undo.undo(&mut self.table);
-        }
+    fn give_back(&mut self) -> Vec<Table> {
+        std::mem::take(&mut self.tables)
     }
 }

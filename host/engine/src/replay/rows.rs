@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
-use tidemill_checkpoint::{Section, SectionKind, StateSchema};
+use tidemill_checkpoint::{Section, SectionKind, TableSchema};
 use tidemill_model::schema::Schema;
 
-use crate::checkpoint::{KeyedRows, Renames, RestoreError};
+use crate::checkpoint::{Renames, RestoreError, TableId, TableRows};
 
 /// What a batch led to.
 #[derive(Debug, Default)]
 pub struct BatchRows {
     /// The rows of each output that had a batch.
     pub outputs: BTreeMap<String, OutputRows>,
-    /// For each stream that keeps state the keys that changed, and what they are.
-    pub states: BTreeMap<String, Vec<KeyedRows>>,
+    /// For each table of a stream the rows that changed, and what they are. What sources keep is theirs.
+    pub states: BTreeMap<TableId, Vec<TableRows>>,
     /// Counters after the batch, by name.
     pub counters: Vec<(String, u64)>,
 }
@@ -30,7 +30,7 @@ impl BatchRows {
     /// What stands in the sections of a commit. `schemas` says what the states were, `renames` what streams are called now.
     pub(super) fn try_new(
         sections: Vec<Section>,
-        schemas: &[StateSchema],
+        schemas: &[TableSchema],
         renames: &Renames,
         counters: Vec<(String, u64)>,
     ) -> Result<BatchRows, RestoreError> {
@@ -39,14 +39,18 @@ impl BatchRows {
             match section.kind {
                 SectionKind::Output => rows.outputs.entry(section.stream.clone()).or_default().add(section)?,
                 SectionKind::State => {
-                    let no_stream = || RestoreError::NoStream { stream: section.stream.clone() };
-                    let schema = schemas.iter().find(|schema| schema.stream == section.stream);
-                    let schema = schema.ok_or_else(no_stream)?;
-                    let blocks = section.batches.iter().map(|block| KeyedRows::try_new(schema, block));
-                    let blocks: Vec<KeyedRows> = blocks.collect::<Result<_, _>>()?;
-                    rows.states.entry(renames.now(&section.stream).to_owned()).or_default().extend(blocks);
+                    let id = TableId::of_section(&section, renames);
+                    let is_it =
+                        |schema: &&TableSchema| (&schema.stream, &schema.table) == (&section.stream, &section.table);
+                    let schema = schemas.iter().find(is_it);
+                    let schema = schema.ok_or_else(|| RestoreError::NoStream { stream: id.to_string() })?;
+                    if schema.is_of_source {
+                        continue;
+                    }
+                    let blocks = section.batches.iter().map(|block| TableRows::try_new(schema, block));
+                    let blocks: Vec<TableRows> = blocks.collect::<Result<_, _>>()?;
+                    rows.states.entry(id).or_default().extend(blocks);
                 }
-                SectionKind::Input => {}
             }
         }
         Ok(rows)

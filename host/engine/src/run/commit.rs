@@ -2,38 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use tidemill_checkpoint::{CheckpointError, Recovery, Section, SectionKind, StateSchema};
+use tidemill_checkpoint::{CheckpointError, Recovery, Section, SectionKind};
 use tidemill_model::{ports::Owner, time::Timestamp};
-use tidemill_plan::graph::{FunctionUse, NodeId, Plan};
+use tidemill_plan::graph::NodeId;
 use tidemill_state::table::{BlockLimits, StateError};
 
 use super::{Run, restore::Restorer};
 use crate::{
-    checkpoint::{InputKeeper, Keeper, Pending, RestoreError, Step},
+    checkpoint::{InputKeeper, Keeper, Pending, RestoreError, Step, TableId, table_schemas},
     failure::RunError,
-    task::Task,
+    store::StateStore,
 };
-
-/// What the streams of a plan keep.
-pub(super) fn state_schemas(plan: &Plan) -> Vec<StateSchema> {
-    let kept = plan.nodes.iter().filter_map(|node| Some((node, node.state.as_ref()?)));
-    let by = |function: &FunctionUse| format!("{}/{}", function.plugin, function.signature.name);
-    let schemas = kept.map(|(node, state)| StateSchema {
-        stream: node.name.clone(),
-        previously: node.previously.clone(),
-        function: node.function.as_ref().map(by).unwrap_or_default(),
-        keys: state.keys.to_string(),
-        state: state.rows.to_string(),
-        version: state.version,
-    });
-    schemas.collect()
-}
 
 impl Run {
     /// Commits a batch whose stages have run, if there is a checkpoint, and gives it to the sinks.
     pub(super) fn commit(&mut self, tick: Timestamp, absent: &[NodeId]) -> Result<(), RunError> {
         if let Some(collected) = &mut self.collected {
-            collected.sections = changes(self.tasks.iter_mut().flatten().flatten(), &collected.whole)?;
+            collected.sections = changes(&self.store, &collected.whole)?;
             collected.sections.extend(self.outputs.sections(absent));
             return Ok(());
         }
@@ -50,7 +35,7 @@ impl Run {
         };
         let pins = self.sources.pins(logged)?;
         let plan = keeper.plan(tick, pins, self.sources.input().zip(logged))?;
-        let mut sections = changes(self.tasks.iter_mut().flatten().flatten(), keeper.whole())?;
+        let mut sections = changes(&self.store, keeper.whole())?;
         sections.extend(self.outputs.sections(absent));
         keeper.commit(tick, plan, self.counters.with_batch(), &sections)?;
         // Not with the plan: a damaged newest record is passed over, and what it says must not have been told.
@@ -104,8 +89,8 @@ impl Run {
         let of = |number| (number, keeper.states_of(number));
         let deltas: Vec<_> = recovered.deltas.iter().map(|&number| of(number)).collect();
         let (plan, guests, renames) = (&self.plan, &self.guests, keeper.renames());
-        let restorer = Restorer { plan, guests, schemas: &state_schemas(plan), renames };
-        let restored = restorer.restore(&mut self.tasks, keeper.archive(), recovered.snapshot.map(of), &deltas)?;
+        let restorer = Restorer { plan, guests, schemas: &table_schemas(plan), renames };
+        let restored = restorer.restore(&mut self.store, keeper.archive(), recovered.snapshot.map(of), &deltas)?;
         keeper.commit_whole(restored.whole);
         if let Some(last) = &recovered.last {
             self.counters.restore(&last.commit.counters);
@@ -184,24 +169,18 @@ fn check_sinks(new: &[String], keeper: &Keeper, recovered: &Recovery) -> Result<
     }
 }
 
-/// What a batch changed in the state, by stream and partition; the whole state of the streams `whole`.
-fn changes<'a>(
-    tasks: impl Iterator<Item = &'a mut Box<Task>>,
-    whole: &BTreeSet<String>,
-) -> Result<Vec<Section>, StateError> {
+/// What a batch changed in the tables, by partition; of the tables `whole` all that they hold.
+fn changes(store: &StateStore, whole: &BTreeSet<TableId>) -> Result<Vec<Section>, StateError> {
     let mut sections = Vec::new();
-    for task in tasks {
-        let partition = task.batch.partition;
-        for (stream, table) in task.tables() {
+    for kept in store.kept() {
+        let id = TableId { stream: kept.stream.clone(), table: kept.spec.name.clone() };
+        for (partition, table) in kept.tables() {
             let limits = BlockLimits::default();
-            let batches: Vec<_> = if whole.contains(stream) {
-                table.snapshot(limits).collect::<Result<_, _>>()?
-            } else {
-                table.changes(limits).collect::<Result<_, _>>()?
-            };
+            let blocks = if whole.contains(&id) { table.whole(limits) } else { table.changes(limits) };
+            let batches: Vec<_> = blocks.collect::<Result<_, _>>()?;
             if !batches.is_empty() {
-                let (stream, table) = (stream.to_owned(), String::new());
-                sections.push(Section { kind: SectionKind::State, stream, table, partition, version: 0, batches });
+                let TableId { stream, table } = id.clone();
+                sections.push(Section { kind: SectionKind::State, stream, table, partition, batches });
             }
         }
     }

@@ -117,7 +117,6 @@ impl Outputs {
                 stream: output.name.clone(),
                 table: String::new(),
                 partition,
-                version: 0,
                 batches: batches.clone(),
             })
         });

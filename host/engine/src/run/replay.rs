@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use tidemill_checkpoint::{Archive, Number, Past, Scanned, Section, StateSchema};
+use tidemill_checkpoint::{Archive, Number, Past, Scanned, Section, TableSchema};
 
-use super::{Run, commit::state_schemas, restore::Restorer};
+use super::{Run, restore::Restorer};
 use crate::{
-    checkpoint::{Pending, Renames, other_versions, states_of},
+    checkpoint::{Pending, Renames, TableId, other_versions, states_of, table_schemas},
     failure::RunError,
     report::Summary,
 };
@@ -16,7 +16,7 @@ pub(crate) struct ReplayedBatch {
     /// What would have been committed.
     pub(crate) sections: Vec<Section>,
     /// What the streams of the pipeline keep.
-    pub(crate) states: Vec<StateSchema>,
+    pub(crate) states: Vec<TableSchema>,
     /// Counters after the batch, rows and rejections of it.
     pub(crate) summary: Summary,
 }
@@ -24,8 +24,8 @@ pub(crate) struct ReplayedBatch {
 /// What a batch that is replayed would commit, in place of committing it.
 #[derive(Default)]
 pub(super) struct Collected {
-    /// The streams whose whole state is wanted, not only what changes.
-    pub(super) whole: BTreeSet<String>,
+    /// The tables that are wanted as a whole, not only what changes.
+    pub(super) whole: BTreeSet<TableId>,
     pub(super) sections: Vec<Section>,
 }
 
@@ -41,15 +41,15 @@ impl Run {
         input: Pending,
         counters: &[(String, u64)],
     ) -> Result<ReplayedBatch, RunError> {
-        let states = state_schemas(&self.plan);
+        let states = table_schemas(&self.plan);
         let of = |number: Number| (number, states_of(records, number).unwrap_or(&states));
         let (snapshot, deltas) = (past.snapshot.map(of), past.deltas.iter().map(|&number| of(number)));
         let deltas: Vec<_> = deltas.collect();
         let restorer = Restorer { plan: &self.plan, guests: &self.guests, schemas: &states, renames };
-        restorer.restore(&mut self.tasks, archive, snapshot, &deltas)?;
+        restorer.restore(&mut self.store, archive, snapshot, &deltas)?;
         let history: Vec<_> = snapshot.iter().chain(&deltas).map(|(_, schemas)| *schemas).collect();
         // What it is compared with holds the whole state of these.
-        let then = past.commit.as_ref().map_or(&states, |(_, commit)| &commit.states);
+        let then = past.commit.as_ref().map_or(&states, |(_, commit)| &commit.tables);
         let whole = other_versions(&history, renames, then);
         self.counters.restore(counters);
         self.collected = Some(Collected { whole, ..Collected::default() });

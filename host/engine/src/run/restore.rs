@@ -1,16 +1,16 @@
 //! The steps' tables filled from a checkpoint.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use tidemill_checkpoint::{Archive, Number, StateSchema};
+use tidemill_checkpoint::{Archive, Number, TableSchema};
 use tidemill_plan::graph::Plan;
-use tidemill_state::{evolve::plan_evolution, table::StateTable};
+use tidemill_state::{evolve::plan_evolution, table::Table};
 
 use crate::{
-    checkpoint::{Loaded, Migration, Renames, States, newest, other_versions},
+    checkpoint::{Loaded, Migration, Renames, States, TableId, newest, other_versions},
     failure::RunError,
     operators::Guests,
-    task::Task,
+    store::StateStore,
 };
 
 /// What a restore needs to know of the pipeline.
@@ -18,7 +18,7 @@ pub(super) struct Restorer<'a> {
     pub(super) plan: &'a Plan,
     pub(super) guests: &'a Guests,
     /// What the streams keep.
-    pub(super) schemas: &'a [StateSchema],
+    pub(super) schemas: &'a [TableSchema],
     /// What streams of the checkpoint are called now.
     pub(super) renames: &'a Renames,
 }
@@ -27,27 +27,30 @@ pub(super) struct Restorer<'a> {
 pub(super) struct Restored {
     /// How many keys have state.
     pub(super) keys: usize,
-    /// The streams whose states have another version than the last commit says: the next one has to hold all of them.
-    pub(super) whole: BTreeSet<String>,
+    /// The tables whose rows have another version than the last commit says: the next one has to hold all of them.
+    pub(super) whole: BTreeSet<TableId>,
 }
 
 impl Restorer<'_> {
-    /// Fills the tables of the tasks from a snapshot and the commits behind it, each with what the states were then. States
+    /// Fills the tables from a snapshot and the commits behind it, each with what the states were then. States
     /// of older versions are migrated.
     pub(super) fn restore<'s>(
         &self,
-        tasks: &mut [Vec<Option<Box<Task>>>],
+        store: &mut StateStore,
         archive: &Archive,
-        snapshot: Option<(Number, &'s [StateSchema])>,
-        deltas: &[(Number, &'s [StateSchema])],
+        snapshot: Option<(Number, &'s [TableSchema])>,
+        deltas: &[(Number, &'s [TableSchema])],
     ) -> Result<Restored, RunError> {
-        let history: Vec<&[StateSchema]> = snapshot.iter().chain(deltas).map(|(_, schemas)| *schemas).collect();
+        let history: Vec<&[TableSchema]> = snapshot.iter().chain(deltas).map(|(_, schemas)| *schemas).collect();
         let mut states = States::new(self.renames.clone());
         let mut migrations = Vec::new();
-        for (stream, tables) in tables_of(tasks) {
-            let wanted = self.schemas.iter().find(|schema| schema.stream == stream);
+        store.note_changes();
+        for kept in store.kept_mut() {
+            let id = TableId { stream: kept.stream.clone(), table: kept.spec.name.clone() };
+            let wanted = self.schemas.iter().find(|schema| (&schema.stream, &schema.table) == (&id.stream, &id.table));
             let wanted = wanted.expect("who has a table has a schema").clone();
-            let stored = newest(&history, self.renames, &stream);
+            let stored = newest(&history, self.renames, &id);
+            let tables: Vec<&mut Table> = kept.tables_mut().collect();
             match stored {
                 Some(stored) if stored.version < wanted.version => {
                     let migration = Migration::of(stored.clone(), wanted, tables)?;
@@ -63,8 +66,7 @@ impl Restorer<'_> {
         states.load(archive, snapshot, deltas)?;
         let keys = states.keys();
         for migration in migrations {
-            let stream = &migration.stored.stream;
-            let old = states.take(stream);
+            let old = states.take(&TableId::of(&migration.stored, self.renames));
             self.migrate(migration, old)?;
         }
         Ok(Restored { keys, whole: other_versions(&history, self.renames, self.schemas) })
@@ -79,29 +81,17 @@ impl Restorer<'_> {
 }
 
 /// Says which values are lost: a field that is given another name is one that goes and one that comes.
-fn tell_removed(stored: &StateSchema, wanted: &StateSchema) {
-    let (Ok(old), Ok(new)) = (stored.state.parse(), wanted.state.parse()) else { return };
+fn tell_removed(stored: &TableSchema, wanted: &TableSchema) {
+    let (Ok(old), Ok(new)) = (stored.rows.parse(), wanted.rows.parse()) else { return };
     if let Ok(evolution) = plan_evolution(&old, &new)
         && !evolution.removed().is_empty()
     {
         tracing::warn!(
             stream = %wanted.stream,
             "the state had `{}` and has `{}`: the values of {} are dropped, fields that are new begin empty",
-            stored.state,
-            wanted.state,
+            stored.rows,
+            wanted.rows,
             evolution.removed().join(", "),
         );
     }
-}
-
-/// The tables of every stream that keeps state, by partition. They note from now on what changes.
-fn tables_of(tasks: &mut [Vec<Option<Box<Task>>>]) -> BTreeMap<String, Vec<&mut StateTable>> {
-    let mut tables: BTreeMap<String, Vec<&mut StateTable>> = BTreeMap::new();
-    for task in tasks.iter_mut().flatten().flatten() {
-        for (stream, table) in task.tables() {
-            table.note_changes(true);
-            tables.entry(stream.to_owned()).or_default().push(table);
-        }
-    }
-    tables
 }

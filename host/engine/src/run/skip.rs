@@ -43,7 +43,11 @@ impl Run {
             absent.push(node);
             self.reporter.add_rows(self.sources.drop_sealed(stage, ROUND_BYTES)?);
         }
-        self.tasks.iter_mut().flatten().flatten().for_each(|task| task.abandon());
+        for (partition, task) in self.tasks.iter_mut().flat_map(|tasks| tasks.iter_mut().flatten().enumerate()) {
+            task.abandon();
+            self.store.take_back(partition, task.give_back());
+        }
+        self.store.undo();
         self.exchanges.clear();
         self.outputs.skip();
         self.counters.abandon();

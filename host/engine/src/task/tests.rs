@@ -5,6 +5,7 @@
 use std::sync::Mutex;
 
 use tidemill_model::{
+    table::TableKind,
     testing::{Value, buffer_of},
     time::Interval,
 };
@@ -24,6 +25,7 @@ struct Scripted {
     /// Rejects a row whenever it is pushed to.
     rejects: bool,
     held: usize,
+    tables: Vec<Table>,
 }
 
 impl Scripted {
@@ -56,12 +58,12 @@ impl Operator for Scripted {
         self.held
     }
 
-    fn commit(&mut self) {
-        let _ = self.tell("commit");
+    fn lend(&mut self, tables: Vec<Table>) {
+        self.tables = tables;
     }
 
-    fn abandon(&mut self) {
-        let _ = self.tell("abandon");
+    fn give_back(&mut self) -> Vec<Table> {
+        std::mem::take(&mut self.tables)
     }
 }
 
@@ -89,7 +91,8 @@ fn task(steps: [(Then, Fails); 3], told: &Told) -> Task {
     let batch = Batch::new(Interval::try_new(1_000).unwrap(), 0, 1);
     let operators = steps.into_iter().enumerate().map(|(number, (then, fails))| {
         let place = Place { name: format!("step-{number}"), then, letters: None };
-        let operator = Scripted { number, told: told.clone(), fails, rejects: number == 0, held: 0 };
+        let operator =
+            Scripted { number, told: told.clone(), fails, rejects: number == 0, held: 0, tables: Vec::new() };
         (place, Box::new(operator) as Box<dyn Operator>)
     });
     Task::new(&shape, &"n: integer".parse().unwrap(), batch, operators.collect())
@@ -153,7 +156,7 @@ fn a_batch_that_does_not_count_leaves_nothing_to_the_next() {
         assert_eq!(task.held_bytes(), 0, "nothing of the next batch");
         let steps = |what| [0, 1, 2].map(|number| (number, what));
         let push = steps("push");
-        assert_eq!(take(&told), [steps("begin"), push, push, steps("finish"), steps("abandon")].concat());
+        assert_eq!(take(&told), [steps("begin"), push, push, steps("finish")].concat());
     }
 }
 
@@ -166,9 +169,28 @@ fn a_batch_that_counts_is_said_to_every_step() {
         assert_eq!((task.batch.time, task.batch.rejections.by_stream[0].count), (Timestamp(time), 2));
         assert!(task.leave().is_empty());
         assert_eq!(task.held_bytes(), 0);
-        task.commit();
         let steps = |what| [0, 1, 2].map(|number| (number, what));
         let push = steps("push");
-        assert_eq!(take(&told), [steps("begin"), push, push, steps("finish"), steps("commit")].concat());
+        assert_eq!(take(&told), [steps("begin"), push, push, steps("finish")].concat());
+    }
+}
+
+#[test]
+fn tables_go_to_the_steps_that_they_are_of_and_come_back_as_what_they_are() {
+    let schema = |text: &str| text.parse().unwrap();
+    let table = |rows: &str| Table::new(TableKind::Keyed, &schema(rows), 1);
+    let mut task = task([Then::Stop; 3].map(|then| (then, None)), &Told::default());
+    for _ in 0..2 {
+        // The first has two, the last one; places are those of the store.
+        task.lend(vec![(0, 7, table("a: integer")), (2, 3, table("b: integer")), (0, 9, table("c: integer"))]);
+        let mut back = task.give_back();
+        back.sort_by_key(|(_, place, _)| *place);
+        let fields = |table: &Table| {
+            ["a", "b", "c"].into_iter().find(|name| format!("{table:?}").contains(&format!("\"{name}\"")))
+        };
+        let told: Vec<_> = back.iter().map(|(step, place, table)| (*step, *place, fields(table))).collect();
+        let expect = [(2, 3, "b"), (0, 7, "a"), (0, 9, "c")].map(|(step, place, field)| (step, place, Some(field)));
+        assert_eq!(told, expect);
+        assert!(task.give_back().is_empty(), "once");
     }
 }

@@ -6,7 +6,7 @@ use tidemill_checkpoint::{History, Keep, MemoryStorage, Section, SectionKind, St
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Summary, Until,
-    checkpoint::{Checkpoint, KeyedRows, SnapshotAfter},
+    checkpoint::{Checkpoint, SnapshotAfter, TableRows},
 };
 use tidemill_model::{
     ports::{Irregularity, PortError, Sealed, Sink, Source, Taken, Wake},
@@ -118,12 +118,11 @@ fn commits(storage: Arc<MemoryStorage>) -> BTreeMap<i64, Committed> {
             let place = (section.stream.clone(), section.partition);
             let told = match section.kind {
                 SectionKind::State => {
-                    let schema = commit.states.iter().find(|schema| schema.stream == section.stream).unwrap();
-                    let blocks = section.batches.iter().map(|block| KeyedRows::try_new(schema, block).unwrap());
+                    let schema = commit.tables.iter().find(|schema| schema.stream == section.stream).unwrap();
+                    let blocks = section.batches.iter().map(|block| TableRows::try_new(schema, block).unwrap());
                     committed.changes.insert(place, blocks.flat_map(|block| changes(&block)).collect())
                 }
                 SectionKind::Output => committed.rows.insert(place, rows(&section)),
-                SectionKind::Input => None,
             };
             assert!(told.is_none(), "one section of a kind for a stream and partition");
         }
@@ -139,7 +138,7 @@ fn rows(section: &Section) -> Vec<String> {
 }
 
 /// What became of keys: each with its state, or that it has none, and when it is to be called.
-pub fn changes(block: &KeyedRows) -> Vec<String> {
+pub fn changes(block: &TableRows) -> Vec<String> {
     let (keys, states) =
         (show::values(&block.key_schema, &block.keys), show::values(&block.state_schema, &block.states));
     let change = |row: usize| {

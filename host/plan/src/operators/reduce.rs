@@ -132,7 +132,7 @@ fn by_host(
 /// A node that reduces by the fields with these names.
 pub(super) fn node(reduce: graph::Reduce, names: Vec<String>, schema: Schema) -> Node {
     let is_one = reduce.by.is_empty();
-    let merge = Part { role: Role::Merge, way: Way::ByGroup { is_one } };
+    let merge = Part { role: Role::Merge, way: Way::ByGroup { is_one }, tables: Vec::new() };
     let mut node = Node::new(Operator::Reduce(reduce), schema, Role::Combine, Way::Here);
     node.parts.push(merge);
     Node { placement: Placement::By(names), ..node }

@@ -1,6 +1,9 @@
 //! `update-state`: keyed state that new rows change.
 
-use tidemill_model::function::FunctionKind;
+use tidemill_model::{
+    function::FunctionKind,
+    table::{TableKind, TableSpec},
+};
 
 use super::{
     Call, Entry, Inputs, OperatorKind, Page, call,
@@ -10,7 +13,7 @@ use super::{
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value},
-    graph::{self, KeySet, Letters, Node, Operator, Placement, Role, StateSpec, Way},
+    graph::{self, KeySet, Letters, Node, Operator, Part, Placement, Role, Way},
     reader::{Reader, values},
     resolve::Plugins,
 };
@@ -77,13 +80,21 @@ impl Entry for UpdateStateEntry {
         let rows = if signature.output.is_empty() { &signature.state } else { &signature.output };
         let schema = keyed_schema(&by, call, &function, rows, stream?, diagnostics)?;
         let keys = function.binding.keys.clone();
-        let state = StateSpec { keys: keys.clone(), rows: signature.state.clone(), version: signature.state_version };
+        let table = TableSpec {
+            name: String::new(),
+            kind: TableKind::Keyed,
+            keys: keys.clone(),
+            rows: signature.state.clone(),
+            version: signature.state_version,
+            settings: String::new(),
+        };
+        let part = Part { role: Role::UpdateState, way: Way::ByKey(by.clone()), tables: vec![table] };
         let operator = Operator::UpdateState(graph::UpdateState { by: by.clone(), run: *run, emit: *emit });
         Some(Node {
             letters: Letters { key: Some(keys), values: function.binding.input.clone() },
             function: Some(function),
             placement: Placement::By(stream?.schema.names_of(&by)),
-            state: Some(state),
+            parts: vec![part],
             is_always_present: true,
             ..Node::new(operator, schema, Role::UpdateState, Way::ByKey(by))
         })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidemill_checkpoint::{History, MemoryStorage, Record, Storage, Survey};
-use tidemill_engine::checkpoint::{RestoreError, StoredStates};
+use tidemill_engine::checkpoint::{RestoreError, StoredStates, TableId};
 
 use super::{
     last_edition,
@@ -80,7 +80,8 @@ fn check_stream(stored: &mut StoredStates, stream: &str, output: &Output, model:
     let Some(mut expect) = model.states(output.spec.content) else { return Ok(()) };
     expect.sort();
     let mut found = Vec::new();
-    let read = stored.each_block(stream, |block| {
+    let table = TableId { stream: stream.to_owned(), table: String::new() };
+    let read = stored.each_block(&table, |block| {
         let keys = rows::texts(&block.key_schema, &block.keys);
         let states = rows::texts(&block.state_schema, &block.states);
         found.extend(keys.iter().zip(states).map(|(key, state)| format!("{key} {state}")));

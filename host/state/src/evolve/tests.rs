@@ -6,11 +6,15 @@ use proptest::{collection::vec, prelude::*};
 use tidemill_model::{
     columns::{Rows, columns_of, compact},
     schema::{Field, Kind, Schema, Type},
+    table::TableKind,
     testing::{Value, blank_row, buffer_of, cases, schemas, tables, types, values_of},
 };
 
 use super::*;
-use crate::table::{BlockLimits, StateTable};
+use crate::{
+    keyed::KeyedTable,
+    table::{BlockLimits, block_schema},
+};
 
 /// What comes and what goes, or why it cannot be.
 #[track_caller]
@@ -71,7 +75,10 @@ fn who_is_refused_sees_both_schemas() {
 fn blocks_of_another_schema_are_refused() {
     let (old, new): (Schema, Schema) = ("a: text".parse().unwrap(), "a: text?".parse().unwrap());
     let block = block_of(&new, &[vec![Value::Missing]]);
-    assert!(matches!(plan_evolution(&old, &new).unwrap().apply(&block), Err(ApplyError::Schema { .. })));
+    assert!(matches!(
+        plan_evolution(&old, &new).unwrap().apply(TableKind::Keyed, &block),
+        Err(ApplyError::Schema { .. })
+    ));
 }
 
 /// Rows as a block, keys numbered from 0; every third is deleted, its state a blank.
@@ -85,12 +92,12 @@ fn block_of(schema: &Schema, states: &[Vec<Value>]) -> RecordBatch {
         fixed.into_iter().chain(state).collect()
     };
     let rows: Vec<Vec<Value>> = states.iter().enumerate().map(row).collect();
-    let schema = change_schema(schema);
+    let schema = block_schema(TableKind::Keyed, schema);
     buffer_of(&schema, &rows).to_batch(&schema.to_arrow()).unwrap()
 }
 
 fn rows_in(state: &Schema, block: &RecordBatch) -> Vec<Vec<Value>> {
-    let (schema, block) = (change_schema(state), compact(block));
+    let (schema, block) = (block_schema(TableKind::Keyed, state), compact(block));
     values_of(&Rows { schema: &schema, len: block.num_rows(), columns: &columns_of(&block) })
 }
 
@@ -181,7 +188,7 @@ fn check_values(old: &Schema, new: &Schema, rows: &[Vec<Value>]) {
                 row.into_iter().chain(state).collect()
             })
             .collect();
-        let evolved = evolution.apply(&block).unwrap();
+        let evolved = evolution.apply(TableKind::Keyed, &block).unwrap();
         assert_eq!(rows_in(new, &evolved), expect);
     }
 }
@@ -207,7 +214,7 @@ proptest! {
         let evolution = plan_evolution(&schema, &schema).unwrap();
         let block = block_of(&schema, &rows);
         prop_assert!(evolution.is_same());
-        prop_assert_eq!(evolution.apply(&block).unwrap(), block);
+        prop_assert_eq!(evolution.apply(TableKind::Keyed, &block).unwrap(), block);
     }
 
     /// What a table of the new schema stores is what the blocks said, whatever lies under missing values.
@@ -216,8 +223,8 @@ proptest! {
         let keys = "k: bytes".parse().unwrap();
         // Blocks of live keys alone: nothing was there that could be deleted.
         let live: Vec<Vec<Value>> = rows.into_iter().take(2).collect();
-        let block = plan_evolution(&old, &new).unwrap().apply(&block_of(&old, &live)).unwrap();
-        let mut table = StateTable::new(&new, 7);
+        let block = plan_evolution(&old, &new).unwrap().apply(TableKind::Keyed, &block_of(&old, &live)).unwrap();
+        let mut table = KeyedTable::new(&new, 7);
         table.apply(&keys, &block).unwrap();
         let stored: Vec<_> = table.snapshot(BlockLimits::default()).map(Result::unwrap).collect();
         let stored: Vec<Vec<Value>> = stored.iter().flat_map(|block| rows_in(&new, block)).collect();

@@ -16,14 +16,15 @@ pub fn of(looked: &mut Looked) -> String {
         let needed = damage.consequence == Consequence::Refused;
         json!({ "file": damage.name, "what": damage.what, "needed": needed, "advice": advice(damage) })
     });
-    let states = states.iter_mut().flat_map(|states| states.streams()).map(|(schema, size)| {
+    let states = states.iter_mut().flat_map(|states| states.tables()).map(|(_, schema, size)| {
         json!({
             "stream": schema.stream,
+            "table": schema.table,
             "function": schema.function,
             "key": schema.keys,
-            "state": schema.state,
+            "state": schema.rows,
             "version": schema.version,
-            "keys": size.keys,
+            "keys": size.rows,
             "bytes": size.bytes,
         })
     });
@@ -112,6 +113,9 @@ fn records(survey: &Survey) -> Value {
                     Record::Plan(plan) => value["batch"] = json!(plan.batch.millis()),
                     Record::Commit(commit) => value["batch"] = json!(commit.batch.millis()),
                     Record::Delivered { batch } => value["batch"] = json!(batch.millis()),
+                    Record::Start(start) => {
+                        value["sources"] = json!(start.sources.iter().map(|source| &source.stream).collect::<Vec<_>>());
+                    }
                 }
             }
         }

@@ -3,32 +3,41 @@
 use std::io::{self, BufWriter, Write};
 
 use tidemill_connect::write_json;
-use tidemill_engine::checkpoint::KeyedRows;
+use tidemill_engine::checkpoint::{TableId, TableRows};
 
 use super::checkpoint::Looked;
 use crate::{failure::Failure, stdout, time};
 
-/// Writes an object a key: `stream`, `key`, `state`, and `wake_at` where the function is to be called then.
+/// Writes an object a key: `stream` (with the table's name behind a point, where it has one), `key`, `state`, and `wake_at` where
+/// the function is to be called then; or an object a row of a `pane`, with its number.
 pub fn write(looked: &mut Looked, wanted: Option<&str>) -> Result<(), Failure> {
     let Some(states) = &mut looked.states else { return Ok(()) };
-    let streams: Vec<String> = states.streams().iter().map(|(schema, _)| schema.stream.clone()).collect();
-    if let Some(wanted) = wanted.filter(|wanted| !streams.iter().any(|stream| stream == wanted)) {
-        return Err(no_stream(wanted, &streams));
+    let tables: Vec<TableId> = states.tables().into_iter().map(|(id, ..)| id).collect();
+    let is_wanted = |id: &TableId| wanted.is_none_or(|wanted| id.stream == wanted || id.to_string() == wanted);
+    if let Some(wanted) = wanted.filter(|_| !tables.iter().any(is_wanted)) {
+        return Err(no_stream(wanted, &tables));
     }
     stdout::check()?;
     let mut out = BufWriter::new(io::stdout().lock());
-    for stream in streams.iter().filter(|stream| wanted.is_none_or(|wanted| *stream == wanted)) {
-        states.each_block(stream, |block| write_block(stream, block, &mut out))?;
+    for table in tables.iter().filter(|table| is_wanted(table)) {
+        states.each_block(table, |block| write_block(table, block, &mut out))?;
     }
     out.flush().map_err(|error| Failure::stdout(&error))
 }
 
-fn write_block(stream: &str, block: &KeyedRows, out: &mut impl Write) -> Result<(), Failure> {
-    let stream = serde_json::Value::from(stream);
+fn write_block(table: &TableId, block: &TableRows, out: &mut impl Write) -> Result<(), Failure> {
+    let stream = serde_json::Value::from(table.to_string());
     let mut line = Vec::new();
     for row in 0..block.len() {
         line.clear();
-        line.extend_from_slice(format!("{{\"stream\":{stream},\"key\":").as_bytes());
+        line.extend_from_slice(format!("{{\"stream\":{stream},").as_bytes());
+        if !block.has_row(row) {
+            continue;
+        }
+        if let Some(pane) = block.pane(row) {
+            line.extend_from_slice(format!("\"pane\":{pane},").as_bytes());
+        }
+        line.extend_from_slice(b"\"key\":");
         write_json(&block.key_schema, &block.keys, row, &mut line);
         line.extend_from_slice(b",\"state\":");
         write_json(&block.state_schema, &block.states, row, &mut line);
@@ -41,10 +50,11 @@ fn write_block(stream: &str, block: &KeyedRows, out: &mut impl Write) -> Result<
     Ok(())
 }
 
-fn no_stream(wanted: &str, streams: &[String]) -> Failure {
+fn no_stream(wanted: &str, tables: &[TableId]) -> Failure {
     let failure = Failure::input(format!("no stream `{wanted}` keeps state in this checkpoint"));
-    match streams {
+    let names: Vec<String> = tables.iter().map(TableId::to_string).collect();
+    match &names[..] {
         [] => failure.hint("no stream does"),
-        streams => failure.hint(format!("these do: {}", streams.join(", "))),
+        names => failure.hint(format!("these do: {}", names.join(", "))),
     }
 }

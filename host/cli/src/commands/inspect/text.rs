@@ -3,8 +3,11 @@
 use std::fmt::Write;
 
 use tidemill_checkpoint::{
-    BatchFound, LoggedRange, Plan, Record, Recovery, Scanned, SegmentFound, SnapshotFound, SourcePin, Survey, VERSION,
+    BatchFound, LoggedRange, Plan, Record, Recovery, Scanned, SegmentFound, SnapshotFound, SourcePin, Survey,
+    TableSchema, VERSION,
 };
+use tidemill_engine::checkpoint::{StoredSize, TableId};
+use tidemill_model::table::TableKind;
 
 use super::checkpoint::Looked;
 use crate::{count::counted, failure::chain, pipeline::hex, time};
@@ -25,15 +28,8 @@ pub fn of(looked: &mut Looked) -> String {
     }
     line(&mut text, &format!("last batch   {}", last(&survey.recovery)));
     line(&mut text, &format!("a run would  {}", next(survey)));
-    let streams = states.iter_mut().flat_map(|states| states.streams());
-    let states: Vec<String> = streams
-        .map(|(schema, size)| {
-            format!(
-                "{}: {} keys, {} bytes; {} keeps ({}) by ({}), version {}",
-                schema.stream, size.keys, size.bytes, schema.function, schema.state, schema.keys, schema.version
-            )
-        })
-        .collect();
+    let tables = states.iter_mut().flat_map(|states| states.tables());
+    let states: Vec<String> = tables.map(|(id, schema, size)| table(&id, schema, size)).collect();
     section(&mut text, "states", &states);
     let batches = survey.history.batches();
     section(&mut text, "batches", &batches.iter().map(|found| batch(survey, found)).collect::<Vec<_>>());
@@ -53,6 +49,7 @@ pub fn kind(record: &Record) -> &'static str {
         Record::Plan(_) => "plan",
         Record::Commit(_) => "commit",
         Record::Delivered { .. } => "delivered",
+        Record::Start(_) => "start",
     }
 }
 
@@ -77,6 +74,13 @@ fn claim(record: &Scanned) -> Option<String> {
         Record::Claim { host, at } => Some(format!("generation {}, {host}, {}", header.generation, time::utc(*at))),
         _ => None,
     }
+}
+
+fn table(id: &TableId, schema: &TableSchema, size: StoredSize) -> String {
+    let what = if schema.kind == TableKind::Keyed { "keys" } else { "rows in panes" };
+    let by = if schema.function.is_empty() { "tidemill" } else { &schema.function };
+    let TableSchema { rows, keys, version, .. } = schema;
+    format!("{id}: {} {what}, {} bytes; {by} keeps ({rows}) by ({keys}), version {version}", size.rows, size.bytes)
 }
 
 fn last<E>(recovery: &Result<Recovery, E>) -> String {
@@ -172,6 +176,9 @@ fn record(record: &Scanned) -> String {
                 Record::Plan(plan) => time::batch(plan.batch),
                 Record::Commit(commit) => time::batch(commit.batch),
                 Record::Delivered { batch } => time::batch(*batch),
+                Record::Start(start) => {
+                    start.sources.iter().map(|source| source.stream.as_str()).collect::<Vec<_>>().join(", ")
+                }
             };
             (kind(&header.record), what)
         }

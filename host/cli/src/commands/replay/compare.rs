@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::time;
 use tidemill_connect::write_json;
 use tidemill_engine::{
-    checkpoint::KeyedRows,
+    checkpoint::TableRows,
     replay::{BatchRows, Difference, OutputRows, Replayed, difference},
 };
 
@@ -98,29 +98,36 @@ fn rows(rows: &OutputRows) -> Vec<String> {
 }
 
 fn states(then: &BatchRows, now: &BatchRows) -> Vec<StatesCompared> {
-    let compared = both(&then.states, &now.states).map(|(stream, then, now)| {
+    let compared = both(&then.states, &now.states).map(|(table, then, now)| {
         let (then, now) = (changes(then), changes(now));
         let keys = both(&then, &now).map(|(_, then, now)| KeyCompared {
             key: then.or(now).map(|(key, _)| key.clone()).unwrap_or_default(),
             then: then.map(|(_, change)| change.clone()),
             now: now.map(|(_, change)| change.clone()),
         });
-        StatesCompared { stream: stream.clone(), keys: keys.collect() }
+        StatesCompared { stream: table.to_string(), keys: keys.collect() }
     });
     compared.collect()
 }
 
-/// By the keys' canonical bytes, which sort as keys do, the key as JSON and what became of it.
-fn changes(blocks: Option<&Vec<KeyedRows>>) -> BTreeMap<Vec<u8>, (String, Change)> {
+/// By the keys' canonical bytes, which sort as keys do, the key as JSON and what became of it. Rows of panes are told apart by
+/// the pane's number and their place.
+fn changes(blocks: Option<&Vec<TableRows>>) -> BTreeMap<Vec<u8>, (String, Change)> {
     let rows = blocks.into_iter().flatten().flat_map(|block| (0..block.len()).map(move |row| (block, row)));
-    let changes = rows.map(|(block, row)| {
+    let changes = rows.enumerate().map(|(place, (block, row))| {
         let change = Change {
             state: (!block.is_deleted(row))
                 .then(|| json(|out| write_json(&block.state_schema, &block.states, row, out))),
             wake_at: block.wake_at(row).map(time::utc),
         };
         let key = json(|out| write_json(&block.key_schema, &block.keys, row, out));
-        (block.key_bytes(row).to_vec(), (key, change))
+        match block.pane(row) {
+            None => (block.key_bytes(row).to_vec(), (key, change)),
+            Some(pane) => {
+                let id = [pane.to_be_bytes(), (place as u64).to_be_bytes()].concat();
+                (id, (format!("{key} of the pane {pane}"), change))
+            }
+        }
     });
     changes.collect()
 }

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_checkpoint::{Plan, StateSchema};
+use tidemill_checkpoint::{Plan, TableSchema};
 use tidemill_engine::{
-    checkpoint::KeyedRows,
+    checkpoint::{TableId, TableRows},
     replay::{BatchRows, OutputRows},
 };
-use tidemill_model::{columns::RowsBuffer, schema::Schema, time::Timestamp};
+use tidemill_model::{columns::RowsBuffer, schema::Schema, table::TableKind, time::Timestamp};
 
 use super::*;
 
@@ -53,7 +53,7 @@ fn output(partitions: &[Vec<i64>]) -> OutputRows {
     OutputRows { partitions: (0..).zip(partitions).map(partition).collect() }
 }
 
-fn state(stream: &str, keys: &[Key]) -> KeyedRows {
+fn state(stream: &str, keys: &[Key]) -> TableRows {
     let schema: Schema =
         "key: bytes, deleted: boolean, wake_at: timestamp?, state: record<total: integer>".parse().unwrap();
     let mut rows = RowsBuffer::new(&schema);
@@ -68,21 +68,27 @@ fn state(stream: &str, keys: &[Key]) -> KeyedRows {
         rows.node_mut(4).push_word(state.unwrap_or(0).cast_unsigned());
         rows.end_row();
     }
-    let stored = StateSchema {
+    let stored = TableSchema {
         stream: stream.to_owned(),
+        table: String::new(),
+        kind: TableKind::Keyed,
         function: "p/f".to_owned(),
         keys: "k: text".to_owned(),
-        state: "total: integer".to_owned(),
+        rows: "total: integer".to_owned(),
         version: 1,
+        settings: String::new(),
+        is_of_source: false,
+        is_whole: false,
         previously: None,
     };
-    KeyedRows::try_new(&stored, &rows.to_batch(&schema.to_arrow()).unwrap()).unwrap()
+    TableRows::try_new(&stored, &rows.to_batch(&schema.to_arrow()).unwrap()).unwrap()
 }
 
 impl Batch {
     fn rows(&self) -> BatchRows {
         let outputs = self.outputs.iter().map(|(&name, rows)| (name.to_owned(), output(rows)));
-        let states = self.states.iter().map(|(&stream, keys)| (stream.to_owned(), vec![state(stream, keys)]));
+        let id = |stream: &str| TableId { stream: stream.to_owned(), table: String::new() };
+        let states = self.states.iter().map(|(&stream, keys)| (id(stream), vec![state(stream, keys)]));
         let counters = self.counters.iter().map(|&(name, count)| (name.to_owned(), count));
         BatchRows { outputs: outputs.collect(), states: states.collect(), counters: counters.collect() }
     }

@@ -8,7 +8,7 @@ use tidemill_model::{
     key,
     schema::Schema,
 };
-use tidemill_state::table::StateTable;
+use tidemill_state::keyed::KeyedTable;
 
 use super::super::arrange::Arranged;
 use crate::failure::Cause;
@@ -40,7 +40,7 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn of(keys: &KeysOfCall<'_>, table: &StateTable, schema: &Schema) -> Result<Prepared, Cause> {
+    pub(super) fn of(keys: &KeysOfCall<'_>, table: &KeyedTable, schema: &Schema) -> Result<Prepared, Cause> {
         let mut of_call = RowsBuffer::new(schema);
         key::decode(keys.rows.iter().map(|&row| table.key(row)), &mut of_call)?;
         let present: Vec<u8> = keys.rows.iter().map(|&row| u8::from(table.has_state(row))).collect();

@@ -110,13 +110,13 @@ impl Updating<'_, '_> {
     fn is_called_without_rows(&self, at: usize) -> bool {
         let row = self.keys.rows[at];
         let runs_for_all = self.update.run == KeySet::All && !self.keys.goes_on;
-        self.keys.due.contains(&row) || (runs_for_all && self.update.table.has_state(row))
+        self.keys.due.contains(&row) || (runs_for_all && self.update.table().has_state(row))
     }
 
     /// A new row of a key, or the key as a whole.
     fn set_row_aside(&mut self, policy: &mut Policy, at: usize, row: Option<usize>, reason: &str) -> Result<(), Cause> {
         let part = Part::of_key(self.keys, at, &[])?;
-        let key = part.with(self.keys, |keys| Prepared::of(keys, &self.update.table, &self.update.key_schema))?.keys;
+        let key = part.with(self.keys, |keys| Prepared::of(keys, self.update.table(), &self.update.key_schema))?.keys;
         let (columns, arranged) = (key.columns(), &self.keys.arranged);
         let letter = Letter {
             row: row.map(|row| arranged.numbers.of(row)),

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use tidemill_guest::{Changes, UpdateCall};
 use tidemill_model::{columns::Rows, schema::Schema, time::Timestamp};
-use tidemill_state::table::{Action, StateTable};
+use tidemill_state::{
+    keyed::{Action, KeyedTable},
+    table::StateError,
+};
 
 use super::{
     super::{Batch, Out, Policy, beside::Beside, letters::Letter},
@@ -32,7 +35,7 @@ pub(super) fn set_aside(
 }
 
 /// Does to the table what the function said of a call. Gives whether a wake-at that has come was used up.
-pub(super) fn write(table: &mut StateTable, keys: &KeysOfCall<'_>, changes: &Changes<'_>) -> bool {
+pub(super) fn write(table: &mut KeyedTable, keys: &KeysOfCall<'_>, changes: &Changes<'_>) -> Result<bool, StateError> {
     let (rows, ends, due) = (keys.rows, keys.arranged.ends, keys.due);
     let actions: Vec<Action> = changes
         .actions
@@ -43,7 +46,7 @@ pub(super) fn write(table: &mut StateTable, keys: &KeysOfCall<'_>, changes: &Cha
             _ => Action::Delete,
         })
         .collect();
-    table.write(rows, &actions, &changes.states);
+    table.write(rows, &actions, &changes.states)?;
     // A key that is kept keeps its wake-at too. One that has come is used up by the call, unless the function took none
     // of the key's new rows: then it is as if it had not been called.
     let rejected = Rejected::of(changes);
@@ -55,9 +58,9 @@ pub(super) fn write(table: &mut StateTable, keys: &KeysOfCall<'_>, changes: &Cha
             continue;
         }
         is_used_up |= due.contains(&row);
-        table.set_wake(row, at.map(Timestamp));
+        table.set_wake(row, at.map(Timestamp))?;
     }
-    is_used_up
+    Ok(is_used_up)
 }
 
 /// The rows of a call that the function did not take.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidemill_checkpoint::Keep;
 use tidemill_engine::{
-    checkpoint::{KeyedRows, SnapshotAfter},
+    checkpoint::{SnapshotAfter, TableId, TableRows},
     replay::{BatchRows, OutputRows, Replayed, difference},
 };
 
@@ -113,7 +113,7 @@ const LETTERS: &str = "[streams.out]\nfrom = \"in\"\nmap = \"hostile/touchy\"\no
 
 /// What became of keys, by stream and key.
 fn keys(rows: &BatchRows) -> BTreeMap<String, String> {
-    let of_stream = |(stream, blocks): (&String, &Vec<KeyedRows>)| {
+    let of_stream = |(stream, blocks): (&TableId, &Vec<TableRows>)| {
         let changes = blocks.iter().flat_map(crate::lab::changes);
         changes.map(|change| format!("{stream} {change}")).collect::<Vec<_>>()
     };

@@ -8,7 +8,7 @@ use std::{
 use tidemill_checkpoint::{Budget, Fault, Keep, Operation, Storage, Survey};
 use tidemill_engine::{
     RunError,
-    checkpoint::{RestoreError, SnapshotAfter, Step, StoredStates},
+    checkpoint::{RestoreError, SnapshotAfter, Step, StoredStates, TableId},
 };
 
 use super::{
@@ -120,7 +120,7 @@ fn stored(world: &World) -> Vec<String> {
             .unwrap();
     let mut rows = Vec::new();
     states
-        .each_block("totals", |block| {
+        .each_block(&TableId { stream: "totals".to_owned(), table: String::new() }, |block| {
             let keys = show::values(&block.key_schema, &block.keys);
             let states = show::values(&block.state_schema, &block.states);
             rows.extend(

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tidemill_checkpoint::{Keep, PastError};
 use tidemill_engine::{
-    checkpoint::{KeyedRows, SnapshotAfter, Step},
+    checkpoint::{SnapshotAfter, Step, TableRows},
     replay::{BatchRows, ReplayError, difference},
 };
 
@@ -26,9 +26,9 @@ fn new_world() -> World {
 /// What became of each key of a stream, by the key's bytes.
 type Changes = BTreeMap<Vec<u8>, (bool, Option<i64>, String)>;
 
-fn changes(blocks: &[KeyedRows]) -> Changes {
+fn changes(blocks: &[TableRows]) -> Changes {
     let rows = blocks.iter().flat_map(|block| (0..block.len()).map(move |row| (block, row)));
-    let change = |(block, row): (&KeyedRows, usize)| {
+    let change = |(block, row): (&TableRows, usize)| {
         let state = show::row(&show::values(&block.state_schema, &block.states.slice(row, 1))[0]);
         let wake_at = block.wake_at(row).map(|time| time.0);
         (block.key_bytes(row).to_vec(), (block.is_deleted(row), wake_at, state))
@@ -37,7 +37,7 @@ fn changes(blocks: &[KeyedRows]) -> Changes {
 }
 
 fn states(rows: &BatchRows) -> BTreeMap<String, Changes> {
-    rows.states.iter().map(|(stream, blocks)| (stream.clone(), changes(blocks))).collect()
+    rows.states.iter().map(|(stream, blocks)| (stream.to_string(), changes(blocks))).collect()
 }
 
 /// Every row of every output, in order.

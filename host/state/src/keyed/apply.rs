@@ -2,57 +2,17 @@
 
 use arrow_array::RecordBatch;
 use tidemill_model::{
-    columns::{Column, ColumnFull, Rows, RowsBuffer, columns_of, compact},
-    key::{InvalidKey, Slot, check_key},
+    columns::{Column, Rows, RowsBuffer, columns_of, compact},
+    key::{Slot, check_key},
     schema::Schema,
+    table::TableKind,
     time::Timestamp,
 };
 
-use super::{
-    Action, StateTable,
-    blocks::{STATE_NODES_FIRST, change_schema},
-};
+use super::{Action, KeyedTable, blocks::STATE_NODES_FIRST};
+use crate::table::{ApplyError, checked_schema};
 
-/// A block that cannot be a change of the table. The table is as it was before.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ApplyError {
-    /// The block is of another schema.
-    #[error("a block of state has the columns `{found}`, and should have those of `{expected}`")]
-    Schema {
-        /// The schema that blocks of this table have.
-        expected: String,
-        /// The block's as Arrow writes it.
-        found: String,
-    },
-    /// A key that is none of the table's.
-    #[error("row {row} of a block of state has a wrong key: {error}")]
-    Key {
-        /// The row, from 0.
-        row: usize,
-        /// What is wrong with it.
-        error: InvalidKey,
-    },
-    /// A key stands in the block twice.
-    #[error("row {row} of a block of state has the key of an earlier row")]
-    Twice {
-        /// The row, from 0.
-        row: usize,
-    },
-    /// A key is deleted that has no state: the block belongs to another state than the table's.
-    #[error("row {row} of a block of state deletes a key that has no state; a block before it was left out")]
-    NotThere {
-        /// The row, from 0.
-        row: usize,
-    },
-    /// More than a column can hold: not for rows chosen from a block that itself is one.
-    #[error(transparent)]
-    Full(#[from] ColumnFull),
-    /// Rows that cannot be laid out anew, because they are not laid out as their schema says.
-    #[error("a block of state is damaged: {0}")]
-    Layout(String),
-}
-
-impl StateTable {
+impl KeyedTable {
     /// Makes room for so many keys more, before blocks with so many are applied: it halves the time of loading. The
     /// memory is taken at once, so let the number be that of blocks that were read, not one that a file claims.
     pub fn reserve(&mut self, keys: usize) {
@@ -61,7 +21,7 @@ impl StateTable {
         self.columns.iter_mut().for_each(|column| column.reserve(keys));
     }
 
-    /// Applies a block of [changes](StateTable::changes) or of a [snapshot](StateTable::snapshot), between batches.
+    /// Applies a block of [changes](KeyedTable::changes) or of a [snapshot](KeyedTable::snapshot), between batches.
     /// `keys` is the schema of keys. A table to which all blocks of another were applied, in order, beginning with those
     /// of a snapshot or with none, answers as that one does: the same keys in the same order, states and wake-ats.
     ///
@@ -71,7 +31,7 @@ impl StateTable {
     /// # Errors
     /// The block is no change of this table, which is as it was before.
     pub fn apply(&mut self, keys: &Schema, block: &RecordBatch) -> Result<(), ApplyError> {
-        let schema = checked_schema(&self.schema, block)?;
+        let schema = checked_schema(TableKind::Keyed, &self.schema, block)?;
         let block = compact(block);
         let columns = columns_of(&block);
         check_keys(keys, &columns[0])?;
@@ -80,17 +40,17 @@ impl StateTable {
 
     /// Applies rows with keys of the right form.
     fn apply_rows(&mut self, rows: &Rows<'_>) -> Result<(), ApplyError> {
-        let noted = self.noted.take();
+        let (noted, undo) = (self.noted.take(), self.undo.take());
         self.begin_batch();
         let mut groups = Vec::with_capacity(rows.len);
         self.group(rows.columns[0], &mut groups);
         let result = self.check_rows(&groups, &rows.columns[1]);
         if result.is_ok() {
-            self.write_rows(rows);
+            self.write_block(rows);
         }
         // If nothing was written, this forgets the keys that came new.
         self.end_batch();
-        self.noted = noted;
+        (self.noted, self.undo) = (noted, undo);
         result
     }
 
@@ -108,14 +68,14 @@ impl StateTable {
     }
 
     /// Writes rows whose keys were grouped, each by itself.
-    fn write_rows(&mut self, rows: &Rows<'_>) {
+    fn write_block(&mut self, rows: &Rows<'_>) {
         let (deleted, wakes) = (&rows.columns[1], &rows.columns[2]);
         let at = self.touched().to_vec();
         let action = |row| if deleted.boolean(row) { Action::Delete } else { Action::Put };
         let actions: Vec<Action> = (0..rows.len).map(action).collect();
         let columns = rows.columns.get(STATE_NODES_FIRST..).unwrap_or_default();
         let schema = self.schema.clone();
-        self.write(&at, &actions, &Rows { schema: &schema, len: rows.len, columns });
+        self.write_rows(&at, &actions, &Rows { schema: &schema, len: rows.len, columns });
         for (row, &at) in at.iter().enumerate().filter(|&(row, _)| !deleted.boolean(row)) {
             let wake = wakes.is_valid(row).then(|| Timestamp(wakes.integers()[row]));
             self.wakes.set(at, wake);
@@ -128,8 +88,8 @@ impl StateTable {
 ///
 /// # Errors
 /// The block is of another schema.
-pub fn split(state: &Schema, block: &RecordBatch, partitions: u32) -> Result<Vec<RecordBatch>, ApplyError> {
-    let schema = checked_schema(state, block)?;
+pub(crate) fn split(state: &Schema, block: &RecordBatch, partitions: u32) -> Result<Vec<RecordBatch>, ApplyError> {
+    let schema = checked_schema(TableKind::Keyed, state, block)?;
     let (block, arrow) = (compact(block), block.schema());
     let columns = columns_of(&block);
     let rows = Rows { schema: &schema, len: block.num_rows(), columns: &columns };
@@ -144,16 +104,6 @@ pub fn split(state: &Schema, block: &RecordBatch, partitions: u32) -> Result<Vec
         taken.to_batch(&arrow).map_err(|error| ApplyError::Layout(error.to_string()))
     };
     chosen.into_iter().map(take).collect()
-}
-
-/// The schema of blocks, if the block has it.
-pub(crate) fn checked_schema(state: &Schema, block: &RecordBatch) -> Result<Schema, ApplyError> {
-    let schema = change_schema(state);
-    let found = block.schema();
-    if schema.to_arrow().fields() == found.fields() {
-        return Ok(schema);
-    }
-    Err(ApplyError::Schema { expected: schema.to_string(), found: format!("{:?}", found.fields()) })
 }
 
 fn check_keys(schema: &Schema, keys: &Column<'_>) -> Result<(), ApplyError> {

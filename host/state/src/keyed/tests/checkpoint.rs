@@ -7,12 +7,13 @@ use proptest::{collection::vec, prelude::*};
 use tidemill_model::{
     key::Slot,
     schema::Schema,
+    table::TableKind,
     testing::{Value, buffer_of, cases, values_of},
     time::Timestamp,
 };
 
-use super::{Action, Batch, Change, Model, StateTable, batch, blank_row, group, histories, key_of, read, write};
-use crate::table::{ApplyError, BlockLimits, StateError, change_schema, split};
+use super::{Action, Batch, Change, KeyedTable, Model, batch, blank_row, group, histories, key_of, read, write};
+use crate::table::{ApplyError, BlockLimits, StateError, block_schema, split};
 
 /// Small ones, so that most batches have several blocks.
 const LIMITS: BlockLimits = BlockLimits { rows_max: 5, bytes_max: 200 };
@@ -24,7 +25,7 @@ fn keys_schema() -> Schema {
 /// What a table answers: keys, states, wake-ats in order, and who is due when.
 type Contents = (Vec<Vec<u8>>, Vec<Vec<Value>>, Vec<Option<Timestamp>>, Vec<Vec<u8>>);
 
-fn contents(table: &StateTable) -> Contents {
+fn contents(table: &KeyedTable) -> Contents {
     let rows: Vec<u32> = table.rows().collect();
     assert_eq!(table.len(), rows.len());
     let keys = rows.iter().map(|&row| table.key(row).to_vec()).collect();
@@ -37,12 +38,12 @@ fn collect(blocks: impl Iterator<Item = Result<RecordBatch, StateError>>) -> Vec
     blocks.map(Result::unwrap).collect()
 }
 
-fn apply_all(table: &mut StateTable, blocks: &[RecordBatch]) {
+fn apply_all(table: &mut KeyedTable, blocks: &[RecordBatch]) {
     blocks.iter().for_each(|block| table.apply(&keys_schema(), block).unwrap());
 }
 
 /// Runs a batch up to before its end.
-fn run(table: &mut StateTable, batch: &Batch) {
+fn run(table: &mut KeyedTable, batch: &Batch) {
     table.begin_batch();
     for chunk in &batch.chunks {
         group(table, &chunk.iter().copied().map(key_of).collect::<Vec<_>>());
@@ -63,7 +64,7 @@ type State = (Vec<Value>, Option<i64>);
 
 /// The blocks' keys, each with its state and wake-at, or that it has none.
 fn keys_in(blocks: &[RecordBatch], schema: &Schema) -> BTreeMap<Vec<u8>, Option<State>> {
-    let schema = change_schema(schema);
+    let schema = block_schema(TableKind::Keyed, schema);
     let mut changes = BTreeMap::new();
     for block in blocks {
         let columns = tidemill_model::columns::columns_of(block);
@@ -85,7 +86,7 @@ fn keys_in(blocks: &[RecordBatch], schema: &Schema) -> BTreeMap<Vec<u8>, Option<
 type States = BTreeMap<Vec<u8>, State>;
 
 /// A table's contents by key.
-fn states(table: &StateTable) -> States {
+fn states(table: &KeyedTable) -> States {
     let (keys, states, wakes, _) = contents(table);
     let wakes = wakes.into_iter().map(|wake| wake.map(|wake| wake.0));
     keys.into_iter().zip(states.into_iter().zip(wakes)).collect()
@@ -103,10 +104,10 @@ fn check_changes(before: &States, after: &States, blocks: &[RecordBatch], schema
     }
 }
 
-fn check_limits(table: &StateTable, blocks: &[RecordBatch]) {
+fn check_limits(table: &KeyedTable, blocks: &[RecordBatch]) {
     for block in blocks {
         assert!(block.num_rows() <= LIMITS.rows_max);
-        let schema = change_schema(&table.schema);
+        let schema = block_schema(TableKind::Keyed, &table.schema);
         let columns = tidemill_model::columns::columns_of(block);
         let rows = tidemill_model::columns::Rows { schema: &schema, len: block.num_rows(), columns: &columns };
         let bytes = rows.bytes_in(0..rows.len);
@@ -115,8 +116,8 @@ fn check_limits(table: &StateTable, blocks: &[RecordBatch]) {
 }
 
 /// Runs the batches on a table, and gives the changes too.
-fn play(schema: &Schema, batches: &[Batch]) -> (StateTable, Vec<RecordBatch>) {
-    let mut table = StateTable::new(schema, 1);
+fn play(schema: &Schema, batches: &[Batch]) -> (KeyedTable, Vec<RecordBatch>) {
+    let mut table = KeyedTable::new(schema, 1);
     table.note_changes(true);
     let mut changes = Vec::new();
     for batch in batches {
@@ -130,8 +131,8 @@ fn play(schema: &Schema, batches: &[Batch]) -> (StateTable, Vec<RecordBatch>) {
 /// Runs the batches on one table; another gets what changed, and a third a snapshot in the middle and the changes from
 /// then on. `cut` is where the snapshot is made.
 fn run_all(schema: &Schema, batches: &[Batch], cut: usize) {
-    let mut table = StateTable::new(schema, 1);
-    let (mut follower, mut late) = (StateTable::new(schema, 2), StateTable::new(schema, 3));
+    let mut table = KeyedTable::new(schema, 1);
+    let (mut follower, mut late) = (KeyedTable::new(schema, 2), KeyedTable::new(schema, 3));
     table.note_changes(true);
     for (number, batch) in batches.iter().enumerate() {
         if number == cut {
@@ -181,9 +182,9 @@ proptest! {
         }).collect();
         let mut together = States::new();
         for partition in 0..after {
-            let (mut by_changes, mut by_snapshot) = (StateTable::new(&schema, 4), StateTable::new(&schema, 5));
+            let (mut by_changes, mut by_snapshot) = (KeyedTable::new(&schema, 4), KeyedTable::new(&schema, 5));
             for (table, changes) in &tables {
-                let part = |block: &RecordBatch| split(&schema, block, after).unwrap().swap_remove(partition as usize);
+                let part = |block: &RecordBatch| split(TableKind::Keyed, &schema, block, after).unwrap().swap_remove(partition as usize);
                 for block in changes {
                     by_changes.apply(&keys_schema(), &part(block)).unwrap();
                 }
@@ -225,7 +226,7 @@ proptest! {
     #[test]
     fn what_was_applied_is_no_change((schema, batches) in histories(), other in batch(&"n: integer".parse().unwrap())) {
         let (table, _) = play(&schema, &batches);
-        let mut loaded = StateTable::new(&schema, 9);
+        let mut loaded = KeyedTable::new(&schema, 9);
         loaded.note_changes(true);
         apply_all(&mut loaded, &collect(table.snapshot(LIMITS)));
         loaded.begin_batch();
@@ -243,7 +244,7 @@ fn block_of(schema: &Schema, rows: &[(Vec<u8>, bool)]) -> RecordBatch {
         let fixed = [Value::Bytes(key.clone()), Value::Boolean(*deleted), Value::Missing];
         fixed.into_iter().chain(state.clone()).collect()
     };
-    let schema = change_schema(schema);
+    let schema = block_schema(TableKind::Keyed, schema);
     buffer_of(&schema, &rows.iter().map(row).collect::<Vec<_>>()).to_batch(&schema.to_arrow()).unwrap()
 }
 
@@ -251,7 +252,7 @@ fn block_of(schema: &Schema, rows: &[(Vec<u8>, bool)]) -> RecordBatch {
 fn keys_of_another_schema_are_refused() {
     let state: Schema = "n: integer".parse().unwrap();
     let check = |keys: &str, key: &[u8], expect: &str| {
-        let mut table = StateTable::new(&state, 7);
+        let mut table = KeyedTable::new(&state, 7);
         let block = block_of(&state, &[(key.to_vec(), false)]);
         let error = table.apply(&keys.parse().unwrap(), &block).unwrap_err();
         assert_eq!(error.to_string(), expect);
@@ -266,18 +267,21 @@ fn keys_of_another_schema_are_refused() {
 fn blocks_of_another_schema_are_refused() {
     let (integer, text): (Schema, Schema) = ("n: integer".parse().unwrap(), "n: text".parse().unwrap());
     let block = block_of(&integer, &[(key_of(1), false)]);
-    let mut table = StateTable::new(&text, 7);
+    let mut table = KeyedTable::new(&text, 7);
     let error = table.apply(&keys_schema(), &block).unwrap_err();
     assert!(matches!(&error, ApplyError::Schema { expected, .. } if expected.ends_with("state: record<n: text>")));
-    assert_eq!(split(&text, &block, 2), Err(error));
-    assert!(StateTable::new(&Schema::default(), 7).apply(&keys_schema(), &block).is_err());
+    assert_eq!(split(TableKind::Keyed, &text, &block, 2), Err(error));
+    assert!(KeyedTable::new(&Schema::default(), 7).apply(&keys_schema(), &block).is_err());
 }
 
 #[test]
 fn blocks_have_a_schema_without_state_if_there_are_no_fields() {
-    assert_eq!(change_schema(&Schema::default()).to_string(), "key: bytes, deleted: boolean, wake_at: timestamp?");
+    assert_eq!(
+        block_schema(TableKind::Keyed, &Schema::default()).to_string(),
+        "key: bytes, deleted: boolean, wake_at: timestamp?"
+    );
     let expect = "key: bytes, deleted: boolean, wake_at: timestamp?, state: record<n: integer?>";
-    assert_eq!(change_schema(&"n: integer?".parse().unwrap()).to_string(), expect);
+    assert_eq!(block_schema(TableKind::Keyed, &"n: integer?".parse().unwrap()).to_string(), expect);
 }
 
 /// One change after another to key 1 within one batch, and what the batch says of it.
@@ -287,7 +291,7 @@ fn what_counts_is_how_a_batch_ends() {
     let put = |n| Change { action: Action::Put, state: vec![Value::Integer(n)], wake: None };
     let other = |action, wake| Change { action, state: vec![Value::Integer(0)], wake };
     let check = |before: &[Change], batch: &[Change], expect: &str| {
-        let mut table = StateTable::new(&schema, 7);
+        let mut table = KeyedTable::new(&schema, 7);
         table.note_changes(true);
         for changes in [before, batch] {
             table.end_batch();
@@ -319,7 +323,7 @@ fn what_counts_is_how_a_batch_ends() {
 #[test]
 fn a_value_beyond_the_limit_is_a_block_of_its_own() {
     let schema: Schema = "t: text".parse().unwrap();
-    let mut table = StateTable::new(&schema, 7);
+    let mut table = KeyedTable::new(&schema, 7);
     table.begin_batch();
     let keys: Vec<Vec<u8>> = (0..3).map(key_of).collect();
     group(&mut table, &keys);
@@ -336,7 +340,7 @@ fn a_value_beyond_the_limit_is_a_block_of_its_own() {
 
 #[test]
 fn blocks_end_at_their_limits_to_the_byte() {
-    let mut table = StateTable::new(&"n: integer".parse().unwrap(), 7);
+    let mut table = KeyedTable::new(&"n: integer".parse().unwrap(), 7);
     table.begin_batch();
     let keys: Vec<Vec<u8>> = (0u8..6).map(|key| vec![b'k', key, 0, 0]).collect();
     group(&mut table, &keys);
@@ -361,5 +365,32 @@ fn blocks_end_at_their_limits_to_the_byte() {
         let blocks = collect(table.snapshot(BlockLimits { rows_max, bytes_max }));
         let rows: Vec<usize> = blocks.iter().map(RecordBatch::num_rows).collect();
         assert_eq!(rows, expect, "{rows_max} rows, {bytes_max} bytes");
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    /// A batch that does not count leaves a table that goes on as one that never ran it.
+    #[test]
+    fn an_undone_batch_has_not_been((schema, batches) in histories(), undone in vec(any::<bool>(), 8)) {
+        let (mut table, mut without) = (KeyedTable::new(&schema, 7), KeyedTable::new(&schema, 8));
+        for table in [&mut table, &mut without] {
+            table.note_changes(true);
+            table.keep_undo(true);
+        }
+        for (batch, is_undone) in batches.iter().zip(undone) {
+            run(&mut table, batch);
+            if is_undone {
+                table.undo();
+            } else {
+                run(&mut without, batch);
+                prop_assert_eq!(collect(table.changes(LIMITS)), collect(without.changes(LIMITS)));
+                table.end_batch();
+                without.end_batch();
+            }
+            prop_assert_eq!(contents(&table), contents(&without));
+            prop_assert_eq!(collect(table.snapshot(LIMITS)), collect(without.snapshot(LIMITS)));
+        }
     }
 }

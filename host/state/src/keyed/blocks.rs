@@ -4,60 +4,39 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use tidemill_model::{
     columns::{ColumnBuffer, RowsBuffer},
-    schema::{Field, Kind, Schema, Type},
+    schema::{Field, Kind, Type},
+    table::TableKind,
     time::Timestamp,
 };
 
-use super::{StateError, StateTable};
+use super::KeyedTable;
+use crate::table::{BlockLimits, StateError, block_schema};
 
 /// Where the state's own columns begin among those of a block: behind key, deleted, wake_at and the record.
 pub(super) const STATE_NODES_FIRST: usize = 4;
 
-/// What a block has at most. A row that has more bytes is a block of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BlockLimits {
-    /// Rows; at least one.
-    pub rows_max: usize,
-    /// Bytes of columns, bitmaps aside. Lists are counted by what they could be, which can be several times what they
-    /// are.
-    pub bytes_max: usize,
-}
-
-impl Default for BlockLimits {
-    fn default() -> BlockLimits {
-        BlockLimits { rows_max: 1 << 16, bytes_max: 4 << 20 }
-    }
-}
-
-/// The schema of blocks for a state of this schema: `key: bytes, deleted: boolean, wake_at: timestamp?, state:
-/// record<...>`.
-///
-/// A key's bytes are the canonical ones. Where `deleted` is true the key has no state any more; the state is then a
-/// blank and means nothing. A state without fields has no field `state`, because a record has at least one.
-pub fn change_schema(state: &Schema) -> Schema {
-    let mut fields = vec![
+/// The columns of a block before the state's own. A key's bytes are the canonical ones. Where `deleted` is true the key has no
+/// state any more; the state is then a blank and means nothing.
+pub(crate) fn fixed_fields() -> Vec<Field> {
+    vec![
         Field::new("key", Type::required(Kind::Bytes)),
         Field::new("deleted", Type::required(Kind::Boolean)),
         Field::new("wake_at", Type::optional(Kind::Timestamp)),
-    ];
-    if !state.is_empty() {
-        fields.push(Field::new("state", Type::required(Kind::Record(state.clone()))));
-    }
-    Schema::try_new(fields).expect("the names are different")
+    ]
 }
 
-impl StateTable {
-    /// Whether the table notes from now on what changes, so that [`StateTable::changes`] can say it. Call it between
+impl KeyedTable {
+    /// Whether the table notes from now on what changes, so that [`KeyedTable::changes`] can say it. Call it between
     /// batches. A new table does not.
     pub fn note_changes(&mut self, on: bool) {
         self.noted = on.then(Vec::new);
     }
 
     /// The changes since the last batch ended, in the order of rows: keys that have a new state or another wake-at, and
-    /// keys that had state and have none any more. Ask after the batch ran and before [`StateTable::end_batch`]. What it
+    /// keys that had state and have none any more. Ask after the batch ran and before [`KeyedTable::end_batch`]. What it
     /// costs follows the changes. The same calls give the same blocks.
     ///
-    /// A table that does not [note changes](StateTable::note_changes) cannot say: a defect of the caller, and panics.
+    /// A table that does not [note changes](KeyedTable::note_changes) cannot say: a defect of the caller, and panics.
     ///
     /// # Errors
     /// A state that cannot be read, which is a defect, or one key's state beyond what a column holds.
@@ -75,7 +54,7 @@ impl StateTable {
     /// All keys that have state, in order, in blocks of the same schema.
     ///
     /// # Errors
-    /// As for [`StateTable::changes`].
+    /// As for [`KeyedTable::changes`].
     pub fn snapshot(&self, limits: BlockLimits) -> impl Iterator<Item = Result<RecordBatch, StateError>> + '_ {
         Blocks::new(self, self.rows(), limits)
     }
@@ -83,7 +62,7 @@ impl StateTable {
     /// All keys that have state, in the order of their canonical bytes, in blocks of the same schema.
     ///
     /// # Errors
-    /// As for [`StateTable::changes`].
+    /// As for [`KeyedTable::changes`].
     pub fn sorted(&self, limits: BlockLimits) -> impl Iterator<Item = Result<RecordBatch, StateError>> + '_ {
         let mut rows: Vec<u32> = self.rows().collect();
         rows.sort_unstable_by_key(|&row| self.key(row));
@@ -101,7 +80,7 @@ impl StateTable {
 
 /// The blocks of some rows, one after the other.
 struct Blocks<'a, I> {
-    table: &'a StateTable,
+    table: &'a KeyedTable,
     rows: I,
     limits: BlockLimits,
     /// The rows of the next block.
@@ -112,8 +91,8 @@ struct Blocks<'a, I> {
 }
 
 impl<'a, I: Iterator<Item = u32>> Blocks<'a, I> {
-    fn new(table: &'a StateTable, rows: I, limits: BlockLimits) -> Blocks<'a, I> {
-        let schema = change_schema(&table.schema);
+    fn new(table: &'a KeyedTable, rows: I, limits: BlockLimits) -> Blocks<'a, I> {
+        let schema = block_schema(TableKind::Keyed, &table.schema);
         let (buffer, arrow) = (RowsBuffer::new(&schema), schema.to_arrow());
         Blocks { table, rows, limits, block: Vec::new(), bytes: 0, buffer, arrow }
     }

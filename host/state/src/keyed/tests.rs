@@ -12,7 +12,7 @@ use tidemill_model::{
     time::Timestamp,
 };
 
-use super::{Action, DEAD_MIN, StateTable};
+use super::{Action, DEAD_MIN, KeyedTable};
 
 /// What a table should answer: keys in the order in which they were first met, with what they have.
 #[derive(Debug, Default)]
@@ -89,7 +89,7 @@ fn key_of(number: u8) -> Vec<u8> {
     (0..number).collect()
 }
 
-fn group(table: &mut StateTable, keys: &[Vec<u8>]) -> Vec<u32> {
+fn group(table: &mut KeyedTable, keys: &[Vec<u8>]) -> Vec<u32> {
     let offsets: Vec<i32> =
         keys.iter().scan(0, |end, key| Some(std::mem::replace(end, *end + key.len() as i32))).collect();
     let end = keys.iter().map(Vec::len).sum::<usize>() as i32;
@@ -100,11 +100,11 @@ fn group(table: &mut StateTable, keys: &[Vec<u8>]) -> Vec<u32> {
 }
 
 /// Does the changes to the rows of the table and to the model.
-fn write(table: &mut StateTable, model: &mut Model, rows: &[u32], changes: &[Change]) {
+fn write(table: &mut KeyedTable, model: &mut Model, rows: &[u32], changes: &[Change]) {
     let actions: Vec<Action> = changes.iter().map(|change| change.action).collect();
     let states: Vec<Vec<Value>> = changes.iter().map(|change| change.state.clone()).collect();
     let buffer = buffer_of(&table.schema, &states);
-    table.write(rows, &actions, &buffer.with_columns(&buffer.columns()));
+    table.write(rows, &actions, &buffer.with_columns(&buffer.columns())).unwrap();
     for (&row, change) in rows.iter().zip(changes) {
         let place = model.place(table.key(row));
         let of_model = &mut model.rows[place];
@@ -114,20 +114,20 @@ fn write(table: &mut StateTable, model: &mut Model, rows: &[u32], changes: &[Cha
             Action::Delete => (of_model.state, of_model.wake) = (None, None),
         }
         if let Some(wake) = change.wake {
-            table.set_wake(row, wake.map(Timestamp));
+            table.set_wake(row, wake.map(Timestamp)).unwrap();
             of_model.wake = wake;
         }
     }
 }
 
-fn read(table: &StateTable, rows: &[u32]) -> Vec<Vec<Value>> {
+fn read(table: &KeyedTable, rows: &[u32]) -> Vec<Vec<Value>> {
     let mut states = RowsBuffer::new(&table.schema);
     table.read(rows, &mut states).unwrap();
     values_of(&states.with_columns(&states.columns()))
 }
 
 /// Compares all that can be asked.
-fn check(table: &StateTable, model: &Model) {
+fn check(table: &KeyedTable, model: &Model) {
     let rows: Vec<u32> = table.rows().collect();
     let keys: Vec<&[u8]> = rows.iter().map(|&row| table.key(row)).collect();
     assert_eq!(keys, model.with_state().map(|row| &row.key[..]).collect::<Vec<_>>());
@@ -142,7 +142,7 @@ fn check(table: &StateTable, model: &Model) {
 }
 
 /// The rows that are said to have few bytes have no more, unless it is one row.
-fn check_within(table: &StateTable, rows: &[u32]) {
+fn check_within(table: &KeyedTable, rows: &[u32]) {
     for bytes_max in [0, 1, 40, 300, 4_000] {
         let count = table.rows_within(rows, bytes_max);
         assert!(count <= rows.len() && (count > 0 || rows.is_empty()), "{count} of {}", rows.len());
@@ -156,24 +156,24 @@ fn check_within(table: &StateTable, rows: &[u32]) {
 
 #[test]
 fn rows_are_counted_by_what_their_states_take() {
-    let mut table = StateTable::new(&"n: integer, t: text".parse().unwrap(), 7);
+    let mut table = KeyedTable::new(&"n: integer, t: text".parse().unwrap(), 7);
     churn(&mut table, 0..10, Action::Put);
     let rows: Vec<u32> = table.rows().collect();
     // A key, a number, an offset and a digit.
     for (bytes_max, expect) in [(0, 1), (17, 1), (33, 1), (34, 2), (169, 9), (170, 10), (usize::MAX, 10)] {
         assert_eq!(table.rows_within(&rows, bytes_max), expect, "{bytes_max}");
     }
-    let mut numbers = StateTable::new(&"n: integer, b: boolean".parse().unwrap(), 7);
+    let mut numbers = KeyedTable::new(&"n: integer, b: boolean".parse().unwrap(), 7);
     group(&mut numbers, &(0..5).map(key_of).collect::<Vec<_>>());
     let rows = numbers.touched().to_vec();
     for (bytes_max, expect) in [(0, 1), (32, 1), (33, 2), (1_000, 5)] {
         assert_eq!(numbers.rows_within(&rows, bytes_max), expect, "{bytes_max}");
     }
-    assert_eq!((numbers.rows_within(&[], 9), StateTable::new(&Schema::default(), 1).rows_within(&[], 9)), (0, 0));
+    assert_eq!((numbers.rows_within(&[], 9), KeyedTable::new(&Schema::default(), 1).rows_within(&[], 9)), (0, 0));
 }
 
 /// Compares the rows that the batch touched.
-fn check_touched(table: &StateTable, model: &mut Model, expect: &[Vec<u8>]) {
+fn check_touched(table: &KeyedTable, model: &mut Model, expect: &[Vec<u8>]) {
     let touched: Vec<&[u8]> = table.touched().iter().map(|&row| table.key(row)).collect();
     assert_eq!(touched, expect);
     let states: Vec<Option<Vec<Value>>> = expect
@@ -190,7 +190,7 @@ fn check_touched(table: &StateTable, model: &mut Model, expect: &[Vec<u8>]) {
 }
 
 fn run(schema: &Schema, seed: u64, batches: Vec<Batch>) {
-    let (mut table, mut model) = (StateTable::new(schema, seed), Model::default());
+    let (mut table, mut model) = (KeyedTable::new(schema, seed), Model::default());
     for batch in batches {
         table.begin_batch();
         let mut touched: Vec<Vec<u8>> = Vec::new();
@@ -233,7 +233,7 @@ proptest! {
 }
 
 /// Puts or deletes the states of keys numbered by `keys`; a state is the key's number as it is and as text.
-fn churn(table: &mut StateTable, keys: impl Iterator<Item = u32>, action: Action) {
+fn churn(table: &mut KeyedTable, keys: impl Iterator<Item = u32>, action: Action) {
     let keys: Vec<u32> = keys.collect();
     let mut states = RowsBuffer::new(&table.schema);
     let mut groups = Vec::new();
@@ -247,13 +247,13 @@ fn churn(table: &mut StateTable, keys: impl Iterator<Item = u32>, action: Action
     let offsets: Vec<i32> = (0..=keys.len() as i32).map(|i| i * 4).collect();
     table.group(Column { validity: None, offsets: &offsets, values: &bytes }, &mut groups);
     let rows = table.touched().to_vec();
-    table.write(&rows, &vec![action; rows.len()], &states.with_columns(&states.columns()));
+    table.write(&rows, &vec![action; rows.len()], &states.with_columns(&states.columns())).unwrap();
     table.end_batch();
 }
 
 #[test]
 fn memory_is_bounded_when_keys_come_and_go() {
-    let mut table = StateTable::new(&"n: integer, t: text".parse().unwrap(), 7);
+    let mut table = KeyedTable::new(&"n: integer, t: text".parse().unwrap(), 7);
     let stay = 1_000;
     churn(&mut table, 0..stay, Action::Put);
     let mut memory_bytes_max = 0;
@@ -273,7 +273,7 @@ fn memory_is_bounded_when_keys_come_and_go() {
 
 #[test]
 fn memory_is_bounded_when_keys_have_no_state() {
-    let mut table = StateTable::new(&"n: integer, t: text".parse().unwrap(), 7);
+    let mut table = KeyedTable::new(&"n: integer, t: text".parse().unwrap(), 7);
     for first in (0..200_000).step_by(10_000) {
         churn(&mut table, first..first + 10_000, Action::Keep);
         assert!(table.is_empty());
@@ -283,7 +283,7 @@ fn memory_is_bounded_when_keys_have_no_state() {
 
 #[test]
 fn memory_is_bounded_when_states_grow_and_shrink() {
-    let mut table = StateTable::new(&"t: text?".parse().unwrap(), 7);
+    let mut table = KeyedTable::new(&"t: text?".parse().unwrap(), 7);
     for round in 0..2_000usize {
         table.begin_batch();
         let keys = [b"one".to_vec(), b"other".to_vec()];
@@ -292,7 +292,7 @@ fn memory_is_bounded_when_states_grow_and_shrink() {
         let states = [vec![long.clone()], vec![if round % 3 == 0 { Value::Missing } else { long }]];
         let buffer = buffer_of(&table.schema, &states);
         let rows = table.touched().to_vec();
-        table.write(&rows, &[Action::Put; 2], &buffer.with_columns(&buffer.columns()));
+        table.write(&rows, &[Action::Put; 2], &buffer.with_columns(&buffer.columns())).unwrap();
         assert_eq!(read(&table, &rows), states);
         table.end_batch();
     }
@@ -301,14 +301,14 @@ fn memory_is_bounded_when_states_grow_and_shrink() {
 
 #[test]
 fn a_key_that_lost_its_state_is_the_last_when_it_comes_back() {
-    let mut table = StateTable::new(&"n: integer, t: text".parse().unwrap(), 7);
-    let order = |table: &StateTable| -> Vec<Vec<Value>> { read(table, &table.rows().collect::<Vec<_>>()) };
+    let mut table = KeyedTable::new(&"n: integer, t: text".parse().unwrap(), 7);
+    let order = |table: &KeyedTable| -> Vec<Vec<Value>> { read(table, &table.rows().collect::<Vec<_>>()) };
     let state = |key: i64| vec![Value::Integer(key), Value::text(&key.to_string())];
     churn(&mut table, 0..3, Action::Put);
     // Not a touched row: as when its time has come, or every key is called.
     table.begin_batch();
     let blank = buffer_of(&table.schema, &[blank_row(&table.schema)]);
-    table.write(&[0], &[Action::Delete], &blank.with_columns(&blank.columns()));
+    table.write(&[0], &[Action::Delete], &blank.with_columns(&blank.columns())).unwrap();
     table.end_batch();
     assert_eq!(order(&table), [state(1), state(2)]);
     churn(&mut table, 0..1, Action::Put);
@@ -318,8 +318,8 @@ fn a_key_that_lost_its_state_is_the_last_when_it_comes_back() {
 /// As a batch does that is skipped: what it deleted is put again.
 #[test]
 fn a_key_that_is_put_again_in_the_batch_that_deleted_it_stays_where_it_is() {
-    let mut table = StateTable::new(&"n: integer, t: text".parse().unwrap(), 7);
-    let order = |table: &StateTable| -> Vec<Vec<Value>> { read(table, &table.rows().collect::<Vec<_>>()) };
+    let mut table = KeyedTable::new(&"n: integer, t: text".parse().unwrap(), 7);
+    let order = |table: &KeyedTable| -> Vec<Vec<Value>> { read(table, &table.rows().collect::<Vec<_>>()) };
     churn(&mut table, 0..3, Action::Put);
     let before = order(&table);
     for _ in 0..3 {
@@ -327,9 +327,9 @@ fn a_key_that_is_put_again_in_the_batch_that_deleted_it_stays_where_it_is() {
         let states = buffer_of(&table.schema, &before);
         let columns = states.columns();
         let (rows, states) = ([0, 1, 2], states.with_columns(&columns));
-        table.write(&rows, &[Action::Delete; 3], &states);
+        table.write(&rows, &[Action::Delete; 3], &states).unwrap();
         assert!(table.is_empty());
-        table.write(&rows, &[Action::Put; 3], &states);
+        table.write(&rows, &[Action::Put; 3], &states).unwrap();
         table.end_batch();
         assert_eq!(order(&table), before);
         // Their keys are found where they were.
