@@ -51,8 +51,11 @@ fn pane(schema: &Schema, rows: &RowsOf) -> Pane {
     pane
 }
 
+/// Rows with their keys' bytes.
+type Contents = Vec<(Vec<u8>, Vec<Value>)>;
+
 /// The rows of all panes, each with its key's bytes.
-fn contents(schema: &Schema, table: &NumberedTable) -> BTreeMap<i64, Vec<(Vec<u8>, Vec<Value>)>> {
+fn contents(schema: &Schema, table: &NumberedTable) -> BTreeMap<i64, Contents> {
     let of_pane = |(number, pane): (i64, &Pane)| {
         let (keys, columns) = pane.columns();
         let rows = values_of(&Rows { schema, len: pane.len(), columns: &columns });
