@@ -46,3 +46,50 @@ pub(crate) fn decode_batches(bytes: Vec<u8>, at: u64) -> Result<Vec<RecordBatch>
     decoder.finish().map_err(failed)?;
     Ok(batches)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Int64Array, StringArray};
+
+    use super::*;
+
+    fn rows(count: usize) -> RecordBatch {
+        let numbers = Int64Array::from((0..count as i64).collect::<Vec<_>>());
+        let texts = StringArray::from(vec!["some text"; count]);
+        RecordBatch::try_from_iter([("n", Arc::new(numbers) as _), ("t", Arc::new(texts) as _)]).expect("columns")
+    }
+
+    #[test]
+    fn a_stream_is_read_whole_or_refused() {
+        let batches = [rows(3), rows(40)];
+        let whole = encode_batches(&batches).expect("rows of one schema");
+        assert_eq!(decode_batches(whole.clone(), 0).expect("as it was written"), batches);
+        let mut refused = 0;
+        for cut in 1..whole.len() {
+            // What ends between two messages may have been written like that.
+            match decode_batches(whole[..cut].to_vec(), 7) {
+                Ok(read) => assert_eq!(read, batches[..read.len()], "cut at {cut}"),
+                Err(FormatError::Damaged { what, at: 7 }) => {
+                    assert!(what.starts_with("rows ("), "{what}");
+                    refused += 1;
+                }
+                Err(other) => panic!("cut at {cut}: {other}"),
+            }
+        }
+        // Behind each batch.
+        assert_eq!(whole.len() - 1 - refused, batches.len());
+    }
+
+    #[test]
+    fn no_batches_are_no_bytes_and_batches_of_two_schemas_no_stream() {
+        assert_eq!(encode_batches(&[]).expect("nothing"), [0; 0]);
+        assert_eq!(decode_batches(Vec::new(), 0).expect("nothing"), []);
+        let other = RecordBatch::try_from_iter([("n", Arc::new(StringArray::from(vec!["1"])) as _)]).expect("a column");
+        for batches in [[rows(1), other.clone()], [other, rows(1)]] {
+            let error = encode_batches(&batches).expect_err("two schemas");
+            assert!(error.to_string().contains("batches of different schemas"), "{error}");
+        }
+    }
+}

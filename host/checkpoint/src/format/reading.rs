@@ -185,6 +185,9 @@ impl<R: Read> FileReader<R> {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }

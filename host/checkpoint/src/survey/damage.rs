@@ -80,13 +80,12 @@ fn segment_numbers(records: &[Scanned], segments: &[SegmentFound]) -> Vec<u64> {
     let behind = (last > 0).then(|| last.saturating_add(1));
     let mut numbers: Vec<u64> = segments.iter().map(|segment| segment.segment).chain(before).chain(behind).collect();
     numbers.sort_unstable();
-    numbers.dedup();
     numbers
 }
 
-/// What is missing between two numbers that are there, each gap with its first and last.
+/// What is missing between two numbers that are there, each gap with its first and last. A number may stand there twice.
 fn gaps(numbers: &[u64]) -> impl Iterator<Item = (u64, u64)> + '_ {
-    let pairs = numbers.windows(2).map(|pair| (pair[0] + 1, pair[1] - 1));
+    let pairs = numbers.windows(2).map(|pair| (pair[0].saturating_add(1), pair[1].saturating_sub(1)));
     pairs.filter(|(first, last)| first <= last)
 }
 
@@ -104,5 +103,7 @@ mod tests {
         check(&[1, 2, 3], &[]);
         check(&[1, 3, 4, 8], &[(2, 2), (5, 7)]);
         check(&[1, u64::MAX], &[(2, u64::MAX - 1)]);
+        check(&[3, 3, 5, 5, 6], &[(4, 4)]);
+        check(&[0, 0, 2], &[(1, 1)]);
     }
 }

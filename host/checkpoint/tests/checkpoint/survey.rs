@@ -169,6 +169,25 @@ fn a_past_batch_has_the_state_that_it_began_with() {
     assert!(past.commit.is_none() && past.before.is_some(), "{past:?}");
 }
 
+/// A batch without a snapshot behind it stands upon all records down to the first claim.
+#[test]
+fn a_past_batch_says_which_record_it_cannot_do_without() {
+    let storage = world(2);
+    let whole = survey(&storage).unwrap().unwrap().history;
+    let last = whole.batches().last().unwrap().time;
+    let commit = whole.batches().last().unwrap().commit.unwrap().0;
+    assert_eq!(whole.past(last).unwrap().plan.batch, last);
+    for number in 1..commit {
+        let name = format!("log/{number:020}");
+        let damaged = storage.copy();
+        let mut content = damaged.read(&name).unwrap();
+        content[40] ^= 1;
+        damaged.overwrite(&name, content);
+        let error = survey(&damaged).unwrap().unwrap().history.past(last).unwrap_err();
+        assert!(matches!(&error, PastError::Damaged { number: found, .. } if *found == number), "{number}: {error}");
+    }
+}
+
 #[test]
 fn what_is_no_checkpoint_is_refused() {
     assert!(survey(&MemoryStorage::new()).unwrap().is_none());

@@ -235,6 +235,100 @@ mod tests {
         assert_eq!(given, [2, 1, 1]);
     }
 
+    /// Groups of so many rows each, in how many at a time they are given out.
+    fn given(rows: &[usize], rows_max: usize, bytes_max: usize) -> Vec<usize> {
+        let groups: Vec<u32> = (0u32..).zip(rows).flat_map(|(group, &rows)| std::iter::repeat_n(group, rows)).collect();
+        let values: Vec<Vec<Value>> = groups.iter().map(|_| vec![Value::Integer(7)]).collect();
+        let buffer = buffer_of(&"n: integer".parse().unwrap(), &values);
+        let columns = buffer.columns();
+        let mut runs = Runs::new(buffer.with_columns(&columns), &groups, rows.len());
+        let mut given = Vec::new();
+        while given.iter().sum::<usize>() < rows.len() {
+            given.push(runs.groups_within(rows_max, bytes_max));
+            runs.next(given[given.len() - 1]).unwrap();
+        }
+        given
+    }
+
+    #[test]
+    fn groups_are_given_out_by_their_rows() {
+        // Rows of 8 bytes.
+        for (rows, rows_max, bytes_max, expect) in [
+            (&[1, 1, 1, 1, 1][..], 1, usize::MAX, &[1, 1, 1, 1, 1][..]),
+            (&[1, 1, 1, 1, 1], 2, usize::MAX, &[2, 2, 1]),
+            (&[1, 1, 1, 1, 1], 3, usize::MAX, &[3, 2]),
+            (&[1, 1, 1, 1, 1], 9, usize::MAX, &[5]),
+            (&[1, 1, 1, 1, 1], 0, usize::MAX, &[1, 1, 1, 1, 1]),
+            (&[1, 1, 1, 1, 1], usize::MAX, 0, &[1, 1, 1, 1, 1]),
+            (&[1, 1, 1, 1, 1], usize::MAX, 7, &[1, 1, 1, 1, 1]),
+            (&[1, 1, 1, 1, 1], usize::MAX, 15, &[1, 1, 1, 1, 1]),
+            (&[1, 1, 1, 1, 1], usize::MAX, 16, &[2, 2, 1]),
+            (&[1, 1, 1, 1, 1], 2, 24, &[2, 2, 1]),
+            (&[1, 1, 1, 1, 1], 3, 16, &[2, 2, 1]),
+            (&[9, 1, 2, 1, 9], 3, usize::MAX, &[1, 2, 1, 1]),
+            (&[2, 2, 2], 3, usize::MAX, &[1, 1, 1]),
+            (&[2, 2, 2], 4, usize::MAX, &[2, 1]),
+            (&[0, 0, 3, 0], 2, usize::MAX, &[2, 1, 1]),
+        ] {
+            assert_eq!(given(rows, rows_max, bytes_max), expect, "{rows:?}, {rows_max} rows, {bytes_max} bytes");
+        }
+    }
+
+    /// Texts whose lengths differ: no more are given out at a time than the bounds say, unless one alone is more.
+    #[test]
+    fn no_more_is_given_out_than_the_bounds_say() {
+        for (seed, bytes_max) in (0..40usize).flat_map(|seed| [60, 200, 1_000].map(|bytes_max| (seed, bytes_max))) {
+            let lengths: Vec<usize> = (0..60).map(|row| (row * 31 + seed * 17) % 97 * (row % 7 / 5 * 9 + 1)).collect();
+            let values: Vec<Vec<Value>> =
+                lengths.iter().map(|&length| vec![Value::text(&"x".repeat(length))]).collect();
+            let groups: Vec<u32> = (0..60).map(|row: usize| (row * (seed + 1) % 13) as u32).collect();
+            let buffer = buffer_of(&"t: text".parse().unwrap(), &values);
+            let columns = buffer.columns();
+            let rows_max = seed % 5 * 4 + 1;
+            let mut runs = Runs::new(buffer.with_columns(&columns), &groups, 13);
+            let mut left = 13;
+            while left > 0 {
+                let count = runs.groups_within(rows_max, bytes_max);
+                assert!((1..=left).contains(&count));
+                let first = runs.next_row as usize;
+                let given = runs.next(count).unwrap();
+                let arranged = given.arranged();
+                let (rows, bytes) = (arranged.rows.len, arranged.rows.bytes());
+                assert!(count == 1 || (rows <= rows_max && bytes <= bytes_max), "{count} groups, {rows} rows, {bytes}");
+                assert_eq!(arranged.ends.last().copied(), Some(rows as u32));
+                assert_eq!(runs.next_row as usize, first + rows);
+                left -= count;
+            }
+        }
+    }
+
+    /// Of a group that is too large its rows are given out, as many at a time as the bounds say.
+    #[test]
+    fn rows_of_a_group_are_given_out_by_what_they_take() {
+        let check = |rows_max: usize, bytes_max: usize, expect: &[(usize, bool)]| {
+            let values: Vec<Vec<Value>> = (0..5).map(|n| vec![Value::Integer(n)]).collect();
+            let buffer = buffer_of(&"n: integer".parse().unwrap(), &values);
+            let columns = buffer.columns();
+            let mut runs = Runs::new(buffer.with_columns(&columns), &[0, 0, 1, 0, 0], 2);
+            let (mut given, mut numbers) = (Vec::new(), Vec::new());
+            while numbers.len() < 5 {
+                let (rows, is_last) = runs.next_rows(rows_max, bytes_max).unwrap();
+                let arranged = rows.arranged();
+                numbers.extend((0..arranged.rows.len).map(|row| arranged.numbers.of(row)));
+                given.push((arranged.rows.len, is_last));
+            }
+            assert_eq!(numbers, [0, 1, 3, 4, 2]);
+            assert_eq!(given, expect, "{rows_max} rows, {bytes_max} bytes");
+        };
+        check(4, usize::MAX, &[(4, true), (1, true)]);
+        check(3, usize::MAX, &[(3, false), (1, true), (1, true)]);
+        check(2, usize::MAX, &[(2, false), (2, true), (1, true)]);
+        check(1, usize::MAX, &[(1, false), (1, false), (1, false), (1, true), (1, true)]);
+        check(9, 31, &[(2, false), (2, true), (1, true)]);
+        check(9, 32, &[(4, true), (1, true)]);
+        check(9, 0, &[(1, false), (1, false), (1, false), (1, true), (1, true)]);
+    }
+
     #[test]
     fn rows_keep_their_order_within_a_group() {
         let groups = [0, 1, 0, 2, 1, 0];

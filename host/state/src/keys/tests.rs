@@ -240,6 +240,37 @@ fn groups_begin_anew_when_batches_have_no_number_left() {
 }
 
 #[test]
+fn a_group_of_a_batch_long_ago_is_none_when_its_number_comes_again() {
+    for number in 1..4 {
+        let mut table = KeyTable::new(1);
+        (1..number).for_each(|_| table.begin_batch());
+        assert_eq!((table.batch, group(&mut table, &[b"new".to_vec(), b"old".to_vec()])), (number, vec![0, 1]));
+        table.batch = u32::MAX;
+        (0..number).for_each(|_| table.begin_batch());
+        assert_eq!((table.batch, group(&mut table, &[b"old".to_vec()])), (number, vec![0]));
+        assert_eq!(table.touched(), [1]);
+    }
+}
+
+#[test]
+fn the_memory_of_a_table_is_that_of_its_slots_and_keys() {
+    for (keys, length) in [(0, 0), (5, 8), (1_000, 4), (1_000, 100), (50_000, 20)] {
+        let mut table = KeyTable::new(3);
+        for key in 0..keys {
+            let text = format!("{key:0length$}").into_bytes();
+            assert_eq!(text.len(), length);
+            group(&mut table, &[text]);
+        }
+        // Slots of half a cache line, each key's bytes and their end, and the key of each group; each with some room.
+        let least = table.slots.len() * 32 + keys * (length + 8 + 4);
+        let bytes = table.memory_bytes();
+        assert!((least..=least + keys * (length + 8 + 4) + 128).contains(&bytes), "{bytes} bytes, {least} at least");
+        table.clear();
+        assert!(table.memory_bytes() <= SLOTS_MIN * 32 + keys * 8 + 128, "{} bytes", table.memory_bytes());
+    }
+}
+
+#[test]
 fn long_keys_of_one_hash_are_told_apart() {
     let key = b"a key that is longer than what lies inside a slot".to_vec();
     let mut table = KeyTable::new(1);

@@ -186,6 +186,16 @@ mod tests {
     }
 
     #[test]
+    fn a_last_digit_has_no_bits_to_spare() {
+        let digits = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']);
+        for (value, digit) in digits.enumerate() {
+            assert!(is_base64(&format!("AAA{digit}")), "{digit}");
+            assert_eq!(is_base64(&format!("AA{digit}=")), value % 4 == 0, "{digit}");
+            assert_eq!(is_base64(&format!("A{digit}==")), value % 16 == 0, "{digit}");
+        }
+    }
+
+    #[test]
     fn texts_are_escaped() {
         assert_eq!(quoted("a\"b\\c\n\u{1f600}"), "\"a\\\"b\\\\c\\u000a\u{1f600}\"");
     }
