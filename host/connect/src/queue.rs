@@ -248,6 +248,15 @@ mod tests {
         check("a: text?, n: integer?", r#"{"b": 1}"#, "`b` is no field of `a: text?, n: integer?`");
         check("d: bytes", "\"?\"", "field `d`: `\"?\"` is no bytes (text in base64)");
         check("l: list<text>", "[\"a\", 1]", "field `l`: `1` is no text");
+        check("l: list<any>", "[]", "field `l`: its type is not settled");
+        check("a: any", "1", "field `a`: its type is not settled");
+        check("l: list<text>", "\"a\"", "field `l`: `\"a\"` is no list<text>");
+        check("r: record<x: text, y: text>", "1", "field `r`: `1` is no record<x: text, y: text>");
+        check(
+            "t: timestamp",
+            "\"now\"",
+            "field `t`: `\"now\"` is no timestamp (microseconds since 1970, or a text like \"2026-01-01T00:00:00Z\")",
+        );
         check("r: record<x: text>", r#"{"r": {"x": 1}}"#, "field `r`: field `x`: `1` is no text");
         check("r: record<x: text>", r#"{"r": {"y": 1}}"#, "field `r`: `y` is no field of `x: text`");
         check("n: integer", "{", "`{` is not JSON: EOF while parsing an object at line 1 column 1");

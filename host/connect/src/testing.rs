@@ -4,6 +4,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener, TcpStream},
+    sync::mpsc,
     time::Duration,
 };
 
@@ -11,6 +12,7 @@ use tidemill_model::{
     ports::{Owner, Sink},
     testing::within,
 };
+use tracing::{Dispatch, Event, Metadata, Subscriber, dispatcher, span};
 
 /// No test waits longer for the system to connect, to read or to write. A machine that is busy with other things may need
 /// long, so it is no measure of speed.
@@ -46,4 +48,35 @@ fn patient(connection: TcpStream) -> TcpStream {
     connection.set_read_timeout(Some(PATIENCE)).unwrap();
     connection.set_write_timeout(Some(PATIENCE)).unwrap();
     connection
+}
+
+/// Hears what is said, and tells it on.
+#[derive(Clone)]
+pub struct Heard(pub mpsc::Sender<String>);
+
+impl Heard {
+    /// Does something over which all that is said is heard.
+    pub fn over<T>(&self, work: impl FnOnce() -> T) -> T {
+        dispatcher::with_default(&Dispatch::new(self.clone()), work)
+    }
+}
+
+impl Subscriber for Heard {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        // When the test has heard enough nobody listens any more.
+        let _ = self.0.send(format!("{event:?}"));
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
 }

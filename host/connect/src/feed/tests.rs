@@ -4,20 +4,21 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
 };
 
 use tidemill_model::{
     connector::GenerateKind,
     ports::PortErrorKind,
-    testing::{Work, begin},
+    testing::{Work, begin, until},
 };
 
 use super::*;
 use crate::{
     generate::Generator,
-    system::ManualClock,
-    testing::{accept, connect},
+    runtime::Runtime,
+    system::{ManualClock, Threads},
+    testing::{Heard, accept, connect},
 };
 
 /// Gives one line whenever it is told to.
@@ -189,4 +190,149 @@ fn a_port_in_use_is_said() {
     let error = listen(&Address { host: "127.0.0.1".to_owned(), port }).unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Environment);
     assert!(error.to_string().starts_with(&format!("the feed cannot listen at 127.0.0.1:{port}: the port is in use")));
+}
+
+/// Where time passes at once, and somebody begins to listen at an address after so many waits.
+struct ComesLate {
+    clock: ManualClock,
+    waits: Mutex<u32>,
+    /// Has the port, so that no other program can come between.
+    socket: Mutex<Option<tokio::net::TcpSocket>>,
+    came: Mutex<Option<TcpListener>>,
+    runtime: Runtime,
+}
+
+impl Clock for ComesLate {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn wait(&self, until: Timestamp, wake: &Wake) {
+        let mut waits = self.waits.lock().unwrap();
+        *waits += 1;
+        if *waits == 3 {
+            let socket = self.socket.lock().unwrap().take().unwrap();
+            let listener = self.runtime.handle().block_on(async { socket.listen(8).unwrap().into_std().unwrap() });
+            listener.set_nonblocking(false).unwrap();
+            *self.came.lock().unwrap() = Some(listener);
+        }
+        self.clock.wait(until, wake);
+    }
+}
+
+#[test]
+fn a_peer_that_is_missing_is_told_of_once_and_tried_every_two_seconds() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    let clock = ComesLate {
+        clock: ManualClock::new(Timestamp(0)),
+        waits: 0.into(),
+        socket: Some(socket).into(),
+        came: None.into(),
+        runtime: Runtime::try_new(&Threads).unwrap(),
+    };
+    let (teller, told) = mpsc::channel();
+    let to = Address { host: "127.0.0.1".to_owned(), port: address.port() };
+    let mut feed = CopiedLines::new(&b"a\n"[..]);
+    Heard(teller).over(|| to_peer(&mut feed, &to, Patience::TryOn(&clock))).unwrap();
+    assert_eq!(told.iter().filter(|said| said.contains("trying on")).count(), 1);
+    assert_eq!((*clock.waits.lock().unwrap(), clock.now()), (3, Timestamp(3 * 2_000_000)));
+    let mut got = String::new();
+    accept(clock.came.lock().unwrap().as_ref().unwrap()).read_to_string(&mut got).unwrap();
+    assert_eq!(got, "a\n");
+}
+
+/// Both ends of a connection.
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let one = connect(listener.local_addr().unwrap()).unwrap();
+    (one, accept(&listener))
+}
+
+#[test]
+fn who_has_gone_is_told_from_who_talks() {
+    let (here, mut there) = pair();
+    assert!(!is_gone(&here));
+    // More than is looked at at a time. Some of it may still be on its way.
+    there.write_all(&[b'x'; 5_000]).unwrap();
+    (0..100).for_each(|_| assert!(!is_gone(&here)));
+    // What is sent then waits for room, as before.
+    let sent = vec![7; 16 << 20];
+    let mut writer = here.try_clone().unwrap();
+    let written = begin("all is written", {
+        let sent = sent.clone();
+        move || writer.write_all(&sent)
+    });
+    let mut got = vec![0; sent.len()];
+    there.read_exact(&mut got).unwrap();
+    written.end().unwrap();
+    assert!(got == sent);
+    there.write_all(&[b'x'; 3_000]).unwrap();
+    there.shutdown(Shutdown::Write).unwrap();
+    until("it has gone", |_| is_gone(&here).then_some(()));
+    let (here, there) = pair();
+    drop(there);
+    until("it has gone", |_| is_gone(&here).then_some(()));
+}
+
+#[test]
+fn so_many_clients_are_served_at_a_time() {
+    let listener = listen(&Address { host: "127.0.0.1".to_owned(), port: 0 }).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut clients: Vec<TcpStream> = (0..66).map(|_| connect(address).unwrap()).collect();
+    clients.iter().for_each(|client| client.set_nonblocking(true).unwrap());
+    let mut audience = Audience::new(listener, true);
+    audience.wait_for_client().unwrap();
+    let mut served = |clients: &[TcpStream], expect: usize| {
+        let count = || clients.iter().filter(|client| client.peek(&mut [0]).is_ok()).count();
+        until("they are served", |_| {
+            audience.refresh().unwrap();
+            assert!(audience.send(b"line\n"));
+            assert!(count() <= expect, "{} clients", count());
+            (count() == expect).then_some(())
+        });
+    };
+    served(&clients, 64);
+    let is_served = |client: &TcpStream| client.peek(&mut [0]).is_ok();
+    let at = clients.iter().position(is_served).unwrap();
+    clients.remove(at);
+    served(&clients, 64);
+}
+
+#[test]
+fn at_high_rates_lines_go_together() {
+    let lines = |rate: Option<u64>, count: Option<u64>| {
+        let clock = Arc::new(ManualClock::new(Timestamp(0)));
+        let mut feed = GeneratedLines::new(Generator::new(GenerateKind::Points, 1), rate, count, clock);
+        let block = feed.next().unwrap().unwrap_or_default();
+        block.iter().filter(|&&byte| byte == b'\n').count()
+    };
+    // So many times a second, and so many lines at most; never none, and no more than there are.
+    for (rate, expect) in [(0, 1), (1, 1), (199, 1), (200, 2), (102_400, 1_024), (1_000_000, 1_024)] {
+        assert_eq!(lines(Some(rate), None), expect, "{rate} a second");
+    }
+    assert_eq!((lines(Some(1_000_000), Some(7)), lines(Some(1_000_000), Some(0))), (7, 0));
+    let clock = Arc::new(ManualClock::new(Timestamp(0)));
+    let mut feed = GeneratedLines::new(Generator::new(GenerateKind::Points, 1), None, None, clock);
+    let block = feed.next().unwrap().unwrap().to_vec();
+    let last = block.trim_ascii_end().rsplit(|&byte| byte == b'\n').next().unwrap().len() + 1;
+    assert!((64 << 10..(64 << 10) + last).contains(&block.len()), "{} bytes", block.len());
+}
+
+#[test]
+fn a_line_is_cut_only_where_it_is_far_too_long() {
+    let mebibyte = 1 << 20;
+    for (length, parts) in [(10, 1), (mebibyte, 1), (mebibyte + 1, 2)] {
+        let text = [vec![b'x'; length], b"\nrest\n".to_vec()].concat();
+        // Read in pieces that end where the line could be cut.
+        let mut feed = CopiedLines::new(BufReader::with_capacity(length, &text[..]));
+        let mut blocks = Vec::new();
+        while let Some(lines) = feed.next().unwrap() {
+            blocks.push(lines.to_vec());
+        }
+        assert_eq!(blocks.concat(), text);
+        let cut = blocks.iter().filter(|block| !block.ends_with(b"\n")).count();
+        assert_eq!(cut + 1, parts, "{length} bytes");
+    }
 }

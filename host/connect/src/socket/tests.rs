@@ -13,13 +13,12 @@ use tidemill_model::{
     ports::{PortErrorKind, Spawn},
     testing::{begin, until},
 };
-use tracing::span;
 
 use super::*;
 use crate::{
     runtime::Runtime,
     system::{SystemClock, Threads},
-    testing::{PATIENCE, accept, connect},
+    testing::{Heard, PATIENCE, accept, connect},
 };
 
 /// A source with its thread, and the lines that it gave so far.
@@ -105,35 +104,11 @@ fn a_peer_may_go_and_come_back() {
     assert_eq!(trial.lines(1), ["again"]);
 }
 
-/// Hears what is said on the threads that it starts.
-#[derive(Clone)]
-struct Heard(mpsc::Sender<String>);
-
 impl Spawn for Heard {
     fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
-        let heard = tracing::Dispatch::new(self.clone());
-        Threads.spawn(name, Box::new(move || tracing::dispatcher::with_default(&heard, work)));
+        let heard = self.clone();
+        Threads.spawn(name, Box::new(move || heard.over(work)));
     }
-}
-
-impl tracing::Subscriber for Heard {
-    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        // When the test has heard enough nobody listens any more.
-        let _ = self.0.send(format!("{event:?}"));
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
 }
 
 #[test]
@@ -145,12 +120,27 @@ fn a_peer_that_is_not_there_is_tried_again() {
     let (host, port) = (address.ip().to_string(), address.port());
     let (teller, told) = mpsc::channel();
     let mut trial = open_on(&Heard(teller), SocketMode::Connect(Address { host, port }), 1 << 20, 1).unwrap();
-    until("it is refused", |pause| told.recv_timeout(pause).ok().filter(|said| said.contains("trying on")));
+    // That it is missing is told once, and not again as long as it is.
+    let missing = || {
+        let mut said = Vec::new();
+        until("it is refused, and is tried again", |pause| {
+            said.extend(told.recv_timeout(pause));
+            (said.iter().filter(|said| said.contains("still nobody")).count() >= 3).then_some(())
+        });
+        said.into_iter().filter(|said| said.contains("trying on")).count()
+    };
+    assert_eq!(missing(), 1);
     let runtime = trial.runtime.handle().clone();
     let listener = runtime.block_on(async { socket.listen(8).unwrap().into_std().unwrap() });
     listener.set_nonblocking(false).unwrap();
-    accept(&listener).write_all(b"there\n").unwrap();
+    let mut peer = accept(&listener);
+    peer.write_all(b"there\n").unwrap();
     assert_eq!(trial.lines(1), ["there"]);
+    // As long as this connection is there, nobody else gets the port.
+    drop(listener);
+    told.try_iter().for_each(drop);
+    drop(peer);
+    assert_eq!(missing(), 1, "it has come and gone");
 }
 
 #[test]
@@ -271,6 +261,65 @@ fn stopping_lets_go_of_the_connections() {
     // The end of the stream, or a reset: in any case not nothing.
     let end = producer.read(&mut [0; 1]);
     assert!(matches!(&end, Ok(0)) || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
+}
+
+#[test]
+fn a_source_that_is_dropped_lets_go_of_its_port() {
+    let trial = listen();
+    let mut producer = trial.producer();
+    let address = trial.source.local_address().unwrap();
+    // The threads of the source's connections go on for other sources.
+    let Trial { source, runtime, .. } = trial;
+    drop(source);
+    let end = producer.read(&mut [0; 1]);
+    assert!(matches!(&end, Ok(0)) || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
+    until("nobody listens", |_| connect(address).is_err().then_some(()));
+    drop(runtime);
+}
+
+#[test]
+fn a_source_gives_what_is_asked_for_and_says_how_much() {
+    let mut trial = listen();
+    let mut producer = trial.producer();
+    producer.write_all(b"a\nb\nc\nd\ne\nf\n").unwrap();
+    until("the lines come", |pause| {
+        let have_come = lock(&trial.source.receiver.inbox).lines.received() == 6;
+        if !have_come {
+            trial.wake.wait(Some(pause));
+        }
+        have_come.then_some(())
+    });
+    // Each line, with its end, is a chunk of two bytes.
+    for (bytes_max, chunks) in [(0, 1), (2, 1), (3, 2), (usize::MAX, 2), (usize::MAX, 0)] {
+        let taken = trial.source.take(bytes_max).unwrap();
+        assert_eq!((taken.chunks.len(), taken.bytes, taken.end), (chunks, 2 * chunks, false), "{bytes_max}");
+    }
+}
+
+/// What is behind a seal, and is a full chunk already, is asked for again: nothing else would ring for it.
+#[test]
+fn full_chunks_behind_a_seal_ring_once_the_batch_is_taken() {
+    for (bytes, rings) in [(CHUNK_BYTES - 1, false), (CHUNK_BYTES, true), (CHUNK_BYTES + 1, true)] {
+        let address = Address { host: "127.0.0.1".to_owned(), port: 0 };
+        let mut trial = open(SocketMode::Listen(address), 1 << 20, CHUNK_BYTES).unwrap();
+        let before = SystemClock.now();
+        {
+            let mut inbox = lock(&trial.source.receiver.inbox);
+            let line = "x".repeat(1_023);
+            (0..bytes / 1_024).for_each(|_| inbox.lines.push(&line));
+            if bytes % 1_024 > 0 {
+                inbox.lines.push(&line[..bytes % 1_024 - 1]);
+            }
+            inbox.arrived(Timestamp(before.0 + 1));
+        }
+        trial.source.seal(before).unwrap();
+        let taken = trial.source.take(usize::MAX).unwrap();
+        assert!(taken.end && taken.chunks.is_empty());
+        assert_eq!(trial.wake.wait(Some(Duration::ZERO)), rings, "{bytes} bytes");
+        // Without a batch that ends there is nothing to be told.
+        trial.source.take(0).unwrap();
+        assert!(!trial.wake.wait(Some(Duration::ZERO)));
+    }
 }
 
 /// A source that acknowledges, behind a batch of so many lines.
