@@ -162,3 +162,31 @@ impl Diagnostics {
         render::render(self, color)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_are_kept_and_all_are_counted() {
+        for pushed in [0, 1, KEPT_MAX - 1, KEPT_MAX, KEPT_MAX + 1, 2 * KEPT_MAX] {
+            let (mut said, mut made) = (Diagnostics::new("p.toml", ""), 0);
+            for number in 0..pushed {
+                match number % 3 {
+                    0 => said.push(Diagnostic::whole("an error")),
+                    1 => said.push(Diagnostic::warning(Span::of_file(0..0), "a warning")),
+                    _ => said.push_error_with(|| {
+                        made += 1;
+                        Diagnostic::whole("another error")
+                    }),
+                }
+            }
+            let kept = pushed.min(KEPT_MAX);
+            assert_eq!((said.iter().count(), said.is_empty()), (kept, pushed == 0));
+            assert_eq!(said.error_count(), pushed - (pushed + 1) / 3, "{pushed}");
+            assert_eq!(made, kept / 3, "what is not kept is not made");
+            let more = format!("... and {} more", pushed - kept);
+            assert_eq!(said.render(false).contains(&more), pushed > kept, "{pushed}");
+        }
+    }
+}

@@ -87,6 +87,50 @@ mod tests {
         }
     }
 
+    /// A third of a name may be wrong, one letter at least; but not all of what was given.
+    #[test]
+    fn names_are_near_by_their_length() {
+        for (given, known, is_near) in [
+            ("b", "a", false),
+            ("ac", "ab", true),
+            ("ad", "abc", false),
+            ("abd", "abc", true),
+            ("axy", "abc", false),
+            ("abcxe", "abcde", true),
+            ("abxye", "abcde", false),
+            ("abcdxy", "abcdef", true),
+            ("abcxyz", "abcdef", false),
+            ("abcdefxyz", "abcdefghi", true),
+            ("abcdewxyz", "abcdefghi", false),
+            // What begins with it, or what it begins with, if that are three letters.
+            ("mem", "memory", true),
+            ("me", "memory", false),
+            ("sha256sum", "sha", true),
+            ("shall", "sh", false),
+        ] {
+            assert_eq!(nearest(given, [known]), is_near.then_some(known), "{given} for {known}");
+        }
+        // The nearest one, and the first of several.
+        assert_eq!(nearest("abcdxf", ["abcdef", "abcdxx", "abcdxg"]), Some("abcdef"));
+        assert_eq!(nearest("abcdxf", ["xbcdyf", "abcdef"]), Some("abcdef"));
+        // So many are looked at.
+        let names: Vec<String> = (0..CANDIDATES_MAX).map(|number| format!("{number:06}-other")).collect();
+        let known = |before: usize| names.iter().take(before).map(String::as_str).chain(["interval"]);
+        assert_eq!(nearest("intervall", known(CANDIDATES_MAX - 1)), Some("interval"));
+        assert_eq!(nearest("intervall", known(CANDIDATES_MAX)), None);
+    }
+
+    #[test]
+    fn lists_end_somewhere() {
+        let names: Vec<String> = (0..32).map(|number| number.to_string()).collect();
+        let shown = |count: usize| list(names.iter().take(count).map(String::as_str));
+        assert_eq!((shown(0), shown(1), shown(3)), (String::new(), "0".to_owned(), "0, 1, 2".to_owned()));
+        assert!(shown(30).ends_with(", 29") && shown(31).ends_with(", 29, ...") && shown(32).ends_with(", 29, ..."));
+        assert_eq!(help("a", "fields", []), "there are no fields");
+        assert_eq!(help("a", "fields", ["xyz"]), "fields: xyz");
+        assert_eq!(help("xya", "fields", ["xyz"]), "did you mean `xyz`? fields: xyz");
+    }
+
     #[test]
     fn lists_read_well() {
         assert_eq!(and([]), "");

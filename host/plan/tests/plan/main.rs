@@ -6,6 +6,7 @@ mod cases;
 mod entries;
 mod fake;
 mod hostile;
+mod policies;
 mod show;
 mod sizes;
 mod wrong_types;

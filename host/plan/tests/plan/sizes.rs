@@ -35,6 +35,7 @@ fn rows_go_through_so_many_steps_in_a_row() {
     // The output is one more.
     let output = said(&chain(64, usize::MAX));
     assert!(output.contains("output `out` stands behind more than 64 maps and filters in a row"), "{output}");
+    assert!(output.contains("[outputs.out]") && output.contains("^ too far behind"), "{output}");
     for filters in [65, 9_000] {
         let said = said(&chain(filters, usize::MAX));
         let name = if filters == 65 { "out" } else { "s65" };
@@ -42,6 +43,7 @@ fn rows_go_through_so_many_steps_in_a_row() {
             said.contains(&format!("stream `{name}` stands behind more than 64 maps and filters in a row")),
             "{said}"
         );
+        assert!(said.contains(&format!("[streams.{name}]")) && said.contains("^ too far behind"), "{said}");
         assert_eq!(said.matches("error:").count(), 1, "{said}");
     }
     assert_eq!(said(&chain(9_000, 50)), "");

@@ -1,0 +1,49 @@
+//! What policies mean for a whole pipeline.
+
+use std::time::Duration;
+
+use tidemill_plan::{
+    Manifest,
+    graph::{OnError, Plan, Then},
+};
+
+use crate::{cases::complete, fake::Fake};
+
+fn plan(streams: &str) -> Plan {
+    let mut text = streams.to_owned();
+    complete(&mut text);
+    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[]);
+    manifest.resolve(&Fake::new(), &mut diagnostics).unwrap_or_else(|| panic!("{}", diagnostics.render(false)))
+}
+
+/// Where one function says so, of whatever a pipeline calls, its batches may be skipped.
+#[test]
+fn batches_may_be_skipped_where_a_function_says_so() {
+    let check = |map: &str, reduce: &str, output: &str, expect: bool| {
+        let plan = plan(&format!(
+            "[streams.words]\nfrom = \"lines\"\nmap = \"words/split\"\n{map}\n\
+             [streams.sums]\nfrom = \"words\"\nby = [\"word\"]\nreduce = \"words/sum\"\n{reduce}\n\
+             [outputs.sums]\nfrom = \"words\"\noutput = \"words/to-line\"\nprint = true\n{output}\n\
+             [outputs.other]\nfrom = \"sums\"\nprint = true\n"
+        ));
+        assert_eq!(plan.may_skip(), expect, "{map}; {reduce}; {output}");
+    };
+    let (skip, retry) = ("on-error = \"skip-batch\"", "on-error = { retry = 1, delay = \"1s\", then = \"skip-batch\" }");
+    check("", "", "", false);
+    check("on-error = \"stop\"", "on-error = { retry = 2 }", "on-error = \"stop\"", false);
+    for skips in [skip, retry] {
+        check(skips, "", "", true);
+        check("", skips, "", true);
+        check("", "", skips, true);
+        check(skips, skips, skips, true);
+    }
+}
+
+#[test]
+fn calls_are_made_again_where_a_policy_has_use_for_it() {
+    let calls_again = |retries, then| OnError { retries, delay: Duration::ZERO, then }.calls_again();
+    for then in [Then::Stop, Then::SkipBatch] {
+        assert!(!calls_again(0, then) && calls_again(1, then) && calls_again(2, then), "{then:?}");
+    }
+    assert!(calls_again(0, Then::DeadLetter) && calls_again(1, Then::DeadLetter));
+}
