@@ -231,7 +231,8 @@ mod tests {
             for spec in [print, files] {
                 let mut sink = connectors.open_sink("out", &spec).unwrap();
                 begin(&mut *sink);
-                sink.stage(&SinkBatch { time: Timestamp(1_000), schema: &schema, parts: &partitions }).unwrap();
+                let batch = SinkBatch { time: Timestamp(1_000), schema: &schema, parts: &partitions };
+                batch.stage(&mut *sink).unwrap();
                 sink.deliver(Timestamp(1_000)).unwrap();
             }
         }

@@ -1,4 +1,4 @@
-//! A folder a batch, a file a partition: staged beside its place, then renamed. The order stands in [`mark`].
+//! A folder a batch, a file a part: written beside its place, then renamed. The order stands in [`mark`].
 
 #[cfg(test)]
 mod disk_tests;
@@ -8,19 +8,17 @@ mod place;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, BufWriter},
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use arrow_array::RecordBatch;
 use tidemill_model::{
     connector::{FileFormat, FilesSink},
-    ports::{Disk, DiskCall, DiskWriter, Owner, PortError, Sink, SinkBatch},
-    schema::Schema,
+    ports::{Disk, Owner, PortError, Sink, SinkParts, SinkRows},
     time::Timestamp,
 };
 
@@ -28,9 +26,7 @@ use crate::value;
 use folders::{is_same, list, make_folder, remove, sync_above, sync_folder};
 use mark::{MARK, Mark};
 use rows::write_rows;
-
-/// Bytes that are collected before they are written to a file.
-const WRITE_BYTES: usize = 256 << 10;
+use writing::Writing;
 
 /// Writes files.
 #[derive(Debug)]
@@ -45,6 +41,8 @@ pub(crate) struct FileSink {
     mark: Option<Mark>,
     /// The newest batch that this run has delivered.
     delivered: Option<Timestamp>,
+    /// The batch that rows are written of, unless it was delivered before.
+    writing: Option<Writing>,
     /// Batches that are ready.
     staged: BTreeMap<Timestamp, Staged>,
 }
@@ -70,6 +68,7 @@ impl FileSink {
             run: run.to_owned(),
             mark: None,
             delivered: None,
+            writing: None,
             staged: BTreeMap::new(),
         };
         place::check(folder).map_err(|error| sink.unusable(error))?;
@@ -109,41 +108,42 @@ impl FileSink {
         self.folder.join(format!("batch-{:013}", time.millis()))
     }
 
-    /// Stages the rows, durably, if there are any.
-    fn write(&self, batch: &SinkBatch<'_>) -> io::Result<Staged> {
-        let staged = self.staged_folder(batch.time, &self.run);
-        remove(&self.disk, &staged)?;
-        let mut has_rows = false;
-        for (partition, rows) in batch.parts.iter().enumerate() {
-            if rows.iter().all(|rows| rows.num_rows() == 0) {
-                continue;
-            }
-            if !has_rows {
-                // Not the folders above it: one that has vanished is brought back by a person, with what is in it.
-                self.disk.call(DiskCall::MakeFolder(&staged), || fs::create_dir(&staged))?;
-                has_rows = true;
-            }
-            let extension = match self.format {
-                FileFormat::Text => "txt",
-                FileFormat::Jsonl => "jsonl",
-            };
-            self.write_file(&staged.join(format!("part-{partition:05}.{extension}")), batch.schema, rows)?;
+    /// The batch of which rows are written from now on, or all have been. Another one that was not staged is not wanted. `None`:
+    /// it was delivered before.
+    fn begin_batch(&mut self, time: Timestamp) -> Result<Option<&mut Writing>, PortError> {
+        if self.was_delivered(time)? {
+            return Ok(None);
         }
-        if !has_rows {
-            return Ok(Staged::Empty);
-        }
-        sync_folder(&self.disk, &staged)?;
-        // Once the mark knows the batch, what is staged must not be lost.
-        sync_folder(&self.disk, &self.folder)?;
-        Ok(Staged::Rows)
+        let writing = match self.writing.take() {
+            Some(writing) if writing.time == time => writing,
+            other => {
+                let discarded = other.map_or(Ok(()), |other| other.discard(&self.disk));
+                let folder = self.staged_folder(time, &self.run);
+                let begun = discarded.and_then(|()| Writing::begin(&self.disk, time, folder, self.format));
+                begun.map_err(|error| self.untaken_rows(error))?
+            }
+        };
+        Ok(Some(self.writing.insert(writing)))
     }
 
-    fn write_file(&self, path: &Path, schema: &Schema, batches: &[RecordBatch]) -> io::Result<()> {
-        let file = self.disk.call(DiskCall::MakeFile(path), || File::create(path))?;
-        let mut writer = BufWriter::with_capacity(WRITE_BYTES, DiskWriter { disk: &self.disk, path, file });
-        write_rows(&mut writer, self.format, schema, batches)?;
-        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?.file;
-        self.disk.call(DiskCall::SyncFile(path), || file.sync_all())
+    /// Makes what was written of a batch durable, if there is anything.
+    fn finish_batch(&mut self, batch: &SinkParts<'_>) -> Result<Staged, PortError> {
+        if self.begin_batch(batch.time)?.is_none() {
+            return Ok(Staged::Delivered);
+        }
+        let finished = self.writing.take().map_or(Ok(false), |writing| writing.finish(&self.disk, batch.parts));
+        match finished.map_err(|error| self.untaken_rows(error))? {
+            false => Ok(Staged::Empty),
+            true => {
+                // Once the mark knows the batch, what is staged must not be lost.
+                sync_folder(&self.disk, &self.folder).map_err(|error| self.untaken_rows(error))?;
+                Ok(Staged::Rows)
+            }
+        }
+    }
+
+    fn untaken_rows(&self, error: io::Error) -> PortError {
+        self.error("does not take the batch", error)
     }
 }
 
@@ -156,16 +156,22 @@ impl Sink for FileSink {
         self.own(owner)
     }
 
-    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
-        for rows in batch.parts.iter().flatten() {
-            value::check(&self.output, batch.schema, rows)?;
-        }
-        let staged = match self.was_delivered(batch.time)? {
-            true => Staged::Delivered,
-            false => self.write(batch).map_err(|error| self.error("does not take the batch", error))?,
-        };
+    fn write(&mut self, rows: &SinkRows<'_>) -> Result<(), PortError> {
+        value::check(&self.output, rows.schema, rows.rows)?;
+        let disk = self.disk.clone();
+        let Some(writing) = self.begin_batch(rows.batch)? else { return Ok(()) };
+        writing.write(&disk, rows).map_err(|error| self.untaken_rows(error))
+    }
+
+    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+        let staged = self.finish_batch(batch)?;
         self.staged.insert(batch.time, staged);
         Ok(())
+    }
+
+    fn discard(&mut self, batch: Timestamp) -> Result<(), PortError> {
+        let writing = self.writing.take_if(|writing| writing.time == batch);
+        writing.map_or(Ok(()), |writing| writing.discard(&self.disk)).map_err(|error| self.untaken_rows(error))
     }
 
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {

@@ -16,7 +16,7 @@ use std::{
 use jiff::tz::TimeZone;
 use tidemill_model::{
     connector::{PrintSink, PrintStyle},
-    ports::{PortError, Sink, SinkBatch},
+    ports::{PortError, Sink, SinkParts, SinkRows, WrittenRows},
     time::Timestamp,
 };
 
@@ -33,6 +33,7 @@ pub(crate) struct PrintedSink {
     spec: PrintSink,
     stdout: Arc<Mutex<dyn Write + Send>>,
     time_zone: TimeZone,
+    written: WrittenRows,
     staged: BTreeMap<Timestamp, Vec<u8>>,
 }
 
@@ -43,19 +44,19 @@ impl PrintedSink {
         stdout: Arc<Mutex<dyn Write + Send>>,
         time_zone: TimeZone,
     ) -> PrintedSink {
-        PrintedSink { output: output.to_owned(), spec: spec.clone(), stdout, time_zone, staged: BTreeMap::new() }
+        let (written, staged) = (WrittenRows::default(), BTreeMap::new());
+        PrintedSink { output: output.to_owned(), spec: spec.clone(), stdout, time_zone, written, staged }
     }
 
     /// What a batch looks like.
-    fn text(&self, batch: &SinkBatch<'_>) -> Result<Vec<u8>, PortError> {
+    fn text(&mut self, batch: &SinkParts<'_>) -> Vec<u8> {
         let time = match self.spec.style {
             PrintStyle::Python => civil(batch.time.0, &self.time_zone, ' ').unwrap_or_else(|| batch.time.to_string()),
             PrintStyle::Scala | PrintStyle::Json => batch.time.to_string(),
         };
         let mut text = format!("{RULE}\nTime: {time}\n{RULE}\n").into_bytes();
         let mut left = self.spec.rows;
-        for rows in batch.parts.iter().flatten() {
-            value::check(&self.output, batch.schema, rows)?;
+        for rows in self.written.take(batch).iter().flatten() {
             let shown = rows.num_rows().min(left);
             for row in 0..shown {
                 write_row(self.spec.style, &value::row(batch.schema, rows, row), &mut text);
@@ -68,7 +69,7 @@ impl PrintedSink {
             }
         }
         text.push(b'\n');
-        Ok(text)
+        text
     }
 }
 
@@ -83,9 +84,20 @@ fn write_row(style: PrintStyle, row: &[(&str, Value<'_>)], out: &mut Vec<u8>) {
 }
 
 impl Sink for PrintedSink {
-    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
-        let text = self.text(batch)?;
+    fn write(&mut self, rows: &SinkRows<'_>) -> Result<(), PortError> {
+        value::check(&self.output, rows.schema, rows.rows)?;
+        self.written.write(rows);
+        Ok(())
+    }
+
+    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+        let text = self.text(batch);
         self.staged.insert(batch.time, text);
+        Ok(())
+    }
+
+    fn discard(&mut self, batch: Timestamp) -> Result<(), PortError> {
+        self.written.discard(batch);
         Ok(())
     }
 

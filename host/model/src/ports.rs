@@ -19,14 +19,18 @@
 //!
 //! | when | call | how often |
 //! |--|--|--|
-//! | before the run | [`Sink::rows_max`] | once |
+//! | before the run | [`Sink::rows_max`], [`Sink::look`] | once each |
 //! | with a checkpoint, before the first batch | [`Sink::newest`], [`Sink::is_new`] | once each |
-//! | the same, for each batch that was committed and is not known as delivered | [`Sink::stage`], [`Sink::deliver`] | once each; with rows that it may have got before |
-//! | when a batch is committed, or done if there is no checkpoint | [`Sink::stage`] of all sinks, then [`Sink::deliver`] of all, in the order of the pipeline | once each; not of a sink whose stream has no batch, or when the batch is skipped |
+//! | behind it | [`Sink::begin`] | once |
+//! | with a checkpoint, for each batch that was committed and is not known as delivered | [`Sink::write`] of its rows, [`Sink::stage`], [`Sink::deliver`] | in this order; with rows that it may have got before |
+//! | while a batch of many rows is open | [`Sink::write`] | any number of times, unless it has a [`Sink::rows_max`] |
+//! | when such a batch is skipped, or the sink's stream turns out to have none | [`Sink::discard`] | once |
+//! | when a batch is committed, or done if there is no checkpoint | [`Sink::write`] of the rest and [`Sink::stage`] of all sinks, then [`Sink::deliver`] of all, in the order of the pipeline | once each; not of a sink whose stream has no batch, or when the batch is skipped |
 //!
 //! A sink that fails ends the run. The next run begins with that batch, from its commit.
 
 mod disk;
+mod sink;
 mod wake;
 
 use std::time::Duration;
@@ -36,6 +40,7 @@ use arrow_array::RecordBatch;
 use crate::{schema::Schema, time::Timestamp};
 
 pub use disk::{Disk, DiskCall, DiskWatch, DiskWriter, FolderError, Folders};
+pub use sink::{Owner, Sink, SinkBatch, SinkParts, SinkRows, WrittenRows};
 pub use wake::Wake;
 
 /// Time, and waiting for it.
@@ -170,66 +175,6 @@ pub trait Repeatable {
     /// # Errors
     /// As for [`Repeatable::resume_after`].
     fn repeat(&mut self, pin: &str) -> Result<(), PortError>;
-}
-
-/// An output's rows of one batch.
-#[derive(Clone, Copy, Debug)]
-pub struct SinkBatch<'a> {
-    /// The batch.
-    pub time: Timestamp,
-    /// What the rows are.
-    pub schema: &'a Schema,
-    /// The rows of each part, in order. One after the other they are the order in which the rows came.
-    pub parts: &'a [Vec<RecordBatch>],
-}
-
-/// Whose run it is that begins to own an output's place.
-#[derive(Clone, Copy)]
-pub struct Owner<'a> {
-    /// The pipeline.
-    pub pipeline: &'a str,
-    /// Of its claim of a checkpoint: higher with every host that takes it over. `None`: it has no checkpoint.
-    pub generation: Option<u64>,
-    /// Whether the claim still stands. What was found in a place before this says yes is no later host's.
-    pub is_held: &'a dyn Fn() -> bool,
-}
-
-/// Where rows go. A batch is staged first, and delivered after it was committed. Nothing has an effect before
-/// [`Sink::begin`]: a run that does not own the checkpoint touches nothing.
-pub trait Sink: Send {
-    /// Refuses a place that is another's, and changes nothing. Asked before the checkpoint is claimed, so that a host at work
-    /// there goes on; `is_kept`: there is one.
-    fn look(&self, _pipeline: &str, _is_kept: bool) -> Result<(), PortError> {
-        Ok(())
-    }
-
-    /// Makes the place this run's: made if it is not there, without what runs that were stopped have staged. Called once, before
-    /// anything is staged.
-    fn begin(&mut self, _owner: &Owner<'_>) -> Result<(), PortError> {
-        Ok(())
-    }
-
-    /// Makes everything ready, invisibly. May be called again for the same batch.
-    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError>;
-
-    /// Makes the staged batch visible.
-    fn deliver(&mut self, time: Timestamp) -> Result<(), PortError>;
-
-    /// The newest batch that was made visible, of a sink that can tell: it must not be ahead of a checkpoint.
-    fn newest(&self) -> Result<Option<Timestamp>, PortError> {
-        Ok(None)
-    }
-
-    /// Whether its place is not there before this run begins: a checkpoint that says otherwise is not to be believed, or the
-    /// place has vanished.
-    fn is_new(&self) -> bool {
-        false
-    }
-
-    /// How many rows of a batch the sink looks at, from the first partition's first row on; `None`: all.
-    fn rows_max(&self) -> Option<usize> {
-        None
-    }
 }
 
 /// What an operator can do about an error of a source or sink.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tidemill_connect::system::{ManualClock, SystemClock};
 use tidemill_engine::Until;
 use tidemill_model::{
-    ports::{Clock, Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Taken},
+    ports::{Clock, Irregularity, PortError, Sealed, Sink, SinkParts, SinkRows, Source, Taken},
     schema::{Kind, Schema},
     time::Timestamp,
 };
@@ -93,7 +93,15 @@ struct DelaySink {
 }
 
 impl Sink for DelaySink {
-    fn stage(&mut self, _batch: &SinkBatch<'_>) -> Result<(), PortError> {
+    fn write(&mut self, _: &SinkRows<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn stage(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn discard(&mut self, _: Timestamp) -> Result<(), PortError> {
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use tidemill_model::{
     columns::RowsBuffer,
-    ports::{Chunk, Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Taken},
+    ports::{Chunk, Irregularity, PortError, Sealed, Sink, SinkParts, SinkRows, Source, Taken},
     schema::{Kind, Schema},
     time::Timestamp,
 };
@@ -134,7 +134,15 @@ impl TimesSink {
 }
 
 impl Sink for TimesSink {
-    fn stage(&mut self, _batch: &SinkBatch<'_>) -> Result<(), PortError> {
+    fn write(&mut self, _: &SinkRows<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn stage(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn discard(&mut self, _: Timestamp) -> Result<(), PortError> {
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use tidemill_connect::system::ManualClock;
 use tidemill_engine::Until;
 use tidemill_model::{
     columns::RowsBuffer,
-    ports::{Chunk, Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Taken},
+    ports::{Chunk, Irregularity, PortError, Sealed, Sink, SinkParts, SinkRows, Source, Taken},
     schema::{Kind, Schema},
     time::Timestamp,
 };
@@ -115,7 +115,15 @@ struct Done {
 }
 
 impl Sink for Done {
-    fn stage(&mut self, _batch: &SinkBatch<'_>) -> Result<(), PortError> {
+    fn write(&mut self, _: &SinkRows<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn stage(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn discard(&mut self, _: Timestamp) -> Result<(), PortError> {
         Ok(())
     }
 

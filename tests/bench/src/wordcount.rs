@@ -13,7 +13,7 @@ use arrow_array::{cast::AsArray, types::Int64Type};
 use tidemill_connect::system::SystemClock;
 use tidemill_engine::Until;
 use tidemill_model::{
-    ports::{PortError, Sink, SinkBatch},
+    ports::{PortError, Sink, SinkParts, SinkRows},
     time::Timestamp,
 };
 
@@ -247,14 +247,21 @@ struct TotalsSink {
 }
 
 impl Sink for TotalsSink {
-    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
+    fn write(&mut self, batch: &SinkRows<'_>) -> Result<(), PortError> {
         let mut totals = self.totals.lock().expect("no sink has panicked");
-        for rows in batch.parts.iter().flatten() {
-            let (words, values) = (rows.column(0).as_string::<i32>(), rows.column(1).as_primitive::<Int64Type>());
-            for (word, value) in words.iter().zip(values.iter()) {
-                totals.insert(word.unwrap_or_default().as_bytes().to_vec(), value.unwrap_or_default());
-            }
+        let rows = batch.rows;
+        let (words, values) = (rows.column(0).as_string::<i32>(), rows.column(1).as_primitive::<Int64Type>());
+        for (word, value) in words.iter().zip(values.iter()) {
+            totals.insert(word.unwrap_or_default().as_bytes().to_vec(), value.unwrap_or_default());
         }
+        Ok(())
+    }
+
+    fn stage(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn discard(&mut self, _: Timestamp) -> Result<(), PortError> {
         Ok(())
     }
 

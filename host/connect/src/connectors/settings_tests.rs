@@ -240,7 +240,7 @@ fn of_sinks() {
         assert_eq!(sink.rows_max(), rows_max(&spec));
         begin(&mut *sink);
         let partitions = [vec![rows.clone()]];
-        sink.stage(&SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &partitions }).unwrap();
+        SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &partitions }.stage(&mut *sink).unwrap();
         sink.deliver(Timestamp(1_000_000)).unwrap();
         let printed = String::from_utf8(lock(&place.stdout).clone()).unwrap();
         let written = ["one", "two"].map(|folder| {
@@ -262,7 +262,8 @@ fn of_sinks() {
         let spec = SinkSpec::Files(FilesSink { folder: "one".into(), format: FileFormat::Text });
         let mut sink = place.connectors.open_sink("out", &spec).unwrap();
         begin(&mut *sink);
-        sink.stage(&SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &[vec![rows.clone()]] }).unwrap();
+        let batch = SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &[vec![rows.clone()]] };
+        batch.stage(&mut *sink).unwrap();
         let entries = fs::read_dir(place.folder.path().join("one")).unwrap();
         entries.map(|entry| entry.unwrap().file_name()).collect::<std::collections::BTreeSet<_>>()
     });

@@ -6,6 +6,8 @@ use std::{cell::Cell, sync::Arc};
 use tempfile::TempDir;
 use tidemill_model::{
     connector::JsonText,
+    ports::SinkBatch,
+    schema::Schema,
     testing::disk::{ForgetfulDisk, Forgets, lay, scratch},
 };
 
@@ -14,6 +16,7 @@ use crate::json;
 
 const FIRST: Timestamp = Timestamp(1_000_000);
 const SECOND: Timestamp = Timestamp(2_000_000);
+const THIRD: Timestamp = Timestamp(3_000_000);
 
 /// Where the output's folder is made, in one that must be made first.
 const FOLDER: &str = "deep/out";
@@ -91,17 +94,41 @@ fn stage(sink: &mut FileSink, time: Timestamp) -> Result<(), PortError> {
     let schema: Schema = "word: text".parse().unwrap();
     let row = |word: &str| vec![json::parse(&schema, &JsonText(format!(r#"{{"word": "{word}{}"}}"#, time.0))).unwrap()];
     let partitions: Vec<_> = ["a", "b"].map(|word| vec![json::rows(&schema, &row(word)).unwrap()]).to_vec();
-    sink.stage(&SinkBatch { time, schema: &schema, parts: &partitions })
+    SinkBatch { time, schema: &schema, parts: &partitions }.stage(sink)
 }
 
-/// A run that delivers two batches.
+/// Writes to parts while nobody knows their order, and stages them in another one than they came in. One has rows that are not
+/// wanted, and one has none.
+fn stage_as_it_comes(sink: &mut FileSink, time: Timestamp) -> Result<(), PortError> {
+    let schema: Schema = "word: text".parse().unwrap();
+    for (part, word) in [(0, "c"), (2, "a"), (0, "d"), (1, "x"), (2, "b"), (4, "e")] {
+        let row = json::parse(&schema, &JsonText(format!(r#"{{"word": "{word}"}}"#))).unwrap();
+        let rows = json::rows(&schema, &[row]).unwrap();
+        sink.write(&SinkRows { batch: time, part, schema: &schema, rows: &rows })?;
+    }
+    sink.stage(&SinkParts { time, schema: &schema, parts: &[2, 0, 3, 4] })
+}
+
+/// A run that delivers three batches.
 fn work(place: &Place, run: &str) -> Result<(), PortError> {
     let mut sink = place.open(run)?;
     for time in [FIRST, SECOND] {
         stage(&mut sink, time)?;
         sink.deliver(time)?;
     }
-    Ok(())
+    stage_as_it_comes(&mut sink, THIRD)?;
+    sink.deliver(THIRD)
+}
+
+#[test]
+fn parts_are_named_by_their_place_in_the_order() {
+    let place = Place::new();
+    work(&place, "one").unwrap();
+    let third = place.delivered().into_iter().filter(|(name, _)| name.starts_with("batch-0000000003000"));
+    let words = |words: &[&str]| words.iter().map(|word| format!("{{\"word\":\"{word}\"}}\n")).collect::<String>();
+    let expect = [("00000", words(&["a", "b"])), ("00001", words(&["c", "d"])), ("00003", words(&["e"]))];
+    let expect = expect.map(|(part, rows)| (format!("batch-0000000003000/part-{part}.jsonl"), rows));
+    assert_eq!(third.collect::<Vec<_>>(), expect);
 }
 
 #[test]
@@ -178,7 +205,7 @@ fn the_power_may_be_cut_at_every_call() {
                 lay(place.root.path(), &place.disk.lose_power(Forgets::Everything));
                 assert!(is_whole(&place), "{what}, and the power was cut once more: {:?}", place.delivered());
                 came.extend(place.take());
-                assert_eq!(place.open("three").unwrap().newest().unwrap(), Some(SECOND), "{what}");
+                assert_eq!(place.open("three").unwrap().newest().unwrap(), Some(THIRD), "{what}");
             }
         }
     }

@@ -14,20 +14,18 @@ pub(super) fn write_rows(
     file: &mut impl Write,
     format: FileFormat,
     schema: &Schema,
-    batches: &[RecordBatch],
+    rows: &RecordBatch,
 ) -> io::Result<()> {
     let mut line = Vec::new();
-    for rows in batches {
-        for row in 0..rows.num_rows() {
-            line.clear();
-            let values = value::row(schema, rows, row);
-            match format {
-                FileFormat::Jsonl => json::write_row(&values, &mut line),
-                FileFormat::Text => write_text(&values, &mut line),
-            }
-            line.push(b'\n');
-            file.write_all(&line)?;
+    for row in 0..rows.num_rows() {
+        line.clear();
+        let values = value::row(schema, rows, row);
+        match format {
+            FileFormat::Jsonl => json::write_row(&values, &mut line),
+            FileFormat::Text => write_text(&values, &mut line),
         }
+        line.push(b'\n');
+        file.write_all(&line)?;
     }
     Ok(())
 }

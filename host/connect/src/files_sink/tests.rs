@@ -3,7 +3,11 @@
 
 mod owners;
 
-use tidemill_model::{connector::JsonText, ports::PortErrorKind};
+use tidemill_model::{
+    connector::JsonText,
+    ports::{PortErrorKind, SinkBatch},
+    schema::Schema,
+};
 
 use super::*;
 use crate::json;
@@ -33,7 +37,7 @@ fn try_stage(sink: &mut FileSink, schema: &str, time: Timestamp, partitions: &[&
         vec![json::rows(&schema, &rows).unwrap()]
     };
     let partitions: Vec<_> = partitions.iter().map(read).collect();
-    sink.stage(&SinkBatch { time, schema: &schema, parts: &partitions })
+    SinkBatch { time, schema: &schema, parts: &partitions }.stage(sink)
 }
 
 /// Every file below `folder`, as `path: content`, but its mark.
@@ -81,6 +85,71 @@ fn a_batch_is_staged_then_there() {
     stage(&mut next, "word: text, n: integer?", TIME, rows);
     next.deliver(TIME).unwrap();
     assert_eq!(files(&path), expect);
+}
+
+/// Writes a row to each of these parts.
+fn write(sink: &mut FileSink, batch: Timestamp, parts: impl IntoIterator<Item = u32>) {
+    let schema: Schema = "a: text".parse().unwrap();
+    for part in parts {
+        let rows = json::rows(&schema, &[json::parse(&schema, &JsonText(format!("\"{part}\""))).unwrap()]).unwrap();
+        sink.write(&SinkRows { batch, part, schema: &schema, rows: &rows }).unwrap();
+    }
+}
+
+/// Nothing is left of rows that were written and are not wanted, whatever comes then.
+#[test]
+fn rows_that_are_not_staged_leave_nothing() {
+    const NEXT: Timestamp = Timestamp(TIME.0 + 1_000_000);
+    let schema: Schema = "a: text".parse().unwrap();
+    let staged = |sink: &mut FileSink, time| sink.stage(&SinkParts { time, schema: &schema, parts: &[0, 1] }).unwrap();
+    for what in ["discarded", "another batch", "the batch anew", "another run"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sink = sink(folder.path(), FileFormat::Text);
+        write(&mut sink, TIME, [0, 1]);
+        assert_eq!(files(folder.path()).len(), 3, "{what}");
+        let (time, part) = match what {
+            "discarded" => {
+                sink.discard(NEXT).unwrap();
+                assert_eq!(files(folder.path()).len(), 3, "it is not that batch");
+                sink.discard(TIME).unwrap();
+                assert_eq!(files(folder.path()), [""; 0], "{what}");
+                (TIME, 1)
+            }
+            "another batch" => (NEXT, 1),
+            "the batch anew" => {
+                staged(&mut sink, TIME);
+                (TIME, 1)
+            }
+            _ => {
+                sink = open(folder.path(), "out", "two", FileFormat::Text).unwrap();
+                crate::testing::begin(&mut sink);
+                assert_eq!(files(folder.path()), [""; 0], "{what}");
+                (TIME, 1)
+            }
+        };
+        write(&mut sink, time, [part]);
+        staged(&mut sink, time);
+        sink.deliver(time).unwrap();
+        let batch = format!("batch-{}", time.millis());
+        assert_eq!(files(folder.path()), [format!("{batch}/"), format!("{batch}/part-00001.txt: 1\n")], "{what}");
+    }
+}
+
+/// A source may have many partitions of its own, and all of them go on at once.
+#[test]
+fn a_batch_may_have_more_parts_than_files_can_be_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sink = sink(folder.path(), FileFormat::Text);
+    let parts: Vec<u32> = (0..3 * writing::OPEN_MAX as u32).rev().collect();
+    for _ in 0..2 {
+        write(&mut sink, TIME, parts.iter().copied());
+        assert!(sink.writing.as_ref().is_some_and(|writing| writing.open_files() <= writing::OPEN_MAX));
+    }
+    sink.stage(&SinkParts { time: TIME, schema: &"a: text".parse().unwrap(), parts: &parts }).unwrap();
+    sink.deliver(TIME).unwrap();
+    let written = files(&folder.path().join("batch-1767225600000"));
+    let expect = (0..).zip(&parts).map(|(place, part)| format!("part-{place:05}.txt: {part}\n{part}\n"));
+    assert_eq!(written, expect.collect::<Vec<_>>());
 }
 
 #[test]
@@ -134,7 +203,7 @@ fn a_file_in_the_place_of_the_folder_is_said() {
         let schema: Schema = "a: text".parse().unwrap();
         let rows = json::rows(&schema, &[json::parse(&schema, &JsonText("\"a\"".to_owned())).unwrap()]).unwrap();
         let failed = match *moment {
-            "stage" => sink.stage(&SinkBatch { time: TIME, schema: &schema, parts: &[vec![rows]] }).unwrap_err(),
+            "stage" => SinkBatch { time: TIME, schema: &schema, parts: &[vec![rows]] }.stage(&mut sink).unwrap_err(),
             "deliver" => sink.deliver(TIME).unwrap_err(),
             _ => sink.newest().unwrap_err(),
         };

@@ -1,7 +1,7 @@
 //! What stands where a run has sources and sinks of its own.
 
 use tidemill_model::{
-    ports::{Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Taken},
+    ports::{Irregularity, PortError, Sealed, Sink, SinkParts, SinkRows, Source, Taken},
     schema::Schema,
     time::Timestamp,
 };
@@ -46,7 +46,15 @@ impl Source for LoggedSource {
 }
 
 impl Sink for NoSink {
-    fn stage(&mut self, _: &SinkBatch<'_>) -> Result<(), PortError> {
+    fn write(&mut self, _: &SinkRows<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn stage(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn discard(&mut self, _: Timestamp) -> Result<(), PortError> {
         Ok(())
     }
 

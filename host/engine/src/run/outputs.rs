@@ -216,7 +216,7 @@ impl OutputFeed {
     }
 
     fn stage(&mut self, time: Timestamp) -> Result<(), PortError> {
-        self.sink.stage(&SinkBatch { time, schema: &self.schema, parts: &self.parts })
+        SinkBatch { time, schema: &self.schema, parts: &self.parts }.stage(&mut *self.sink)
     }
 
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use tidemill_checkpoint::{Budget, Fault, MemoryStorage, Operation};
 use tidemill_model::{
     function::{Binding, Description, Signature},
-    ports::{Chunk, Irregularity, PortError, Repeatable, Sealed, SinkBatch, Taken},
+    ports::{Chunk, Irregularity, PortError, Repeatable, Sealed, SinkParts, SinkRows, Taken},
     schema::Schema,
     testing::{Value, buffer_of},
 };
@@ -74,7 +74,15 @@ impl Source for Endless {
 struct Nowhere;
 
 impl Sink for Nowhere {
-    fn stage(&mut self, _: &SinkBatch<'_>) -> Result<(), PortError> {
+    fn write(&mut self, _: &SinkRows<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn stage(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn discard(&mut self, _: Timestamp) -> Result<(), PortError> {
         Ok(())
     }
 

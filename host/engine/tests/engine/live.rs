@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tidemill_connect::system::ManualClock;
 use tidemill_model::{
-    ports::{Clock, Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Taken, Wake},
+    ports::{Clock, Irregularity, PortError, Sealed, Sink, SinkParts, SinkRows, Source, Taken, Wake, WrittenRows},
     schema::Schema,
     testing::Value,
     time::Timestamp,
@@ -86,7 +86,16 @@ impl Source for Live {
 }
 
 /// Calls back at every step of a batch: `stage` or `deliver`, its time, and at `stage` the rows.
-pub struct Called<F>(pub F);
+pub struct Called<F> {
+    call: F,
+    written: WrittenRows,
+}
+
+impl<F> Called<F> {
+    pub fn new(call: F) -> Called<F> {
+        Called { call, written: WrittenRows::default() }
+    }
+}
 
 /// A step of a sink.
 pub enum Step {
@@ -95,15 +104,26 @@ pub enum Step {
 }
 
 impl<F: FnMut(Timestamp, Step) -> Result<(), PortError> + Send> Sink for Called<F> {
-    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
-        let rows = batch.parts.iter().flatten().flat_map(|rows| crate::show::values(batch.schema, rows));
+    fn write(&mut self, rows: &SinkRows<'_>) -> Result<(), PortError> {
+        self.written.write(rows);
+        Ok(())
+    }
+
+    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+        let parts = self.written.take(batch);
+        let rows = parts.iter().flatten().flat_map(|rows| crate::show::values(batch.schema, rows));
         let integer =
             |row: Vec<Value>| if let [Value::Integer(n)] = row[..] { n } else { panic!("no integer: {row:?}") };
-        (self.0)(batch.time, Step::Stage(rows.map(integer).collect()))
+        (self.call)(batch.time, Step::Stage(rows.map(integer).collect()))
+    }
+
+    fn discard(&mut self, batch: Timestamp) -> Result<(), PortError> {
+        self.written.discard(batch);
+        Ok(())
     }
 
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
-        (self.0)(time, Step::Deliver)
+        (self.call)(time, Step::Deliver)
     }
 }
 

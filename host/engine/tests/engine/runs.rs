@@ -52,7 +52,7 @@ impl Bench {
         let (clock, waits) = (ManualClock::new(Timestamp(0)), Mutex::new(Vec::new()));
         let clock = Arc::new(WaitedFor { clock, waits, during });
         let (delivered, time, mut staged) = (self.delivered.clone(), clock.clone(), Vec::new());
-        let sink = Called(move |at: Timestamp, step: Step| {
+        let sink = Called::new(move |at: Timestamp, step: Step| {
             match step {
                 Step::Stage(rows) => staged = rows,
                 Step::Deliver => {
@@ -251,7 +251,7 @@ fn a_run_that_is_stopped_before_it_begins_runs_one_batch() {
     let bench = Bench::default();
     bench.receive(1, 7);
     let (delivered, mut staged) = (bench.delivered.clone(), Vec::new());
-    let sink = Called(move |at: Timestamp, step: Step| {
+    let sink = Called::new(move |at: Timestamp, step: Step| {
         match step {
             Step::Stage(rows) => staged = rows,
             Step::Deliver => delivered.lock().unwrap().push((at.0 / SECOND, std::mem::take(&mut staged))),
@@ -288,7 +288,7 @@ fn a_sink_that_fails_ends_the_run() {
         let bench = Bench::default();
         let deliveries = Arc::new(Mutex::new(0));
         let counted = deliveries.clone();
-        let sink = Called(move |at: Timestamp, step: Step| {
+        let sink = Called::new(move |at: Timestamp, step: Step| {
             if at.0 == 2 * SECOND && fails(&step) {
                 return Err(PortError::configuration("the disk is full"));
             }
@@ -326,7 +326,7 @@ fn a_plugin_that_was_not_loaded_is_named() {
     let text = "[streams.in]\nqueue = { schema = \"line: text\", batches = [] }\n\
                 [streams.out]\nfrom = \"in\"\nmap = \"hostile/identity\"";
     let (plan, wake) = (harness::plan(text, 1), Wake::default());
-    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(Called(|_, _| Ok(())))];
+    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(Called::new(|_, _| Ok(())))];
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
     let (plugins, sources) = (Default::default(), harness::sources(&plan, &wake, |_, source| source));
     let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Done };

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tidemill_model::{
-    ports::{PortError, Sink, SinkBatch},
+    ports::{PortError, Sink, SinkParts, SinkRows, WrittenRows},
     testing::Value,
     time::Timestamp,
 };
@@ -24,21 +24,32 @@ pub type Log = Arc<Mutex<Vec<Delivered>>>;
 /// Keeps batches.
 pub struct Collect {
     output: String,
+    written: WrittenRows,
     staged: Option<Delivered>,
     log: Log,
 }
 
 impl Collect {
     pub fn new(output: &str, log: &Log) -> Collect {
-        Collect { output: output.to_owned(), staged: None, log: log.clone() }
+        Collect { output: output.to_owned(), written: WrittenRows::default(), staged: None, log: log.clone() }
     }
 }
 
 impl Sink for Collect {
-    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
+    fn write(&mut self, rows: &SinkRows<'_>) -> Result<(), PortError> {
+        self.written.write(rows);
+        Ok(())
+    }
+
+    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
         let of_part = |rows: &Vec<_>| rows.iter().flat_map(|rows| show::values(batch.schema, rows)).collect();
-        let parts = batch.parts.iter().map(of_part).collect();
+        let parts = self.written.take(batch).iter().map(of_part).collect();
         self.staged = Some(Delivered { output: self.output.clone(), time: batch.time, parts });
+        Ok(())
+    }
+
+    fn discard(&mut self, batch: Timestamp) -> Result<(), PortError> {
+        self.written.discard(batch);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidemill_model::{
-    ports::{Owner, PortError, Sink, SinkBatch},
+    ports::{Owner, PortError, Sink, SinkParts, SinkRows, WrittenRows},
     time::Timestamp,
 };
 
@@ -19,6 +19,7 @@ pub(super) struct SimulatedSink {
     host: HostId,
     output: usize,
     name: &'static str,
+    written: WrittenRows,
     staged: Option<(Timestamp, Rows)>,
     has_begun: bool,
 }
@@ -26,7 +27,15 @@ pub(super) struct SimulatedSink {
 impl SimulatedSink {
     pub fn new(simulation: Arc<Simulation>, host: HostId, output: usize) -> SimulatedSink {
         let name = simulation.scenario.outputs[output].name;
-        SimulatedSink { simulation, host, output, name, staged: None, has_begun: false }
+        SimulatedSink {
+            simulation,
+            host,
+            output,
+            name,
+            written: WrittenRows::default(),
+            staged: None,
+            has_begun: false,
+        }
     }
 
     fn call<T>(&self, what: &str, effect: impl FnOnce(&mut World) -> T) -> Result<T, PortError> {
@@ -48,11 +57,21 @@ impl Sink for SimulatedSink {
         Ok(())
     }
 
-    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
+    fn write(&mut self, rows: &SinkRows<'_>) -> Result<(), PortError> {
+        self.written.write(rows);
+        Ok(())
+    }
+
+    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
         let of_part = |rows: &Vec<_>| rows.iter().flat_map(|rows| rows::texts(batch.schema, rows)).collect();
-        let rows: Rows = batch.parts.iter().map(of_part).collect();
+        let rows: Rows = self.written.take(batch).iter().map(of_part).collect();
         self.call(&format!("stages {} {rows:?} in", batch.time), |_| ())?;
         self.staged = Some((batch.time, rows));
+        Ok(())
+    }
+
+    fn discard(&mut self, batch: Timestamp) -> Result<(), PortError> {
+        self.written.discard(batch);
         Ok(())
     }
 

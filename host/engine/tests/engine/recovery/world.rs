@@ -26,7 +26,7 @@ use tidemill_engine::{
 };
 use tidemill_model::{
     connector::SinkSpec,
-    ports::{Clock, Sink, Spawn, Wake},
+    ports::{Clock, Sink, Spawn, Wake, WrittenRows},
     testing::disk::ForgetfulDisk,
     time::Timestamp,
 };
@@ -291,7 +291,13 @@ impl World {
         let open = |output: &Output| -> Result<Box<dyn Sink>, RunError> {
             let (SinkSpec::Files(_), Some(on)) = (&output.sink, &self.on_disk) else {
                 let (delivered, broken) = (self.delivered.clone(), self.broken.clone());
-                return Ok(Box::new(Exactly { output: output.name.clone(), staged: None, delivered, broken }));
+                return Ok(Box::new(Exactly {
+                    output: output.name.clone(),
+                    written: WrittenRows::default(),
+                    staged: None,
+                    delivered,
+                    broken,
+                }));
             };
             let root = on.root.path().to_owned();
             let mut settings =

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tidemill_model::{
-    ports::{Acknowledging, Irregularity, PortError, Sealed, Sink, SinkBatch, Source, Taken},
+    ports::{Acknowledging, Irregularity, PortError, Sealed, Sink, SinkParts, SinkRows, Source, Taken, WrittenRows},
     schema::Schema,
     testing::Value,
     time::Timestamp,
@@ -100,6 +100,7 @@ impl Acknowledging for Live {
 /// A sink that knows its batches. A batch that comes again must be the same.
 pub struct Exactly {
     pub output: String,
+    pub written: WrittenRows,
     pub staged: Option<Rows>,
     pub delivered: Arc<Mutex<Delivered>>,
     pub broken: Arc<Mutex<Option<Broken>>>,
@@ -116,11 +117,21 @@ impl Exactly {
 }
 
 impl Sink for Exactly {
-    fn stage(&mut self, batch: &SinkBatch<'_>) -> Result<(), PortError> {
+    fn write(&mut self, rows: &SinkRows<'_>) -> Result<(), PortError> {
+        self.written.write(rows);
+        Ok(())
+    }
+
+    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
         self.check(true, batch.time)?;
         let values = |rows: &Vec<_>| rows.iter().flat_map(|rows| show::values(batch.schema, rows)).collect::<Vec<_>>();
         let of_partition = |rows: &Vec<_>| values(rows).iter().map(|row| show::row(row)).collect();
-        self.staged = Some(batch.parts.iter().map(of_partition).collect());
+        self.staged = Some(self.written.take(batch).iter().map(of_partition).collect());
+        Ok(())
+    }
+
+    fn discard(&mut self, batch: Timestamp) -> Result<(), PortError> {
+        self.written.discard(batch);
         Ok(())
     }
 
