@@ -9,21 +9,16 @@ use std::{
 
 use tidemill_checkpoint::MemoryStorage;
 use tidemill_connect::{
-    ConnectorSettings, Connectors,
+    CONNECTORS,
     system::{ManualClock, Threads},
 };
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Until,
     checkpoint::{Checkpoint, Failpoints, Step},
+    open_sinks, open_sources,
 };
-use tidemill_model::{
-    ports::{Sink, Source, Wake},
-    time::Timestamp,
-};
-use tidemill_plan::{
-    Manifest, Override,
-    graph::{NodeId, Operator, Plan},
-};
+use tidemill_model::{connector::World, time::Timestamp};
+use tidemill_plan::{Manifest, Override, graph::Plan};
 use tidemill_tests::repository;
 
 use crate::plugins::Plugins;
@@ -77,7 +72,7 @@ impl Pipeline {
     fn plan(&self, mode: Mode) -> (Plan, Plugins) {
         let mut overrides = self.overrides.clone();
         overrides.extend(mode.partitions.map(|number| format!("pipeline.partitions={number}").parse().unwrap()));
-        let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &self.text, &overrides);
+        let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &self.text, &overrides, CONNECTORS);
         let plugins = Plugins::of(manifest.plugins());
         let plan = manifest.resolve(&plugins, &mut diagnostics);
         (plan.unwrap_or_else(|| panic!("{}", diagnostics.render(false))), plugins)
@@ -138,27 +133,13 @@ fn run(
     checkpoint: Option<Checkpoint>,
 ) -> Result<(), RunError> {
     let (plan, plugins) = pipeline.plan(mode);
-    let wake = Wake::default();
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
-    let mut settings =
-        ConnectorSettings::new(clock.clone(), Arc::new(Threads), pipeline.folder.clone(), stdout.clone());
-    settings.until_done = true;
-    let connectors = Connectors::try_new(settings).unwrap();
-    let (sources, sinks) = (sources(&plan, &connectors, &wake), sinks(&plan, &connectors));
-    let parts = Parts { plan, plugins: plugins.0, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint };
+    let mut world = World::new(clock.clone(), Arc::new(Threads), pipeline.folder.clone(), stdout.clone());
+    world.until_done = true;
+    let (sources, sinks) = (open_sources(&plan, &world).unwrap(), open_sinks(&plan, &world).unwrap());
+    let World { spawn, wake, .. } = world;
+    let parts = Parts { plan, plugins: plugins.0, sources, sinks, clock, wake, spawn, checkpoint };
     let Mode { workers, fresh_instances, seed, .. } = mode;
     let settings = Settings { workers, seed, fresh_instances, until: Until::Done };
     Run::try_new(parts, &settings)?.run().map(drop)
-}
-
-fn sources(plan: &Plan, connectors: &Connectors, wake: &Wake) -> Vec<(NodeId, Box<dyn Source>)> {
-    let sources = plan.nodes.iter().enumerate().filter_map(|(index, node)| {
-        let Operator::Source(spec) = &node.operator else { return None };
-        Some((NodeId(index), connectors.open_source(&node.name, spec, wake).unwrap()))
-    });
-    sources.collect()
-}
-
-fn sinks(plan: &Plan, connectors: &Connectors) -> Vec<Box<dyn Sink>> {
-    plan.outputs.iter().map(|output| connectors.open_sink(&output.name, &output.sink).unwrap()).collect()
 }

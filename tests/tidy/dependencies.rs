@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("tidemill-guest", &["tidemill-model"]),
     ("tidemill-state", &["tidemill-model"]),
     ("tidemill-checkpoint", &["tidemill-model"]),
-    ("tidemill-connect", &["tidemill-model"]),
+    ("tidemill-connect", &["tidemill-model", "tidemill-plan"]),
     (
         "tidemill-engine",
         &["tidemill-model", "tidemill-plan", "tidemill-guest", "tidemill-state", "tidemill-checkpoint"],

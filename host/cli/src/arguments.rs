@@ -3,11 +3,11 @@
 use std::{path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tidemill_connect::generate::{SEED, VOCABULARY, VOCABULARY_MAX};
-use tidemill_model::{
-    connector::{Address, GenerateKind},
-    time::Timestamp,
+use tidemill_connect::{
+    Address,
+    generate::{GenerateKind, SEED, VOCABULARY, VOCABULARY_MAX},
 };
+use tidemill_model::time::Timestamp;
 use tidemill_plan::Override;
 
 /// More threads than this have never made a pipeline faster.

@@ -11,6 +11,7 @@ use std::{
 };
 
 use tidemill_checkpoint::PluginDigest;
+use tidemill_connect::CONNECTORS;
 use tidemill_guest::{Plugin, Runtime, RuntimeSettings};
 use tidemill_plan::{CheckpointEntry, Manifest, diagnostics::Diagnostics, graph::Plan, stages::Stages};
 
@@ -47,7 +48,8 @@ pub fn prepare_with(arguments: &arguments::Pipeline, replaced: &[Replacement]) -
     let path = &arguments.pipeline;
     let text = read(path)?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let (manifest, mut diagnostics) = Manifest::read(&path.display().to_string(), &text, &arguments.overrides);
+    let (manifest, mut diagnostics) =
+        Manifest::read(&path.display().to_string(), &text, &arguments.overrides, CONNECTORS);
     let loaded = LoadedPlugins::load(manifest.plugins(), &folder, replaced, arguments.cache)?;
     let plan = manifest.resolve(&loaded, &mut diagnostics);
     show(&diagnostics);

@@ -16,12 +16,11 @@ use std::{
 };
 
 use tidemill_model::{
-    connector::Address,
     ports::{Clock, PortError, Wake},
     time::Timestamp,
 };
 
-use crate::address;
+use crate::address::{self, Address};
 use audience::{Audience, is_gone};
 
 pub use lines::{CopiedLines, GeneratedLines};

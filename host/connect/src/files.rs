@@ -12,6 +12,7 @@ mod reading;
 #[cfg(test)]
 mod repeat_tests;
 mod scan;
+mod settings;
 mod single;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -21,31 +22,24 @@ use std::{fs, io};
 
 use arrow_schema::SchemaRef;
 use tidemill_model::{
-    connector::FilesSource,
+    connector::World,
     ports::{Chunk, Irregularity, PortError, Source, Taken},
     schema::Schema,
 };
 
-use crate::{
-    ConnectorSettings,
-    connectors::resolve,
-    text::{self, CHUNK_BYTES},
-};
+use crate::text::{self, CHUNK_BYTES};
 use folder::FolderLines;
 use reading::Reading;
+pub use settings::{FILES, FilesSource};
 use single::FileLines;
 
 /// Bytes that are read before any are taken.
 const AHEAD_BYTES_MAX: usize = 4 << 20;
 
 /// Opens the file or the folder.
-pub(crate) fn open_files(
-    stream: &str,
-    spec: &FilesSource,
-    settings: &ConnectorSettings,
-) -> Result<Box<dyn Source>, PortError> {
+pub(crate) fn open_files(stream: &str, spec: &FilesSource, world: &World) -> Result<Box<dyn Source>, PortError> {
     text::check_options(stream, &spec.text)?;
-    let path = resolve(&settings.folder, &spec.path);
+    let path = world.folder.join(&spec.path);
     let shown = path.display();
     let about = fs::metadata(&path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -54,7 +48,7 @@ pub(crate) fn open_files(
         _ => PortError::environment(format!("stream `{stream}` reads {shown}: it cannot be looked at"), error),
     })?;
     if about.is_dir() {
-        return Ok(Box::new(FolderLines::open(stream, spec, path, settings)?));
+        return Ok(Box::new(FolderLines::open(stream, spec, path, world)?));
     }
     if !about.is_file() {
         return Err(PortError::configuration(format!(

@@ -6,6 +6,7 @@ mod folders;
 mod mark;
 mod place;
 mod rows;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod writing;
@@ -17,7 +18,6 @@ use std::{
 };
 
 use tidemill_model::{
-    connector::{FileFormat, FilesSink},
     ports::{Disk, Owner, PortError, Sink, SinkParts, SinkRows},
     time::Timestamp,
 };
@@ -26,6 +26,8 @@ use crate::value;
 use folders::{is_same, list, make_folder, remove, sync_above, sync_folder};
 use mark::{MARK, Mark};
 use rows::write_rows;
+pub(crate) use settings::{FORM, letters};
+pub use settings::{FileFormat, FilesSink};
 use writing::Writing;
 
 /// Writes files.

@@ -10,13 +10,13 @@
 mod position;
 mod random;
 mod records;
+mod settings;
 mod source;
 #[cfg(test)]
 mod source_tests;
 mod words;
 
-use tidemill_model::connector::GenerateKind;
-
+pub use settings::{GENERATE, GenerateKind, GenerateSource};
 pub(crate) use source::GeneratedSource;
 
 use random::Random;

@@ -3,6 +3,7 @@
 mod float;
 mod python;
 mod scala;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -13,9 +14,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use tidemill_model::{
-    connector::{PrintSink, PrintStyle},
+    connector::{UtcOffset, World},
     ports::{PortError, Sink, SinkParts, SinkRows, WrittenRows},
     time::Timestamp,
 };
@@ -24,6 +25,7 @@ use crate::{
     json, lock,
     value::{self, Value},
 };
+pub use settings::{PRINT, PrintSink, PrintStyle};
 
 const RULE: &str = "-------------------------------------------";
 
@@ -32,26 +34,25 @@ pub(crate) struct PrintedSink {
     output: String,
     spec: PrintSink,
     stdout: Arc<Mutex<dyn Write + Send>>,
-    time_zone: TimeZone,
+    utc_offset: UtcOffset,
     written: WrittenRows,
     staged: BTreeMap<Timestamp, Vec<u8>>,
 }
 
 impl PrintedSink {
-    pub fn new(
-        output: &str,
-        spec: &PrintSink,
-        stdout: Arc<Mutex<dyn Write + Send>>,
-        time_zone: TimeZone,
-    ) -> PrintedSink {
+    pub fn new(output: &str, spec: &PrintSink, world: &World) -> PrintedSink {
+        let (stdout, utc_offset) = (Arc::clone(&world.stdout), Arc::clone(&world.utc_offset));
         let (written, staged) = (WrittenRows::default(), BTreeMap::new());
-        PrintedSink { output: output.to_owned(), spec: spec.clone(), stdout, time_zone, written, staged }
+        PrintedSink { output: output.to_owned(), spec: spec.clone(), stdout, utc_offset, written, staged }
     }
 
     /// What a batch looks like.
     fn text(&mut self, batch: &SinkParts<'_>) -> Vec<u8> {
         let time = match self.spec.style {
-            PrintStyle::Python => civil(batch.time.0, &self.time_zone, ' ').unwrap_or_else(|| batch.time.to_string()),
+            PrintStyle::Python => {
+                let offset = Offset::from_seconds((self.utc_offset)(batch.time)).unwrap_or(Offset::UTC);
+                civil(batch.time.0, &TimeZone::fixed(offset), ' ').unwrap_or_else(|| batch.time.to_string())
+            }
             PrintStyle::Scala | PrintStyle::Json => batch.time.to_string(),
         };
         let mut text = format!("{RULE}\nTime: {time}\n{RULE}\n").into_bytes();
@@ -121,10 +122,7 @@ impl Sink for PrintedSink {
 /// Date and time of day with `between` between them, and the fraction of a second, six digits, if there is one; `None`
 /// beyond the years -9999 to 9999.
 pub(crate) fn civil(micros: i64, time_zone: &TimeZone, between: char) -> Option<String> {
-    // Instants leave a day at each end of these years, so that they have a date in every time zone; dates go to the end.
-    let instant = jiff::Timestamp::from_microsecond(micros);
-    let known = instant.unwrap_or(if micros < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX });
-    let offset = jiff::SignedDuration::from_secs(time_zone.to_offset(known).seconds().into());
+    let offset = jiff::SignedDuration::from_secs(offset_at(time_zone, micros).into());
     let since = jiff::SignedDuration::from_micros(micros) + offset;
     let time = jiff::civil::date(1970, 1, 1).to_datetime(jiff::civil::Time::midnight()).checked_add(since).ok()?;
     let (date, fraction) = (time.date(), time.subsec_nanosecond() / 1000);
@@ -133,4 +131,12 @@ pub(crate) fn civil(micros: i64, time_zone: &TimeZone, between: char) -> Option<
         write!(text, ".{fraction:06}").ok()?;
     }
     Some(text)
+}
+
+/// By how many seconds a time zone is ahead of UTC at an instant.
+pub(crate) fn offset_at(time_zone: &TimeZone, micros: i64) -> i32 {
+    // Instants leave a day at each end of the years of dates, so that they have a date in every time zone.
+    let instant = jiff::Timestamp::from_microsecond(micros);
+    let known = instant.unwrap_or(if micros < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX });
+    time_zone.to_offset(known).seconds()
 }

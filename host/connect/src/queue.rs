@@ -1,11 +1,12 @@
 //! Rows given in the pipeline, a batch a tick: for tests.
 
+mod settings;
+
 use std::collections::VecDeque;
 
 use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
 use tidemill_model::{
-    connector::{JsonText, QueueSource},
     ports::{Chunk, Irregularity, PortError, Repeatable, Sealed, Source, Taken},
     schema::Schema,
     time::Timestamp,
@@ -15,6 +16,7 @@ use crate::{
     json,
     pin::{self, Pin},
 };
+pub use settings::{JsonText, QUEUE, QueueSource};
 
 /// A queue of batches. When it is used up, batches are empty.
 #[derive(Debug)]

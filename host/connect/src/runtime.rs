@@ -2,7 +2,10 @@
 
 use std::{io, sync::Arc};
 
-use tidemill_model::ports::Spawn;
+use tidemill_model::{
+    connector::World,
+    ports::{PortError, Spawn},
+};
 use tokio::{runtime, sync::Notify};
 
 /// A tokio runtime on a thread of its own; dropping it ends the thread and whatever runs there.
@@ -13,6 +16,14 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
+    /// That of a run, which begins with the first source that asks.
+    pub fn of(world: &World) -> Result<Arc<Runtime>, PortError> {
+        world.shared.get(|| {
+            Runtime::try_new(world.spawn.as_ref())
+                .map_err(|error| PortError::environment("nothing can be received on this system", error))
+        })
+    }
+
     /// Starts the thread.
     pub fn try_new(spawn: &dyn Spawn) -> io::Result<Runtime> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;

@@ -8,6 +8,7 @@ mod connect;
 mod inbox;
 mod listen;
 mod receive;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -19,27 +20,25 @@ use std::{
 
 use arrow_schema::SchemaRef;
 use tidemill_model::{
-    connector::{SocketMode, SocketSource},
-    ports::{Acknowledging, Chunk, Clock, Irregularity, PortError, Sealed, Source, Taken, Wake},
+    connector::World,
+    ports::{Acknowledging, Chunk, Irregularity, PortError, Sealed, Source, Taken},
     schema::Schema,
     time::Timestamp,
 };
 use tokio::{
-    runtime,
     sync::{Notify, watch},
     task::JoinHandle,
 };
 
 use crate::{
     lock, pin,
+    runtime::Runtime,
     text::{self, CHUNK_BYTES},
 };
 use acknowledge::Acknowledged;
 use inbox::Inbox;
 use receive::Receiver;
-
-/// How long to wait before a peer that refused, closed or broke the connection is tried again.
-pub const RECONNECT_DELAY: Duration = Duration::from_secs(2);
+pub use settings::{SOCKET, SocketMode, SocketSource};
 
 /// How long a peer may take to answer before it counts as not there.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,13 +49,6 @@ pub const PRODUCERS_MAX: usize = 64;
 /// Bytes read at a time: as much as a core's cache has room for beside a chunk.
 pub const READ_BYTES_MAX: usize = 256 << 10;
 
-/// What a socket source needs of the world.
-pub(crate) struct World {
-    pub clock: Arc<dyn Clock>,
-    pub runtime: runtime::Handle,
-    pub reconnect_delay: Duration,
-}
-
 /// The lines that come over a socket.
 #[derive(Debug)]
 pub struct ReceivedLines {
@@ -66,26 +58,22 @@ pub struct ReceivedLines {
     receiver: Arc<Receiver>,
     task: JoinHandle<()>,
     local_address: Option<SocketAddr>,
+    /// Where the task runs.
+    _runtime: Arc<Runtime>,
     /// Lines up to the last pin.
     pinned: u64,
 }
 
 impl ReceivedLines {
     /// Begins to listen, or to connect.
-    pub(crate) fn open(
-        stream: &str,
-        spec: &SocketSource,
-        wake: &Wake,
-        world: World,
-    ) -> Result<ReceivedLines, PortError> {
-        ReceivedLines::open_with_chunks(stream, spec, wake, world, CHUNK_BYTES)
+    pub(crate) fn open(stream: &str, spec: &SocketSource, world: &World) -> Result<ReceivedLines, PortError> {
+        ReceivedLines::open_with_chunks(stream, spec, world, CHUNK_BYTES)
     }
 
     fn open_with_chunks(
         stream: &str,
         spec: &SocketSource,
-        wake: &Wake,
-        world: World,
+        world: &World,
         chunk_bytes: usize,
     ) -> Result<ReceivedLines, PortError> {
         text::check_options(stream, &spec.text)?;
@@ -98,8 +86,8 @@ impl ReceivedLines {
         }
         let receiver = Arc::new(Receiver {
             stream: stream.to_owned(),
-            clock: world.clock,
-            wake: wake.clone(),
+            clock: Arc::clone(&world.clock),
+            wake: world.wake.clone(),
             text: spec.text.clone(),
             buffer_bytes_max: spec.buffer_bytes_max,
             inbox: Mutex::new(inbox),
@@ -107,23 +95,24 @@ impl ReceivedLines {
             room: Notify::new(),
             block: Mutex::new(vec![0; READ_BYTES_MAX]),
         });
+        let runtime = Runtime::of(world)?;
         let (task, local_address) = match &spec.mode {
             SocketMode::Connect(address) => {
                 let work = connect::keep_connected(Arc::clone(&receiver), address.clone(), world.reconnect_delay);
-                (world.runtime.spawn(work), None)
+                (runtime.handle().spawn(work), None)
             }
             SocketMode::Listen(address) => {
-                let (listener, local) = listen::bind(stream, address, &world.runtime)?;
+                let (listener, local) = listen::bind(stream, address, runtime.handle())?;
                 let task = match spec.acknowledge {
-                    true => world.runtime.spawn(acknowledge::accept(Arc::clone(&receiver), listener)),
-                    false => world.runtime.spawn(listen::accept(Arc::clone(&receiver), listener)),
+                    true => runtime.handle().spawn(acknowledge::accept(Arc::clone(&receiver), listener)),
+                    false => runtime.handle().spawn(listen::accept(Arc::clone(&receiver), listener)),
                 };
                 (task, Some(local))
             }
         };
         let schema = text::schema();
         let (spec, arrow) = (spec.clone(), schema.to_arrow());
-        Ok(ReceivedLines { spec, arrow, schema, receiver, task, local_address, pinned: 0 })
+        Ok(ReceivedLines { spec, arrow, schema, receiver, task, local_address, _runtime: runtime, pinned: 0 })
     }
 
     /// Where a listening source listens: its port was chosen by the system if 0 was asked for.

@@ -1,16 +1,18 @@
 //! The system's clock and threads, and a clock that is moved by being waited for.
 
 use std::{
-    sync::{Mutex, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use jiff::tz::TimeZone;
 use tidemill_model::{
+    connector::UtcOffset,
     ports::{Clock, Spawn, Wake},
     time::Timestamp,
 };
 
-use crate::lock;
+use crate::{lock, print::offset_at};
 
 /// The longest that [`SystemClock`] sleeps without a look at the time: so soon it notices that the time was set.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -28,6 +30,11 @@ pub struct ManualClock {
 /// The system's threads.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Threads;
+
+/// The clocks of a time zone.
+pub fn utc_offset(time_zone: TimeZone) -> UtcOffset {
+    Arc::new(move |time| offset_at(&time_zone, time.0))
+}
 
 // === impl SystemClock ===
 

@@ -9,6 +9,7 @@
 
 mod buffer;
 mod cutter;
+pub(crate) mod options;
 mod piece;
 mod pool;
 #[cfg(test)]
@@ -19,11 +20,11 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, StringArray};
 use arrow_schema::SchemaRef;
 use tidemill_model::{
-    connector::{InvalidUtf8, TextOptions},
     ports::{Irregularity, PortError},
     schema::{Kind, Schema},
 };
 
+pub use options::{InvalidUtf8, TextOptions};
 pub(crate) use {
     buffer::{LineBuffer, TakenLines},
     cutter::LineCutter,

@@ -13,10 +13,10 @@
 //!
 //! ```
 //! use std::{collections::HashMap, sync::{Arc, Mutex}};
-//! use tidemill_connect::{ConnectorSettings, Connectors, system::{ManualClock, Threads}};
-//! use tidemill_engine::{Parts, Run, Settings, Until};
-//! use tidemill_model::{function::{Binding, Description, Signature}, ports::Wake, time::Timestamp};
-//! use tidemill_plan::{Functions, Manifest, graph::{NodeId, Operator}};
+//! use tidemill_connect::{CONNECTORS, system::{ManualClock, Threads}};
+//! use tidemill_engine::{Parts, Run, Settings, Until, open_sinks, open_sources};
+//! use tidemill_model::{connector::World, function::{Binding, Description, Signature}, time::Timestamp};
+//! use tidemill_plan::{Functions, Manifest};
 //!
 //! struct NoPlugins;
 //!
@@ -51,18 +51,16 @@
 //! from = "sorted"
 //! print = true
 //! "#;
-//! let (manifest, mut diagnostics) = Manifest::read("words.toml", text, &[]);
+//! let (manifest, mut diagnostics) = Manifest::read("words.toml", text, &[], CONNECTORS);
 //! let plan = manifest.resolve(&NoPlugins, &mut diagnostics).expect("a pipeline without mistakes");
 //!
-//! let (clock, wake) = (Arc::new(ManualClock::new(Timestamp(0))), Wake::default());
+//! let clock = Arc::new(ManualClock::new(Timestamp(0)));
 //! let stdout = Arc::new(Mutex::new(Vec::<u8>::new()));
-//! let connectors =
-//!     Connectors::try_new(ConnectorSettings::new(clock.clone(), Arc::new(Threads), ".".into(), stdout.clone()))?;
-//! let Operator::Source(spec) = &plan.nodes[0].operator else { unreachable!("the words are a source") };
-//! let sources = vec![(NodeId(0), connectors.open_source("words", spec, &wake)?)];
-//! let sinks = vec![connectors.open_sink("counts", &plan.outputs[0].sink)?];
+//! let world = World::new(clock.clone(), Arc::new(Threads), ".".into(), stdout.clone());
+//! let (sources, sinks) = (open_sources(&plan, &world)?, open_sinks(&plan, &world)?);
 //!
-//! let parts = Parts { plan, plugins: HashMap::new(), sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint: None };
+//! let (spawn, wake) = (world.spawn, world.wake);
+//! let parts = Parts { plan, plugins: HashMap::new(), sources, sinks, clock, wake, spawn, checkpoint: None };
 //! let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Done };
 //! let summary = Run::try_new(parts, &settings)?.run()?;
 //! assert_eq!((summary.batches, summary.rows), (2, 4));
@@ -78,6 +76,7 @@ mod build;
 pub mod checkpoint;
 mod counters;
 mod failure;
+mod open;
 mod operators;
 mod pieces;
 mod pool;
@@ -91,6 +90,7 @@ mod store;
 mod task;
 
 pub use failure::{Cause, RunError};
+pub use open::{OpenSources, open_sinks, open_sources};
 pub use report::Summary;
 pub use run::{Parts, Run, Settings, Until};
 pub use stop::Stopper;

@@ -1,214 +1,177 @@
-//! What sources and sinks are configured with. The plan reads these from a pipeline; the connectors act on them.
+//! What a connector's settings say of a source or a sink before it is opened, and what a run gives to those that are. The plan
+//! holds the settings and asks them; which connectors there are it does not know.
 
-use std::{fmt, net::Ipv6Addr, path::PathBuf, time::Duration};
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use crate::schema::Schema;
+use crate::{
+    ports::{Clock, Disk, PortError, Sink, Source, Spawn, Wake},
+    schema::Schema,
+    time::Timestamp,
+};
 
-/// Where a stream's rows come from.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SourceSpec {
-    /// Lines of text over TCP.
-    Socket(SocketSource),
-    /// Lines of text files.
-    Files(FilesSource),
-    /// Rows given in the pipeline or a file: for tests.
-    Queue(QueueSource),
-    /// Made-up rows, the same for the same seed.
-    Generate(GenerateSource),
+/// The settings of a source, checked: what can be known of it without looking at the world. They do not change.
+pub trait SourceSettings: fmt::Debug + Send + Sync {
+    /// What its rows are.
+    fn schema(&self) -> Schema;
+
+    /// How many partitions its rows come in; `None`: they go round those of the pipeline.
+    fn partitions(&self) -> Option<u32> {
+        None
+    }
+
+    /// What makes it one that never has an end, behind "the stream is": `a socket`. `None`: it ends, if the run is to.
+    fn endless(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What it is, `a socket`, if it cannot be read again, so that what it gives is logged; else its sources are
+    /// [`Source::repeatable`].
+    fn logged(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What it tells its peers that it is durable, `lines`, if it does: then it needs a checkpoint, and is
+    /// [`Source::acknowledging`].
+    fn acknowledges(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Opens the source of `stream`. Whatever has an effect waits for [`Source::begin`].
+    ///
+    /// # Errors
+    /// What can be seen to be wrong without an effect: a missing file, rows that do not fit their schema.
+    fn open(&self, stream: &str, world: &World) -> Result<Box<dyn Source>, PortError>;
 }
 
-/// `HOST:PORT`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    /// A name, an IPv4 address, or an IPv6 address without brackets.
-    pub host: String,
-    /// The port; 0 (listen only) lets the system choose.
-    pub port: u16,
+/// The settings of a sink, checked.
+pub trait SinkSettings: fmt::Debug + Send + Sync {
+    /// The folder that it writes to, as the pipeline has it: nobody else may. `None`: it has none.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
+
+    /// How many rows of a batch it looks at, from the first part's first row on; `None`: all.
+    fn rows_max(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether it writes to the program's standard output.
+    fn prints(&self) -> bool {
+        false
+    }
+
+    /// Opens the sink of `output`. Whatever has an effect waits for [`Sink::begin`].
+    ///
+    /// # Errors
+    /// What can be seen to be wrong without an effect: a folder that is a file, or may not be written to.
+    fn open(&self, output: &str, world: &World) -> Result<Box<dyn Sink>, PortError>;
 }
 
-/// Which side opens the connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SocketMode {
-    /// Tidemill connects, and connects again when the peer goes away.
-    Connect(Address),
-    /// Tidemill waits for producers; any number, one after the other or at once.
-    Listen(Address),
-}
+/// By how many seconds clocks on walls are ahead of UTC at a time.
+pub type UtcOffset = Arc<dyn Fn(Timestamp) -> i32 + Send + Sync>;
 
-/// A socket and how its bytes become lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SocketSource {
-    /// Who connects to whom.
-    pub mode: SocketMode,
-    /// How lines are cut.
-    pub text: TextOptions,
-    /// Bytes received and not yet run; when they are reached the socket is not read.
-    pub buffer_bytes_max: usize,
-    /// Producers are told how many lines are durable; only where they connect.
-    pub acknowledge: bool,
-}
-
-/// How bytes become rows of one field `line: text`.
-///
-/// A line ends with LF or CRLF (neither is part of it); at the end of the input a last line without an end counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TextOptions {
-    /// A longer line is rejected, and counted.
-    pub line_bytes_max: usize,
-    /// What happens to a line that is not UTF-8.
-    pub invalid_utf8: InvalidUtf8,
-}
-
-/// What happens to a line that is not UTF-8; counted either way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InvalidUtf8 {
-    /// Each bad sequence becomes U+FFFD, as Spark does it.
-    Replace,
-    /// The line is rejected.
-    Reject,
-}
-
-/// Files to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilesSource {
-    /// A file, or a folder whose files are read, each once; names that begin with `.` are passed over.
-    pub path: PathBuf,
-    /// For a folder: whether files that were there at the start are read too.
-    pub existing: bool,
-    /// For a folder: how long a file must have been seen unchanged before it is read; `None`: an interval, and some seconds
-    /// at least where the file's time is one of whole seconds.
-    pub settled_after: Option<Duration>,
-    /// How lines are cut.
-    pub text: TextOptions,
-}
-
-/// One batch a tick, as given.
-#[derive(Clone, Debug, PartialEq)]
-pub struct QueueSource {
-    /// What the rows are.
-    pub schema: Schema,
-    /// The batches; `None` is a tick at which the source has none. A row is a JSON object of the schema's fields, or,
-    /// for a single field, its value.
-    pub batches: Vec<Option<Vec<JsonText>>>,
-    /// How many partitions a batch is cut into: row i of n goes to partition p where p·n/partitions <= i.
-    pub partitions: Option<u32>,
-}
-
-/// A JSON value as its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JsonText(pub String);
-
-/// Made-up rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GenerateSource {
-    /// What they are about.
-    pub kind: GenerateKind,
-    /// Rows a second; `None`: as fast as they are taken.
-    pub rate: Option<u64>,
-    /// Rows in all; `None`: without end.
-    pub count: Option<u64>,
-    /// The same seed gives the same rows.
-    pub seed: u64,
-}
-
-/// What generated rows are about. Each is one line of text, as the tutorials' feeds have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GenerateKind {
-    /// Lines of ten words, frequencies after Zipf.
-    Words,
-    /// `{"order_id": "...", "status": "PLACED"}`.
-    Orders,
-    /// `x y`, now and then a bad one.
-    Points,
-    /// `{"user_id": 1000, "activity": "profile.view"}`.
-    Activity,
-}
-
-/// Where an output's rows go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SinkSpec {
-    /// To standard output.
-    Print(PrintSink),
-    /// To files, a folder of them a batch.
-    Files(FilesSink),
-}
-
-/// The first rows of each batch, for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrintSink {
-    /// How many rows are shown before `...`.
-    pub rows: usize,
-    /// How a row looks.
-    pub style: PrintStyle,
-}
-
-/// How a printed batch looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PrintStyle {
-    /// As PySpark's pprint: `('a', 1)`, and the time as local date and time.
-    Python,
-    /// As Scala's print: `(a,1)`, and the time in milliseconds.
-    Scala,
-    /// One JSON object a row, and the time in milliseconds.
-    Json,
-}
-
-/// A file a partition in a folder a batch, staged and then renamed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilesSink {
-    /// The folder that gets a folder for each batch.
+/// What a run gives to its sources and sinks.
+#[derive(Clone)]
+pub struct World {
+    /// Stamps what is received.
+    pub clock: Arc<dyn Clock>,
+    /// Starts threads that receive.
+    pub spawn: Arc<dyn Spawn>,
+    /// Rung by a source that has a chunk.
+    pub wake: Wake,
+    /// The folder that relative paths begin in: the pipeline file's.
     pub folder: PathBuf,
-    /// What a file has in it.
-    pub format: FileFormat,
+    /// What files are written through.
+    pub disk: Disk,
+    /// A number that no other run has, on whatever machine: in the names of what is staged. That of a process is not enough.
+    pub run: u64,
+    /// Where prints go.
+    pub stdout: Arc<Mutex<dyn Write + Send>>,
+    /// Where the people are who read prints.
+    pub utc_offset: UtcOffset,
+    /// The run ends when bounded sources are used up; folders count as bounded then.
+    pub until_done: bool,
+    /// The pipeline's interval: so long the files of a folder rest, unless their source says otherwise.
+    pub interval: Duration,
+    /// How long a source waits before it connects to a lost peer again.
+    pub reconnect_delay: Duration,
+    /// What connectors of a kind have in common in this run.
+    pub shared: Shared,
 }
 
-/// What a file has in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileFormat {
-    /// A line a row: the value of a single field; several fields with tabs between them.
-    Text,
-    /// A JSON object a row.
-    Jsonl,
+/// Things of which a run has one for all sources or sinks that need it, say the thread that receives. The first who asks makes
+/// it; it goes with the last who has it and the run's [`World`].
+#[derive(Clone, Default)]
+pub struct Shared {
+    things: Arc<Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
 }
 
-impl Default for TextOptions {
-    fn default() -> TextOptions {
-        TextOptions { line_bytes_max: 1 << 20, invalid_utf8: InvalidUtf8::Replace }
+// === impl World ===
+
+/// How long a source waits before it connects again, unless it is set.
+pub const RECONNECT_DELAY: Duration = Duration::from_secs(2);
+
+impl World {
+    /// Times are printed in UTC, the run has no end and the number 0, the interval is a second, and lost connections are tried
+    /// again after [`RECONNECT_DELAY`], unless these fields are set.
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        spawn: Arc<dyn Spawn>,
+        folder: PathBuf,
+        stdout: Arc<Mutex<dyn Write + Send>>,
+    ) -> World {
+        World {
+            clock,
+            spawn,
+            wake: Wake::default(),
+            folder,
+            disk: Disk::default(),
+            run: 0,
+            stdout,
+            utc_offset: Arc::new(|_| 0),
+            until_done: false,
+            interval: Duration::from_secs(1),
+            reconnect_delay: RECONNECT_DELAY,
+            shared: Shared::default(),
+        }
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
+        f.debug_struct("World")
+            .field("folder", &self.folder)
+            .field("until_done", &self.until_done)
+            .field("interval", &self.interval)
+            .field("reconnect_delay", &self.reconnect_delay)
+            .finish_non_exhaustive()
     }
 }
 
-impl Address {
-    /// Reads `HOST:PORT` or `[IPV6]:PORT`; the error says what is wrong with it.
-    pub fn try_parse(text: &str) -> Result<Address, String> {
-        let (host, port) = text.rsplit_once(':').ok_or_else(|| format!("`{text}` has no port: write HOST:PORT"))?;
-        let port = match port.parse() {
-            Ok(number) if port.bytes().all(|byte| byte.is_ascii_digit()) => number,
-            _ => return Err(format!("`{port}` is no port: a number from 0 to 65535")),
-        };
-        if host.is_empty() {
-            return Err(format!("`{text}` has no host: write HOST:PORT, say 127.0.0.1:{port}"));
+// === impl Shared ===
+
+impl Shared {
+    /// The one thing of this type, which `make` makes if nobody has asked before.
+    ///
+    /// # Errors
+    /// It cannot be made; the next who asks tries again.
+    pub fn get<T: Any + Send + Sync>(&self, make: impl FnOnce() -> Result<T, PortError>) -> Result<Arc<T>, PortError> {
+        // A map of things is whole, whatever has panicked.
+        let mut things = self.things.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thing) = things.get(&TypeId::of::<T>()).cloned().and_then(|thing| thing.downcast().ok()) {
+            return Ok(thing);
         }
-        let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let is_host = match inside {
-            // A link-local address may name its interface behind a `%`.
-            Some(inside) => inside.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
-            None => !host.contains([':', '[', ']', '/']) && !host.contains(char::is_whitespace),
-        };
-        if !is_host {
-            return Err(format!("`{host}` is no host: write a name, an IPv4 address, or an IPv6 address in brackets"));
-        }
-        let host = inside.unwrap_or(host);
-        Ok(Address { host: host.to_owned(), port })
+        let thing = Arc::new(make()?);
+        things.insert(TypeId::of::<T>(), thing.clone());
+        Ok(thing)
     }
 }
 
@@ -217,27 +180,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_and_written() {
-        for text in ["localhost:9999", "127.0.0.1:0", "[::1]:80", "[fe80::1%eth0]:80", "a-b.example:65535"] {
-            assert_eq!(Address::try_parse(text).expect("an address").to_string(), text);
-        }
-    }
-
-    #[test]
-    fn what_is_no_address_says_why() {
-        #[track_caller]
-        fn check(text: &str, expect: &str) {
-            assert_eq!(Address::try_parse(text).expect_err("no address"), expect);
-        }
-        check("", "`` has no port: write HOST:PORT");
-        check("localhost", "`localhost` has no port: write HOST:PORT");
-        check(":80", "`:80` has no host: write HOST:PORT, say 127.0.0.1:80");
-        for port in ["http", "65536", "-1", "+80", "", " 80", "80 "] {
-            check(&format!("localhost:{port}"), &format!("`{port}` is no port: a number from 0 to 65535"));
-        }
-        for host in ["::1", ":", "[::1", "::1]", "[]", "[localhost]", "[127.0.0.1]", "a b", "tcp://a"] {
-            let expect = format!("`{host}` is no host: write a name, an IPv4 address, or an IPv6 address in brackets");
-            check(&format!("{host}:80"), &expect);
-        }
+    fn what_is_shared_is_made_once_and_tried_again_if_it_could_not_be() {
+        let shared = Shared::default();
+        let refused = shared.get::<u32>(|| Err(PortError::refused("not now")));
+        assert_eq!(refused.expect_err("refused").to_string(), "not now");
+        let one = shared.clone().get(|| Ok(1_u32)).expect("a thing");
+        let same = shared.get(|| Ok(2_u32)).expect("the same");
+        assert!(Arc::ptr_eq(&one, &same));
+        assert_eq!(*shared.get(|| Ok("another")).expect("of another type"), "another");
     }
 }

@@ -74,29 +74,29 @@ impl Span {
 
 impl Diagnostic {
     /// An error at `span`.
-    pub(crate) fn error(span: Span, message: impl Into<String>) -> Diagnostic {
+    pub fn error(span: Span, message: impl Into<String>) -> Diagnostic {
         let severity = Severity::Error;
         Diagnostic { severity, message: message.into(), span: Some(span), label: String::new(), help: None }
     }
 
     /// A warning at `span`.
-    pub(crate) fn warning(span: Span, message: impl Into<String>) -> Diagnostic {
+    pub fn warning(span: Span, message: impl Into<String>) -> Diagnostic {
         Diagnostic { severity: Severity::Warning, ..Diagnostic::error(span, message) }
     }
 
     /// An error of the whole file.
-    pub(crate) fn whole(message: impl Into<String>) -> Diagnostic {
+    pub fn whole(message: impl Into<String>) -> Diagnostic {
         Diagnostic { span: None, ..Diagnostic::error(Span::of_file(0..0), message) }
     }
 
     /// With something to say at the place itself.
-    pub(crate) fn label(mut self, label: impl Into<String>) -> Diagnostic {
+    pub fn label(mut self, label: impl Into<String>) -> Diagnostic {
         self.label = label.into();
         self
     }
 
     /// With what to do about it.
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Diagnostic {
+    pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = Some(help.into()).filter(|help| !help.is_empty());
         self
     }
@@ -117,7 +117,8 @@ impl Diagnostics {
         self.sources.len() - 1
     }
 
-    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+    /// Says one thing more.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         if self.items.len() < KEPT_MAX {
             self.items.push(diagnostic);
@@ -127,7 +128,7 @@ impl Diagnostics {
     }
 
     /// Like [`Diagnostics::push`] of an error; it is not even made if there are too many to keep it.
-    pub(crate) fn push_error_with(&mut self, error: impl FnOnce() -> Diagnostic) {
+    pub fn push_error_with(&mut self, error: impl FnOnce() -> Diagnostic) {
         if self.items.len() < KEPT_MAX {
             self.push(error());
         } else {

@@ -9,30 +9,40 @@ use crate::diagnostics::Span;
 
 /// A text and its place.
 #[derive(Clone, Debug)]
-pub(crate) struct Name {
-    pub(crate) text: String,
-    pub(crate) span: Span,
+pub struct Name {
+    /// The text.
+    pub text: String,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// A value and its place.
 #[derive(Clone, Debug)]
-pub(crate) struct Value {
-    pub(crate) kind: ValueKind,
-    pub(crate) span: Span,
+pub struct Value {
+    /// What it is.
+    pub kind: ValueKind,
+    /// Where it stands.
+    pub span: Span,
     /// Of a `--set` whose value is not quoted: what was typed, so that `name=5` is a text where a text belongs.
-    pub(crate) typed: Option<String>,
+    pub typed: Option<String>,
 }
 
+/// A value of TOML.
 #[derive(Clone, Debug)]
-pub(crate) enum ValueKind {
+pub enum ValueKind {
+    /// Text.
     Text(String),
     /// `None`: it does not fit 64 bits.
     Integer(Option<i64>),
     /// As it is written.
     Float(String),
+    /// True or false.
     Boolean(bool),
+    /// A date, a time, or both.
     Datetime(toml::value::Datetime),
+    /// Several values.
     List(Vec<Value>),
+    /// Values by name.
     Table(Table),
     /// It could not be read, and that has been reported.
     Broken,
@@ -40,13 +50,14 @@ pub(crate) enum ValueKind {
 
 /// Keys and values in the order of the file.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Table {
-    pub(crate) entries: Vec<(Name, Value)>,
+pub struct Table {
+    /// In the order of the file.
+    pub entries: Vec<(Name, Value)>,
 }
 
 impl Value {
     /// What it is, with its article left out.
-    pub(crate) fn type_name(&self) -> &'static str {
+    pub fn type_name(&self) -> &'static str {
         match self.kind {
             ValueKind::Text(_) => "text",
             ValueKind::Integer(_) => "integer",
@@ -61,7 +72,8 @@ impl Value {
 }
 
 impl Table {
-    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+    /// The value at `key`.
+    pub fn get(&self, key: &str) -> Option<&Value> {
         self.entries.iter().find(|(name, _)| name.text == key).map(|(_, value)| value)
     }
 

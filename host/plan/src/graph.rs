@@ -1,9 +1,9 @@
 //! A pipeline that has been checked: streams as nodes, every reference resolved, every type settled.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tidemill_model::{
-    connector::{SinkSpec, SourceSpec},
+    connector::{SinkSettings, SourceSettings},
     function::{Binding, Signature},
     schema::Schema,
     table::TableSpec,
@@ -137,7 +137,7 @@ pub struct Letters {
 #[derive(Clone, Debug)]
 pub enum Operator {
     /// From outside.
-    Source(SourceSpec),
+    Source(Arc<dyn SourceSettings>),
     /// A guest's map, then the kept fields of each row's origin.
     Map(Map),
     /// The rows whose condition is true.
@@ -298,7 +298,7 @@ pub struct Output {
     /// What the sink gets.
     pub schema: Schema,
     /// The sink.
-    pub sink: SinkSpec,
+    pub sink: Arc<dyn SinkSettings>,
     /// The function whose dead letters it gets, instead of the stream's rows.
     pub dead_letters: Option<Caller>,
 }
@@ -344,9 +344,9 @@ impl Node {
     }
 
     /// What a source gives, if it is one.
-    pub fn source(&self) -> Option<&SourceSpec> {
+    pub fn source(&self) -> Option<&dyn SourceSettings> {
         match &self.operator {
-            Operator::Source(spec) => Some(spec),
+            Operator::Source(settings) => Some(&**settings),
             _ => None,
         }
     }

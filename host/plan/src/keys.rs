@@ -1,6 +1,11 @@
 //! Every key of a pipeline: which ones there are and what they stand beside.
 
-use crate::operators::{OPERATORS, OperatorKind};
+use tidemill_model::connector::SourceSettings;
+
+use crate::{
+    connector::{Connectors, Form},
+    operators::{OPERATORS, OperatorKind},
+};
 
 /// The sections of a pipeline.
 pub(crate) const SECTIONS: &[&str] = &["pipeline", "plugins", "streams", "outputs"];
@@ -33,69 +38,57 @@ pub(crate) const LIMITS: &[&str] = &[
     "functions",
 ];
 
-/// Keys of a socket that is read.
-pub(crate) const SOCKET: &[&str] = &["connect", "listen", "line-bytes-max", "invalid-utf8", "buffer", "acknowledge"];
+/// Keys of an output, beside its sink.
+const OUTPUT: &[&str] = &["output", "fields", "parameters", "on-error"];
 
-/// Keys of files that are read.
-pub(crate) const FILES: &[&str] = &["path", "existing", "settled-after", "line-bytes-max", "invalid-utf8"];
-
-/// Keys of generated rows.
-pub(crate) const GENERATE: &[&str] = &["kind", "rate", "count", "seed"];
-
-/// Keys of a queue.
-pub(crate) const QUEUE: &[&str] = &["schema", "batches", "partitions"];
-
-/// Keys of a print.
-pub(crate) const PRINT: &[&str] = &["rows", "style"];
-
-/// Keys of files that are written.
-pub(crate) const WRITTEN_FILES: &[&str] = &["folder", "format"];
-
-/// Keys of an output.
-pub(crate) const OUTPUT: &[&str] = &["from", "print", "files", "output", "fields", "parameters", "on-error"];
+/// All keys of an output.
+pub(crate) fn output(connectors: Connectors) -> Vec<&'static str> {
+    ["from"].into_iter().chain(sinks(connectors)).chain(OUTPUT.iter().copied()).collect()
+}
 
 /// The sinks of an output.
-pub(crate) const SINKS: &[&str] = &["print", "files"];
+pub(crate) fn sinks(connectors: Connectors) -> impl Iterator<Item = &'static str> + Clone {
+    connectors.iter().filter(|connector| connector.sink.is_some()).map(|connector| connector.key)
+}
 
 /// What a stream can be.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
-    /// Its rows come from outside: a key of [`SOURCES`].
-    Source(&'static str),
+    /// Its rows come from outside: the key says how.
+    Source(&'static str, &'static Form<dyn SourceSettings>),
     /// They come from other streams.
     Operator(&'static dyn OperatorKind),
 }
-
-/// The sources of a stream.
-const SOURCES: &[&str] = &["socket", "files", "queue", "generate"];
 
 /// Keys beside a source.
 const BESIDE_SOURCES: &[&str] = &["previously"];
 
 /// Every kind of stream.
-pub(crate) fn kinds() -> impl Iterator<Item = Kind> {
+pub(crate) fn kinds(connectors: Connectors) -> impl Iterator<Item = Kind> {
     let operators = OPERATORS.iter().map(|operator| Kind::Operator(*operator));
-    SOURCES.iter().map(|key| Kind::Source(key)).chain(operators)
+    let sources =
+        connectors.iter().filter_map(|connector| Some(Kind::Source(connector.key, connector.source.as_ref()?)));
+    sources.chain(operators)
 }
 
 impl Kind {
     /// The key that makes a stream one.
     pub(crate) fn key(self) -> &'static str {
         match self {
-            Kind::Source(key) => key,
+            Kind::Source(key, _) => key,
             Kind::Operator(operator) => operator.page().key,
         }
     }
 
     /// Whether rows come from outside.
     pub(crate) fn is_source(self) -> bool {
-        matches!(self, Kind::Source(_))
+        matches!(self, Kind::Source(..))
     }
 
     /// Other keys of such a stream.
     pub(crate) fn beside(self) -> Vec<&'static str> {
         match self {
-            Kind::Source(_) => BESIDE_SOURCES.to_vec(),
+            Kind::Source(..) => BESIDE_SOURCES.to_vec(),
             Kind::Operator(operator) => operator.page().beside(),
         }
     }
@@ -103,7 +96,7 @@ impl Kind {
     /// Whether `key` can stand beside it.
     pub(crate) fn has_beside(self, key: &str) -> bool {
         match self {
-            Kind::Source(_) => BESIDE_SOURCES.contains(&key),
+            Kind::Source(..) => BESIDE_SOURCES.contains(&key),
             Kind::Operator(operator) => operator.page().has_beside(key),
         }
     }
@@ -135,7 +128,6 @@ pub(crate) const LATER: &[(&str, &[&str])] = &[
         ],
     ),
     ("outputs", &["database", "http", "kafka", "postgres", "shared", "socket"]),
-    ("formats", &["csv", "parquet"]),
 ];
 
 /// Whether `key` is planned for `place`, a name of [`LATER`].
@@ -144,22 +136,26 @@ pub(crate) fn is_later(place: &str, key: &str) -> bool {
 }
 
 /// The kinds of stream that have `key` beside them.
-pub(crate) fn kinds_with(key: &str) -> impl Iterator<Item = &'static str> {
-    kinds().filter(move |kind| kind.has_beside(key)).map(Kind::key)
+pub(crate) fn kinds_with(connectors: Connectors, key: &str) -> impl Iterator<Item = &'static str> {
+    kinds(connectors).filter(move |kind| kind.has_beside(key)).map(Kind::key)
 }
 
 /// Where a value may be short, the key that it stands for in the long form. `depth` counts the names before `key`:
 /// that of a plugin is 1, that of a stream's `socket` 2.
-pub(crate) fn long_form(section: &str, depth: usize, key: &str, is_url: bool) -> Option<&'static str> {
+pub(crate) fn long_form(
+    connectors: Connectors,
+    section: &str,
+    depth: usize,
+    key: &str,
+    is_url: bool,
+) -> Option<&'static str> {
+    let connector = || connectors.iter().find(|connector| connector.key == key);
     match (section, depth, key) {
         ("pipeline", 1, "checkpoint") if is_url => Some("url"),
         ("pipeline", 1, "checkpoint") => Some("folder"),
         ("plugins", 1, _) => Some("path"),
-        ("streams", 2, "socket") => Some("connect"),
-        ("streams", 2, "files") => Some("path"),
-        ("streams", 2, "generate") => Some("kind"),
-        ("outputs", 2, "print") => Some("rows"),
-        ("outputs", 2, "files") => Some("folder"),
+        ("streams", 2, _) => connector()?.source.as_ref()?.page.short.key(),
+        ("outputs", 2, _) => connector()?.sink.as_ref()?.page.short.key(),
         _ => None,
     }
 }
@@ -175,25 +171,9 @@ mod tests {
 
     #[test]
     fn the_page_names_every_key() {
-        let kinds = kinds().flat_map(|kind| [kind.key()].into_iter().chain(kind.beside()));
-        for key in [
-            PIPELINE,
-            CHECKPOINT,
-            ON_ERROR,
-            PLUGIN,
-            LIMITS,
-            SOCKET,
-            FILES,
-            GENERATE,
-            QUEUE,
-            OUTPUT,
-            PRINT,
-            WRITTEN_FILES,
-        ]
-        .concat()
-        .into_iter()
-        .chain(kinds)
-        {
+        let kinds = kinds(&[]).flat_map(|kind| [kind.key()].into_iter().chain(kind.beside()));
+        let keys = [PIPELINE, CHECKPOINT, ON_ERROR, PLUGIN, LIMITS, OUTPUT, BESIDE_SOURCES].concat();
+        for key in keys.into_iter().chain(output(&[])).chain(kinds) {
             let is_named = PAGE.contains(&format!("`{key}`")) || PAGE.contains(&format!("`{key} = "));
             assert!(is_named, "PIPELINE.md does not tell of `{key}`");
         }

@@ -4,6 +4,8 @@
 //! asks the plugins what they are and settles every name and type. Both report all mistakes that they find, each at its
 //! place in the text, and go on. What a pipeline can say stands in `PIPELINE.md`, beside this crate's manifest.
 //!
+//! What a pipeline reads from and writes to it knows from a table of connectors alone ([`connector`]).
+//!
 //! It is pure: no file is read, no plugin is loaded or called, and there is no clock; what plugins say comes in through
 //! [`Functions`]. It does not look whether files are there, whether addresses can be reached, or whether a function
 //! does what its signature says.
@@ -45,12 +47,12 @@
 //! from = "counts"
 //! print = true
 //! "#;
-//! let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", text, &[]);
+//! let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", text, &[], tidemill_connect::CONNECTORS);
 //! let plan = manifest.resolve(&NoPlugins, &mut diagnostics).expect("a pipeline without mistakes");
 //! assert_eq!(plan.nodes[1].schema.to_string(), "line: text, count: integer");
 //!
 //! let wrong = text.replace("[\"line\"]", "[\"lime\"]");
-//! let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &wrong, &[]);
+//! let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &wrong, &[], tidemill_connect::CONNECTORS);
 //! assert!(manifest.resolve(&NoPlugins, &mut diagnostics).is_none());
 //! assert_eq!(
 //!     diagnostics.render(false),
@@ -66,6 +68,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod connector;
 pub mod diagnostics;
 mod document;
 mod functions;
@@ -73,7 +76,7 @@ pub mod graph;
 mod keys;
 mod manifest;
 mod operators;
-mod reader;
+pub mod reader;
 mod resolve;
 pub mod stages;
 mod suggest;

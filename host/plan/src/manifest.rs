@@ -4,18 +4,18 @@ pub(crate) mod on_error;
 mod outputs;
 mod pipeline;
 mod plugins;
-mod queue;
-mod sources;
 mod streams;
 
-use tidemill_model::{connector::SinkSpec, time::Interval};
+use std::sync::Arc;
 
-pub(crate) use pipeline::Pipeline;
+use tidemill_model::{connector::SinkSettings, time::Interval};
+
 pub use pipeline::{CheckpointEntry, CheckpointPlace};
 pub use plugins::PluginEntry;
 pub(crate) use streams::{Body, StreamEntry};
 
 use crate::{
+    connector::{Connectors, Letters},
     diagnostics::{Diagnostic, Diagnostics},
     document::{
         self, Name, Parsed, Table, Value, ValueKind,
@@ -39,6 +39,8 @@ pub struct Manifest {
     pub(crate) plugin_names: Vec<Name>,
     pub(crate) streams: Vec<StreamEntry>,
     pub(crate) outputs: Vec<OutputEntry>,
+    /// The sink of the rows that a function could not take, in a folder.
+    pub(crate) letters: Option<Letters>,
     /// Parts of the file could not be read, so that what is missing here may be there.
     pub(crate) incomplete: bool,
 }
@@ -49,15 +51,21 @@ pub(crate) struct OutputEntry {
     pub(crate) name: Name,
     pub(crate) from: Option<Name>,
     pub(crate) function: Option<Call>,
-    pub(crate) sink: Option<SinkSpec>,
+    pub(crate) sink: Option<Arc<dyn SinkSettings>>,
 }
 
 impl Manifest {
     /// Reads a pipeline's text, with `overrides` in the place of its values. It always gives an answer: what cannot be
-    /// read is left out and stands in the diagnostics, all of it at once. `file_name` is only shown.
-    pub fn read(file_name: &str, text: &str, overrides: &[Override]) -> (Manifest, Diagnostics) {
+    /// read is left out and stands in the diagnostics, all of it at once. `file_name` is only shown; `connectors` are those
+    /// that there are.
+    pub fn read(
+        file_name: &str,
+        text: &str,
+        overrides: &[Override],
+        connectors: Connectors,
+    ) -> (Manifest, Diagnostics) {
         let mut diagnostics = Diagnostics::new(file_name, text);
-        let mut manifest = Manifest::empty();
+        let mut manifest = Manifest::empty(connectors);
         if text.len() > TEXT_BYTES_MAX {
             let message = format!("the file has {} bytes; a pipeline has at most {TEXT_BYTES_MAX}", text.len());
             diagnostics.push(Diagnostic::whole(message));
@@ -66,29 +74,30 @@ impl Manifest {
         }
         let Parsed { mut table, incomplete, .. } = document::parse(text, &mut diagnostics);
         manifest.incomplete = incomplete;
-        overrides::apply(&mut table, overrides, &mut diagnostics);
+        overrides::apply(&mut table, overrides, connectors, &mut diagnostics);
         if incomplete {
             // What is left of the file is read for its plugins, but what is missing is only a consequence.
-            manifest.fill(&table, &mut diagnostics.clone());
+            manifest.fill(&table, connectors, &mut diagnostics.clone());
         } else {
-            manifest.fill(&table, &mut diagnostics);
+            manifest.fill(&table, connectors, &mut diagnostics);
         }
         diagnostics.sort();
         (manifest, diagnostics)
     }
 
-    fn empty() -> Manifest {
+    fn empty(connectors: Connectors) -> Manifest {
         Manifest {
             pipeline: pipeline::Pipeline::default(),
             plugins: Vec::new(),
             plugin_names: Vec::new(),
             streams: Vec::new(),
             outputs: Vec::new(),
+            letters: connectors.iter().find_map(|connector| connector.letters),
             incomplete: false,
         }
     }
 
-    fn fill(&mut self, table: &Table, diagnostics: &mut Diagnostics) {
+    fn fill(&mut self, table: &Table, connectors: Connectors, diagnostics: &mut Diagnostics) {
         let mut filled = Vec::new();
         for (key, value) in &table.entries {
             let Some(section) = section(key, table, diagnostics) else { continue };
@@ -104,8 +113,8 @@ impl Manifest {
             match section {
                 "pipeline" => self.pipeline = pipeline::read(value, diagnostics),
                 "plugins" => (self.plugin_names, self.plugins) = plugins::read(value, diagnostics),
-                "streams" => self.streams = streams::read(value, diagnostics),
-                _ => self.outputs = outputs::read(value, diagnostics),
+                "streams" => self.streams = streams::read(value, connectors, diagnostics),
+                _ => self.outputs = outputs::read(value, connectors, diagnostics),
             }
         }
         for (_, message, help) in NEEDED.iter().filter(|(section, ..)| !filled.contains(section)) {

@@ -1,28 +1,33 @@
-//! From the tree to typed values: every getter reports what is wrong and goes on with nothing.
+//! From the tree to typed values: every getter reports what is wrong and goes on with nothing. For the plan itself, and for
+//! connectors, which read what a pipeline says of them.
 
-pub(crate) mod quantity;
-pub(crate) mod values;
+pub mod quantity;
+mod rows;
+pub mod values;
+
+pub use crate::document::{Name, Table, Value, ValueKind};
+pub use rows::row;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Span},
-    document::{Name, Table, Value, ValueKind},
     keys, suggest,
 };
 
 /// A table whose keys are being read.
-pub(crate) struct Reader<'v, 'd> {
+pub struct Reader<'v, 'd> {
     /// As a person names it: `[streams.lines]`, `the limits of ...`.
     place: String,
     span: Span,
     table: &'v Table,
     /// Keys that have been reported.
     unknown: Vec<&'v str>,
-    pub(crate) diagnostics: &'d mut Diagnostics,
+    /// Where what is wrong is said.
+    pub diagnostics: &'d mut Diagnostics,
 }
 
 impl<'v, 'd> Reader<'v, 'd> {
     /// `None`, reported, if the value is not a table.
-    pub(crate) fn try_new(
+    pub fn try_new(
         place: impl Into<String>,
         value: &'v Value,
         diagnostics: &'d mut Diagnostics,
@@ -32,13 +37,13 @@ impl<'v, 'd> Reader<'v, 'd> {
     }
 
     /// The value at `key`, if it is there.
-    pub(crate) fn get(&self, key: &str) -> Option<&'v Value> {
+    pub fn get(&self, key: &str) -> Option<&'v Value> {
         self.table.get(key)
     }
 
     /// The value at `key`, which must be there. `example` says how the line would look. Where a key that has been
     /// reported as unknown was probably meant, nothing more is said.
-    pub(crate) fn need(&mut self, key: &str, example: &str) -> Option<&'v Value> {
+    pub fn need(&mut self, key: &str, example: &str) -> Option<&'v Value> {
         let value = self.table.get(key);
         if value.is_none() && suggest::nearest(key, self.unknown.iter().copied()).is_none() {
             let error = Diagnostic::error(self.span, format!("{} has no `{key}`", self.place));
@@ -48,21 +53,18 @@ impl<'v, 'd> Reader<'v, 'd> {
     }
 
     /// What `read` makes of the value at `key`.
-    pub(crate) fn read<T>(
-        &mut self,
-        key: &str,
-        read: impl FnOnce(&'v Value, &mut Diagnostics) -> Option<T>,
-    ) -> Option<T> {
+    pub fn read<T>(&mut self, key: &str, read: impl FnOnce(&'v Value, &mut Diagnostics) -> Option<T>) -> Option<T> {
         let value = self.table.get(key)?;
         read(value, self.diagnostics)
     }
 
     /// The keys and values in their order.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &'v (Name, Value)> + use<'v> {
+    pub fn entries(&self) -> impl Iterator<Item = &'v (Name, Value)> + use<'v> {
         self.table.entries.iter()
     }
 
-    /// Reports every key that is not of `known`. `later` is a place of [`keys::LATER`].
+    /// Reports every key that is not of `known`. `later`: where keys are known that a later version will have; none where it is
+    /// empty.
     pub(crate) fn check_keys(&mut self, known: &[&str], later: &str) {
         for (key, _) in self.entries() {
             if !known.contains(&key.text.as_str()) {
@@ -92,7 +94,7 @@ impl<'v, 'd> Reader<'v, 'd> {
 }
 
 /// For what a later version will have.
-pub(crate) fn not_yet(key: &Name) -> Diagnostic {
+pub fn not_yet(key: &Name) -> Diagnostic {
     Diagnostic::error(key.span, format!("`{}` is not in this version", key.text)).label("comes later")
 }
 

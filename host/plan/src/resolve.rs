@@ -10,12 +10,9 @@ mod sizes;
 
 pub(crate) use plugins::Plugins;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use tidemill_model::{
-    connector::{SocketSource, SourceSpec},
-    schema::Schema,
-};
+use tidemill_model::{connector::SourceSettings, schema::Schema};
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
@@ -54,8 +51,8 @@ pub(crate) struct Stream<'a> {
     pub(crate) schema: &'a Schema,
 }
 
-fn source(spec: &SourceSpec, schema: &Schema) -> Node {
-    Node::new(Operator::Source(spec.clone()), schema.clone(), Role::Pass, Way::Here)
+fn source(settings: &Arc<dyn SourceSettings>) -> Node {
+    Node::new(Operator::Source(Arc::clone(settings)), settings.schema(), Role::Pass, Way::Here)
 }
 
 struct Resolver<'a> {
@@ -121,9 +118,13 @@ impl<'a> Resolver<'a> {
             return;
         }
         for stream in &self.manifest.streams {
-            if let Some(Body::Source(SourceSpec::Socket(SocketSource { acknowledge: true, .. }), _)) = &stream.body {
-                let what =
-                    format!("stream `{}` acknowledges lines, and the pipeline has no checkpoint", stream.name.text);
+            if let Some(Body::Source(source)) = &stream.body
+                && let Some(acknowledged) = source.acknowledges()
+            {
+                let what = format!(
+                    "stream `{}` acknowledges {acknowledged}, and the pipeline has no checkpoint",
+                    stream.name.text
+                );
                 let error = Diagnostic::error(stream.name.span, what);
                 self.diagnostics.push(error.help("give it one: checkpoint = \"checkpoint\" in [pipeline]"));
             }
@@ -157,7 +158,7 @@ impl<'a> Resolver<'a> {
             nodes.map(|node| Stream { name: &node.name, schema: &node.schema }).collect()
         });
         let resolved = entry.body.as_ref().and_then(|body| match body {
-            Body::Source(spec, schema) => Some(source(spec, schema)),
+            Body::Source(settings) => Some(source(settings)),
             Body::Operator(operator) => {
                 let inputs = Inputs { names: &entry.from, streams: streams.as_deref() };
                 operator.resolve(&inputs, &self.plugins, self.diagnostics)
@@ -184,7 +185,7 @@ impl<'a> Resolver<'a> {
             outputs.extend(outputs::resolve(entry, stream, &self.plugins, self.diagnostics));
         }
         outputs::check_folders(&self.manifest.outputs, self.diagnostics);
-        dead_letters::add(&self.manifest.pipeline, &self.done, &mut outputs, self.diagnostics);
+        dead_letters::add(self.manifest, &self.done, &mut outputs, self.diagnostics);
         outputs::check_checkpoint(self.manifest.pipeline.checkpoint.as_ref(), &outputs, self.diagnostics);
         outputs
     }

@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod connectors;
 mod host;
 mod plugins;
 mod random;

@@ -6,7 +6,10 @@ use tidemill_guest::Plugin;
 use tidemill_model::function::{Binding, Description, Signature};
 use tidemill_plan::{Functions, Manifest, graph::Plan};
 
-use crate::scenario::{Edition, Scenario};
+use crate::{
+    connectors::CONNECTORS,
+    scenario::{Edition, Scenario},
+};
 
 /// Loaded plugins by name.
 pub(crate) struct Loaded<'a>(pub &'a HashMap<String, Plugin>);
@@ -14,7 +17,8 @@ pub(crate) struct Loaded<'a>(pub &'a HashMap<String, Plugin>);
 impl Loaded<'_> {
     /// The plan of a scenario's pipeline. The error is what is wrong with it.
     pub fn plan(&self, scenario: &Scenario, edition: Edition) -> Result<Plan, String> {
-        let (manifest, mut diagnostics) = Manifest::read("simulated.toml", &scenario.pipeline(edition), &[]);
+        let (manifest, mut diagnostics) =
+            Manifest::read("simulated.toml", &scenario.pipeline(edition), &[], CONNECTORS);
         manifest.resolve(self, &mut diagnostics).ok_or_else(|| diagnostics.render(false))
     }
 

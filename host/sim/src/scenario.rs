@@ -23,7 +23,7 @@ pub(crate) use trouble::{POISON, REJECTED, Trouble};
 pub(crate) const PIPELINE: &str = "simulated";
 
 /// What every source gives.
-const SCHEMA: &str = "number: integer, value: integer, line: text";
+pub(crate) const SCHEMA: &str = "number: integer, value: integer, line: text";
 
 /// One run of the simulation, drawn from its seed.
 pub(crate) struct Scenario {
@@ -111,7 +111,7 @@ impl Scenario {
         let sources: Vec<&str> = self.sources(edition).collect();
         for stream in &sources {
             let heading = edition.heading(stream);
-            let _ = writeln!(text, "{heading}queue = {{ schema = \"{SCHEMA}\", batches = [] }}\n");
+            let _ = writeln!(text, "{heading}simulated = true\n");
         }
         let lines = if let [single] = sources[..] {
             edition.name(single)
@@ -134,7 +134,7 @@ impl Scenario {
             let is_lines = output.content == Content::Lines;
             let from = if is_lines { lines.clone() } else { stream_of(output, edition) };
             if edition.has_passing_outputs || !output.is_passing {
-                let _ = writeln!(text, "\n[outputs.{}]\nfrom = \"{from}\"\nprint = true\n", output.name);
+                let _ = writeln!(text, "\n[outputs.{}]\nfrom = \"{from}\"\nsimulated = true\n", output.name);
             }
         }
         text

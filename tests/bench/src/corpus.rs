@@ -1,7 +1,6 @@
 //! Text to count: lines of ten words, vocabularies after Zipf, always the same.
 
-use tidemill_connect::generate::Generator;
-use tidemill_model::connector::GenerateKind;
+use tidemill_connect::generate::{GenerateKind, Generator};
 
 /// Words of a line.
 pub const WORDS_A_LINE: usize = 10;

@@ -8,17 +8,18 @@ use std::{
 
 use anyhow::{Context, bail};
 use tidemill_checkpoint::LocalFolder;
-use tidemill_connect::{ConnectorSettings, Connectors, system::Threads};
-use tidemill_engine::{Parts, Run, Settings, Until, checkpoint::Checkpoint};
+use tidemill_connect::{CONNECTORS, system::Threads};
+use tidemill_engine::{Parts, Run, Settings, Until, checkpoint::Checkpoint, open_sources};
 use tidemill_guest::{Plugin, Runtime, RuntimeSettings};
 use tidemill_model::{
+    connector::World,
     function::{Binding, Description, Signature},
     limits::Limits,
     ports::{Clock, Sink, Source, Wake},
 };
 use tidemill_plan::{
     Functions, Manifest,
-    graph::{NodeId, Operator, Plan},
+    graph::{NodeId, Plan},
 };
 
 /// What is added for a word.
@@ -71,7 +72,7 @@ impl Functions for Plugins {
 
 /// The plan of a pipeline given as TOML.
 pub fn plan(toml: &str, plugins: &Plugins) -> anyhow::Result<Plan> {
-    let (manifest, mut diagnostics) = Manifest::read("bench.toml", toml, &[]);
+    let (manifest, mut diagnostics) = Manifest::read("bench.toml", toml, &[], CONNECTORS);
     match manifest.resolve(plugins, &mut diagnostics) {
         Some(plan) => Ok(plan),
         None => bail!("{}", diagnostics.render(false)),
@@ -88,14 +89,10 @@ pub fn run(
     folder: Option<&Path>,
 ) -> anyhow::Result<Run> {
     let stdout = Arc::new(Mutex::new(std::io::sink()));
-    let settings_of_connectors = ConnectorSettings::new(clock.clone(), Arc::new(Threads), PathBuf::from("."), stdout);
-    let connectors = Connectors::try_new(settings_of_connectors)?;
+    let world = World::new(clock.clone(), Arc::new(Threads), PathBuf::from("."), stdout);
     let mut parts = parts(plan, plugins, sinks, clock);
-    let Operator::Source(spec) = &parts.plan.nodes[0].operator else { bail!("the first stream is no source") };
-    let source = connectors.open_source(&parts.plan.nodes[0].name, spec, &parts.wake);
-    parts.sources = vec![(NodeId(0), source.context("the source cannot be opened")?)];
-    // The connectors' thread serves the source for as long as the process lives.
-    std::mem::forget(connectors);
+    let world = World { wake: parts.wake.clone(), ..world };
+    parts.sources = open_sources(&parts.plan, &world).context("the source cannot be opened")?;
     parts.checkpoint = folder.map(checkpoint).transpose()?;
     Ok(Run::try_new(parts, settings)?)
 }

@@ -2,8 +2,8 @@
 
 use std::{io, net::TcpListener};
 
+use tidemill_connect::Address;
 use tidemill_connect::feed::{self, CopiedLines, Patience};
-use tidemill_model::connector::Address;
 
 use crate::{arguments, failure::Failure};
 

@@ -9,16 +9,13 @@ mod text;
 use std::sync::Arc;
 
 use tidemill_checkpoint::{CheckpointError, History, Past, PluginDigest, Storage};
-use tidemill_connect::{
-    ConnectorSettings, Connectors, rows_max,
-    system::{ManualClock, Threads},
+use tidemill_connect::system::{ManualClock, Threads};
+use tidemill_engine::{
+    OpenSources,
+    replay::{ReplayParts, Replayed, logged, replay},
 };
-use tidemill_engine::replay::{ReplayParts, Replayed, logged, replay};
-use tidemill_model::{
-    connector::SourceSpec,
-    ports::{Source, Wake},
-};
-use tidemill_plan::graph::{NodeId, Operator};
+use tidemill_model::connector::World;
+use tidemill_plan::graph::NodeId;
 
 use crate::{
     arguments::{self, BatchName},
@@ -28,9 +25,6 @@ use crate::{
     stdout, storage, time,
 };
 use compare::Compared;
-
-/// Sources by their nodes.
-type Sources = Vec<(NodeId, Box<dyn Source>)>;
 
 /// What is shown of a replay.
 struct Shown<'a> {
@@ -82,11 +76,11 @@ fn past(history: &History, batch: BatchName) -> Result<Past, Failure> {
 fn replayed(ready: Ready, history: &History, past: &Past, workers: Option<u32>) -> Result<Replayed, Failure> {
     // The time at which the batch ended then; it only shows in what the run says of itself.
     let clock = Arc::new(ManualClock::new(past.plan.batch));
-    let settings = ConnectorSettings::new(clock.clone(), Arc::new(Threads), ready.folder.clone(), stdout::shared());
+    let world = World::new(clock.clone(), Arc::new(Threads), ready.folder.clone(), stdout::shared());
     let logged = logged(&ready.plan, history, past);
-    let sources = sources(&ready, &logged, &Connectors::try_new(settings)?)?;
+    let sources = sources(&ready, &logged, &world)?;
     let parts = ReplayParts {
-        rows_max: ready.plan.outputs.iter().map(|output| rows_max(&output.sink)).collect(),
+        rows_max: ready.plan.outputs.iter().map(|output| output.sink.rows_max()).collect(),
         plan: ready.plan,
         plugins: ready.plugins,
         sources,
@@ -99,21 +93,16 @@ fn replayed(ready: Ready, history: &History, past: &Past, workers: Option<u32>) 
     Ok(replay(parts, workers, environment::secret_seed())?)
 }
 
-/// Those sources that can give the batch again. Sockets are not opened: what they gave is in the checkpoint.
-fn sources(ready: &Ready, logged: &[String], connectors: &Connectors) -> Result<Sources, Failure> {
+/// Those sources that can give the batch again. Those that were logged are not opened: what they gave is in the checkpoint.
+fn sources(ready: &Ready, logged: &[String], world: &World) -> Result<OpenSources, Failure> {
     let mut sources = Vec::new();
     for (index, node) in ready.plan.nodes.iter().enumerate() {
-        match &node.operator {
-            Operator::Source(_) if logged.contains(&node.name) => {}
-            Operator::Source(SourceSpec::Socket(_)) => {
-                let message = format!("the stream `{}` is a socket, and was none in that batch", node.name);
-                return Err(Failure::input(message).hint("name the pipeline as it was then"));
-            }
-            Operator::Source(spec) => {
-                sources.push((NodeId(index), connectors.open_source(&node.name, spec, &Wake::default())?));
-            }
-            _ => {}
+        let Some(source) = node.source().filter(|_| !logged.contains(&node.name)) else { continue };
+        if let Some(what) = source.logged() {
+            let message = format!("the stream `{}` is {what}, and was none in that batch", node.name);
+            return Err(Failure::input(message).hint("name the pipeline as it was then"));
         }
+        sources.push((NodeId(index), source.open(&node.name, world)?));
     }
     Ok(sources)
 }

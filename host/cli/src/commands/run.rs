@@ -4,17 +4,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use jiff::tz::TimeZone;
 use tidemill_checkpoint::{Budget, Keep};
-use tidemill_connect::{
-    ConnectorSettings, Connectors,
-    system::{ManualClock, SystemClock, Threads},
-};
-use tidemill_engine::{Parts, Run, Settings, Summary, Until, checkpoint::Checkpoint};
-use tidemill_model::{
-    connector::{GenerateSource, SinkSpec, SourceSpec},
-    ports::{Clock, Wake},
-    time::Timestamp,
-};
-use tidemill_plan::graph::{NodeId, Operator, Plan};
+use tidemill_connect::system::{ManualClock, SystemClock, Threads, utc_offset};
+use tidemill_engine::{Parts, Run, Settings, Summary, Until, checkpoint::Checkpoint, open_sinks, open_sources};
+use tidemill_model::{connector::World, ports::Clock, time::Timestamp};
+use tidemill_plan::graph::Plan;
 
 use crate::{
     arguments::{self, ClockKind},
@@ -31,15 +24,14 @@ pub fn run(arguments: &arguments::Run) -> Result<(), Failure> {
     if arguments.until_done {
         check_has_end(&ready.plan)?;
     }
-    if ready.plan.outputs.iter().any(|output| matches!(output.sink, SinkSpec::Print(_))) {
+    if ready.plan.outputs.iter().any(|output| output.sink.prints()) {
         stdout::check()?;
     }
     let checkpoint = checkpoint(&ready)?;
     let clock = clock(arguments.clock);
-    let mut settings = connector_settings(arguments, Arc::clone(&clock), ready.folder.clone());
-    settings.interval = ready.plan.interval.duration();
-    let connectors = Connectors::try_new(settings)?;
-    let mut run = Run::try_new(parts(ready, clock, &connectors, checkpoint)?, &run_settings(arguments))?;
+    let mut world = world(arguments, Arc::clone(&clock), ready.folder.clone());
+    world.interval = ready.plan.interval.duration();
+    let mut run = Run::try_new(parts(ready, clock, world, checkpoint)?, &run_settings(arguments))?;
     signals.stop(run.stopper());
     tracing::info!("starting; Ctrl-C stops after a batch");
     let summary = run.run()?;
@@ -67,38 +59,25 @@ fn run_settings(arguments: &arguments::Run) -> Settings {
     }
 }
 
-fn connector_settings(arguments: &arguments::Run, clock: Arc<dyn Clock>, folder: PathBuf) -> ConnectorSettings {
-    let mut settings = ConnectorSettings::new(clock, Arc::new(Threads), folder, stdout::shared());
-    settings.run = environment::secret_seed();
-    settings.time_zone = TimeZone::system();
-    settings.until_done = arguments.until_done;
-    settings
+fn world(arguments: &arguments::Run, clock: Arc<dyn Clock>, folder: PathBuf) -> World {
+    let mut world = World::new(clock, Arc::new(Threads), folder, stdout::shared());
+    world.run = environment::secret_seed();
+    world.utc_offset = utc_offset(TimeZone::system());
+    world.until_done = arguments.until_done;
+    world
 }
 
 /// Opens the pipeline's sources and sinks.
-fn parts(
-    ready: Ready,
-    clock: Arc<dyn Clock>,
-    connectors: &Connectors,
-    checkpoint: Option<Checkpoint>,
-) -> Result<Parts, Failure> {
-    let wake = Wake::default();
-    let mut sources = Vec::new();
-    for (index, node) in ready.plan.nodes.iter().enumerate() {
-        if let Some(spec) = node.source() {
-            sources.push((NodeId(index), connectors.open_source(&node.name, spec, &wake)?));
-        }
-    }
-    let outputs = ready.plan.outputs.iter();
-    let sinks = outputs.map(|output| connectors.open_sink(&output.name, &output.sink)).collect::<Result<_, _>>()?;
+fn parts(ready: Ready, clock: Arc<dyn Clock>, world: World, checkpoint: Option<Checkpoint>) -> Result<Parts, Failure> {
+    let (sources, sinks) = (open_sources(&ready.plan, &world)?, open_sinks(&ready.plan, &world)?);
     Ok(Parts {
         plan: ready.plan,
         plugins: ready.plugins,
         sources,
         sinks,
         clock,
-        wake,
-        spawn: Arc::new(Threads),
+        wake: world.wake,
+        spawn: world.spawn,
         checkpoint,
     })
 }
@@ -106,11 +85,7 @@ fn parts(
 /// A run until everything is done needs sources that have an end.
 fn check_has_end(plan: &Plan) -> Result<(), Failure> {
     for node in &plan.nodes {
-        let what = match &node.operator {
-            Operator::Source(SourceSpec::Socket(_)) => "a socket",
-            Operator::Source(SourceSpec::Generate(GenerateSource { count: None, .. })) => "generated without a count",
-            _ => continue,
-        };
+        let Some(what) = node.source().and_then(|source| source.endless()) else { continue };
         let failure = Failure::input(format!("stream `{}` is {what} and never done", node.name));
         return Err(failure.hint("leave --until-done out, or stop after a number of batches: --batches N"));
     }
@@ -145,9 +120,9 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
     use clap::Parser;
+    use tidemill_connect::files_sink::{FileFormat, FilesSink};
     use tidemill_model::{
-        connector::FileFormat,
-        connector::FilesSink,
+        connector::SinkSettings,
         ports::{Owner, SinkBatch},
     };
 
@@ -164,14 +139,14 @@ mod tests {
     fn two_runs_that_begin_at_one_time_stage_files_under_different_names() {
         let folder = tempfile::tempdir().unwrap();
         let line = Line::try_parse_from(["run", "p.toml"]).unwrap();
-        let spec = SinkSpec::Files(FilesSink { folder: "out".into(), format: FileFormat::Text });
+        let files = FilesSink { folder: "out".into(), format: FileFormat::Text };
         let schema: tidemill_model::schema::Schema = "a: integer".parse().unwrap();
         let rows = tidemill_model::testing::buffer_of(&schema, &[vec![tidemill_model::testing::Value::Integer(1)]]);
         let rows = rows.to_batch(&schema.to_arrow()).unwrap();
         // Both begin before one of them stages.
         let mut sinks = [1, 2].map(|generation| {
-            let settings = connector_settings(&line.run, clock(ClockKind::Manual), folder.path().to_owned());
-            let mut sink = Connectors::try_new(settings).unwrap().open_sink("out", &spec).unwrap();
+            let world = world(&line.run, clock(ClockKind::Manual), folder.path().to_owned());
+            let mut sink = files.open("out", &world).unwrap();
             sink.begin(&Owner { pipeline: "p", generation: Some(generation), is_held: &|| true }).unwrap();
             sink
         });

@@ -5,7 +5,6 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use tidemill_model::connector::SinkSpec;
 use tidemill_plan::{CheckpointEntry, CheckpointPlace, graph::Plan};
 
 use crate::failure::Failure;
@@ -26,10 +25,7 @@ pub fn check(plan: &Plan, checkpoint: Option<&CheckpointEntry>, base: &Path) -> 
     let outputs: Vec<(&str, Place)> = plan
         .outputs
         .iter()
-        .filter_map(|output| match &output.sink {
-            SinkSpec::Files(files) => Some((output.name.as_str(), Place::of(base, &files.folder))),
-            SinkSpec::Print(_) => None,
-        })
+        .filter_map(|output| Some((output.name.as_str(), Place::of(base, output.sink.folder()?))))
         .collect();
     for (index, (second, place)) in outputs.iter().enumerate() {
         if let Some((first, other)) = outputs[..index].iter().find(|(_, other)| is_same(&place.real, &other.real)) {

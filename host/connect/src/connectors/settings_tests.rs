@@ -2,47 +2,56 @@
 //! detail is tested beside it. A new setting does not compile here before it has a place in its list.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use std::{fs, net::TcpListener};
+use std::{
+    fmt, fs,
+    io::Write,
+    net::TcpListener,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use arrow_array::cast::AsArray;
+use jiff::tz::TimeZone;
 use tempfile::TempDir;
 use tidemill_model::{
-    connector::{
-        Address, FileFormat, FilesSink, FilesSource, GenerateKind, GenerateSource, InvalidUtf8, JsonText, PrintSink,
-        PrintStyle, QueueSource, SocketMode, SocketSource, TextOptions,
-    },
-    ports::SinkBatch,
+    connector::{SinkSettings, SourceSettings, World},
+    ports::{SinkBatch, Source},
     schema::Schema,
     testing::until,
     time::Timestamp,
 };
 
-use super::*;
 use crate::{
-    files::tests::Watching,
+    Address,
+    files::{FilesSource, tests::Watching},
+    files_sink::{FileFormat, FilesSink},
+    generate::{GenerateKind, GenerateSource},
     lock,
-    system::{ManualClock, Threads},
+    print::{PrintSink, PrintStyle},
+    queue::{JsonText, QueueSource},
+    socket::{ReceivedLines, SocketMode, SocketSource},
+    system::{ManualClock, Threads, utc_offset},
     testing::{accept, begin, connect, is_connected_to},
+    text::{InvalidUtf8, TextOptions},
 };
 
 struct Place {
     folder: TempDir,
     stdout: Arc<Mutex<Vec<u8>>>,
-    connectors: Connectors,
+    world: World,
 }
 
 impl Place {
-    fn new(change: impl FnOnce(&mut ConnectorSettings)) -> Place {
+    fn new(change: impl FnOnce(&mut World)) -> Place {
         let (folder, stdout) = (tempfile::tempdir().unwrap(), Arc::new(Mutex::new(Vec::new())));
         let clock = Arc::new(ManualClock::new(Timestamp(0)));
-        let mut settings = ConnectorSettings::new(clock, Arc::new(Threads), folder.path().to_owned(), stdout.clone());
-        change(&mut settings);
-        let connectors = Connectors::try_new(settings).unwrap();
-        Place { folder, stdout, connectors }
+        let mut world = World::new(clock, Arc::new(Threads), folder.path().to_owned(), stdout.clone());
+        change(&mut world);
+        Place { folder, stdout, world }
     }
 
-    fn open(&self, spec: SourceSpec) -> Box<dyn Source> {
-        self.connectors.open_source("lines", &spec, &Wake::default()).unwrap()
+    fn open(&self, source: impl SourceSettings) -> Box<dyn Source> {
+        source.open("lines", &self.world).unwrap()
     }
 }
 
@@ -92,7 +101,7 @@ fn of_text_files() {
             fs::create_dir(place.folder.path().join(folder)).unwrap();
             fs::write(place.folder.path().join(folder).join("1.txt"), text).unwrap();
         }
-        lines(place.open(SourceSpec::Files(spec)).as_mut())
+        lines(place.open(spec).as_mut())
     };
     let of = |spec: FilesSource| read(spec, true);
     assert_eq!(of(whole.clone()), ["a", "longer", "\u{fffd}"]);
@@ -110,7 +119,7 @@ fn of_text_files() {
         let place = Place::new(|settings| (settings.clock, settings.interval) = (clock.clone(), interval));
         fs::create_dir(place.folder.path().join("in")).unwrap();
         fs::write(place.folder.path().join("in/1.txt"), "a\n").unwrap();
-        let mut source = place.open(SourceSpec::Files(FilesSource { settled_after, ..whole.clone() }));
+        let mut source = place.open(FilesSource { settled_after, ..whole.clone() });
         clock.advance_to(Timestamp(7_200_000_000));
         batch(source.as_mut(), 100_000_000_000).0
     };
@@ -122,7 +131,7 @@ fn of_text_files() {
         let place = Place::new(|_| {});
         fs::create_dir(place.folder.path().join("in")).unwrap();
         fs::write(place.folder.path().join("in/1.txt"), "a\n").unwrap();
-        let mut source = place.open(SourceSpec::Files(FilesSource { existing, ..whole.clone() }));
+        let mut source = place.open(FilesSource { existing, ..whole.clone() });
         let far = 100_000_000_000;
         [batch(source.as_mut(), far).0, batch(source.as_mut(), far + 1).0].concat()
     });
@@ -131,7 +140,7 @@ fn of_text_files() {
 #[test]
 fn of_queues() {
     let of = |spec: QueueSource| {
-        let mut source = Place::new(|_| {}).open(SourceSpec::Queue(spec));
+        let mut source = Place::new(|_| {}).open(spec);
         (source.schema().to_string(), batch(source.as_mut(), 1), batch(source.as_mut(), 2))
     };
     let rows = |words: &[&str]| Some(words.iter().map(|word| JsonText(format!("\"{word}\""))).collect::<Vec<_>>());
@@ -148,7 +157,7 @@ fn of_queues() {
 fn of_generated_rows() {
     let of = |spec: GenerateSource, until_done| {
         let place = Place::new(|settings| settings.until_done = until_done);
-        let mut source = place.open(SourceSpec::Generate(spec));
+        let mut source = place.open(spec);
         (lines(source.as_mut()), batch(source.as_mut(), 3).0)
     };
     let whole = GenerateSource { kind: GenerateKind::Points, rate: Some(2), count: Some(5), seed: 1 };
@@ -171,7 +180,7 @@ fn of_sockets() {
     let whole = SocketSource { mode, text: TextOptions::default(), buffer_bytes_max: 1 << 20, acknowledge: false };
     let SocketSource { mode: _, text: _, buffer_bytes_max: _, acknowledge: _ } = whole.clone();
     let refused = |spec: SocketSource| {
-        let opened = Place::new(|_| {}).connectors.open_source("lines", &SourceSpec::Socket(spec), &Wake::default());
+        let opened = spec.open("lines", &Place::new(|_| {}).world);
         opened.err().map(|error| error.to_string())
     };
     assert_eq!(refused(whole.clone()), None);
@@ -181,13 +190,12 @@ fn of_sockets() {
         refused(SocketSource { text, ..whole.clone() })
     });
     differ("acknowledge", [false, true], |acknowledge| {
-        let mut source = Place::new(|_| {}).open(SourceSpec::Socket(SocketSource { acknowledge, ..whole.clone() }));
+        let mut source = Place::new(|_| {}).open(SocketSource { acknowledge, ..whole.clone() });
         source.acknowledging().is_some()
     });
     let place = Place::new(|_| {});
-    let wake = Wake::default();
     let text = TextOptions { line_bytes_max: 3, invalid_utf8: InvalidUtf8::Reject };
-    let mut source = place.connectors.open_socket("lines", &SocketSource { text, ..whole }, &wake).unwrap();
+    let mut source = ReceivedLines::open("lines", &SocketSource { text, ..whole }, &place.world).unwrap();
     let mut producer = connect(source.local_address().unwrap()).unwrap();
     producer.write_all(b"four\n\xff\nabc\n").unwrap();
     drop(producer);
@@ -195,7 +203,7 @@ fn of_sockets() {
         // A chunk that is not full does not ring: it is there when the batch is sealed.
         let seen = lines(&mut source);
         if seen.is_empty() {
-            wake.wait(Some(Duration::from_millis(5)));
+            place.world.wake.wait(Some(Duration::from_millis(5)));
         }
         Some(seen).filter(|seen| !seen.is_empty())
     });
@@ -214,7 +222,7 @@ fn of_connections_that_end() {
         let mode = SocketMode::Connect(address);
         let spec = SocketSource { mode, text, buffer_bytes_max: 1 << 20, acknowledge: false };
         let place = Place::new(|settings| settings.reconnect_delay = reconnect_delay);
-        let source = place.open(SourceSpec::Socket(spec));
+        let source = place.open(spec);
         drop(accept(&listener));
         (listener, place, source)
     };
@@ -234,10 +242,10 @@ fn of_sinks() {
     let schema: Schema = "a: text, b: integer".parse().unwrap();
     let row = |text: &str| crate::json::parse(&schema, &JsonText(text.to_owned())).unwrap();
     let rows = crate::json::rows(&schema, &[row(r#"{"a": "x", "b": 1}"#), row(r#"{"a": "y", "b": 2}"#)]).unwrap();
-    let of = |spec: SinkSpec, time_zone: TimeZone| {
-        let place = Place::new(|settings| settings.time_zone = time_zone);
-        let mut sink = place.connectors.open_sink("out", &spec).unwrap();
-        assert_eq!(sink.rows_max(), rows_max(&spec));
+    let of = |settings: &dyn SinkSettings, time_zone: TimeZone| {
+        let place = Place::new(|world| world.utc_offset = utc_offset(time_zone));
+        let mut sink = settings.open("out", &place.world).unwrap();
+        assert_eq!(sink.rows_max(), settings.rows_max());
         begin(&mut *sink);
         let partitions = [vec![rows.clone()]];
         SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &partitions }.stage(&mut *sink).unwrap();
@@ -249,25 +257,25 @@ fn of_sinks() {
         });
         (printed, written, sink.rows_max())
     };
-    let print = |rows, style| of(SinkSpec::Print(PrintSink { rows, style }), TimeZone::UTC);
+    let print = |rows, style| of(&PrintSink { rows, style }, TimeZone::UTC);
     differ("rows", [1, 2], |rows| print(rows, PrintStyle::Json));
     differ("style", [PrintStyle::Python, PrintStyle::Scala], |style| print(2, style));
     differ("style", [PrintStyle::Python, PrintStyle::Json], |style| print(2, style));
     differ("the time zone", [0, 1], |hours| {
-        let spec = SinkSpec::Print(PrintSink { rows: 1, style: PrintStyle::Python });
-        of(spec, TimeZone::fixed(jiff::tz::offset(hours)))
+        let print = PrintSink { rows: 1, style: PrintStyle::Python };
+        of(&print, TimeZone::fixed(jiff::tz::offset(hours)))
     });
     differ("the run", [1, 2], |run| {
         let place = Place::new(|settings| settings.run = run);
-        let spec = SinkSpec::Files(FilesSink { folder: "one".into(), format: FileFormat::Text });
-        let mut sink = place.connectors.open_sink("out", &spec).unwrap();
+        let files = FilesSink { folder: "one".into(), format: FileFormat::Text };
+        let mut sink = files.open("out", &place.world).unwrap();
         begin(&mut *sink);
         let batch = SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &[vec![rows.clone()]] };
         batch.stage(&mut *sink).unwrap();
         let entries = fs::read_dir(place.folder.path().join("one")).unwrap();
         entries.map(|entry| entry.unwrap().file_name()).collect::<std::collections::BTreeSet<_>>()
     });
-    let files = |folder: &str, format| of(SinkSpec::Files(FilesSink { folder: folder.into(), format }), TimeZone::UTC);
+    let files = |folder: &str, format| of(&FilesSink { folder: folder.into(), format }, TimeZone::UTC);
     differ("folder", ["one", "two"], |folder| files(folder, FileFormat::Text));
     differ("format", [FileFormat::Text, FileFormat::Jsonl], |format| files("one", format));
 }

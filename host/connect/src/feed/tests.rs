@@ -8,14 +8,13 @@ use std::{
 };
 
 use tidemill_model::{
-    connector::GenerateKind,
     ports::PortErrorKind,
     testing::{Work, begin, until},
 };
 
 use super::*;
 use crate::{
-    generate::Generator,
+    generate::{GenerateKind, Generator},
     runtime::Runtime,
     system::{ManualClock, Threads},
     testing::{Heard, accept, connect},

@@ -6,16 +6,14 @@ use std::{
 };
 
 use tidemill_model::{
-    connector::FilesSource,
+    connector::World,
     ports::{Clock, Irregularity, PortError, Repeatable, Sealed, Source, Taken},
     schema::Schema,
     time::Timestamp,
 };
 
-use crate::ConnectorSettings;
-
 use super::{
-    Lines,
+    FilesSource, Lines,
     listing::{Entry, Listing, Seen},
     pin::{self, FolderPin, Name, ReadFile, SeenPin},
     reading::{AsKnown, NotRead, Reading, Waiting},
@@ -54,14 +52,9 @@ struct Repeated {
 }
 
 impl FolderLines {
-    pub fn open(
-        stream: &str,
-        spec: &FilesSource,
-        path: PathBuf,
-        settings: &ConnectorSettings,
-    ) -> Result<FolderLines, PortError> {
-        let until_done = settings.until_done;
-        let clock = Arc::clone(&settings.clock);
+    pub fn open(stream: &str, spec: &FilesSource, path: PathBuf, world: &World) -> Result<FolderLines, PortError> {
+        let until_done = world.until_done;
+        let clock = Arc::clone(&world.clock);
         let scan = scan(&path, &*clock).map_err(|error| {
             PortError::environment(
                 format!("stream `{stream}` cannot list {}: see its permissions", path.display()),
@@ -78,7 +71,7 @@ impl FolderLines {
                 &scan.listing,
                 spec.existing || until_done,
                 clock.now(),
-                Rest::new(spec.settled_after, settings.interval),
+                Rest::new(spec.settled_after, world.interval),
             ),
             clock,
             odd,

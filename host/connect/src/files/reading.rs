@@ -2,14 +2,14 @@
 
 use std::{collections::VecDeque, ffi::OsString, fs::File, io, path::PathBuf};
 
-use tidemill_model::{connector::TextOptions, ports::PortError, time::Timestamp};
+use tidemill_model::{ports::PortError, time::Timestamp};
 
 use super::{
     current::{Current, Step},
     facts::Facts,
     pin::{self, Content, Digest, ReadFile},
 };
-use crate::text::{CHUNK_BYTES, LineBuffer, LineCutter};
+use crate::text::{CHUNK_BYTES, LineBuffer, LineCutter, TextOptions};
 
 /// Bytes read at a time.
 const READ_BYTES_MAX: usize = 256 << 10;

@@ -6,14 +6,13 @@ use std::{
 };
 
 use tidemill_model::{
-    connector::FilesSource,
     ports::{Irregularity, PortError, Repeatable, Sealed, Source, Taken},
     schema::Schema,
     time::Timestamp,
 };
 
 use super::{
-    Lines,
+    FilesSource, Lines,
     facts::Facts,
     pin::{self, FilePin, Name},
     reading::{AsKnown, Reading, Waiting},

@@ -9,13 +9,14 @@ use std::{
 
 use arrow_array::cast::AsArray;
 use tidemill_model::{
-    connector::{InvalidUtf8, TextOptions},
+    connector::World,
     ports::{Clock, PortErrorKind, Wake},
     time::Timestamp,
 };
 
 use super::*;
 use crate::system::{ManualClock, Threads};
+use crate::text::{InvalidUtf8, TextOptions};
 
 pub(super) const NOW: i64 = 1_700_000_000_000_000;
 
@@ -72,10 +73,10 @@ pub(super) fn open_on(
     let text = TextOptions { line_bytes_max: 100, invalid_utf8: InvalidUtf8::Replace };
     let spec = FilesSource { path: path.file_name().unwrap().into(), existing, settled_after: None, text };
     let folder = path.parent().unwrap().to_owned();
-    let mut settings = ConnectorSettings::new(clock, Arc::new(Threads), folder, Arc::new(Mutex::new(Vec::<u8>::new())));
-    settings.until_done = until_done;
-    settings.interval = INTERVAL;
-    open_files("lines", &spec, &settings)
+    let mut world = World::new(clock, Arc::new(Threads), folder, Arc::new(Mutex::new(Vec::<u8>::new())));
+    world.until_done = until_done;
+    world.interval = INTERVAL;
+    open_files("lines", &spec, &world)
 }
 
 /// The same for a clock that is moved on to the seal.

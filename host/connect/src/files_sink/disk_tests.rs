@@ -5,14 +5,13 @@ use std::{cell::Cell, sync::Arc};
 
 use tempfile::TempDir;
 use tidemill_model::{
-    connector::JsonText,
     ports::SinkBatch,
     schema::Schema,
     testing::disk::{ForgetfulDisk, Forgets, lay, scratch},
 };
 
 use super::*;
-use crate::json;
+use crate::{json, queue::JsonText};
 
 const FIRST: Timestamp = Timestamp(1_000_000);
 const SECOND: Timestamp = Timestamp(2_000_000);

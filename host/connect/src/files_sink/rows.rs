@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use arrow_array::RecordBatch;
-use tidemill_model::{connector::FileFormat, schema::Schema};
+use tidemill_model::schema::Schema;
 
+use super::FileFormat;
 use crate::{
     json,
     value::{self, Value},

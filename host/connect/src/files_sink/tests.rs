@@ -4,13 +4,13 @@
 mod owners;
 
 use tidemill_model::{
-    connector::JsonText,
     ports::{PortErrorKind, SinkBatch},
     schema::Schema,
 };
 
 use super::*;
 use crate::json;
+use crate::queue::JsonText;
 
 const TIME: Timestamp = Timestamp(1_767_225_600_000_000);
 

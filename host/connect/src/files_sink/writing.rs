@@ -8,12 +8,11 @@ use std::{
 };
 
 use tidemill_model::{
-    connector::FileFormat,
     ports::{Disk, DiskCall, DiskWriter, SinkRows},
     time::Timestamp,
 };
 
-use super::{remove, sync_folder, write_rows};
+use super::{FileFormat, remove, sync_folder, write_rows};
 
 /// Bytes that are collected before they are written to a file.
 const WRITE_BYTES: usize = 256 << 10;

@@ -1,8 +1,9 @@
 //! Where a generated source stands: what a checkpoint keeps of it, and which rows are due when.
 
 use serde::{Deserialize, Serialize};
-use tidemill_model::{connector::GenerateKind, time::Timestamp};
+use tidemill_model::time::Timestamp;
 
+use super::GenerateKind;
 use crate::pin::Pin;
 
 /// Millionths of a row, of which `due` counts whole rows.

@@ -2,19 +2,18 @@
 
 use arrow_schema::SchemaRef;
 use tidemill_model::{
-    connector::{GenerateSource, TextOptions},
     ports::{Chunk, Irregularity, PortError, Repeatable, Sealed, Source, Taken},
     schema::Schema,
     time::Timestamp,
 };
 
 use super::{
-    Generator,
+    GenerateSource, Generator,
     position::{self, Position, Schedule},
 };
 use crate::{
     pin,
-    text::{self, CHUNK_BYTES, LineBuffer, LineCutter},
+    text::{self, CHUNK_BYTES, LineBuffer, LineCutter, TextOptions},
 };
 
 /// Rows that a batch has at least, where no rate says how many: a run that seals without taking gets on too.

@@ -1,13 +1,9 @@
 //! By the clock or as fast as they are taken, and again where a checkpoint says.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use tidemill_model::{
-    connector::{GenerateKind, GenerateSource},
-    ports::Source,
-    time::Timestamp,
-};
+use tidemill_model::{ports::Source, time::Timestamp};
 
-use super::{position::Schedule, source::GeneratedSource};
+use super::{GenerateKind, GenerateSource, position::Schedule, source::GeneratedSource};
 use crate::pin::checking::{Given, Still, check_refusals, check_repeats, pin, refusal, repeatable};
 
 fn source(rate: Option<u64>, count: Option<u64>, until_done: bool) -> GeneratedSource {

@@ -9,12 +9,10 @@ use arrow_array::{
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field as ArrowField};
 use serde_json::{Map, Value as Json};
-use tidemill_model::{
-    connector::JsonText,
-    schema::{Kind, Schema, Type},
-};
+use tidemill_model::schema::{Kind, Schema, Type};
 
 use super::base64;
+use crate::queue::JsonText;
 
 /// Where a value stands, or would.
 #[derive(Clone, Copy)]

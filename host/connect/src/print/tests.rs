@@ -2,18 +2,26 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use tidemill_model::{
-    connector::JsonText,
     ports::{PortErrorKind, SinkBatch},
     schema::Schema,
 };
 
 use super::*;
+use crate::{
+    queue::JsonText,
+    system::{ManualClock, Threads, utc_offset},
+};
+
+fn world(stdout: Arc<Mutex<dyn Write + Send>>) -> World {
+    World::new(Arc::new(ManualClock::new(Timestamp(0))), Arc::new(Threads), ".".into(), stdout)
+}
 
 /// One batch of one partition a list of rows.
 fn printed(style: PrintStyle, limit: usize, schema: &str, partitions: &[&[&str]], time: i64, zone: TimeZone) -> String {
     let schema: Schema = schema.parse().unwrap();
     let stdout = Arc::new(Mutex::new(Vec::new()));
-    let mut sink = PrintedSink::new("out", &PrintSink { rows: limit, style }, stdout.clone(), zone);
+    let world = World { utc_offset: utc_offset(zone), ..world(stdout.clone()) };
+    let mut sink = PrintedSink::new("out", &PrintSink { rows: limit, style }, &world);
     assert_eq!(sink.rows_max(), Some(limit + 1));
     let read = |rows: &&[&str]| {
         let rows: Vec<_> = rows.iter().map(|row| json::parse(&schema, &JsonText((*row).to_owned())).unwrap()).collect();
@@ -81,7 +89,7 @@ fn a_closed_pipe_is_an_error_of_the_world() {
         }
     }
     let spec = PrintSink { rows: 1, style: PrintStyle::Json };
-    let mut sink = PrintedSink::new("out", &spec, Arc::new(Mutex::new(Closed)), TimeZone::UTC);
+    let mut sink = PrintedSink::new("out", &spec, &world(Arc::new(Mutex::new(Closed))));
     SinkBatch { time: Timestamp(0), schema: &Schema::default(), parts: &[] }.stage(&mut sink).unwrap();
     let error = sink.deliver(Timestamp(0)).unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Environment);
@@ -90,8 +98,8 @@ fn a_closed_pipe_is_an_error_of_the_world() {
 
 #[test]
 fn rows_that_are_not_of_the_schema_are_refused() {
-    let stdout = Arc::new(Mutex::new(Vec::new()));
-    let mut sink = PrintedSink::new("out", &PrintSink { rows: 1, style: PrintStyle::Json }, stdout, TimeZone::UTC);
+    let world = world(Arc::new(Mutex::new(Vec::new())));
+    let mut sink = PrintedSink::new("out", &PrintSink { rows: 1, style: PrintStyle::Json }, &world);
     let (ours, theirs): (Schema, Schema) = ("a: text".parse().unwrap(), "a: integer".parse().unwrap());
     let rows = json::rows(&theirs, &[json::parse(&theirs, &JsonText("1".to_owned())).unwrap()]).unwrap();
     let batch = SinkBatch { time: Timestamp(0), schema: &ours, parts: &[vec![rows]] };

@@ -2,14 +2,13 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use tidemill_model::connector::Address;
 use tokio::{
     net::{TcpStream, lookup_host},
     time::{sleep, timeout},
 };
 
 use super::{CONNECT_TIMEOUT, receive::Receiver};
-use crate::address::Missing;
+use crate::address::{Address, Missing};
 
 /// Connects, reads to the end, and again, for ever. A peer that is not there is told of once, not at each try.
 pub(super) async fn keep_connected(receiver: Arc<Receiver>, address: Address, delay: Duration) {

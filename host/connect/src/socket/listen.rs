@@ -2,11 +2,11 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tidemill_model::{connector::Address, ports::PortError};
+use tidemill_model::ports::PortError;
 use tokio::{net::TcpListener, runtime, task::JoinSet, time::sleep};
 
 use super::{PRODUCERS_MAX, receive::Receiver};
-use crate::address;
+use crate::address::{self, Address};
 
 /// How long to wait when the system cannot accept, for want of file descriptors say.
 pub(super) const ACCEPT_AGAIN: Duration = Duration::from_millis(100);

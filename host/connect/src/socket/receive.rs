@@ -5,17 +5,17 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tidemill_model::{
-    connector::TextOptions,
-    ports::{Clock, Wake},
-};
+use tidemill_model::ports::{Clock, Wake};
 use tokio::{
     net::TcpStream,
     sync::{Notify, watch},
 };
 
 use super::Inbox;
-use crate::{lock, text::LineCutter};
+use crate::{
+    lock,
+    text::{LineCutter, TextOptions},
+};
 
 /// What the connections of one source share.
 pub(super) struct Receiver {

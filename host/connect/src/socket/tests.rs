@@ -9,16 +9,17 @@ use std::{
 
 use arrow_array::cast::AsArray;
 use tidemill_model::{
-    connector::{Address, InvalidUtf8, TextOptions},
-    ports::{PortErrorKind, Spawn},
+    ports::{Clock, PortErrorKind, Spawn, Wake},
     testing::{begin, until},
 };
 
 use super::*;
 use crate::{
+    Address,
     runtime::Runtime,
     system::{SystemClock, Threads},
     testing::{Heard, PATIENCE, accept, connect},
+    text::{InvalidUtf8, TextOptions},
 };
 
 /// A source with its thread, and the lines that it gave so far.
@@ -26,30 +27,30 @@ struct Trial {
     source: ReceivedLines,
     wake: Wake,
     lines: Vec<String>,
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
 }
 
 fn open(mode: SocketMode, buffer_bytes_max: usize, chunk_bytes: usize) -> Result<Trial, PortError> {
-    open_on(&Threads, mode, buffer_bytes_max, chunk_bytes)
+    open_on(Arc::new(Threads), mode, buffer_bytes_max, chunk_bytes)
 }
 
 fn open_on(
-    threads: &dyn Spawn,
+    threads: Arc<dyn Spawn>,
     mode: SocketMode,
     buffer_bytes_max: usize,
     chunk_bytes: usize,
 ) -> Result<Trial, PortError> {
-    let runtime = Runtime::try_new(threads).unwrap();
-    let wake = Wake::default();
+    let world = world(threads);
     let text = TextOptions { line_bytes_max: 1_000, invalid_utf8: InvalidUtf8::Replace };
     let spec = SocketSource { mode, text, buffer_bytes_max, acknowledge: false };
-    let world = World {
-        clock: Arc::new(SystemClock),
-        runtime: runtime.handle().clone(),
-        reconnect_delay: Duration::from_millis(5),
-    };
-    let source = ReceivedLines::open_with_chunks("lines", &spec, &wake, world, chunk_bytes)?;
-    Ok(Trial { source, wake, lines: Vec::new(), runtime })
+    let source = ReceivedLines::open_with_chunks("lines", &spec, &world, chunk_bytes)?;
+    Ok(Trial { source, wake: world.wake.clone(), lines: Vec::new(), runtime: Runtime::of(&world)? })
+}
+
+fn world(threads: Arc<dyn Spawn>) -> World {
+    let stdout = Arc::new(Mutex::new(Vec::<u8>::new()));
+    let world = World::new(Arc::new(SystemClock), threads, ".".into(), stdout);
+    World { reconnect_delay: Duration::from_millis(5), ..world }
 }
 
 fn connect_to(listener: &TcpListener) -> Trial {
@@ -119,7 +120,7 @@ fn a_peer_that_is_not_there_is_tried_again() {
     let address = socket.local_addr().unwrap();
     let (host, port) = (address.ip().to_string(), address.port());
     let (teller, told) = mpsc::channel();
-    let mut trial = open_on(&Heard(teller), SocketMode::Connect(Address { host, port }), 1 << 20, 1).unwrap();
+    let mut trial = open_on(Arc::new(Heard(teller)), SocketMode::Connect(Address { host, port }), 1 << 20, 1).unwrap();
     // That it is missing is told once, and not again as long as it is.
     let missing = || {
         let mut said = Vec::new();
@@ -324,20 +325,14 @@ fn full_chunks_behind_a_seal_ring_once_the_batch_is_taken() {
 
 /// A source that acknowledges, behind a batch of so many lines.
 fn acknowledging(lines: Option<u64>) -> Trial {
-    let runtime = Runtime::try_new(&Threads).unwrap();
-    let wake = Wake::default();
+    let world = world(Arc::new(Threads));
     let mode = SocketMode::Listen(Address { host: "127.0.0.1".to_owned(), port: 0 });
     let text = TextOptions { line_bytes_max: 10, invalid_utf8: InvalidUtf8::Reject };
     let spec = SocketSource { mode, text, buffer_bytes_max: 1 << 20, acknowledge: true };
-    let world = World {
-        clock: Arc::new(SystemClock),
-        runtime: runtime.handle().clone(),
-        reconnect_delay: Duration::from_millis(5),
-    };
-    let mut source = ReceivedLines::open_with_chunks("lines", &spec, &wake, world, 1).unwrap();
+    let mut source = ReceivedLines::open_with_chunks("lines", &spec, &world, 1).unwrap();
     let pin = lines.map(|lines| format!("{{\"source\":\"socket\",\"lines\":{lines}}}"));
     pin.iter().for_each(|pin| source.resume_after(pin).unwrap());
-    Trial { source, wake, lines: Vec::new(), runtime }
+    Trial { source, wake: world.wake.clone(), lines: Vec::new(), runtime: Runtime::of(&world).unwrap() }
 }
 
 impl Trial {

@@ -1,9 +1,7 @@
 //! Cuts the bytes of one input into lines.
 
+use super::{InvalidUtf8, LineBuffer, TextOptions};
 use memchr::{memchr, memchr_iter, memrchr};
-use tidemill_model::connector::{InvalidUtf8, TextOptions};
-
-use super::LineBuffer;
 
 /// Where one input stands between two reads. Many may write to one [`LineBuffer`]: their lines stay whole.
 #[derive(Debug)]

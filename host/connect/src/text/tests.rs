@@ -2,12 +2,9 @@
 
 use arrow_array::Array;
 use proptest::{collection::vec, prelude::*};
-use tidemill_model::{
-    connector::{InvalidUtf8, TextOptions},
-    testing::cases,
-};
+use tidemill_model::testing::cases;
 
-use super::{Irregular, LineBuffer, LineCutter};
+use super::{InvalidUtf8, Irregular, LineBuffer, LineCutter, TextOptions};
 
 fn options(line_bytes_max: usize, invalid_utf8: InvalidUtf8) -> TextOptions {
     TextOptions { line_bytes_max, invalid_utf8 }

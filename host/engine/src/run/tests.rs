@@ -123,7 +123,7 @@ fn taken_by(made: &str, held_bytes_max: usize, batches: u64, checkpoint: Option<
          [streams.in]\nqueue = {{ schema = \"n: integer\", batches = [] }}\n\
          [streams.out]\nfrom = \"in\"\n{made}\n[outputs.out]\nfrom = \"out\"\nprint = true\n"
     );
-    let (manifest, mut diagnostics) = Manifest::read("p.toml", &text, &[]);
+    let (manifest, mut diagnostics) = Manifest::read("p.toml", &text, &[], tidemill_connect::CONNECTORS);
     let plan = manifest.resolve(&NoPlugins, &mut diagnostics).unwrap();
     let log = Arc::new(Mutex::new(Vec::new()));
     let (schema, has_checkpoint) = (plan.nodes[0].schema.clone(), checkpoint.is_some());

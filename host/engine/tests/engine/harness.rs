@@ -7,18 +7,19 @@ use std::{
 };
 
 use tidemill_connect::{
-    ConnectorSettings, Connectors,
+    CONNECTORS,
     system::{ManualClock, Threads},
 };
-use tidemill_engine::{Parts, Run, RunError, Settings, Summary, Until};
+use tidemill_engine::{Parts, Run, RunError, Settings, Summary, Until, open_sources};
 use tidemill_guest::Plugin;
 use tidemill_model::{
+    connector::World,
     ports::{Sink, Source, Wake},
     time::Timestamp,
 };
 use tidemill_plan::{
     Manifest,
-    graph::{NodeId, Operator, Plan},
+    graph::{NodeId, Plan},
 };
 
 use crate::{
@@ -51,7 +52,7 @@ pub fn plan(text: &str, partitions: u32) -> Plan {
             text = format!("{text}\n{section}");
         }
     }
-    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[]);
+    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[], CONNECTORS);
     let plan = manifest.resolve(guests(), &mut diagnostics);
     plan.unwrap_or_else(|| panic!("{}", diagnostics.render(false)))
 }
@@ -94,14 +95,8 @@ pub fn sources(
     wake: &Wake,
     wrap: impl Fn(&str, Box<dyn Source>) -> Box<dyn Source>,
 ) -> Vec<(NodeId, Box<dyn Source>)> {
-    let clock = Arc::new(ManualClock::new(Timestamp(0)));
-    let stdout = Arc::new(Mutex::new(Vec::<u8>::new()));
-    let settings = ConnectorSettings::new(clock, Arc::new(Threads), PathBuf::from("."), stdout);
-    let connectors = Connectors::try_new(settings).unwrap();
-    let sources = plan.nodes.iter().enumerate().filter_map(|(index, node)| {
-        let Operator::Source(spec) = &node.operator else { return None };
-        let source = connectors.open_source(&node.name, spec, wake).unwrap();
-        Some((NodeId(index), wrap(&node.name, source)))
-    });
-    sources.collect()
+    let (clock, stdout) = (Arc::new(ManualClock::new(Timestamp(0))), Arc::new(Mutex::new(Vec::<u8>::new())));
+    let world = World::new(clock, Arc::new(Threads), PathBuf::from("."), stdout);
+    let sources = open_sources(plan, &World { wake: wake.clone(), ..world }).unwrap();
+    sources.into_iter().map(|(id, source)| (id, wrap(&plan.node(id).name, source))).collect()
 }

@@ -6,6 +6,7 @@ use tidemill_model::object_url::ObjectUrl;
 
 use super::{Name, Table, Value, ValueKind, parse_value};
 use crate::{
+    connector::Connectors,
     diagnostics::{Diagnostic, Diagnostics, Span},
     keys, suggest,
 };
@@ -42,16 +43,16 @@ impl FromStr for Override {
 const PREFIX: &str = "--set ";
 
 /// Puts all of them into the tree, the later over the earlier.
-pub(crate) fn apply(table: &mut Table, overrides: &[Override], diagnostics: &mut Diagnostics) {
+pub(crate) fn apply(table: &mut Table, overrides: &[Override], connectors: Connectors, diagnostics: &mut Diagnostics) {
     for change in overrides {
         let source = diagnostics.add_override(format!("{PREFIX}{}={}", change.path, change.value));
-        if let Err(error) = apply_one(table, change, source) {
+        if let Err(error) = apply_one(table, change, connectors, source) {
             diagnostics.push(error);
         }
     }
 }
 
-fn apply_one(table: &mut Table, change: &Override, source: usize) -> Result<(), Diagnostic> {
+fn apply_one(table: &mut Table, change: &Override, connectors: Connectors, source: usize) -> Result<(), Diagnostic> {
     let new = read_value(change, source)?;
     let segments = segments(&change.path, source);
     let Some((last, parents)) = segments.split_last() else {
@@ -59,7 +60,7 @@ fn apply_one(table: &mut Table, change: &Override, source: usize) -> Result<(), 
     };
     let mut table = table;
     for (depth, segment) in parents.iter().enumerate() {
-        table = enter(table, &parents[..depth], segment)?;
+        table = enter(table, &parents[..depth], segment, connectors)?;
     }
     // A section as a whole is never one value; the mistake is more likely a path that is too short.
     if parents.is_empty() && !matches!(new.kind, ValueKind::Table(_)) {
@@ -107,7 +108,12 @@ fn segments(path: &str, source: usize) -> Vec<Name> {
 
 /// The table called `segment`. It is made where nothing of the file could have been meant instead: below a stream,
 /// a plugin or an output that is there.
-fn enter<'a>(table: &'a mut Table, parents: &[Name], segment: &Name) -> Result<&'a mut Table, Diagnostic> {
+fn enter<'a>(
+    table: &'a mut Table,
+    parents: &[Name],
+    segment: &Name,
+    connectors: Connectors,
+) -> Result<&'a mut Table, Diagnostic> {
     let missing = table.get(&segment.text).is_none();
     let known: &[&str] = if parents.is_empty() { keys::SECTIONS } else { &[] };
     if missing && parents.len() == 1 || missing && parents.is_empty() && !known.contains(&segment.text.as_str()) {
@@ -124,7 +130,7 @@ fn enter<'a>(table: &'a mut Table, parents: &[Name], segment: &Name) -> Result<&
         table.entries.push((segment.clone(), empty));
     }
     let value = table.get_mut(&segment.text).ok_or_else(|| Diagnostic::error(segment.span, "no such key"))?;
-    expand(parents, segment, value);
+    expand(parents, segment, connectors, value);
     let type_name = value.type_name();
     match &mut value.kind {
         ValueKind::Table(inner) => Ok(inner),
@@ -134,11 +140,11 @@ fn enter<'a>(table: &'a mut Table, parents: &[Name], segment: &Name) -> Result<&
 
 /// Makes the short form of a value the long one, so that a key beside it can be set: `print = true` becomes
 /// `print = {}`, and `socket = "..."` becomes `socket = { connect = "..." }`.
-fn expand(parents: &[Name], segment: &Name, value: &mut Value) {
+fn expand(parents: &[Name], segment: &Name, connectors: Connectors, value: &mut Value) {
     let section = parents.first().map_or("", |name| name.text.as_str());
     let depth = parents.len();
     let is_url = matches!(&value.kind, ValueKind::Text(text) if ObjectUrl::is_meant(text));
-    let Some(key) = keys::long_form(section, depth, &segment.text, is_url) else { return };
+    let Some(key) = keys::long_form(connectors, section, depth, &segment.text, is_url) else { return };
     let inner = match &value.kind {
         ValueKind::Table(_) | ValueKind::Broken => return,
         ValueKind::Boolean(true) => Table::default(),

@@ -18,9 +18,6 @@ pub use checkpoint::{CheckpointEntry, CheckpointPlace};
 /// Partitions where the pipeline does not say how many.
 const PARTITIONS_DEFAULT: u32 = 4;
 
-/// There are no more than there are slots.
-pub(super) const PARTITIONS_MAX: u32 = 4_096;
-
 /// What holds for the pipeline as a whole.
 #[derive(Clone, Debug)]
 pub(crate) struct Pipeline {
@@ -60,7 +57,7 @@ pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Pipeline {
     if let Some(value) = reader.need("interval", "interval = \"1s\"") {
         pipeline.interval = interval(value, reader.diagnostics);
     }
-    if let Some(number) = reader.read("partitions", partitions) {
+    if let Some(number) = reader.read("partitions", values::partitions) {
         pipeline.partitions = number;
     }
     pipeline.checkpoint = reader.read("checkpoint", checkpoint::read);
@@ -80,10 +77,4 @@ fn interval(value: &Value, diagnostics: &mut Diagnostics) -> Option<Interval> {
             None
         }
     }
-}
-
-/// A number of partitions.
-pub(super) fn partitions(value: &Value, diagnostics: &mut Diagnostics) -> Option<u32> {
-    let number = values::integer(value, "`partitions`", 1..=PARTITIONS_MAX.into(), diagnostics)?;
-    u32::try_from(number).ok()
 }

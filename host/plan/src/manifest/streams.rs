@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tidemill_model::{connector::SourceSpec, schema::Schema};
+use tidemill_model::connector::SourceSettings;
 
-use super::{reader::Reader, sources, values};
+use super::{reader::Reader, values};
 use crate::{
+    connector::Connectors,
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value},
     keys::{self, Kind},
@@ -29,7 +30,7 @@ pub(crate) struct StreamEntry {
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     /// From outside.
-    Source(SourceSpec, Schema),
+    Source(Arc<dyn SourceSettings>),
     /// From other streams.
     Operator(Arc<dyn Entry>),
 }
@@ -37,34 +38,35 @@ pub(crate) enum Body {
 /// So many streams at most.
 const STREAMS_MAX: usize = 10_000;
 
-pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Vec<StreamEntry> {
+pub(super) fn read(value: &Value, connectors: Connectors, diagnostics: &mut Diagnostics) -> Vec<StreamEntry> {
     let Some(table) = values::section(value, "streams", STREAMS_MAX, diagnostics) else { return Vec::new() };
     let streams = table.entries.iter().map(|(name, value)| {
         values::check_name(name, "a stream", diagnostics);
-        stream(name, value, diagnostics)
+        stream(name, value, connectors, diagnostics)
     });
     streams.collect()
 }
 
-fn stream(name: &Name, value: &Value, diagnostics: &mut Diagnostics) -> StreamEntry {
+fn stream(name: &Name, value: &Value, connectors: Connectors, diagnostics: &mut Diagnostics) -> StreamEntry {
     let mut entry = StreamEntry { name: name.clone(), from: Vec::new(), previously: None, body: None };
     let place = format!("stream `{}`", name.text);
     let Some(mut reader) = Reader::try_new(place, value, diagnostics) else { return entry };
     let present: Vec<(&Name, Kind)> = reader
         .entries()
-        .filter_map(|(key, _)| Some((key, keys::kinds().find(|kind| kind.key() == key.text)?)))
+        .filter_map(|(key, _)| Some((key, keys::kinds(connectors).find(|kind| kind.key() == key.text)?)))
         .collect();
-    check_keys(&mut reader, &present);
+    check_keys(&mut reader, connectors, &present);
     if !present.iter().any(|(_, kind)| kind.is_source()) {
         entry.from = reader.read("from", from).unwrap_or_default();
     }
-    let Some(kind) = only_kind(name, &mut reader, &present) else { return entry };
+    let Some(kind) = only_kind(name, &mut reader, connectors, &present) else { return entry };
     if kind.has_beside("previously") {
         entry.previously = reader.read("previously", values::text);
     }
     let operator = match kind {
-        Kind::Source(key) => {
-            entry.body = sources::read(key, &mut reader).map(|(spec, schema)| Body::Source(spec, schema));
+        Kind::Source(key, form) => {
+            let read = reader.read(key, |value, diagnostics| form.read(key, value, "streams", diagnostics));
+            entry.body = read.map(Body::Source);
             return entry;
         }
         Kind::Operator(operator) => operator,
@@ -79,44 +81,50 @@ fn stream(name: &Name, value: &Value, diagnostics: &mut Diagnostics) -> StreamEn
 }
 
 /// Reports keys that do not stand beside the stream's kind.
-fn check_keys(reader: &mut Reader<'_, '_>, present: &[(&Name, Kind)]) {
+fn check_keys(reader: &mut Reader<'_, '_>, connectors: Connectors, present: &[(&Name, Kind)]) {
     for (key, _) in reader.entries() {
         let text = key.text.as_str();
         let is_kind = present.iter().any(|(name, _)| name.text == text);
         let belongs = present.iter().any(|(_, kind)| kind.has_beside(text));
-        let elsewhere = keys::kinds_with(text).next().is_some();
+        let elsewhere = keys::kinds_with(connectors, text).next().is_some();
         match present.first() {
             _ if is_kind || belongs => {}
-            Some((_, kind)) if elsewhere => misplaced(key, *kind, reader.diagnostics),
+            Some((_, kind)) if elsewhere => misplaced(key, *kind, connectors, reader.diagnostics),
             None if elsewhere => {} // That it has no kind is the mistake, and is reported.
             Some((_, kind)) => {
                 let known: Vec<&str> = [kind.key()].into_iter().chain(kind.beside()).collect();
                 reader.unknown_key(key, &known, "streams");
             }
             None => {
-                let all = keys::kinds().map(Kind::key).chain(["from", "by"]);
+                let all = keys::kinds(connectors).map(Kind::key).chain(["from", "by"]);
                 reader.unknown_key(key, &all.collect::<Vec<&str>>(), "streams");
             }
         }
     }
 }
 
-fn misplaced(key: &Name, kind: Kind, diagnostics: &mut Diagnostics) {
+fn misplaced(key: &Name, kind: Kind, connectors: Connectors, diagnostics: &mut Diagnostics) {
     let message = format!("`{}` does not belong to `{}`", key.text, kind.key());
     let help = match key.text.as_str() {
         "from" => "a source reads no other stream".to_owned(),
-        key => format!("it belongs to {}", suggest::and(keys::kinds_with(key))),
+        key => format!("it belongs to {}", suggest::and(keys::kinds_with(connectors, key))),
     };
     diagnostics.push(Diagnostic::error(key.span, message).label("does not belong here").help(help));
 }
 
 /// The one source or operator of a stream; none or several are reported.
-fn only_kind(name: &Name, reader: &mut Reader<'_, '_>, present: &[(&Name, Kind)]) -> Option<Kind> {
-    let list = |source: bool| suggest::list(keys::kinds().filter(|kind| kind.is_source() == source).map(Kind::key));
+fn only_kind(
+    name: &Name,
+    reader: &mut Reader<'_, '_>,
+    connectors: Connectors,
+    present: &[(&Name, Kind)],
+) -> Option<Kind> {
+    let list =
+        |source: bool| suggest::list(keys::kinds(connectors).filter(|kind| kind.is_source() == source).map(Kind::key));
     match present {
         [] => {
             // A kind that comes later, or one that is misspelt, has been reported.
-            let unknown = |key: &str| keys::kinds_with(key).next().is_none();
+            let unknown = |key: &str| keys::kinds_with(connectors, key).next().is_none();
             if !reader.entries().any(|(key, _)| unknown(&key.text)) {
                 let message = format!("stream `{}` has no source and no operator", name.text);
                 let help = format!("sources: {}; operators: {}", list(true), list(false));

@@ -12,7 +12,7 @@ const TIME_UNITS: &[(&str, i64)] = &[("ms", 1_000), ("s", 1_000_000), ("m", 60_0
 const SIZE_UNITS: &[(&str, u64)] = &[("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
 /// Reads `5s`, `0.5s`, `500ms`, `2m`, `1h`. The error is a sentence for the person who wrote it.
-pub(crate) fn interval(text: &str) -> Result<Interval, String> {
+pub fn interval(text: &str) -> Result<Interval, String> {
     let how = "write a number and ms, s, m or h, for example 5s or 500ms";
     let (number, unit) = split(text);
     let Some((_, unit_micros)) = TIME_UNITS.iter().find(|(name, _)| *name == unit) else {
@@ -37,7 +37,7 @@ pub(crate) fn interval(text: &str) -> Result<Interval, String> {
 }
 
 /// Reads `64KiB`, `32MiB`, `1GiB`, `100B`; the answer is in bytes.
-pub(crate) fn size(text: &str) -> Result<u64, String> {
+pub fn size(text: &str) -> Result<u64, String> {
     let how = "write a number of bytes, or a number and KiB, MiB or GiB, for example 32MiB";
     let (number, unit) = split(text);
     let Some((_, unit_bytes)) = SIZE_UNITS.iter().find(|(name, _)| *name == unit) else { return Err(how.to_owned()) };
@@ -56,7 +56,7 @@ fn split(text: &str) -> (&str, &str) {
 }
 
 /// A size as a person writes it: `64KiB`, `100 bytes`.
-pub(crate) fn show_size(bytes: u64) -> String {
+pub fn show_size(bytes: u64) -> String {
     match SIZE_UNITS.iter().rev().find(|(_, unit)| *unit > 1 && bytes >= *unit && bytes.is_multiple_of(*unit)) {
         Some((name, unit)) => format!("{}{name}", bytes / unit),
         None if bytes == 1 => "1 byte".to_owned(),

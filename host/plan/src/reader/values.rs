@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Reports a value of the wrong type.
-pub(crate) fn wrong_type(value: &Value, expected: &str, diagnostics: &mut Diagnostics) {
+pub fn wrong_type(value: &Value, expected: &str, diagnostics: &mut Diagnostics) {
     if !super::is_broken(value) {
         let message = format!("expected {expected}, found {}", value.type_name());
         diagnostics.push(Diagnostic::error(value.span, message));
@@ -18,7 +18,7 @@ pub(crate) fn wrong_type(value: &Value, expected: &str, diagnostics: &mut Diagno
 }
 
 /// A text.
-pub(crate) fn text(value: &Value, diagnostics: &mut Diagnostics) -> Option<Name> {
+pub fn text(value: &Value, diagnostics: &mut Diagnostics) -> Option<Name> {
     let text = match (&value.kind, &value.typed) {
         (ValueKind::Text(text), _) | (_, Some(text)) => text.clone(),
         _ => {
@@ -30,7 +30,7 @@ pub(crate) fn text(value: &Value, diagnostics: &mut Diagnostics) -> Option<Name>
 }
 
 /// A text that is not empty.
-pub(crate) fn filled_text(value: &Value, what: &str, diagnostics: &mut Diagnostics) -> Option<Name> {
+pub fn filled_text(value: &Value, what: &str, diagnostics: &mut Diagnostics) -> Option<Name> {
     let text = text(value, diagnostics)?;
     if text.text.is_empty() {
         diagnostics.push(Diagnostic::error(text.span, format!("{what} is empty")));
@@ -40,7 +40,7 @@ pub(crate) fn filled_text(value: &Value, what: &str, diagnostics: &mut Diagnosti
 }
 
 /// True or false.
-pub(crate) fn boolean(value: &Value, diagnostics: &mut Diagnostics) -> Option<bool> {
+pub fn boolean(value: &Value, diagnostics: &mut Diagnostics) -> Option<bool> {
     match value.kind {
         ValueKind::Boolean(boolean) => Some(boolean),
         _ => {
@@ -51,7 +51,7 @@ pub(crate) fn boolean(value: &Value, diagnostics: &mut Diagnostics) -> Option<bo
 }
 
 /// `true`, for an operator that has nothing to say but that it is one.
-pub(crate) fn only_true(value: &Value, key: &str, diagnostics: &mut Diagnostics) -> Option<()> {
+pub fn only_true(value: &Value, key: &str, diagnostics: &mut Diagnostics) -> Option<()> {
     match value.kind {
         ValueKind::Boolean(true) => Some(()),
         ValueKind::Boolean(false) => {
@@ -72,12 +72,7 @@ pub(crate) fn beyond_64_bits(value: &Value, diagnostics: &mut Diagnostics) {
 }
 
 /// An integer in a range. `what` is the subject of the sentence if it is not.
-pub(crate) fn integer(
-    value: &Value,
-    what: &str,
-    range: RangeInclusive<u64>,
-    diagnostics: &mut Diagnostics,
-) -> Option<u64> {
+pub fn integer(value: &Value, what: &str, range: RangeInclusive<u64>, diagnostics: &mut Diagnostics) -> Option<u64> {
     let ValueKind::Integer(integer) = value.kind else {
         wrong_type(value, "integer", diagnostics);
         return None;
@@ -98,13 +93,17 @@ pub(crate) fn integer(
     number
 }
 
+/// There are no more partitions than there are slots.
+const PARTITIONS_MAX: u32 = 4_096;
+
+/// A number of partitions.
+pub fn partitions(value: &Value, diagnostics: &mut Diagnostics) -> Option<u32> {
+    let number = integer(value, "`partitions`", 1..=PARTITIONS_MAX.into(), diagnostics)?;
+    u32::try_from(number).ok()
+}
+
 /// A number of bytes, as an integer or with a unit, in a range.
-pub(crate) fn size(
-    value: &Value,
-    what: &str,
-    range: RangeInclusive<usize>,
-    diagnostics: &mut Diagnostics,
-) -> Option<usize> {
+pub fn size(value: &Value, what: &str, range: RangeInclusive<usize>, diagnostics: &mut Diagnostics) -> Option<usize> {
     let bytes = match &value.kind {
         ValueKind::Integer(integer) => integer.and_then(|integer| u64::try_from(integer).ok()),
         ValueKind::Text(text) => match quantity::size(text) {
@@ -129,12 +128,7 @@ pub(crate) fn size(
 }
 
 /// One of some texts.
-pub(crate) fn choice<T: Clone>(
-    value: &Value,
-    what: &str,
-    choices: &[(&str, T)],
-    diagnostics: &mut Diagnostics,
-) -> Option<T> {
+pub fn choice<T: Clone>(value: &Value, what: &str, choices: &[(&str, T)], diagnostics: &mut Diagnostics) -> Option<T> {
     let text = text(value, diagnostics)?;
     let found = choices.iter().find(|(name, _)| *name == text.text).map(|(_, choice)| choice.clone());
     if found.is_none() {
@@ -145,7 +139,7 @@ pub(crate) fn choice<T: Clone>(
 }
 
 /// A table.
-pub(crate) fn table<'v>(value: &'v Value, diagnostics: &mut Diagnostics) -> Option<&'v Table> {
+pub fn table<'v>(value: &'v Value, diagnostics: &mut Diagnostics) -> Option<&'v Table> {
     match &value.kind {
         ValueKind::Table(table) => Some(table),
         _ => {
@@ -168,7 +162,7 @@ pub(crate) fn section<'v>(
 }
 
 /// The items of a list.
-pub(crate) fn list<'v>(value: &'v Value, diagnostics: &mut Diagnostics) -> Option<&'v [Value]> {
+pub fn list<'v>(value: &'v Value, diagnostics: &mut Diagnostics) -> Option<&'v [Value]> {
     match &value.kind {
         ValueKind::List(items) => Some(items),
         _ => {
@@ -179,7 +173,7 @@ pub(crate) fn list<'v>(value: &'v Value, diagnostics: &mut Diagnostics) -> Optio
 }
 
 /// One text, or a list of texts.
-pub(crate) fn texts(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<Name>> {
+pub fn texts(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<Name>> {
     match &value.kind {
         ValueKind::List(items) => {
             check_number(value, items.len(), "texts", LISTED_MAX, diagnostics)?;

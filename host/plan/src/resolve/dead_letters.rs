@@ -2,22 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use tidemill_model::{
-    connector::{FileFormat, FilesSink, SinkSpec},
-    schema::{Field, Kind, Schema, Type},
-};
+use tidemill_model::schema::{Field, Kind, Schema, Type};
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     graph::{Caller, Node, NodeId, OnError, Output, Then},
-    manifest::Pipeline,
+    manifest::Manifest,
 };
 
 /// Where they go if the pipeline does not say it: a folder of the pipeline's name in this one.
 const FOLDER_DEFAULT: &str = "dead-letters";
 
 /// Adds the outputs behind the others.
-pub(super) fn add(pipeline: &Pipeline, nodes: &[Node], outputs: &mut Vec<Output>, diagnostics: &mut Diagnostics) {
+pub(super) fn add(manifest: &Manifest, nodes: &[Node], outputs: &mut Vec<Output>, diagnostics: &mut Diagnostics) {
+    let pipeline = &manifest.pipeline;
     let folder = match (&pipeline.dead_letters, &pipeline.name) {
         (Some(folder), _) => PathBuf::from(folder),
         (None, Some(name)) => Path::new(FOLDER_DEFAULT).join(name),
@@ -34,10 +32,17 @@ pub(super) fn add(pipeline: &Pipeline, nodes: &[Node], outputs: &mut Vec<Output>
         let name = format!("{}.output", output.name);
         Some((name, output.from, Caller::Output(index), schema(None, &nodes[output.from.0].schema)))
     });
-    let added: Vec<Output> = of_streams
-        .chain(of_outputs)
+    let wanted: Vec<_> = of_streams.chain(of_outputs).collect();
+    let Some(sink) = manifest.letters else {
+        if !wanted.is_empty() {
+            diagnostics.push(Diagnostic::whole("there is no connector here that takes dead letters"));
+        }
+        return;
+    };
+    let added: Vec<Output> = wanted
+        .into_iter()
         .map(|(name, from, caller, schema)| Output {
-            sink: SinkSpec::Files(FilesSink { folder: folder.join(&name), format: FileFormat::Jsonl }),
+            sink: sink(&folder.join(&name)),
             // No output's name has a space.
             name: format!("dead letters of {name}"),
             from,
@@ -64,7 +69,7 @@ fn has_letters(on_error: OnError) -> bool {
 }
 
 fn writes_below(output: &Output, folder: &Path) -> bool {
-    matches!(&output.sink, SinkSpec::Files(files) if files.folder.starts_with(folder))
+    output.sink.folder().is_some_and(|written| written.starts_with(folder))
 }
 
 /// A dead letter: where it comes from, why, and what it was. `key`: the fields of the key, of an operator that has one.

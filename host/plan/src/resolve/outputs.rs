@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use tidemill_model::{connector::SinkSpec, function::FunctionKind};
+use tidemill_model::function::FunctionKind;
 
 use super::{Stream, calls, plugins::Plugins};
 use crate::{
@@ -40,11 +40,10 @@ pub(super) fn resolve(
 pub(super) fn check_folders(outputs: &[OutputEntry], diagnostics: &mut Diagnostics) {
     let mut taken: HashMap<PathBuf, &OutputEntry> = HashMap::new();
     for output in outputs {
-        let Some(SinkSpec::Files(files)) = &output.sink else { continue };
-        if let Some(other) = taken.insert(plain(&files.folder), output) {
+        let Some(folder) = output.sink.as_ref().and_then(|sink| sink.folder()) else { continue };
+        if let Some(other) = taken.insert(plain(folder), output) {
             let (first, second) = (&other.name.text, &output.name.text);
-            let message =
-                format!("outputs `{first}` and `{second}` write to the same folder, `{}`", files.folder.display());
+            let message = format!("outputs `{first}` and `{second}` write to the same folder, `{}`", folder.display());
             diagnostics.push(Diagnostic::error(output.name.span, message).help("give each its own folder"));
         }
     }
@@ -57,10 +56,10 @@ pub(super) fn check_checkpoint(
     diagnostics: &mut Diagnostics,
 ) {
     let Some(CheckpointPlace::Folder(checkpoint)) = checkpoint.map(|checkpoint| &checkpoint.place) else { return };
-    let folder = plain(checkpoint);
+    let taken = plain(checkpoint);
     for output in outputs {
-        let SinkSpec::Files(files) = &output.sink else { continue };
-        if plain(&files.folder).starts_with(&folder) {
+        let Some(folder) = output.sink.folder() else { continue };
+        if plain(folder).starts_with(&taken) {
             let name = &output.name;
             let message =
                 format!("output `{name}` writes into the folder of the checkpoint, `{}`", checkpoint.display());

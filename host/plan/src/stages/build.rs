@@ -1,7 +1,5 @@
 //! Which stages a plan has: each part of a node's work comes into a stage by the way that the node says.
 
-use tidemill_model::connector::SourceSpec;
-
 use super::{ExchangeId, Input, Leaves, Order, Sequence, Stage, Stages, Step, StepKind};
 use crate::graph::{Node, NodeId, Placement, Plan, Way};
 
@@ -43,7 +41,8 @@ impl Builder<'_> {
             let kind = StepKind::Part(id, number);
             at = Some(match (&part.way, at) {
                 (_, None) => {
-                    let partitions = node.source().and_then(source_partitions).unwrap_or(self.plan.partitions);
+                    let partitions =
+                        node.source().and_then(|source| source.partitions()).unwrap_or(self.plan.partitions);
                     self.stage(Input::Source(id), partitions, Order::Arrival { origins: 2 }, kind)
                 }
                 (Way::Here, Some(from)) => self.step(&from, kind, None),
@@ -145,7 +144,7 @@ pub(crate) fn partitions(nodes: &[Node], of_pipeline: u32) -> Vec<u64> {
     for node in nodes {
         let of_inputs = node.inputs.iter().map(|input| all[input.0]);
         let mut partitions = match node.source() {
-            Some(spec) => source_partitions(spec).unwrap_or(of_pipeline).into(),
+            Some(source) => source.partitions().unwrap_or(of_pipeline).into(),
             None => of_inputs.clone().next().unwrap_or(0),
         };
         for part in &node.parts {
@@ -159,11 +158,4 @@ pub(crate) fn partitions(nodes: &[Node], of_pipeline: u32) -> Vec<u64> {
         all.push(partitions);
     }
     all
-}
-
-fn source_partitions(spec: &SourceSpec) -> Option<u32> {
-    match spec {
-        SourceSpec::Queue(queue) => queue.partitions,
-        _ => None,
-    }
 }

@@ -1,6 +1,7 @@
 //! The bounds of every number, size, time and list of a pipeline, as PIPELINE.md tells them: what is just allowed, and what
 //! is just not.
 
+use tidemill_connect::CONNECTORS;
 use tidemill_plan::{Manifest, Override};
 
 use crate::fake::Fake;
@@ -39,7 +40,7 @@ print = true
 /// Errors of a pipeline, as they are shown.
 fn said_of(text: &str, set: &[String]) -> String {
     let overrides: Vec<Override> = set.iter().map(|set| set.parse().unwrap()).collect();
-    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", text, &overrides);
+    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", text, &overrides, CONNECTORS);
     let plan = manifest.resolve(&Fake::new(), &mut diagnostics);
     assert_eq!(plan.is_none(), diagnostics.error_count() > 0);
     if plan.is_some() { String::new() } else { diagnostics.render(false) }

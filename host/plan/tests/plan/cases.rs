@@ -13,6 +13,7 @@
 
 use std::{fmt::Write, fs, path::Path};
 
+use tidemill_connect::CONNECTORS;
 use tidemill_plan::{Manifest, Override};
 
 use crate::{fake::Fake, show};
@@ -64,7 +65,7 @@ fn run(title: &str, input: &str) -> String {
     if !title.ends_with("(whole)") {
         complete(&mut text);
     }
-    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &overrides);
+    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &overrides, CONNECTORS);
     let plan = manifest.resolve(&Fake::new(), &mut diagnostics);
     assert_eq!(plan.is_none(), diagnostics.error_count() > 0, "{title}: a plan, or errors");
     let mut shown = diagnostics.render(false);

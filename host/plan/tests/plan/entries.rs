@@ -3,11 +3,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use tidemill_model::{
-    connector::{FilesSource, SourceSpec},
-    limits::Limits,
-    object_url::ObjectUrl,
-};
+use tidemill_connect::{CONNECTORS, files::FilesSource, text::TextOptions};
+use tidemill_model::{limits::Limits, object_url::ObjectUrl};
 use tidemill_plan::{
     CheckpointEntry, CheckpointPlace, Manifest, PluginEntry,
     graph::{KeySet, OnError, Operator, Plan, Then},
@@ -20,7 +17,7 @@ fn read(pipeline: &str, rest: &str) -> (Manifest, Option<Plan>) {
         "[pipeline]\nname = \"test\"\ninterval = \"1s\"\n{pipeline}\n[plugins]\nwords = \"words.wasm\"\n{rest}\n\
          [streams.lines]\nfiles = \"in\"\n[outputs.lines]\nfrom = \"lines\"\nprint = true\n"
     );
-    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[]);
+    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[], CONNECTORS);
     let plan = manifest.resolve(&Fake::new(), &mut diagnostics);
     assert_eq!(diagnostics.error_count(), 0, "{}", diagnostics.render(false));
     (manifest, plan)
@@ -57,7 +54,7 @@ fn checkpoints_arrive() {
 #[test]
 fn plugins_arrive() {
     let plugin = |text: &str| {
-        let (manifest, _) = Manifest::read("pipeline.toml", &format!("[plugins]\nmore = {text}"), &[]);
+        let (manifest, _) = Manifest::read("pipeline.toml", &format!("[plugins]\nmore = {text}"), &[], CONNECTORS);
         let entry: PluginEntry = manifest.plugins()[0].clone();
         (entry.path, entry.sha256, entry.limits)
     };
@@ -114,18 +111,19 @@ fn sources_and_states_arrive() {
             read("", &format!("[streams.more]\nfiles = {text}\n[outputs.more]\nfrom = \"more\"\nprint = true")).1;
         let plan = plan.unwrap();
         let node = plan.nodes.iter().find(|node| node.name == "more").unwrap();
-        let Operator::Source(SourceSpec::Files(FilesSource { existing, settled_after, .. })) = &node.operator else {
-            panic!("{node:?}")
-        };
-        (*existing, *settled_after)
+        format!("{:?}", node.source().unwrap())
     };
-    let no = (false, None);
-    assert_eq!((files("\"a\""), files("{ path = \"a\" }")), (no, no));
+    let as_told = |(existing, settled_after)| {
+        let text = TextOptions::default();
+        format!("{:?}", FilesSource { path: "a".into(), existing, settled_after, text })
+    };
+    let no = as_told((false, None));
+    assert_eq!((files("\"a\""), files("{ path = \"a\" }")), (no.clone(), no.clone()));
     assert_eq!(
         (files("{ path = \"a\", existing = false }"), files("{ path = \"a\", existing = true }")),
-        (no, (true, None))
+        (no, as_told((true, None)))
     );
-    let rests = |micros| (false, Some(Duration::from_micros(micros)));
+    let rests = |micros| as_told((false, Some(Duration::from_micros(micros))));
     assert_eq!(files("{ path = \"a\", settled-after = \"1.5s\" }"), rests(1_500_000));
     assert_eq!(files("{ path = \"a\", settled-after = \"2m\" }"), rests(120_000_000));
     let sets = |more: &str| {

@@ -1,6 +1,7 @@
 //! Nothing that a file can hold makes the plan panic.
 
 use proptest::prelude::*;
+use tidemill_connect::CONNECTORS;
 use tidemill_model::testing::cases;
 use tidemill_plan::{Manifest, Override};
 
@@ -10,7 +11,7 @@ const GOOD: &str = include_str!("good.toml");
 
 /// Reads, resolves and renders; the answer does not matter.
 fn swallow(text: &str, overrides: &[Override]) {
-    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", text, overrides);
+    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", text, overrides, CONNECTORS);
     let plan = manifest.resolve(&Fake::new(), &mut diagnostics);
     assert_eq!(plan.is_none(), diagnostics.error_count() > 0);
     assert_eq!(diagnostics.render(false).is_empty(), diagnostics.is_empty());

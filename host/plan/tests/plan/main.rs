@@ -3,6 +3,7 @@
 
 mod bounds;
 mod cases;
+mod connectors;
 mod entries;
 mod fake;
 mod hostile;

@@ -12,7 +12,7 @@ use crate::{cases::complete, fake::Fake};
 fn plan(streams: &str) -> Plan {
     let mut text = streams.to_owned();
     complete(&mut text);
-    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[]);
+    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[], tidemill_connect::CONNECTORS);
     manifest.resolve(&Fake::new(), &mut diagnostics).unwrap_or_else(|| panic!("{}", diagnostics.render(false)))
 }
 
@@ -28,7 +28,8 @@ fn batches_may_be_skipped_where_a_function_says_so() {
         ));
         assert_eq!(plan.may_skip(), expect, "{map}; {reduce}; {output}");
     };
-    let (skip, retry) = ("on-error = \"skip-batch\"", "on-error = { retry = 1, delay = \"1s\", then = \"skip-batch\" }");
+    let (skip, retry) =
+        ("on-error = \"skip-batch\"", "on-error = { retry = 1, delay = \"1s\", then = \"skip-batch\" }");
     check("", "", "", false);
     check("on-error = \"stop\"", "on-error = { retry = 2 }", "on-error = \"stop\"", false);
     for skips in [skip, retry] {

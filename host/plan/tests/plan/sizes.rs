@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use tidemill_connect::CONNECTORS;
 use tidemill_plan::Manifest;
 
 use crate::fake::Fake;
@@ -12,7 +13,7 @@ fn said(streams: &str) -> String {
         "[pipeline]\nname = \"test\"\ninterval = \"1s\"\n[plugins]\nodd = \"odd.wasm\"\n{streams}\n\
          [outputs.out]\nfrom = \"out\"\nprint = true\n"
     );
-    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[]);
+    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[], CONNECTORS);
     let plan = manifest.resolve(&Fake::new(), &mut diagnostics);
     assert_eq!(plan.is_none(), diagnostics.error_count() > 0);
     if plan.is_some() { String::new() } else { diagnostics.render(false) }
@@ -65,7 +66,7 @@ fn more_mistakes_than_are_shown_are_counted() {
     let mut text = String::from("[pipeline]\nname = \"p\"\ninterval = \"1s\"\n");
     (0..210).for_each(|number| text += &format!("[streams.s{number}]\nsocket = \"h:1\"\nodd-{number} = 1\n"));
     text += "[outputs.o]\nfrom = \"s0\"\nprint = true\n";
-    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[]);
+    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[], CONNECTORS);
     assert!(manifest.resolve(&Fake::new(), &mut diagnostics).is_none());
     let all = diagnostics.error_count();
     let said = diagnostics.render(false);

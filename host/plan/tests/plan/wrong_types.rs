@@ -1,6 +1,7 @@
 //! Whatever is written where something else belongs is told: each value of good pipelines in turn is made a date, which no
 //! key takes, and then what was there is put into a list of lists.
 
+use tidemill_connect::CONNECTORS;
 use tidemill_plan::Manifest;
 use toml::{Table, Value};
 
@@ -30,7 +31,7 @@ fn at<'v>(value: &'v mut Value, place: &[String]) -> &'v mut Value {
 
 fn errors(document: &Value) -> usize {
     let text = toml::to_string(document).unwrap();
-    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[]);
+    let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[], CONNECTORS);
     let plan = manifest.resolve(&Fake::new(), &mut diagnostics);
     assert_eq!(plan.is_none(), diagnostics.error_count() > 0, "a plan, or errors: {text}");
     diagnostics.error_count()

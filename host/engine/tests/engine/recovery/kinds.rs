@@ -13,20 +13,19 @@ use std::{
 
 use tempfile::TempDir;
 use tidemill_checkpoint::{Keep, MemoryStorage};
-use tidemill_connect::{
-    ConnectorSettings, Connectors,
-    system::{ManualClock, Threads},
-};
+use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Until,
     checkpoint::{Checkpoint, SnapshotAfter, Step},
+    open_sinks,
 };
 use tidemill_model::{
-    ports::{Irregularity, PortError, Repeatable, Sealed, Source, Taken, Wake},
+    connector::World,
+    ports::{Irregularity, PortError, Repeatable, Sealed, Source, Taken},
     schema::Schema,
     time::Timestamp,
 };
-use tidemill_plan::graph::{NodeId, Operator};
+use tidemill_plan::graph::NodeId;
 
 use super::world::{Stop, StopAt};
 use crate::{guests::guests, harness};
@@ -84,16 +83,14 @@ impl Place {
 
     fn run(&self, stop: Option<Stop>) -> Result<(), RunError> {
         let plan = harness::plan(&self.text, 2);
-        let (wake, clock) = (Wake::default(), Arc::new(ManualClock::new(Timestamp(0))));
+        let clock = Arc::new(ManualClock::new(Timestamp(0)));
         let path = self.folder.path().to_owned();
-        let settings = ConnectorSettings::new(clock.clone(), Arc::new(Threads), path, self.printed.clone());
-        let connectors = Connectors::try_new(settings).unwrap();
-        let Operator::Source(spec) = &plan.nodes[0].operator else { panic!("the first stream is the source") };
-        let inner = connectors.open_source("lines", spec, &wake).unwrap();
+        let world = World::new(clock.clone(), Arc::new(Threads), path, self.printed.clone());
+        let wake = world.wake.clone();
+        let inner = plan.nodes[0].source().unwrap().open("lines", &world).unwrap();
         let arrives = (self.kind == FOLDER).then(|| self.folder.path().join("in"));
         let source: Box<dyn Source> = Box::new(Arriving { inner, folder: arrives });
-        let sinks =
-            plan.outputs.iter().map(|output| connectors.open_sink(&output.name, &output.sink).unwrap()).collect();
+        let sinks = open_sinks(&plan, &world).unwrap();
         let checkpoint =
             Checkpoint::new(self.storage.clone(), format!("{stop:?} {}", self.storage.files().len()), Vec::new());
         let checkpoint = Checkpoint {

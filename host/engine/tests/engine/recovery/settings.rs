@@ -85,7 +85,7 @@ fn there_are_no_others() {
 fn a_pipeline_says_them() {
     let of = |keys: &str| {
         let text = format!("[pipeline]\nname = \"p\"\ncheckpoint = {{ folder = \"c\"{keys} }}\n");
-        let (manifest, diagnostics) = Manifest::read("pipeline.toml", &text, &[]);
+        let (manifest, diagnostics) = Manifest::read("pipeline.toml", &text, &[], tidemill_connect::CONNECTORS);
         let entry = manifest.checkpoint().cloned().unwrap_or_else(|| panic!("{}", diagnostics.render(false)));
         let Checkpoint { keep, budget, .. } =
             Checkpoint::new(world().storage, "host".to_owned(), Vec::new()).as_written(&entry);

@@ -15,17 +15,14 @@ use tempfile::TempDir;
 use tidemill_checkpoint::{
     Budget, CheckpointError, History, Keep, LocalFolder, MemoryStorage, Past, PluginDigest, Storage,
 };
-use tidemill_connect::{
-    ConnectorSettings, Connectors,
-    system::{ManualClock, Threads},
-};
+use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Summary, Until,
     checkpoint::{Checkpoint, Failpoints, SnapshotAfter, Step},
     replay::{ReplayError, ReplayParts, Replayed, logged, replay},
 };
 use tidemill_model::{
-    connector::SinkSpec,
+    connector,
     ports::{Clock, Sink, Spawn, Wake, WrittenRows},
     testing::disk::ForgetfulDisk,
     time::Timestamp,
@@ -289,7 +286,7 @@ impl World {
     fn sinks(&self, plan: &Plan) -> Result<Vec<Box<dyn Sink>>, RunError> {
         let clock = Arc::new(ManualClock::new(Timestamp(*self.runs.lock().unwrap() as i64)));
         let open = |output: &Output| -> Result<Box<dyn Sink>, RunError> {
-            let (SinkSpec::Files(_), Some(on)) = (&output.sink, &self.on_disk) else {
+            let (Some(_), Some(on)) = (output.sink.folder(), &self.on_disk) else {
                 let (delivered, broken) = (self.delivered.clone(), self.broken.clone());
                 return Ok(Box::new(Exactly {
                     output: output.name.clone(),
@@ -300,11 +297,11 @@ impl World {
                 }));
             };
             let root = on.root.path().to_owned();
-            let mut settings =
-                ConnectorSettings::new(clock.clone(), Arc::new(Threads), root, Arc::new(Mutex::new(Vec::<u8>::new())));
-            settings.disk = on.disk.disk();
-            settings.run = *self.runs.lock().unwrap();
-            let opened = Connectors::try_new(settings).unwrap().open_sink(&output.name, &output.sink);
+            let mut world =
+                connector::World::new(clock.clone(), Arc::new(Threads), root, Arc::new(Mutex::new(Vec::<u8>::new())));
+            world.disk = on.disk.disk();
+            world.run = *self.runs.lock().unwrap();
+            let opened = output.sink.open(&output.name, &world);
             opened.map_err(|error| RunError::Sink { output: output.name.clone(), batch: Timestamp(0), error })
         };
         plan.outputs.iter().map(open).collect()

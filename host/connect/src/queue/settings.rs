@@ -1,17 +1,43 @@
-//! The source `queue`: rows that stand in the pipeline itself, checked against their schema here.
+//! How a queue is written in a pipeline: its rows stand there, and are checked against their schema here.
 
-mod json;
+use std::sync::Arc;
 
 use tidemill_model::{
-    connector::{JsonText, QueueSource},
+    connector::{SourceSettings, World},
+    ports::{PortError, Source},
     schema::Schema,
 };
-
-use super::{pipeline::partitions, reader::Reader, values};
-use crate::{
+use tidemill_plan::{
+    connector::{Connector, Form, Key, Page, Short},
     diagnostics::{Diagnostic, Diagnostics},
-    document::{Value, ValueKind},
-    keys,
+    reader::{Reader, Value, ValueKind, row, values},
+};
+
+use super::RowQueue;
+
+/// Rows that stand in the pipeline: for tests.
+pub static QUEUE: Connector =
+    Connector { key: "queue", source: Some(Form { page: PAGE, read }), sink: None, letters: None };
+
+const PAGE: Page = Page {
+    says: "Rows that stand in the file, a batch at each tick: for tests.",
+    short: Short::None,
+    keys: &[
+        Key("schema", "text", "needed", "the fields, `\"word: text, count: integer?\"`"),
+        Key(
+            "batches",
+            "list",
+            "needed",
+            "a list of rows for each tick; `\"none\"` for a tick at which there is no batch",
+        ),
+        Key(
+            "partitions",
+            "integer, 1 to 4096",
+            "none",
+            "how many partitions the stream has, into which each batch is cut; without it the stream has the pipeline's, and a \
+             batch is one chunk, in the first of them",
+        ),
+    ],
 };
 
 /// What stands in the place of a batch at a tick that has none.
@@ -20,10 +46,38 @@ const NO_BATCH: &str = "none";
 /// A longer schema is not read.
 const SCHEMA_BYTES_MAX: usize = 16 << 10;
 
-pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Option<QueueSource> {
-    let mut reader = Reader::try_new("`queue`", value, diagnostics)?;
-    reader.check_keys(keys::QUEUE, "streams");
-    let partitions = reader.read("partitions", partitions);
+/// One batch a tick, as given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueueSource {
+    /// What the rows are.
+    pub schema: Schema,
+    /// The batches; `None` is a tick at which the source has none. A row is a JSON object of the schema's fields, or,
+    /// for a single field, its value.
+    pub batches: Vec<Option<Vec<JsonText>>>,
+    /// How many partitions a batch is cut into: row i of n goes to partition p where p·n/partitions <= i.
+    pub partitions: Option<u32>,
+}
+
+/// A JSON value as its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonText(pub String);
+
+impl SourceSettings for QueueSource {
+    fn schema(&self) -> Schema {
+        self.schema.clone()
+    }
+
+    fn partitions(&self) -> Option<u32> {
+        self.partitions
+    }
+
+    fn open(&self, stream: &str, _world: &World) -> Result<Box<dyn Source>, PortError> {
+        Ok(Box::new(RowQueue::try_new(stream, self)?))
+    }
+}
+
+fn read(reader: &mut Reader<'_, '_>) -> Option<Arc<dyn SourceSettings>> {
+    let partitions = reader.read("partitions", values::partitions);
     let schema_value = reader.need("schema", "schema = \"word: text, count: integer\"");
     let batches = reader.need("batches", "batches = [[\"a\", \"b\"], \"none\", []]");
     let schema = schema(schema_value?, reader.diagnostics)?;
@@ -31,7 +85,7 @@ pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Option<Queue
     // All are read before the first bad one ends it, so that each is reported.
     let batches: Vec<Option<Option<Vec<JsonText>>>> =
         batches.iter().map(|value| batch(value, &schema, reader.diagnostics)).collect();
-    Some(QueueSource { schema, batches: batches.into_iter().collect::<Option<_>>()?, partitions })
+    Some(Arc::new(QueueSource { schema, batches: batches.into_iter().collect::<Option<_>>()?, partitions }))
 }
 
 fn schema(value: &Value, diagnostics: &mut Diagnostics) -> Option<Schema> {
@@ -67,7 +121,7 @@ fn batch(value: &Value, schema: &Schema, diagnostics: &mut Diagnostics) -> Optio
         ValueKind::Text(text) if text == NO_BATCH => Some(None),
         ValueKind::List(rows) => {
             let rows: Vec<Option<JsonText>> =
-                rows.iter().map(|row| json::row(row, schema, diagnostics).map(JsonText)).collect();
+                rows.iter().map(|value| row(value, schema, diagnostics).map(JsonText)).collect();
             rows.into_iter().collect::<Option<Vec<JsonText>>>().map(Some)
         }
         _ => {

@@ -1,4 +1,4 @@
-//! TOML values as the JSON that queues hold: always an object of all of the schema's fields, `null` where a value is
+//! TOML values as rows of a schema, in JSON: always an object of all of the schema's fields, `null` where a value is
 //! missing. A timestamp is its microseconds; bytes are base64.
 
 use tidemill_model::schema::{Kind, Schema, Type};
@@ -11,8 +11,8 @@ use crate::{
     suggest,
 };
 
-/// A row: a table of the fields or, where there is a single field, its value.
-pub(super) fn row(value: &Value, schema: &Schema, diagnostics: &mut Diagnostics) -> Option<String> {
+/// A row as JSON: a table of the fields or, where there is a single field, its value. `None`: what is wrong has been reported.
+pub fn row(value: &Value, schema: &Schema, diagnostics: &mut Diagnostics) -> Option<String> {
     match (&value.kind, schema.fields()) {
         (ValueKind::Table(table), _) => object(value, table, schema, diagnostics),
         (_, [field]) => Some(format!("{{{}:{}}}", quoted(&field.name), item(value, &field.ty, diagnostics)?)),
@@ -110,9 +110,7 @@ fn is_base64(text: &str) -> bool {
         (None, None) => (text, 0),
     };
     let last = digits.bytes().last().and_then(digit).unwrap_or(0);
-    text.len().is_multiple_of(4)
-        && digits.bytes().all(|byte| digit(byte).is_some())
-        && last & spare == 0
+    text.len().is_multiple_of(4) && digits.bytes().all(|byte| digit(byte).is_some()) && last & spare == 0
 }
 
 /// A JSON string.
