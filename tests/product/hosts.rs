@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::{
     limit::wait_until,
+    producer,
     records::{self, Delivered},
     running::Running,
     tool::Folder,
@@ -117,4 +118,28 @@ pub fn a_source_under_another_name_is_not_read_again_unseen() {
     feed(&folder, &mut lines);
     second.stop();
     Delivered::read(folder.path()).check(lines);
+}
+
+/// Of a run that has no claim nothing is seen; one that takes over waits until the host before lets go of the port.
+#[test]
+fn a_port_is_taken_by_the_run_that_has_the_checkpoint() {
+    let address = producer::address();
+    let text = |name: &str| {
+        format!(
+            "[pipeline]\nname = \"{name}\"\ninterval = \"50ms\"\ncheckpoint = \"kept\"\n\
+             [streams.lines]\nsocket = {{ listen = \"{address}\" }}\n\
+             [outputs.lines]\nfrom = \"lines\"\nfiles = \"out-{name}\"\n"
+        )
+    };
+    let folder = Folder::new().with("pipeline.toml", text("one")).with("other.toml", text("other"));
+    let listening = || {
+        let mut run = Running::start(&mut folder.command(&RUN));
+        run.wait_for("waiting for producers");
+        run
+    };
+    let first = listening();
+    folder.fails(&["run", "other.toml"], 1, &["error: checkpoint", "the pipeline `one`"]);
+    let second = listening();
+    is_fenced_off(first);
+    second.stop();
 }

@@ -24,7 +24,10 @@ pub(crate) fn listen(who: &str, address: &Address) -> Result<TcpListener, PortEr
     })?;
     TcpListener::bind(addresses.as_slice()).map_err(|error| {
         let what = match error.kind() {
-            io::ErrorKind::AddrInUse => "the port is in use: end the program that has it, or choose another port",
+            io::ErrorKind::AddrInUse => {
+                let what = "the port is in use: end the program that has it, or choose another port";
+                return PortError::passing(format!("{failed}: {what}"));
+            }
             io::ErrorKind::PermissionDenied => "the system does not allow it: choose a port from 1024 on",
             io::ErrorKind::AddrNotAvailable => "this address cannot be listened at: it must be one of this machine's",
             _ => return PortError::environment(failed, error),

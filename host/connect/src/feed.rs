@@ -16,7 +16,7 @@ use std::{
 };
 
 use tidemill_model::{
-    ports::{Clock, PortError, Wake},
+    ports::{Clock, PortError, PortErrorKind, Wake},
     time::Timestamp,
 };
 
@@ -54,7 +54,8 @@ pub fn to_writer(feed: &mut dyn Feed, out: &mut dyn Write) -> Result<(), PortErr
 ///
 /// A port in use, or an address that is not this machine's.
 pub fn listen(address: &Address) -> Result<TcpListener, PortError> {
-    address::listen("the feed", address)
+    let taken = address::listen("the feed", address);
+    taken.map_err(|error| PortError { kind: PortErrorKind::Environment, ..error })
 }
 
 /// Sends every line to all clients that are there then; without any, waits for one. With `keep_listening` it goes on

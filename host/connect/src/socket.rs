@@ -21,7 +21,7 @@ use std::{
 use arrow_schema::SchemaRef;
 use tidemill_model::{
     connector::World,
-    ports::{Acknowledging, Chunk, Irregularity, PortError, Sealed, Source, Taken},
+    ports::{Acknowledging, Chunk, Irregularity, Owner, PortError, PortErrorKind, Sealed, Source, Taken},
     schema::Schema,
     time::Timestamp,
 };
@@ -49,23 +49,36 @@ pub const PRODUCERS_MAX: usize = 64;
 /// Bytes read at a time: as much as a core's cache has room for beside a chunk.
 pub const READ_BYTES_MAX: usize = 256 << 10;
 
+/// How long a port may be another's behind a take-over, besides two intervals: the host before lets go of it when it notices, at
+/// a batch's end.
+const TAKE_OVER: Duration = Duration::from_secs(10);
+
 /// The lines that come over a socket.
 #[derive(Debug)]
 pub struct ReceivedLines {
     spec: SocketSource,
     schema: Schema,
     arrow: SchemaRef,
+    world: World,
     receiver: Arc<Receiver>,
-    task: JoinHandle<()>,
-    local_address: Option<SocketAddr>,
-    /// Where the task runs.
-    _runtime: Arc<Runtime>,
+    receiving: Option<Receiving>,
+    /// When it was first found that the port is another's.
+    waits_since: Option<Timestamp>,
     /// Lines up to the last pin.
     pinned: u64,
 }
 
+/// What runs once it has begun.
+#[derive(Debug)]
+struct Receiving {
+    task: JoinHandle<()>,
+    local_address: Option<SocketAddr>,
+    /// Where the task runs.
+    _runtime: Arc<Runtime>,
+}
+
 impl ReceivedLines {
-    /// Begins to listen, or to connect.
+    /// A source that has not begun.
     pub(crate) fn open(stream: &str, spec: &SocketSource, world: &World) -> Result<ReceivedLines, PortError> {
         ReceivedLines::open_with_chunks(stream, spec, world, CHUNK_BYTES)
     }
@@ -84,7 +97,7 @@ impl ReceivedLines {
         if spec.acknowledge {
             inbox.count_from(0);
         }
-        let receiver = Arc::new(Receiver {
+        let receiver = Receiver {
             stream: stream.to_owned(),
             clock: Arc::clone(&world.clock),
             wake: world.wake.clone(),
@@ -94,36 +107,68 @@ impl ReceivedLines {
             durable: spec.acknowledge.then(|| watch::Sender::new(None)),
             room: Notify::new(),
             block: Mutex::new(vec![0; READ_BYTES_MAX]),
-        });
-        let runtime = Runtime::of(world)?;
-        let (task, local_address) = match &spec.mode {
+        };
+        let schema = text::schema();
+        Ok(ReceivedLines {
+            spec: spec.clone(),
+            arrow: schema.to_arrow(),
+            schema,
+            world: world.clone(),
+            receiver: Arc::new(receiver),
+            receiving: None,
+            waits_since: None,
+            pinned: 0,
+        })
+    }
+
+    /// Where a listening source listens, once it has begun: its port was chosen by the system if 0 was asked for.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.receiving.as_ref()?.local_address
+    }
+
+    /// Begins to listen, or to connect.
+    fn receive(&self) -> Result<Receiving, PortError> {
+        let runtime = Runtime::of(&self.world)?;
+        let receiver = Arc::clone(&self.receiver);
+        let (task, local_address) = match &self.spec.mode {
             SocketMode::Connect(address) => {
-                let work = connect::keep_connected(Arc::clone(&receiver), address.clone(), world.reconnect_delay);
-                (runtime.handle().spawn(work), None)
+                let delay = self.world.reconnect_delay;
+                (runtime.handle().spawn(connect::keep_connected(receiver, address.clone(), delay)), None)
             }
             SocketMode::Listen(address) => {
-                let (listener, local) = listen::bind(stream, address, runtime.handle())?;
-                let task = match spec.acknowledge {
-                    true => runtime.handle().spawn(acknowledge::accept(Arc::clone(&receiver), listener)),
-                    false => runtime.handle().spawn(listen::accept(Arc::clone(&receiver), listener)),
+                let (listener, local) = listen::bind(&receiver.stream, address, runtime.handle())?;
+                let task = match self.spec.acknowledge {
+                    true => runtime.handle().spawn(acknowledge::accept(receiver, listener)),
+                    false => runtime.handle().spawn(listen::accept(receiver, listener)),
                 };
                 (task, Some(local))
             }
         };
-        let schema = text::schema();
-        let (spec, arrow) = (spec.clone(), schema.to_arrow());
-        Ok(ReceivedLines { spec, arrow, schema, receiver, task, local_address, _runtime: runtime, pinned: 0 })
+        Ok(Receiving { task, local_address, _runtime: runtime })
     }
 
-    /// Where a listening source listens: its port was chosen by the system if 0 was asked for.
-    pub fn local_address(&self) -> Option<SocketAddr> {
-        self.local_address
+    /// Whether the host before may still have the port.
+    fn may_be_let_go(&mut self, owner: &Owner<'_>) -> bool {
+        let now = self.world.clock.now();
+        let waited = now.since(*self.waits_since.get_or_insert(now));
+        owner.generation.is_some_and(|generation| generation > 1) && waited <= TAKE_OVER + self.world.interval * 2
     }
 }
 
 impl Source for ReceivedLines {
     fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    fn begin(&mut self, owner: &Owner<'_>) -> Result<(), PortError> {
+        match self.receive() {
+            Ok(receiving) => self.receiving = Some(receiving),
+            Err(error) if error.kind == PortErrorKind::Passing && !self.may_be_let_go(owner) => {
+                return Err(PortError { kind: PortErrorKind::Environment, ..error });
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     fn take(&mut self, bytes_max: usize) -> Result<Taken, PortError> {
@@ -152,7 +197,7 @@ impl Source for ReceivedLines {
     }
 
     fn stop(&mut self) {
-        self.task.abort();
+        self.receiving.iter().for_each(|receiving| receiving.task.abort());
     }
 
     fn acknowledging(&mut self) -> Option<&mut dyn Acknowledging> {

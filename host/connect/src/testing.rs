@@ -9,7 +9,7 @@ use std::{
 };
 
 use tidemill_model::{
-    ports::{Owner, Sink},
+    ports::{Owner, Sink, Source},
     testing::within,
 };
 use tracing::{Dispatch, Event, Metadata, Subscriber, dispatcher, span};
@@ -21,6 +21,11 @@ pub const PATIENCE: Duration = Duration::from_secs(300);
 /// Begins as the first host of a checkpoint.
 pub fn begin(sink: &mut dyn Sink) {
     sink.begin(&Owner { pipeline: "p", generation: Some(1), is_held: &|| true }).unwrap();
+}
+
+/// The same for a source.
+pub fn begin_source(source: &mut dyn Source) {
+    source.begin(&Owner { pipeline: "p", generation: Some(1), is_held: &|| true }).unwrap();
 }
 
 /// A connection to somebody who listens.

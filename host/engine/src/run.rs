@@ -4,6 +4,7 @@ mod commit;
 mod due;
 mod exchanges;
 mod outputs;
+mod patience;
 mod replay;
 mod restore;
 mod room;

@@ -5,9 +5,11 @@
 //!
 //! | when | call | how often |
 //! |--|--|--|
-//! | with a checkpoint, before the first batch | [`Source::repeatable`], [`Source::acknowledging`] | any number of times; who is asked for pins keeps what they need |
+//! | before the checkpoint is claimed | [`SourceSettings::open`](crate::connector::SourceSettings::open) | once; nothing has an effect |
+//! | with a checkpoint, when it is claimed | [`Source::repeatable`], [`Source::acknowledging`] | any number of times, from now on; who is asked for pins keeps what they need |
 //! | the same, if the checkpoint knows the source | [`Repeatable::resume_after`] or [`Repeatable::repeat`]; [`Acknowledging::resume_after`] | once |
-//! | the same, behind it | [`Acknowledging::acknowledge`] | once, and then behind each commit |
+//! | behind it, when all that may be refused has been | [`Source::begin`] | once; as often as it fails in passing. From here on there are effects |
+//! | if the checkpoint knows the source | [`Acknowledging::acknowledge`] | once, and then behind each commit; else behind each commit alone |
 //! | while a batch is open | [`Source::take`] | any number of times |
 //! | at the tick | [`Source::seal`] | once a batch |
 //! | behind it | [`Source::take`] until it says [`Taken::end`] | once at least |
@@ -108,11 +110,22 @@ pub struct Irregularity {
 /// Where rows come from. Neither call waits for input: a source that receives does so on its own thread, into a bounded
 /// buffer, and notifies the engine's [`Wake`].
 ///
-/// Batches are open until they are sealed. From an open batch the engine takes complete chunks ahead of the tick;
+/// Nothing has an effect before [`Source::begin`]: a run that does not own the checkpoint binds no port, connects to nobody and
+/// starts no thread. Batches are open until they are sealed. From an open batch the engine takes complete chunks ahead of the tick;
 /// [`Source::seal`] then fixes the batch's end, and the engine takes until [`Taken::end`].
 pub trait Source: Send {
     /// What the rows are.
     fn schema(&self) -> &Schema;
+
+    /// Takes what it needs of the world: ports, connections, threads. Called once, behind
+    /// [`Repeatable::resume_after`] or what else says where it goes on, and before anything is taken.
+    ///
+    /// # Errors
+    /// What is not there or is another's, before anything of this run is durable. One that is
+    /// [`Passing`](PortErrorKind::Passing) is asked again.
+    fn begin(&mut self, _owner: &Owner<'_>) -> Result<(), PortError> {
+        Ok(())
+    }
 
     /// Chunks that are there already, of about `bytes_max` bytes of input in all (at least one chunk, if there is one).
     fn take(&mut self, bytes_max: usize) -> Result<Taken, PortError>;
@@ -185,6 +198,8 @@ pub enum PortErrorKind {
     Configuration,
     /// The world is not as it should be (a port in use, a folder that is not writable): mend it and run again.
     Environment,
+    /// The same, but it may pass by itself: the call is made again, after a while that grows, until the run is told to stop.
+    Passing,
 }
 
 /// A source or sink failed.
@@ -208,6 +223,11 @@ impl PortError {
     /// The same where `message` says all that the system would.
     pub fn refused(message: impl Into<String>) -> PortError {
         PortError { kind: PortErrorKind::Environment, message: message.into(), source: None }
+    }
+
+    /// What may pass by itself; `message` says all that the system would.
+    pub fn passing(message: impl Into<String>) -> PortError {
+        PortError { kind: PortErrorKind::Passing, message: message.into(), source: None }
     }
 
     /// A pipeline that asks for what cannot be.

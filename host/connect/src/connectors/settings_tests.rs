@@ -31,7 +31,7 @@ use crate::{
     queue::{JsonText, QueueSource},
     socket::{ReceivedLines, SocketMode, SocketSource},
     system::{ManualClock, Threads, utc_offset},
-    testing::{accept, begin, connect, is_connected_to},
+    testing::{accept, begin, begin_source, connect, is_connected_to},
     text::{InvalidUtf8, TextOptions},
 };
 
@@ -51,7 +51,9 @@ impl Place {
     }
 
     fn open(&self, source: impl SourceSettings) -> Box<dyn Source> {
-        source.open("lines", &self.world).unwrap()
+        let mut source = source.open("lines", &self.world).unwrap();
+        begin_source(&mut *source);
+        source
     }
 }
 
@@ -196,6 +198,7 @@ fn of_sockets() {
     let place = Place::new(|_| {});
     let text = TextOptions { line_bytes_max: 3, invalid_utf8: InvalidUtf8::Reject };
     let mut source = ReceivedLines::open("lines", &SocketSource { text, ..whole }, &place.world).unwrap();
+    begin_source(&mut source);
     let mut producer = connect(source.local_address().unwrap()).unwrap();
     producer.write_all(b"four\n\xff\nabc\n").unwrap();
     drop(producer);

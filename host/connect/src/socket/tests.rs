@@ -1,5 +1,10 @@
 //! Real connections on this machine. Every line is a chunk here, so that each one rings.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail, and waits in real time")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test may fail, and waits in real time"
+)]
 
 use std::{
     io::{Read, Write},
@@ -17,8 +22,8 @@ use super::*;
 use crate::{
     Address,
     runtime::Runtime,
-    system::{SystemClock, Threads},
-    testing::{Heard, PATIENCE, accept, connect},
+    system::{ManualClock, SystemClock, Threads},
+    testing::{Heard, PATIENCE, accept, begin_source, connect, is_connected_to},
     text::{InvalidUtf8, TextOptions},
 };
 
@@ -43,7 +48,8 @@ fn open_on(
     let world = world(threads);
     let text = TextOptions { line_bytes_max: 1_000, invalid_utf8: InvalidUtf8::Replace };
     let spec = SocketSource { mode, text, buffer_bytes_max, acknowledge: false };
-    let source = ReceivedLines::open_with_chunks("lines", &spec, &world, chunk_bytes)?;
+    let mut source = ReceivedLines::open_with_chunks("lines", &spec, &world, chunk_bytes)?;
+    source.begin(&Owner { pipeline: "p", generation: None, is_held: &|| true })?;
     Ok(Trial { source, wake: world.wake.clone(), lines: Vec::new(), runtime: Runtime::of(&world)? })
 }
 
@@ -251,6 +257,62 @@ fn a_port_in_use_is_known_at_once() {
     assert_eq!(error.to_string(), format!("stream `lines` cannot listen at 127.0.0.1:{port}: {what}"));
 }
 
+/// The host before lets go of the port when it notices that it was overtaken: whoever took over waits for that, but not for
+/// ever.
+#[test]
+fn a_port_of_the_host_before_is_waited_for() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let clock = Arc::new(ManualClock::new(Timestamp(0)));
+    let world = World { clock: clock.clone(), interval: Duration::from_secs(60), ..world(Arc::new(Threads)) };
+    let mode = SocketMode::Listen(Address { host: "127.0.0.1".to_owned(), port });
+    let spec = SocketSource { mode, text: TextOptions::default(), buffer_bytes_max: 1 << 20, acknowledge: false };
+    let begin = |source: &mut ReceivedLines, generation| {
+        source.begin(&Owner { pipeline: "p", generation, is_held: &|| true }).map_err(|error| error.kind)
+    };
+    let mut source = ReceivedLines::open("lines", &spec, &world).unwrap();
+    for generation in [None, Some(1)] {
+        assert_eq!(begin(&mut source, generation), Err(PortErrorKind::Environment), "nobody was overtaken");
+    }
+    for (second, kind) in
+        [(0, PortErrorKind::Passing), (129, PortErrorKind::Passing), (131, PortErrorKind::Environment)]
+    {
+        clock.advance_to(Timestamp(second * 1_000_000));
+        assert_eq!(begin(&mut source, Some(2)), Err(kind), "after {second} s");
+    }
+    drop(taken);
+    assert_eq!(begin(&mut source, Some(2)), Ok(()));
+    assert_eq!(source.local_address().map(|address| address.port()), Some(port));
+}
+
+#[test]
+fn nothing_is_listened_at_or_connected_to_before_it_begins() {
+    let peer = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = peer.local_addr().unwrap().port();
+    let address = || Address { host: "127.0.0.1".to_owned(), port };
+    let world = world(Arc::new(Refusing));
+    for mode in [SocketMode::Connect(address()), SocketMode::Listen(address())] {
+        let spec = SocketSource { mode, text: TextOptions::default(), buffer_bytes_max: 1 << 20, acknowledge: true };
+        // The port that it is to listen at is in use, and there are no threads.
+        let mut source = ReceivedLines::open("lines", &spec, &world).unwrap();
+        source.resume_after("{\"source\":\"socket\",\"lines\":7}").unwrap();
+        source.seal(Timestamp(0)).unwrap();
+        let taken = source.take(usize::MAX).unwrap();
+        assert!(taken.end && taken.chunks.is_empty());
+        source.stop();
+    }
+    assert!(!is_connected_to(&peer));
+}
+
+/// Has no threads to give.
+struct Refusing;
+
+impl Spawn for Refusing {
+    fn spawn(&self, name: String, _: Box<dyn FnOnce() + Send>) {
+        panic!("the thread `{name}` is started");
+    }
+}
+
 #[test]
 fn stopping_lets_go_of_the_connections() {
     let mut trial = listen();
@@ -332,6 +394,7 @@ fn acknowledging(lines: Option<u64>) -> Trial {
     let mut source = ReceivedLines::open_with_chunks("lines", &spec, &world, 1).unwrap();
     let pin = lines.map(|lines| format!("{{\"source\":\"socket\",\"lines\":{lines}}}"));
     pin.iter().for_each(|pin| source.resume_after(pin).unwrap());
+    begin_source(&mut source);
     Trial { source, wake: world.wake.clone(), lines: Vec::new(), runtime: Runtime::of(&world).unwrap() }
 }
 

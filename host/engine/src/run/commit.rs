@@ -7,7 +7,7 @@ use tidemill_model::{ports::Owner, time::Timestamp};
 use tidemill_plan::graph::NodeId;
 use tidemill_state::table::{BlockLimits, StateError};
 
-use super::{Run, restore::Restorer};
+use super::{Run, patience::Patience, restore::Restorer};
 use crate::{
     checkpoint::{InputKeeper, Keeper, Pending, RestoreError, Step, TableId, table_schemas},
     failure::RunError,
@@ -52,7 +52,7 @@ impl Run {
     /// committed is run again.
     pub(super) fn recover(&mut self) -> Result<Option<Timestamp>, RunError> {
         let (Some(keeper), Some(recovered)) = (&mut self.keeper, self.recovered.take()) else {
-            self.own_outputs()?;
+            self.begin()?;
             return Ok(None);
         };
         if let Some(fell_back) = &recovered.fell_back {
@@ -96,7 +96,7 @@ impl Run {
             self.counters.restore(&last.commit.counters);
             tracing::info!(keys = restored.keys, "going on behind the batch {}", last.commit.batch);
         }
-        self.own_outputs()?;
+        self.begin()?;
         for undelivered in &recovered.undelivered {
             self.deliver_again(undelivered.number, undelivered.batch)?;
         }
@@ -125,12 +125,18 @@ impl Run {
         Err(error)
     }
 
-    /// Makes the outputs' places this run's. What is to be refused has been: from here on there are effects.
-    fn own_outputs(&mut self) -> Result<(), RunError> {
+    /// Begins to receive, and makes the outputs' places this run's. What is to be refused has been: from here on there are
+    /// effects.
+    pub(super) fn begin(&mut self) -> Result<(), RunError> {
         let fence = self.keeper.as_ref().map(Keeper::fence);
         let is_held = || fence.is_none_or(|fence| fence.check().is_ok());
         let generation = fence.map(|fence| fence.generation());
-        self.outputs.begin(&Owner { pipeline: &self.plan.name, generation, is_held: &is_held })
+        // A host that slept since it took the checkpoint over may have lost it.
+        fence.map_or(Ok(()), |fence| fence.check())?;
+        let owner = Owner { pipeline: &self.plan.name, generation, is_held: &is_held };
+        let patience = Patience { clock: &*self.clock, wake: &self.wake, stopper: &self.stopper };
+        self.sources.begin(&owner, &patience)?;
+        self.outputs.begin(&owner)
     }
 
     fn deliver_again(&mut self, number: u64, batch: Timestamp) -> Result<(), RunError> {

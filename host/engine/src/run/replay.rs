@@ -55,7 +55,7 @@ impl Run {
         self.collected = Some(Collected { whole, ..Collected::default() });
         let plan = &past.plan;
         let resumed = self.sources.resume(None, Some(plan), input, renames);
-        let replayed = resumed.and_then(|()| self.batch(plan.batch));
+        let replayed = resumed.and_then(|()| self.begin()).and_then(|()| self.batch(plan.batch));
         self.sources.stop();
         replayed?;
         let summary = self.reporter.summary(self.counters.totals());

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use tidemill_checkpoint::{LoggedRange, Plan as BatchPlan, SourcePin};
 use tidemill_model::{
-    ports::{Irregularity, Source},
+    ports::{Irregularity, Owner, Source},
     time::Timestamp,
 };
 use tidemill_plan::{
@@ -14,6 +14,7 @@ use tidemill_plan::{
     stages::{Input, Stages},
 };
 
+use super::patience::Patience;
 use crate::{
     arrival::Arrived,
     checkpoint::{InputKeeper, Pending, Renames, check_sources},
@@ -152,6 +153,11 @@ impl Sources {
             tracing::warn!(stream, "rows were logged for a stream that is no socket now; they are dropped");
         }
         Ok(())
+    }
+
+    /// Has them receive.
+    pub(super) fn begin(&mut self, owner: &Owner<'_>, patience: &Patience<'_>) -> Result<(), RunError> {
+        self.feeds.iter_mut().try_for_each(|feed| feed.begin(owner, patience))
     }
 
     /// Logs chunks of sources that cannot be read again, from now on.

@@ -2,6 +2,7 @@
 //! nobody stopped.
 
 mod acknowledged;
+mod begins;
 mod clock;
 mod comings;
 mod damage;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use tidemill_model::{
-    ports::{Chunk, Irregularity, PortError, Sealed, Source, Taken},
+    ports::{Chunk, Irregularity, Owner, PortError, Sealed, Source, Taken},
     schema::Schema,
     testing::{Value, buffer_of},
     time::Timestamp,
@@ -91,6 +91,10 @@ fn cut(chunk: &Chunk, chunk_rows: usize) -> Vec<Chunk> {
 impl Source for Chopped {
     fn schema(&self) -> &Schema {
         self.inner.schema()
+    }
+
+    fn begin(&mut self, owner: &Owner<'_>) -> Result<(), PortError> {
+        self.inner.begin(owner)
     }
 
     fn take(&mut self, _bytes_max: usize) -> Result<Taken, PortError> {

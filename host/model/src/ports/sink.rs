@@ -50,7 +50,7 @@ pub struct WrittenRows {
     parts: BTreeMap<u32, Vec<RecordBatch>>,
 }
 
-/// Whose run it is that begins to own an output's place.
+/// Whose run it is that begins.
 #[derive(Clone, Copy)]
 pub struct Owner<'a> {
     /// The pipeline.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tidemill_checkpoint::{InputPosition, LoggedRange, SourcePin};
 use tidemill_model::{
-    ports::{Chunk, PortError, Sealed, Source, Taken},
+    ports::{Chunk, Owner, PortError, Sealed, Source, Taken},
     time::Timestamp,
 };
 use tidemill_plan::graph::NodeId;
@@ -13,6 +13,7 @@ use crate::{
     arrival::{Arrival, Arrived},
     checkpoint::{InputKeeper, Pending},
     failure::RunError,
+    run::patience::Patience,
 };
 
 pub(super) struct SourceFeed {
@@ -30,6 +31,8 @@ pub(super) struct SourceFeed {
     logged: VecDeque<Chunk>,
     /// What was logged before is not used.
     logged_from: Option<InputPosition>,
+    /// It goes on behind a pin of its peers.
+    is_resumed: bool,
     /// How many of `logged` are the batch that is run again; it has nothing else.
     again: Option<usize>,
     /// It came to the pipeline after the batch that is run again was planned: it has none then, and begins with the next one.
@@ -56,6 +59,7 @@ impl SourceFeed {
             last: false,
             logged: VecDeque::new(),
             logged_from: None,
+            is_resumed: false,
             again: None,
             absent: false,
             sealed: false,
@@ -85,11 +89,19 @@ impl SourceFeed {
             // What was logged behind the pin was not acknowledged, and comes again. No later batch has it. Behind a plan
             // without a pin there is nothing of the kind: nobody is read before the first one is committed.
             (Some(source), Some(pin)) => {
-                let resumed = source.resume_after(pin).map(|()| source.acknowledge());
-                resumed.map_err(|error| self.failed(error))?;
-                self.logged_from = end;
+                source.resume_after(pin).map_err(|error| self.failed(error))?;
+                (self.logged_from, self.is_resumed) = (end, true);
             }
             _ => self.logged.extend(open),
+        }
+        Ok(())
+    }
+
+    /// Has it receive. Peers are told what is durable, if a checkpoint says it.
+    pub(super) fn begin(&mut self, owner: &Owner<'_>, patience: &Patience<'_>) -> Result<(), RunError> {
+        patience.call(|| self.source.begin(owner)).map_err(|error| self.failed(error))?;
+        if let Some(source) = self.source.acknowledging().filter(|_| self.is_resumed) {
+            source.acknowledge();
         }
         Ok(())
     }

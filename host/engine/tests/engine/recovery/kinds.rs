@@ -21,7 +21,7 @@ use tidemill_engine::{
 };
 use tidemill_model::{
     connector::World,
-    ports::{Irregularity, PortError, Repeatable, Sealed, Source, Taken},
+    ports::{Irregularity, Owner, PortError, Repeatable, Sealed, Source, Taken},
     schema::Schema,
     time::Timestamp,
 };
@@ -208,6 +208,10 @@ struct Arriving {
 impl Source for Arriving {
     fn schema(&self) -> &Schema {
         self.inner.schema()
+    }
+
+    fn begin(&mut self, owner: &Owner<'_>) -> Result<(), PortError> {
+        self.inner.begin(owner)
     }
 
     fn take(&mut self, bytes_max: usize) -> Result<Taken, PortError> {
