@@ -44,7 +44,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Adds a record, durably, and gives its number. Only commits and starts have sections.
+    /// Adds a record, durably, and gives its number. What is delivered has no sections.
     ///
     /// After [`CheckpointError::Storage`] nothing was added, and the same record may be tried again. After
     /// [`CheckpointError::Fenced`] and [`CheckpointError::Uncertain`] nothing can be added any more.
@@ -111,8 +111,9 @@ impl Log {
     fn check_order(&self, record: &Record, sections: &[Section]) -> Result<(), CheckpointError> {
         let wrong = match record {
             Record::Claim { .. } => Some("a claim is made by opening".to_owned()),
-            Record::Plan(_) | Record::Delivered { .. } if !sections.is_empty() => {
-                Some("only commits and starts have sections".to_owned())
+            Record::Delivered { .. } if !sections.is_empty() => Some("what is delivered has no sections".to_owned()),
+            Record::Plan(plan) if plan.tables.is_empty() && !sections.is_empty() => {
+                Some("a plan has sections of tables that it does not name".to_owned())
             }
             Record::Start(_) if self.planned.is_some() => Some("sources begin while a batch is planned".to_owned()),
             Record::Plan(plan) if Some(plan.batch) <= self.committed => {

@@ -21,7 +21,7 @@ pub enum Record {
         #[serde(with = "micros")]
         at: Timestamp,
     },
-    /// A batch's input is settled.
+    /// A batch's input is settled. Its sections are what changed in the tables of sources.
     Plan(Plan),
     /// A batch has run, and counts. Its sections are the changed state, and the rows for sinks.
     Commit(Commit),
@@ -57,6 +57,8 @@ pub struct Plan {
     /// All sinks have this batch and those before it: what a record of its own would say.
     #[serde(with = "optional_micros")]
     pub delivered: Option<Timestamp>,
+    /// The tables of sources that changed with the batch; its sections say how.
+    pub tables: Vec<TableSchema>,
 }
 
 /// A source's share of a batch.

@@ -26,7 +26,7 @@ pub struct Recovery {
     pub generation_min: u64,
     /// The snapshot to begin with, by its commit's number.
     pub snapshot: Option<Number>,
-    /// The commits and starts whose state sections are to be applied to it (or to nothing), in this order.
+    /// The records whose state sections are to be applied to it (or to nothing), in this order.
     pub deltas: Vec<Number>,
     /// Where sources have begun of whose batches none is in the last one that counts, nor in the planned one.
     pub starts: Vec<SourcePin>,
@@ -182,6 +182,9 @@ impl<'a> Walk<'a> {
             Record::Plan(plan) => {
                 plan.delivered.into_iter().for_each(|batch| self.delivered(batch));
                 self.plan(number, plan)?;
+                if !self.is_based && !plan.tables.is_empty() {
+                    self.recovery.deltas.push(number);
+                }
             }
             Record::Commit(commit) => self.commit(number, commit)?,
             Record::Start(start) => self.start(number, start),

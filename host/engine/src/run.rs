@@ -162,18 +162,20 @@ impl Run {
             clock: &parts.clock,
         };
         let tasks = builder.tasks()?;
-        let open = |checkpoint: Checkpoint| {
+        let mut sources = Sources::new(&parts.plan, &stages, parts.sources);
+        let mut open = |checkpoint: Checkpoint| {
             let (plan, now) = (&parts.plan, parts.clock.now());
-            let states = table_schemas(plan);
+            let mut states = table_schemas(plan);
+            states.extend(sources.tables(plan));
             let renames = Renames::of(plan);
             foresee(&checkpoint.storage, plan, &states, &renames)?;
             Keeper::open(checkpoint, &plan.name, states, plan.partitions, renames, now, parts.spawn.clone())
         };
-        let (keeper, recovered) = parts.checkpoint.map(open).transpose()?.unzip();
+        let (keeper, recovered) = parts.checkpoint.map(&mut open).transpose()?.unzip();
         Ok(Run {
             tasks,
             store: StateStore::new(&parts.plan, &stages, settings.seed, parts.plan.may_skip()),
-            sources: Sources::new(&parts.plan, &stages, parts.sources),
+            sources,
             outputs: Outputs::new(&parts.plan, &stages, &presence, parts.sinks),
             exchanges: Exchanges::new(stages.exchanges),
             stages,
@@ -215,6 +217,7 @@ impl Run {
         let last = self.recover()?;
         let now = self.clock.now();
         let mut tick = self.plan.interval.tick_after(last.map_or(now, |last| last.max(now)));
+        self.begin_sources(tick)?;
         let mut stop_at = None;
         // A batch that was run again may have been all.
         while self.reporter.batches() == 0 || !self.is_done() {

@@ -7,13 +7,14 @@
 //! |--|--|--|
 //! | before the checkpoint is claimed | [`SourceSettings::open`](crate::connector::SourceSettings::open) | once; nothing has an effect |
 //! | with a checkpoint, when it is claimed | [`Source::repeatable`], [`Source::acknowledging`] | any number of times, from now on; who is asked for pins keeps what they need |
-//! | the same, if the checkpoint knows the source | [`Repeatable::resume_after`] or [`Repeatable::repeat`]; [`Acknowledging::resume_after`] | once |
+//! | the same, of a source that the checkpoint knows | [`Repeatable::restore`], if it has a table; then [`Repeatable::resume_after`] or [`Repeatable::repeat`]; [`Acknowledging::resume_after`] | once |
 //! | behind it, when all that may be refused has been | [`Source::begin`] | once; as often as it fails in passing. From here on there are effects |
 //! | if the checkpoint knows the source | [`Acknowledging::acknowledge`] | once, and then behind each commit; else behind each commit alone |
 //! | while a batch is open | [`Source::take`] | any number of times |
 //! | at the tick | [`Source::seal`] | once a batch |
 //! | behind it | [`Source::take`] until it says [`Taken::end`] | once at least |
-//! | with a checkpoint, behind it | [`Repeatable::pin`] or [`Acknowledging::pin`] | once a batch |
+//! | with a checkpoint, of a source with a table that it does not know, before the first batch | [`Repeatable::pin`], then [`Repeatable::changes`] | once |
+//! | with a checkpoint, behind a batch | [`Repeatable::pin`], then [`Repeatable::changes`]; or [`Acknowledging::pin`] | once a batch |
 //! | when the batch is done | [`Source::irregularities`] | once a batch |
 //! | at the end of the run, whatever ends it | [`Source::stop`] | once |
 //!
@@ -39,7 +40,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 
-use crate::{schema::Schema, time::Timestamp};
+use crate::{schema::Schema, table::TableSpec, time::Timestamp};
 
 pub use disk::{Disk, DiskCall, DiskWatch, DiskWriter, FolderError, Folders};
 pub use sink::{Owner, Sink, SinkBatch, SinkParts, SinkRows, WrittenRows};
@@ -167,13 +168,47 @@ pub trait Acknowledging {
     fn acknowledge(&mut self);
 }
 
+/// Rows of a table that a source keeps.
+#[derive(Clone, Debug)]
+pub struct SourceRows {
+    /// Their keys, of the table's schema of keys.
+    pub keys: RecordBatch,
+    /// Which of them have gone.
+    pub deleted: Vec<bool>,
+    /// What is kept for the others, of the table's schema of rows.
+    pub rows: RecordBatch,
+}
+
 /// A source that can be read again: files, a queue, made-up rows.
 ///
 /// A **pin** says what a sealed batch is made of and how far the source has come with it, as a JSON object of the
 /// source's own making. It is kept in checkpoints: what one version wrote, later ones must understand.
+///
+/// What grows with what it has seen (the files of a folder) it keeps in a **table**, of which a batch stores what changed.
 pub trait Repeatable {
-    /// The pin of the sealed batch. Asked when all of it has been taken, before the next batch is sealed.
+    /// The pin of the sealed batch. Asked when all of it has been taken, before the next batch is sealed; of a source that has a
+    /// table also before the first batch, for where it begins.
     fn pin(&mut self) -> Result<String, PortError>;
+
+    /// The table that it keeps, if it keeps one: a row a key.
+    fn table(&self) -> Option<TableSpec> {
+        None
+    }
+
+    /// The rows of the table that have changed since it was asked last, or given them back; all of them at first. Asked behind
+    /// a pin.
+    fn changes(&mut self) -> Result<Vec<SourceRows>, PortError> {
+        Ok(Vec::new())
+    }
+
+    /// Gets the rows of the table back, as they are behind the batch of the pin that [`Repeatable::resume_after`] or
+    /// [`Repeatable::repeat`] is called with next.
+    ///
+    /// # Errors
+    /// They are none of this source's.
+    fn restore(&mut self, _rows: &[SourceRows]) -> Result<(), PortError> {
+        Ok(())
+    }
 
     /// Goes on behind the batch of `pin`: what it and those before it had will not come again. Asked before anything was
     /// taken, at most once.

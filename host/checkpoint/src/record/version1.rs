@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use tidemill_model::{table::TableKind, time::Timestamp};
 
-use super::{Commit, Number, Plan, Record, RecordHeader, TableSchema, micros};
+use super::{
+    Commit, Number, Plan, PluginDigest, Record, RecordHeader, SourcePin, TableSchema, micros, optional_micros,
+};
 use crate::format::{FormatError, decode};
 
 #[derive(Deserialize)]
@@ -22,12 +24,22 @@ enum Record1 {
         #[serde(with = "micros")]
         at: Timestamp,
     },
-    Plan(Plan),
+    Plan(Plan1),
     Commit(Commit1),
     Delivered {
         #[serde(with = "micros")]
         batch: Timestamp,
     },
+}
+
+#[derive(Deserialize)]
+struct Plan1 {
+    #[serde(with = "micros")]
+    batch: Timestamp,
+    sources: Vec<SourcePin>,
+    plugins: Vec<PluginDigest>,
+    #[serde(with = "optional_micros")]
+    delivered: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -54,11 +66,18 @@ pub(super) fn read(bytes: &[u8], at: u64) -> Result<RecordHeader, FormatError> {
     let Header1 { pipeline, number, previous, generation, record } = decode(bytes, at)?;
     let record = match record {
         Record1::Claim { host, at } => Record::Claim { host, at },
-        Record1::Plan(plan) => Record::Plan(plan),
+        Record1::Plan(plan) => Record::Plan(plan.into()),
         Record1::Commit(commit) => Record::Commit(commit.into()),
         Record1::Delivered { batch } => Record::Delivered { batch },
     };
     Ok(RecordHeader { pipeline, number, previous, generation, record })
+}
+
+impl From<Plan1> for Plan {
+    fn from(plan: Plan1) -> Plan {
+        let Plan1 { batch, sources, plugins, delivered } = plan;
+        Plan { batch, sources, plugins, delivered, tables: Vec::new() }
+    }
 }
 
 impl From<Commit1> for Commit {

@@ -18,7 +18,13 @@ pub(crate) fn records(word: &str) -> Vec<Scanned> {
             'p' => {
                 let delivered = (batch > 0).then_some(Timestamp(batch));
                 (batch, plan) = (batch + 1, number);
-                Ok(Record::Plan(Plan { batch: Timestamp(batch), sources: vec![], plugins: vec![], delivered }))
+                Ok(Record::Plan(Plan {
+                    batch: Timestamp(batch),
+                    sources: vec![],
+                    plugins: vec![],
+                    delivered,
+                    tables: vec![],
+                }))
             }
             'c' => Ok(Record::Commit(Commit { batch: Timestamp(batch), plan, counters: vec![], tables: vec![] })),
             'd' => Ok(Record::Delivered { batch: Timestamp(batch) }),

@@ -100,9 +100,7 @@ fn walk(records: &[Scanned], snapshots: &[Number], found: &BatchFound<'_>) -> Re
             Err(_) if is_stateless => break,
             header => header?,
         };
-        if let Record::Start(_) = header.record {
-            past.deltas.push(previous);
-        } else if let Record::Commit(_) = header.record {
+        if matches!(header.record, Record::Commit(_)) {
             past.before = past.before.or(Some(previous));
             match snapshots.contains(&previous) {
                 true => past.snapshot = Some(previous),

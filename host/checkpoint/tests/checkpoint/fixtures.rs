@@ -39,7 +39,9 @@ fn written() -> BTreeMap<String, Vec<u8>> {
     log.append(Record::Start(start), &[section(SectionKind::State, &[0, 0])]).unwrap();
     let plan = plan(batch, Some(LoggedRange { first, end }), Some(Timestamp(-1)));
     assert!(log.append(Record::Plan(plan.clone()), &[]).is_err(), "nothing is delivered yet");
-    let number = log.append(Record::Plan(tidemill_checkpoint::Plan { delivered: None, ..plan }), &[]).unwrap();
+    let tables = commit(batch, 1, 0).tables;
+    let plan = tidemill_checkpoint::Plan { delivered: None, tables, ..plan };
+    let number = log.append(Record::Plan(plan), &[section(SectionKind::State, &[1, 1])]).unwrap();
     let sections = [section(SectionKind::State, &[7, 3]), section(SectionKind::Output, &[1, 2, 4])];
     let commit = log.append(Record::Commit(commit(batch, number, 3)), &sections).unwrap();
     log.archive().write_snapshot(commit, [Ok(section(SectionKind::State, &[7, 3]))]).unwrap();
@@ -87,7 +89,8 @@ fn check(version: u16, number: u64) {
     let last = recovered.last.unwrap();
     let range =
         LoggedRange { first: InputPosition { segment: 1, frames: 0 }, end: InputPosition { segment: 1, frames: 2 } };
-    let expect = tidemill_checkpoint::Plan { delivered: None, ..plan(last.commit.batch, Some(range), None) };
+    let tables = if version == 1 { Vec::new() } else { commit(last.commit.batch, 1, 0).tables };
+    let expect = tidemill_checkpoint::Plan { tables, ..plan(last.commit.batch, Some(range), None) };
     assert_eq!(last.plan, expect);
     assert_eq!(last.commit, commit(Timestamp(1_700_000_005_000_000), number - 1, 3));
     let (input, _) = InputLog::open(shared, log.fence(), Some(range.end), 1 << 20).unwrap();

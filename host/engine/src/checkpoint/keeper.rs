@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tidemill_checkpoint::{
     Archive, Budget, CheckpointError, Cleaned, Commit, Fence, Keep, Log, LoggedRange, Number, Plan, PluginDigest,
-    Record, Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, Storage, TableSchema,
+    Record, Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, Start, Storage, TableSchema,
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
 
@@ -22,6 +22,15 @@ const PART_SHARE: u64 = 8;
 
 /// Input that is logged before it is looked again whether there is room for more.
 const LOOK_BYTES: u64 = 8 << 20;
+
+/// What is settled of sources: where they are, and what changed in their tables.
+#[derive(Default)]
+pub(crate) struct Settled {
+    pub(crate) pins: Vec<SourcePin>,
+    /// The tables that changed.
+    pub(crate) tables: Vec<TableSchema>,
+    pub(crate) sections: Vec<Section>,
+}
 
 /// What a run does to its checkpoint.
 pub(crate) struct Keeper {
@@ -126,6 +135,11 @@ impl Keeper {
         self.budget.share(LOOK_BYTES, PART_SHARE)
     }
 
+    /// What the pipeline keeps.
+    pub(crate) fn tables(&self) -> &[TableSchema] {
+        &self.states
+    }
+
     /// What the states of a commit were.
     pub(crate) fn states_of(&self, commit: Number) -> &[TableSchema] {
         states_of(self.log.records(), commit).unwrap_or(&self.states)
@@ -148,32 +162,61 @@ impl Keeper {
         Ok(result)
     }
 
-    /// Settles the input of a batch. One that is run again has its plan already; but a source that the pipeline has no more
-    /// gave nothing to it now, and is not to be taken for one that did.
+    /// Settles the input of a batch, and what changes with it in the tables of sources. One that is run again has its plan
+    /// already; but a source that the pipeline has no more gave nothing to it now, and is not to be taken for one that did.
     pub(crate) fn plan(
         &mut self,
         batch: Timestamp,
-        sources: Vec<SourcePin>,
+        settled: Settled,
         input: Option<(&mut InputKeeper, LoggedRange)>,
     ) -> Result<Number, RunError> {
         if let Some((number, planned)) = self.again.take() {
+            let sources = &settled.pins;
             let is_there =
                 |pin: &SourcePin| sources.iter().any(|source| source.stream == self.renames.now(&pin.stream));
             let (there, gone): (Vec<SourcePin>, Vec<SourcePin>) = planned.into_iter().partition(is_there);
-            return if gone.is_empty() { Ok(number) } else { self.write_plan(batch, there) };
+            // What changed in the tables stands in the plan that there is.
+            let again = Settled { pins: there, ..Settled::default() };
+            return if gone.is_empty() { Ok(number) } else { self.write_plan(batch, again) };
         }
-        let number = self.write_plan(batch, sources)?;
+        let number = self.write_plan(batch, settled)?;
         if let Some((input, range)) = input {
             input.planned(range);
         }
         Ok(number)
     }
 
-    fn write_plan(&mut self, batch: Timestamp, sources: Vec<SourcePin>) -> Result<Number, RunError> {
-        let plan = Plan { batch, sources, plugins: self.plugins.clone(), delivered: self.delivered };
-        let number = self.step(Step::Plan, batch, |keeper| Ok(keeper.log.append(Record::Plan(plan), &[])?))?;
+    /// Whether the next plan is there already, so that nobody asks what changed in the tables of sources.
+    pub(crate) fn is_again(&self) -> bool {
+        self.again.is_some()
+    }
+
+    fn write_plan(&mut self, batch: Timestamp, settled: Settled) -> Result<Number, RunError> {
+        let Settled { pins: sources, tables, sections } = settled;
+        let plugins = self.plugins.clone();
+        let plan = Plan { batch, sources, plugins, delivered: self.delivered, tables: tables.clone() };
+        let number = self.step(Step::Plan, batch, |keeper| Ok(keeper.log.append(Record::Plan(plan), &sections)?))?;
         self.noted = self.delivered;
+        if !tables.is_empty() {
+            self.snapshots.settled(number, self.newest_bytes(), tables);
+        }
         Ok(number)
+    }
+
+    /// Keeps where sources begin that the log does not know, before anything is taken of them.
+    pub(crate) fn start(&mut self, batch: Timestamp, settled: Settled) -> Result<(), RunError> {
+        let Settled { pins: sources, tables, sections } = settled;
+        let start = Start { sources, tables: tables.clone() };
+        let number =
+            self.step(Step::Start, batch, |keeper| Ok(keeper.log.append(Record::Start(start), &sections)?))?;
+        if !tables.is_empty() {
+            self.snapshots.settled(number, self.newest_bytes(), tables);
+        }
+        Ok(())
+    }
+
+    fn newest_bytes(&self) -> u64 {
+        self.log.records().last().map_or(0, |record| record.bytes)
     }
 
     /// Decides that a batch counts.
@@ -188,7 +231,7 @@ impl Keeper {
         let number =
             self.step(Step::Commit, batch, |keeper| Ok(keeper.log.append(Record::Commit(commit), sections)?))?;
         self.whole.clear();
-        self.snapshots.committed(number, self.log.records().last().map_or(0, |record| record.bytes));
+        self.snapshots.committed(number, self.newest_bytes());
         Ok(())
     }
 

@@ -149,6 +149,7 @@ pub(crate) fn states_of(records: &[Scanned], commit: Number) -> Option<&[TableSc
     match &records[at].found.as_ref().ok()?.record {
         Record::Commit(commit) => Some(&commit.tables),
         Record::Start(start) => Some(&start.tables),
+        Record::Plan(plan) => Some(&plan.tables),
         _ => None,
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use tidemill_checkpoint::{
-    Archive, CheckpointError, Log, Number, Recovery, Section, SectionKind, SnapshotsFound, TableSchema,
+    Archive, CheckpointError, Log, Number, Record, Recovery, Section, SectionKind, SnapshotsFound, TableSchema,
 };
 use tidemill_model::ports::Spawn;
 use tidemill_state::table::BlockLimits;
@@ -83,6 +83,13 @@ struct Request {
     base_states: Vec<TableSchema>,
 }
 
+/// A record that says what changed in tables: a commit, or one that tells how sources go on.
+struct Delta {
+    number: Number,
+    tables: Vec<TableSchema>,
+    is_commit: bool,
+}
+
 /// Has snapshots made, each on a thread of its own, one at a time.
 pub(super) struct Snapshots {
     after: SnapshotAfter,
@@ -90,8 +97,8 @@ pub(super) struct Snapshots {
     base: Option<Number>,
     base_bytes: u64,
     base_states: Vec<TableSchema>,
-    /// The commits since the base, and their bytes.
-    deltas: Vec<(Number, Vec<TableSchema>)>,
+    /// The records with changes since the base, and their bytes.
+    deltas: Vec<Delta>,
     bytes: u64,
     back_off: BackOff,
     maker: Arc<Maker>,
@@ -113,13 +120,18 @@ impl Snapshots {
         let found = |number: Number| log.records().iter().find(|record| record.number == number);
         let bytes = recovered.deltas.iter().filter_map(|&number| found(number)).map(|record| record.bytes).sum();
         let states_of = |number: Number| super::restore::states_of(log.records(), number).unwrap_or(states).to_vec();
+        let is_commit = |number: Number| {
+            let header = found(number).and_then(|record| record.found.as_ref().ok());
+            header.is_some_and(|header| matches!(header.record, Record::Commit(_)))
+        };
+        let delta = |&number| Delta { number, tables: states_of(number), is_commit: is_commit(number) };
         Snapshots {
             after,
             states: states.to_vec(),
             base: recovered.snapshot,
             base_bytes: 0,
             base_states: recovered.snapshot.map(states_of).unwrap_or_default(),
-            deltas: recovered.deltas.iter().map(|&number| (number, states_of(number))).collect(),
+            deltas: recovered.deltas.iter().map(delta).collect(),
             bytes,
             back_off: BackOff::default(),
             maker: Arc::new(maker),
@@ -128,22 +140,32 @@ impl Snapshots {
         }
     }
 
+    /// Changes of sources' tables were written with a plan or a start.
+    pub(super) fn settled(&mut self, number: Number, bytes: u64, tables: Vec<TableSchema>) {
+        self.deltas.push(Delta { number, tables, is_commit: false });
+        self.bytes += bytes;
+    }
+
     /// A batch was committed.
     pub(super) fn committed(&mut self, number: Number, bytes: u64) {
-        self.deltas.push((number, self.states.clone()));
+        self.deltas.push(Delta { number, tables: self.states.clone(), is_commit: true });
         self.bytes += bytes;
+    }
+
+    fn commits(&self) -> usize {
+        self.deltas.iter().filter(|delta| delta.is_commit).count()
     }
 
     /// Whether a snapshot should be begun: a pipeline without state needs them too, or its log would only grow.
     pub(super) fn is_due(&self) -> bool {
-        let commits = self.deltas.len();
+        let commits = self.commits();
         let is_wanted = self.after.is_due(commits, self.bytes, self.base_bytes);
         self.running.is_none() && is_wanted && commits >= self.back_off.commits_min
     }
 
     /// Whether there is anything to make one of.
     pub(super) fn is_possible(&self) -> bool {
-        self.running.is_none() && !self.deltas.is_empty()
+        self.running.is_none() && self.commits() > 0
     }
 
     /// The newest one, if it holds all that was committed.
@@ -153,8 +175,11 @@ impl Snapshots {
 
     /// Begins one, after the last commit.
     pub(super) fn begin(&mut self) {
-        let Some(&(last, _)) = self.deltas.last() else { return };
-        let request = Request { base: self.base, deltas: self.deltas.clone(), base_states: self.base_states.clone() };
+        // A snapshot is the state after a commit.
+        let Some(last) = self.deltas.iter().rposition(|delta| delta.is_commit) else { return };
+        let deltas = self.deltas[..=last].iter().map(|delta| (delta.number, delta.tables.clone())).collect();
+        let last = self.deltas[last].number;
+        let request = Request { base: self.base, deltas, base_states: self.base_states.clone() };
         let (done, result) = channel();
         let maker = self.maker.clone();
         let make = move || {
@@ -178,7 +203,7 @@ impl Snapshots {
         match result {
             Ok(made) => Some(self.made(commit, made)),
             Err(error) => {
-                if self.back_off.failed(self.deltas.len()) {
+                if self.back_off.failed(self.commits()) {
                     let why = with_causes(&error);
                     tracing::warn!("no snapshot could be made; it is tried again, less and less often: {why}");
                 }
@@ -191,9 +216,9 @@ impl Snapshots {
         if std::mem::take(&mut self.back_off).failed > 0 {
             tracing::info!("a snapshot could be made again");
         }
-        let states = self.deltas.iter_mut().find(|(number, _)| *number == commit);
-        self.base_states = states.map(|(_, states)| std::mem::take(states)).unwrap_or_default();
-        self.deltas.retain(|&(number, _)| number > commit);
+        let states = self.deltas.iter_mut().find(|delta| delta.number == commit);
+        self.base_states = states.map(|delta| std::mem::take(&mut delta.tables)).unwrap_or_default();
+        self.deltas.retain(|delta| delta.number > commit);
         // Commits that came meanwhile are counted as nothing: there are few.
         (self.base, self.base_bytes, self.bytes) = (Some(commit), made.bytes, 0);
         made.found

@@ -2,6 +2,7 @@
 //!
 //! The order stands here and in [`Run`](crate::Run)'s batch, nowhere else:
 //!
+//! 0. [`Step::Start`], before the first batch: where those sources begin that the checkpoint does not know is durable.
 //! 1. The batch is run. Input that cannot be read again is written to the input log before it is run. Nothing of the batch
 //!    can be seen outside.
 //! 2. [`Step::Log`]: what was written to the input log is durable.
@@ -20,6 +21,8 @@ use tidemill_model::time::Timestamp;
 /// A step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
+    /// Sources begin.
+    Start,
     /// Logged input is made durable.
     Log,
     /// The batch's input is settled.
@@ -40,8 +43,17 @@ pub enum Step {
 
 impl Step {
     /// All of them.
-    pub const ALL: [Step; 8] =
-        [Step::Log, Step::Plan, Step::Commit, Step::Stage, Step::Deliver, Step::Snapshot, Step::Clean, Step::Finish];
+    pub const ALL: [Step; 9] = [
+        Step::Start,
+        Step::Log,
+        Step::Plan,
+        Step::Commit,
+        Step::Stage,
+        Step::Deliver,
+        Step::Snapshot,
+        Step::Clean,
+        Step::Finish,
+    ];
 }
 
 /// Where a run can be stopped as if the machine had lost its power: for tests of recovery.

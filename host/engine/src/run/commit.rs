@@ -7,9 +7,9 @@ use tidemill_model::{ports::Owner, time::Timestamp};
 use tidemill_plan::graph::NodeId;
 use tidemill_state::table::{BlockLimits, StateError};
 
-use super::{Run, patience::Patience, restore::Restorer};
+use super::{Run, patience::Patience, restore::Restorer, sources::Resumed};
 use crate::{
-    checkpoint::{InputKeeper, Keeper, Pending, RestoreError, Step, TableId, table_schemas},
+    checkpoint::{InputKeeper, Keeper, Pending, RestoreError, Step, TableId},
     failure::RunError,
     store::StateStore,
 };
@@ -33,8 +33,8 @@ impl Run {
             }
             None => None,
         };
-        let pins = self.sources.pins(logged)?;
-        let plan = keeper.plan(tick, pins, self.sources.input().zip(logged))?;
+        let settled = self.sources.settled(&self.plan, logged, keeper.is_again())?;
+        let plan = keeper.plan(tick, settled, self.sources.input().zip(logged))?;
         let mut sections = changes(&self.store, keeper.whole())?;
         sections.extend(self.outputs.sections(absent));
         keeper.commit(tick, plan, self.counters.with_batch(), &sections)?;
@@ -85,12 +85,13 @@ impl Run {
             self.sources.log_to(input);
             pending = logged;
         }
-        self.sources.resume(last_plan, planned, pending, keeper.renames())?;
         let of = |number| (number, keeper.states_of(number));
         let deltas: Vec<_> = recovered.deltas.iter().map(|&number| of(number)).collect();
         let (plan, guests, renames) = (&self.plan, &self.guests, keeper.renames());
-        let restorer = Restorer { plan, guests, schemas: &table_schemas(plan), renames };
+        let restorer = Restorer { plan, guests, schemas: keeper.tables(), renames };
         let restored = restorer.restore(&mut self.store, keeper.archive(), recovered.snapshot.map(of), &deltas)?;
+        let resumed = Resumed { last: last_plan, planned, starts: &recovered.starts, tables: &restored.of_sources };
+        self.sources.resume(resumed, pending, keeper.renames())?;
         keeper.commit_whole(restored.whole);
         if let Some(last) = &recovered.last {
             self.counters.restore(&last.commit.counters);
@@ -106,6 +107,13 @@ impl Run {
             return Ok(Some(planned));
         }
         Ok(last)
+    }
+
+    /// Keeps where sources begin, before the first batch has anything of them: what comes from now on is theirs, whatever
+    /// becomes of this run.
+    pub(super) fn begin_sources(&mut self, tick: Timestamp) -> Result<(), RunError> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        self.sources.starts(&self.plan)?.map_or(Ok(()), |starts| keeper.start(tick, starts))
     }
 
     /// Ends the run, however it went: notes that the last batch was delivered, or sinks would get it again for nothing. Not

@@ -1,10 +1,10 @@
 //! One batch that has been run before, run again, without a checkpoint and without sinks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tidemill_checkpoint::{Archive, Number, Past, Scanned, Section, TableSchema};
 
-use super::{Run, restore::Restorer};
+use super::{Run, restore::Restorer, sources::Resumed};
 use crate::{
     checkpoint::{Pending, Renames, TableId, other_versions, states_of, table_schemas},
     failure::RunError,
@@ -54,7 +54,9 @@ impl Run {
         self.counters.restore(counters);
         self.collected = Some(Collected { whole, ..Collected::default() });
         let plan = &past.plan;
-        let resumed = self.sources.resume(None, Some(plan), input, renames);
+        let (starts, tables) = (&[][..], &BTreeMap::new());
+        let of_batch = Resumed { last: None, planned: Some(plan), starts, tables };
+        let resumed = self.sources.resume(of_batch, input, renames);
         let replayed = resumed.and_then(|()| self.begin()).and_then(|()| self.batch(plan.batch));
         self.sources.stop();
         replayed?;

@@ -1,13 +1,14 @@
 //! The steps' tables filled from a checkpoint.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tidemill_checkpoint::{Archive, Number, TableSchema};
+use tidemill_model::ports::SourceRows;
 use tidemill_plan::graph::Plan;
 use tidemill_state::{evolve::plan_evolution, table::Table};
 
 use crate::{
-    checkpoint::{Loaded, Migration, Renames, States, TableId, newest, other_versions},
+    checkpoint::{AsTable, Loaded, Migration, Renames, RestoreError, States, TableId, newest, other_versions, rows_of},
     failure::RunError,
     operators::Guests,
     store::StateStore,
@@ -27,6 +28,8 @@ pub(super) struct Restorer<'a> {
 pub(super) struct Restored {
     /// How many keys have state.
     pub(super) keys: usize,
+    /// By stream what its source keeps in a table.
+    pub(super) of_sources: BTreeMap<String, Vec<SourceRows>>,
     /// The tables whose rows have another version than the last commit says: the next one has to hold all of them.
     pub(super) whole: BTreeSet<TableId>,
 }
@@ -63,13 +66,24 @@ impl Restorer<'_> {
                 }
             }
         }
+        let of_sources: Vec<&TableSchema> = self.schemas.iter().filter(|schema| schema.is_of_source).collect();
+        for &wanted in &of_sources {
+            let rows = wanted.rows.parse().map_err(|_| no_schema(wanted))?;
+            states.add(wanted.clone(), vec![Loaded::Old(Box::new(Table::new(wanted.kind, &rows, 0)))])?;
+        }
         states.load(archive, snapshot, deltas)?;
         let keys = states.keys();
+        let mut rows = BTreeMap::new();
+        for wanted in of_sources {
+            for mut table in states.take(&TableId { stream: wanted.stream.clone(), table: wanted.table.clone() }) {
+                rows.insert(wanted.stream.clone(), rows_of(wanted, table.as_table())?);
+            }
+        }
         for migration in migrations {
             let old = states.take(&TableId::of(&migration.stored, self.renames));
             self.migrate(migration, old)?;
         }
-        Ok(Restored { keys, whole: other_versions(&history, self.renames, self.schemas) })
+        Ok(Restored { keys, of_sources: rows, whole: other_versions(&history, self.renames, self.schemas) })
     }
 
     fn migrate(&self, migration: Migration<'_>, old: Vec<Loaded<'_>>) -> Result<(), RunError> {
@@ -78,6 +92,10 @@ impl Restorer<'_> {
         let mut guest = self.guests.slot_of(node)?;
         Ok(migration.run(old, &mut guest)?)
     }
+}
+
+fn no_schema(wanted: &TableSchema) -> RestoreError {
+    RestoreError::Schema { stream: wanted.stream.clone(), schema: wanted.rows.clone() }
 }
 
 /// Says which values are lost: a field that is given another name is one that goes and one that comes.

@@ -4,9 +4,9 @@ mod feed;
 
 use std::collections::BTreeMap;
 
-use tidemill_checkpoint::{LoggedRange, Plan as BatchPlan, SourcePin};
+use tidemill_checkpoint::{LoggedRange, Plan as BatchPlan, SourcePin, TableSchema};
 use tidemill_model::{
-    ports::{Irregularity, Owner, Source},
+    ports::{Irregularity, Owner, Source, SourceRows},
     time::Timestamp,
 };
 use tidemill_plan::{
@@ -17,7 +17,7 @@ use tidemill_plan::{
 use super::patience::Patience;
 use crate::{
     arrival::Arrived,
-    checkpoint::{InputKeeper, Pending, Renames, check_sources},
+    checkpoint::{InputKeeper, Pending, Renames, Settled, check_sources, source_schema},
     failure::RunError,
 };
 use feed::SourceFeed;
@@ -46,6 +46,19 @@ impl Round {
     pub(super) fn by_stage(self) -> impl Iterator<Item = (usize, Vec<Vec<Arrived>>)> {
         self.by_stage.into_iter()
     }
+}
+
+/// What a checkpoint says of sources.
+#[derive(Clone, Copy)]
+pub(super) struct Resumed<'a> {
+    /// The last batch that counts.
+    pub(super) last: Option<&'a BatchPlan>,
+    /// The one that was planned after it.
+    pub(super) planned: Option<&'a BatchPlan>,
+    /// Where those begin of which no batch was planned.
+    pub(super) starts: &'a [SourcePin],
+    /// By stream the rows of its table.
+    pub(super) tables: &'a BTreeMap<String, Vec<SourceRows>>,
 }
 
 impl Sources {
@@ -112,14 +125,42 @@ impl Sources {
         Ok(rows)
     }
 
+    /// What they keep in tables, where there is a checkpoint.
+    pub(super) fn tables(&mut self, plan: &Plan) -> Vec<TableSchema> {
+        let schema = |feed: &mut SourceFeed| {
+            let previously = plan.node(feed.node).previously.as_deref();
+            let spec = feed.table()?;
+            Some(source_schema(&feed.stream, previously, &spec, false))
+        };
+        self.feeds.iter_mut().filter_map(schema).collect()
+    }
+
+    /// Where those begin that have a table and that the checkpoint does not know; `None`: there are none.
+    pub(super) fn starts(&mut self, plan: &Plan) -> Result<Option<Settled>, RunError> {
+        let mut settled = Settled::default();
+        for feed in self.feeds.iter_mut().filter(|feed| feed.is_new) {
+            feed.is_new = false;
+            let Some(spec) = feed.table() else { continue };
+            let previously = plan.node(feed.node).previously.as_deref();
+            settled.pins.push(feed.pin(None)?);
+            settled.tables.push(source_schema(&feed.stream, previously, &spec, true));
+            settled.sections.extend(feed.changes(&spec)?);
+        }
+        Ok((!settled.pins.is_empty()).then_some(settled))
+    }
+
     /// Goes on from what a checkpoint says: behind the `last` batch, or with the one that was `planned` after it.
     pub(super) fn resume(
         &mut self,
-        last: Option<&BatchPlan>,
-        planned: Option<&BatchPlan>,
+        Resumed { last, planned, starts, tables }: Resumed<'_>,
         mut pending: Pending,
         renames: &Renames,
     ) -> Result<(), RunError> {
+        let rows = |stream: &str| tables.get(stream).map_or(&[][..], Vec::as_slice);
+        let start = |stream: &str| {
+            let found = starts.iter().find(|source| renames.now(&source.stream) == stream);
+            found.map(|source| source.pin.clone())
+        };
         let pin = |plan: Option<&BatchPlan>, stream: &str| {
             let is_of = |source: &&SourcePin| renames.now(&source.stream) == stream;
             let source = plan.and_then(|plan| plan.sources.iter().find(is_of));
@@ -144,9 +185,9 @@ impl Sources {
                 let pin = pin(planned.or(last), &feed.stream);
                 feed.resume_logged(&mut pending, planned.is_some(), pin.as_deref(), end)?;
             } else if let Some(pin) = pin(planned, &feed.stream) {
-                feed.repeat(&pin)?;
-            } else if let Some(pin) = pin(last, &feed.stream) {
-                feed.resume_after(&pin)?;
+                feed.repeat(&pin, rows(&feed.stream))?;
+            } else if let Some(pin) = pin(last, &feed.stream).or_else(|| start(&feed.stream)) {
+                feed.resume_after(&pin, rows(&feed.stream))?;
             }
         }
         for stream in pending.planned.keys().chain(pending.open.keys()) {
@@ -176,8 +217,24 @@ impl Sources {
     }
 
     /// What a checkpoint keeps of the sealed batch, when all of it was taken. `logged`: where its input lies in the log.
-    pub(super) fn pins(&mut self, logged: Option<LoggedRange>) -> Result<Vec<SourcePin>, RunError> {
-        self.feeds.iter_mut().filter(|feed| feed.has_pin()).map(|feed| feed.pin(logged)).collect()
+    /// `is_again`: it is kept already what changed in tables.
+    pub(super) fn settled(
+        &mut self,
+        plan: &Plan,
+        logged: Option<LoggedRange>,
+        is_again: bool,
+    ) -> Result<Settled, RunError> {
+        let mut settled = Settled::default();
+        for feed in self.feeds.iter_mut().filter(|feed| feed.has_pin()) {
+            settled.pins.push(feed.pin(logged)?);
+            let Some(spec) = feed.table().filter(|_| !is_again) else { continue };
+            if let Some(section) = feed.changes(&spec)? {
+                let previously = plan.node(feed.node).previously.as_deref();
+                settled.tables.push(source_schema(&feed.stream, previously, &spec, false));
+                settled.sections.push(section);
+            }
+        }
+        Ok(settled)
     }
 
     /// Tells peers that want to know what is durable up to the last pins.

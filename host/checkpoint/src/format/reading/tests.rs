@@ -1,6 +1,8 @@
 //! Beginnings, frames and ends that nobody writes, with checksums that fit.
 
 use super::*;
+
+impl Header for u64 {}
 use crate::format::{FileWriter, SectionKind};
 
 /// A file's first bytes.
@@ -20,7 +22,7 @@ fn unfinished() -> (Vec<u8>, usize) {
     let (mut writer, mut bytes) = FileWriter::begin(FileKind::Record, &7_u64, 0).expect("a header");
     let at = bytes.len();
     let (kind, stream, table) = (SectionKind::State, "words".to_owned(), String::new());
-    let section = Section { kind, stream, table, partition: 3, version: 1, batches: Vec::new() };
+    let section = Section { kind, stream, table, partition: 3, batches: Vec::new() };
     bytes.extend(writer.section(&section).expect("a section"));
     (bytes, at)
 }

@@ -2,16 +2,17 @@
 
 use std::collections::VecDeque;
 
-use tidemill_checkpoint::{InputPosition, LoggedRange, SourcePin};
+use tidemill_checkpoint::{InputPosition, LoggedRange, Section, SourcePin};
 use tidemill_model::{
-    ports::{Chunk, Owner, PortError, Sealed, Source, Taken},
+    ports::{Chunk, Owner, PortError, Repeatable, Sealed, Source, SourceRows, Taken},
+    table::TableSpec,
     time::Timestamp,
 };
 use tidemill_plan::graph::NodeId;
 
 use crate::{
     arrival::{Arrival, Arrived},
-    checkpoint::{InputKeeper, Pending},
+    checkpoint::{InputKeeper, Pending, RestoreError, section_of},
     failure::RunError,
     run::patience::Patience,
 };
@@ -37,6 +38,8 @@ pub(super) struct SourceFeed {
     again: Option<usize>,
     /// It came to the pipeline after the batch that is run again was planned: it has none then, and begins with the next one.
     absent: bool,
+    /// The checkpoint does not know it.
+    pub(super) is_new: bool,
     pub(super) sealed: bool,
 }
 
@@ -62,6 +65,7 @@ impl SourceFeed {
             is_resumed: false,
             again: None,
             absent: false,
+            is_new: true,
             sealed: false,
         }
     }
@@ -111,16 +115,37 @@ impl SourceFeed {
         (self.again, self.absent) = (Some(0), true);
     }
 
-    /// Goes on behind the batch of a pin.
-    pub(super) fn resume_after(&mut self, pin: &str) -> Result<(), RunError> {
-        let resumed = self.source.repeatable().map_or(Ok(()), |source| source.resume_after(pin));
-        resumed.map_err(|error| self.failed(error))
+    /// Goes on behind the batch of a pin, with the rows of its table.
+    pub(super) fn resume_after(&mut self, pin: &str, rows: &[SourceRows]) -> Result<(), RunError> {
+        self.go_on(rows, |source| source.resume_after(pin))
     }
 
     /// Gives the batch of a pin again.
-    pub(super) fn repeat(&mut self, pin: &str) -> Result<(), RunError> {
-        let repeated = self.source.repeatable().map_or(Ok(()), |source| source.repeat(pin));
-        repeated.map_err(|error| self.failed(error))
+    pub(super) fn repeat(&mut self, pin: &str, rows: &[SourceRows]) -> Result<(), RunError> {
+        self.go_on(rows, |source| source.repeat(pin))
+    }
+
+    fn go_on(
+        &mut self,
+        rows: &[SourceRows],
+        go_on: impl FnOnce(&mut dyn Repeatable) -> Result<(), PortError>,
+    ) -> Result<(), RunError> {
+        self.is_new = false;
+        let Some(source) = self.source.repeatable() else { return Ok(()) };
+        source.restore(rows).and_then(|()| go_on(source)).map_err(|error| self.failed(error))
+    }
+
+    /// The table that it keeps.
+    pub(super) fn table(&mut self) -> Option<TableSpec> {
+        self.source.repeatable()?.table()
+    }
+
+    /// What changed in its table, which is `spec`; `None`: nothing.
+    pub(super) fn changes(&mut self, spec: &TableSpec) -> Result<Option<Section>, RunError> {
+        let changes = self.source.repeatable().map_or(Ok(Vec::new()), |source| source.changes());
+        let rows = changes.map_err(|error| self.failed(error))?;
+        let section = (!rows.is_empty()).then(|| section_of(&self.stream, spec, &rows)).transpose();
+        section.map_err(|error| RunError::from(RestoreError::State(error)))
     }
 
     pub(super) fn failed(&self, error: PortError) -> RunError {
