@@ -14,6 +14,7 @@ mod repeat_tests;
 mod scan;
 mod settings;
 mod single;
+mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 mod watch;

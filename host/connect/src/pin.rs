@@ -70,7 +70,7 @@ pub(crate) fn changed(message: String) -> PortError {
     PortError { kind: PortErrorKind::Environment, message, source: None }
 }
 
-fn damaged(stream: &str, reason: impl std::fmt::Display) -> PortError {
+pub(crate) fn damaged(stream: &str, reason: impl std::fmt::Display) -> PortError {
     changed(format!(
         "stream `{stream}`: its position in the checkpoint cannot be used: {reason}; take the checkpoint from a \
          backup, or begin with a new one"

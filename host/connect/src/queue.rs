@@ -195,7 +195,7 @@ mod tests {
         let ticks = [1, 2, 3, 4, 5, 6].map(Timestamp);
         let given = check_repeats(|| Still(open), Timestamp(0), &ticks);
         assert_eq!(given.iter().map(Given::rows).collect::<Vec<_>>(), [3, 0, 0, 1, 0, 0]);
-        assert_eq!(given[1].pin, r#"{"source":"queue","batches":2}"#);
+        assert_eq!(given[1].pin.pin, r#"{"source":"queue","batches":2}"#);
     }
 
     #[test]

@@ -201,7 +201,7 @@ pub trait Repeatable {
         Ok(Vec::new())
     }
 
-    /// Gets the rows of the table back, as they are behind the batch of the pin that [`Repeatable::resume_after`] or
+    /// Gets the rows of the table back, or all changes in order, as they are behind the batch of the pin that [`Repeatable::resume_after`] or
     /// [`Repeatable::repeat`] is called with next.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use tidemill_model::ports::PortError;
 
 use super::{
     facts::Facts,
-    pin::{self, Content, Digest, Name, ReadFile},
+    pin::{self, Content, Digest, Marks, Name, ReadFile},
     reading::{AsKnown, Waiting},
 };
 
@@ -89,7 +89,11 @@ impl Current {
             }
         };
         let content = |hash| Content { size: self.read_bytes, modified_micros: modified.0, hash };
-        Ok(hash.map(|hash| ReadFile { name: Name::new(&self.about.name), content: content(hash) }))
+        Ok(hash.map(|hash| ReadFile {
+            name: Name::new(&self.about.name),
+            mark: Marks(vec![self.opened.mark()]),
+            content: content(hash),
+        }))
     }
 
     fn is_again(&self) -> bool {

@@ -7,17 +7,19 @@ use std::{
 
 use tidemill_model::{
     connector::World,
-    ports::{Clock, Irregularity, PortError, Repeatable, Sealed, Source, Taken},
+    ports::{Clock, Irregularity, PortError, Repeatable, Sealed, Source, SourceRows, Taken},
     schema::Schema,
+    table::TableSpec,
     time::Timestamp,
 };
 
 use super::{
     FilesSource, Lines,
     listing::{Entry, Listing, Seen},
-    pin::{self, FolderPin, Name, ReadFile, SeenPin},
+    pin::{self, FilesPin, FolderPin, Name, ReadFile, SeenPin},
     reading::{AsKnown, NotRead, Reading, Waiting},
     scan::{Odd, scan},
+    table::{self, Told},
     watch::Rest,
 };
 
@@ -29,6 +31,8 @@ pub(super) struct FolderLines {
     until_done: bool,
     lines: Lines,
     seen: Seen,
+    /// What a checkpoint has of the files that were seen.
+    told: Told,
     odd: Odd,
     /// The batch to be given again: the next one.
     repeated: Option<Repeated>,
@@ -73,6 +77,7 @@ impl FolderLines {
                 clock.now(),
                 Rest::new(spec.settled_after, world.interval),
             ),
+            told: Told::default(),
             clock,
             odd,
             repeated: None,
@@ -117,7 +122,11 @@ impl FolderLines {
         let Err(error) = pin::check_content(&self.stream, &path, &file.content) else {
             return Ok(Waiting::again(name, path, &file.content));
         };
-        let mark = seen.done.iter().zip(&seen.marks.0).find(|(done, _)| **done == file.name).map(|(_, mark)| *mark);
+        let mark_before = |files: &FilesPin| {
+            let mut marked = files.done.iter().zip(&files.marks.0);
+            marked.find(|(done, _)| **done == file.name).map(|(_, mark)| *mark)
+        };
+        let mark = file.mark.0.first().copied().or_else(|| seen.files.as_ref().and_then(mark_before));
         let listing = scan(&self.path, &*self.clock).map(|scan| scan.listing.files).unwrap_or_default();
         let is_it = |entry: &Entry| mark.is_some_and(|mark| entry.name != name && entry.facts.is_known_as(mark, false));
         let mut renamed = listing.iter().filter(|entry| is_it(entry)).map(|entry| self.path.join(&entry.name));
@@ -227,9 +236,22 @@ impl Repeatable for FolderLines {
         crate::pin::write(&self.stream, &pin)
     }
 
+    fn table(&self) -> Option<TableSpec> {
+        Some(table::spec())
+    }
+
+    fn changes(&mut self) -> Result<Vec<SourceRows>, PortError> {
+        Ok(self.told.changes(self.seen.rows()))
+    }
+
+    fn restore(&mut self, rows: &[SourceRows]) -> Result<(), PortError> {
+        let restored = self.told.restore(rows);
+        restored.map_err(|reason| crate::pin::damaged(&self.stream, reason))
+    }
+
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         let pin = self.read_pin(pin)?;
-        self.seen.resume(&pin.seen);
+        self.seen.resume(&pin.seen, self.told.rows());
         self.begun = pin.begun;
         Ok(())
     }
@@ -242,7 +264,7 @@ impl Repeatable for FolderLines {
         let files = pin.files.iter().map(|file| self.again(file, &pin.seen)).collect::<Result<_, _>>()?;
         // What another run left for later ones this one has to look for.
         self.repeated = Some(Repeated { files, last: self.until_done && pin.waits == Some(false) });
-        self.seen.resume(&pin.seen);
+        self.seen.resume(&pin.seen, self.told.rows());
         Ok(())
     }
 }

@@ -1,18 +1,23 @@
 //! Which files of a folder a batch gets: decided from listings alone.
 
-use std::{
-    collections::{HashMap, HashSet},
-    ffi::OsString,
-};
+use std::{collections::HashSet, ffi::OsString};
 
 use tidemill_model::time::Timestamp;
 
 use super::{
     facts::Facts,
     memory::Memory,
-    pin::{Name, SeenPin, UnsettledFile},
+    pin::SeenPin,
+    table::Rows,
     watch::{Look, Rest, Watch},
 };
+
+/// A batch's files are all named in its pin, so there are no more of them than have so many bytes there; the others are left
+/// for the next batch.
+const PIN_BYTES_MAX: usize = if cfg!(test) { 1 << 14 } else { 4 << 20 };
+
+/// What a pin has of a file besides its name, at most.
+const PIN_BYTES_A_FILE: usize = 256;
 
 /// A file as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +45,8 @@ pub(super) struct Seen {
     watch: Watch,
     /// Files that were there at the beginning and are not read yet.
     awaited: HashSet<OsString>,
-    /// The files that the last listing had and that were left, as it showed them.
-    left: HashMap<OsString, (Timestamp, u64)>,
+    /// The files that the last listing had and that were left.
+    left: HashSet<OsString>,
     /// When that was.
     last: Timestamp,
 }
@@ -54,11 +59,11 @@ impl Seen {
             memory: Memory::default(),
             watch: Watch::open(&listing.files, listing.look, now, rest),
             awaited: listing.files.iter().map(|entry| entry.name.clone()).collect(),
-            left: HashMap::new(),
+            left: HashSet::new(),
             last: now,
         };
         if read {
-            seen.left = left(&listing.files);
+            seen.left = names(&listing.files);
         } else {
             seen.memory = Memory::of(listing.folder, &listing.files);
         }
@@ -89,41 +94,44 @@ impl Seen {
         }
     }
 
-    /// What a checkpoint keeps of it, each name once. When files that are left were first seen so is not kept: nobody
+    /// What a checkpoint keeps of it, besides the files. When files that are left were first seen so is not kept: nobody
     /// watches them while a program is down.
     pub fn pin(&self) -> SeenPin {
-        let unsettled = |(name, &(modified, len)): (&OsString, &(Timestamp, u64))| UnsettledFile {
-            name: Name::new(name),
-            size: len,
-            modified_micros: modified.0,
-        };
-        let mut unsettled: Vec<_> = self.left.iter().map(unsettled).collect();
-        unsettled.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        let mut pin = SeenPin { unsettled, listed_micros: self.last.0, ..SeenPin::default() };
+        let mut pin = SeenPin { listed_micros: self.last.0, ..SeenPin::default() };
         self.memory.pin(&mut pin);
         pin
     }
 
+    /// The files that are known, for a table of the checkpoint.
+    pub fn rows(&self) -> Rows {
+        self.memory.rows()
+    }
+
     /// Goes on behind what a checkpoint kept, and goes on watching what was there at the beginning.
-    pub fn resume(&mut self, pin: &SeenPin) {
-        self.memory = Memory::pinned(pin);
+    pub fn resume(&mut self, pin: &SeenPin, rows: &Rows) {
+        self.memory = Memory::restored(pin, rows);
         self.last = Timestamp(pin.listed_micros);
-        let left = |file: &UnsettledFile| Some((file.name.to_os().ok()?, (Timestamp(file.modified_micros), file.size)));
-        self.left = pin.unsettled.iter().filter_map(left).collect();
+        self.left = HashSet::new();
     }
 
     fn pick(&mut self, listing: Listing, at: Timestamp, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         let Listing { folder, files, look } = listing;
         let unknown = self.memory.unknown(folder, files);
-        self.left = left(&unknown);
+        self.left = names(&unknown);
         let mut chosen = self.watch.settled(unknown, look, self.rest);
         chosen.retain(wanted);
         chosen.sort_by(|a, b| (a.facts.modified, &a.name).cmp(&(b.facts.modified, &b.name)));
+        let mut bytes = 0;
+        let within = chosen.iter().take_while(|entry| {
+            bytes += entry.name.len() + PIN_BYTES_A_FILE;
+            bytes <= PIN_BYTES_MAX
+        });
+        chosen.truncate(within.count().max(1));
         for entry in &chosen {
             self.memory.add(entry);
             self.left.remove(&entry.name);
         }
-        self.awaited.retain(|name| self.left.contains_key(name));
+        self.awaited.retain(|name| self.left.contains(name));
         self.last = at;
         // A file that has two names, by a link, is one file.
         let mut places = HashSet::new();
@@ -132,8 +140,8 @@ impl Seen {
     }
 }
 
-fn left(files: &[Entry]) -> HashMap<OsString, (Timestamp, u64)> {
-    files.iter().map(|entry| (entry.name.clone(), (entry.facts.modified, entry.facts.len))).collect()
+fn names(files: &[Entry]) -> HashSet<OsString> {
+    files.iter().map(|entry| entry.name.clone()).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use std::{
 use super::{
     facts::Mark,
     listing::Entry,
-    pin::{AwayPin, Marks, Name, RememberedPin, SeenPin},
+    pin::{FilesPin, Name, RememberedPin, SeenPin},
+    table::{Place, Rows},
 };
 
 type Files = HashMap<OsString, Mark>;
@@ -77,28 +78,45 @@ impl Memory {
         }
     }
 
-    /// Puts into a pin what it knows.
+    /// Puts into a pin which folders it knows of. The files are in [rows](Memory::rows).
     pub fn pin(&self, pin: &mut SeenPin) {
-        let RememberedPin { names, marks } = remembered(&self.here);
-        (pin.done, pin.marks) = (names, marks);
         pin.folder = self.folder;
-        pin.gone = (!self.gone.is_empty()).then(|| remembered(&self.gone));
         let away = self.away.as_ref().filter(|(_, files)| !files.is_empty());
-        pin.away = away.map(|(folder, files)| AwayPin { folder: *folder, files: remembered(files) });
+        pin.folder_before = away.map(|(folder, _)| *folder);
     }
 
-    /// What a pin says. Its names were checked; one that this system cannot have stands for no file.
-    pub fn pinned(pin: &SeenPin) -> Memory {
-        let marks = pin.marks.0.iter().copied().chain(std::iter::repeat(Mark::default()));
+    /// Every file that it knows.
+    pub fn rows(&self) -> Rows {
+        let away = self.away.as_ref().map(|(_, files)| (Place::Away, files));
+        let all = [(Place::Here, &self.here), (Place::Gone, &self.gone)].into_iter().chain(away);
+        all.flat_map(|(place, files)| files.iter().map(move |(name, mark)| ((place, name.clone()), *mark))).collect()
+    }
+
+    /// What a pin says and the rows that were kept behind it.
+    pub fn restored(pin: &SeenPin, rows: &Rows) -> Memory {
+        if let Some(files) = &pin.files {
+            return Memory::pinned(pin, files);
+        }
+        let of = |wanted: Place| -> Files {
+            let rows = rows.iter().filter(|((place, _), _)| *place == wanted);
+            rows.map(|((_, name), mark)| (name.clone(), *mark)).collect()
+        };
+        let away = pin.folder_before.map(|folder| (folder, of(Place::Away)));
+        Memory { folder: pin.folder, here: of(Place::Here), gone: of(Place::Gone), away }
+    }
+
+    /// What a pin of an earlier version says. Its names were checked; one that this system cannot have stands for no file.
+    fn pinned(pin: &SeenPin, FilesPin { done, marks, gone, away }: &FilesPin) -> Memory {
+        let marks = marks.0.iter().copied().chain(std::iter::repeat(Mark::default()));
         let files = |names: &[Name], marks: &mut dyn Iterator<Item = Mark>| -> Files {
             names.iter().zip(marks).filter_map(|(name, mark)| Some((name.to_os().ok()?, mark))).collect()
         };
         let of = |pin: &RememberedPin| files(&pin.names, &mut pin.marks.0.iter().copied());
         Memory {
             folder: pin.folder,
-            here: files(&pin.done, &mut { marks }),
-            gone: pin.gone.as_ref().map(of).unwrap_or_default(),
-            away: pin.away.as_ref().map(|away| (away.folder, of(&away.files))),
+            here: files(done, &mut { marks }),
+            gone: gone.as_ref().map(of).unwrap_or_default(),
+            away: away.as_ref().map(|away| (away.folder, of(&away.files))),
         }
     }
 
@@ -142,12 +160,4 @@ impl Memory {
 /// Whether a file was known under its name by an earlier mark than the one it has.
 fn is_same_name(before: Mark, now: Mark) -> bool {
     before.identity == 0 || before.identity == now.identity || before.content == now.content
-}
-
-/// By name.
-fn remembered(files: &Files) -> RememberedPin {
-    let mut files: Vec<(Name, Mark)> = files.iter().map(|(name, mark)| (Name::new(name), *mark)).collect();
-    files.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    let (names, marks) = files.into_iter().unzip();
-    RememberedPin { names, marks: Marks(marks) }
 }

@@ -44,6 +44,9 @@ pub(super) struct FolderPin {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct ReadFile {
     pub name: Name,
+    /// By which it is known under another name.
+    #[serde(default, skip_serializing_if = "Marks::is_empty")]
+    pub mark: Marks,
     #[serde(flatten)]
     pub content: Content,
 }
@@ -57,31 +60,38 @@ pub(super) struct Content {
     pub hash: Digest,
 }
 
-/// What was seen of a folder.
-#[derive(Default, Serialize, Deserialize)]
+/// What was seen of a folder, besides the files: those are in a table.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct SeenPin {
-    /// Files that are there and will not be read, by name: they were read, or were there before the start.
-    pub done: Vec<Name>,
-    /// Their marks in the same order. Earlier versions wrote none, and knew files by their names alone.
-    #[serde(default, skip_serializing_if = "Marks::is_empty")]
-    pub marks: Marks,
-    /// The others, by name: they may still be being written. Only earlier versions look at them.
-    pub unsettled: Vec<UnsettledFile>,
     /// When it was listed last.
     pub listed_micros: i64,
     /// Which folder that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<u64>,
-    /// Files that it had the time before, and not the last time.
+    /// Which folder stood under the path before this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder_before: Option<u64>,
+    /// The files, as earlier versions wrote them with every batch.
+    #[serde(flatten, skip_serializing)]
+    pub files: Option<FilesPin>,
+}
+
+/// Files of a folder, as earlier versions wrote them.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct FilesPin {
+    /// Files that are there and will not be read, by name: they were read, or were there before the start.
+    pub done: Vec<Name>,
+    /// Their marks in the same order. The first versions wrote none, and knew files by their names alone.
+    #[serde(default)]
+    pub marks: Marks,
+    /// Files that it had the time before, and not the last time.
     pub gone: Option<RememberedPin>,
     /// The folder that stood under the path before this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub away: Option<AwayPin>,
 }
 
 /// Files that were read, by name.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct RememberedPin {
     pub names: Vec<Name>,
     /// In the same order.
@@ -89,7 +99,7 @@ pub(super) struct RememberedPin {
 }
 
 /// What was known of another folder.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct AwayPin {
     /// Which folder it is.
     pub folder: u64,
@@ -101,14 +111,6 @@ pub(super) struct AwayPin {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(super) struct Marks(pub Vec<Mark>);
-
-/// A file that is not read yet, as it was listed.
-#[derive(Serialize, Deserialize)]
-pub(super) struct UnsettledFile {
-    pub name: Name,
-    pub size: u64,
-    pub modified_micros: i64,
-}
 
 /// A file's name or path: a text, or bytes where it is none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -137,17 +139,27 @@ impl Pin for FolderPin {
     const SOURCE: &'static str = "folder";
 
     fn check(&self) -> Result<(), String> {
-        let SeenPin { done, marks, unsettled, gone, away, .. } = &self.seen;
+        self.files.iter().try_for_each(|file| file.name.check_in_folder())?;
+        self.seen.files.iter().try_for_each(FilesPin::check)?;
+        if self.files.iter().any(|file| file.mark.0.len() > 1) {
+            return Err("it has more marks of files than names".to_owned());
+        }
+        self.path.to_os().map(|_| ())
+    }
+}
+
+// === impl FilesPin ===
+
+impl FilesPin {
+    fn check(&self) -> Result<(), String> {
+        let FilesPin { done, marks, gone, away } = self;
         let remembered = || gone.iter().chain(away.iter().map(|away| &away.files));
-        let files = self.files.iter().map(|file| &file.name);
-        let unsettled = unsettled.iter().map(|file| &file.name);
-        let names = files.chain(done).chain(unsettled).chain(remembered().flat_map(|files| &files.names));
-        names.into_iter().try_for_each(Name::check_in_folder)?;
+        done.iter().chain(remembered().flat_map(|files| &files.names)).try_for_each(Name::check_in_folder)?;
         let is_whole = |files: &RememberedPin| files.names.len() == files.marks.0.len();
         if !(marks.is_empty() || marks.0.len() == done.len()) || !remembered().all(is_whole) {
             return Err("it has not as many marks of files as names".to_owned());
         }
-        self.path.to_os().map(|_| ())
+        Ok(())
     }
 }
 
@@ -168,8 +180,16 @@ impl Name {
         }
     }
 
+    /// That of a table's row.
+    pub fn of_bytes(bytes: &[u8]) -> Name {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Name::Text(text.to_owned()),
+            Err(_) => Name::Bytes(bytes.to_vec()),
+        }
+    }
+
     /// Names of a folder's files lead to nowhere else.
-    fn check_in_folder(&self) -> Result<(), String> {
+    pub fn check_in_folder(&self) -> Result<(), String> {
         let name = self.to_os()?;
         let mut parts = Path::new(&name).components();
         match (parts.next(), parts.next()) {

@@ -149,7 +149,7 @@ fn a_file_that_changes_before_its_turn_is_left_for_a_later_batch() {
         // The pin of that batch has nothing of it, so a run that goes on from there has it too.
         let given = pin(source.as_mut());
         let mut resumed = place.open(false);
-        repeatable(resumed.as_mut()).resume_after(&given).unwrap();
+        given.resume(resumed.as_mut());
         place.clock.go_to(10);
         source.seal(Timestamp(NOW + 10_000_000)).unwrap();
         assert_eq!(rest(source.as_mut(), || {}).unwrap(), <[&str; 0]>::default(), "{what}: it has not rested");
@@ -341,10 +341,10 @@ fn a_size_of_nothing_is_not_believed() {
         assert_eq!(rest(source.as_mut(), || {}).unwrap(), [expect.trim_end()]);
         let given = pin(source.as_mut());
         let mut again = open();
-        repeatable(again.as_mut()).repeat(&given).unwrap();
+        given.repeat(again.as_mut());
         again.seal(Timestamp(NOW)).unwrap();
         assert_eq!(rest(again.as_mut(), || {}).unwrap(), [expect.trim_end()]);
-        assert_eq!(pin(again.as_mut()), given);
+        assert_eq!(pin(again.as_mut()).pin, given.pin);
     }
 }
 
@@ -408,7 +408,7 @@ fn a_file_is_known_again_whatever_it_is_called() {
                 drop(source);
                 happens(&place);
                 source = place.open(false);
-                repeatable(source.as_mut()).resume_after(&given).unwrap();
+                given.resume(source.as_mut());
             } else {
                 happens(&place);
             }
@@ -456,6 +456,7 @@ fn a_batch_is_repeated_from_files_that_have_other_names_now() {
             write(&place.path("l2"), b"l1 and more", -5);
         }
         let mut source = place.open(false);
+        repeatable(source.as_mut()).restore(&given.changes).unwrap();
         match repeatable(source.as_mut()).repeat(&given) {
             Ok(()) => assert!(!changes),
             Err(error) => {
@@ -466,7 +467,7 @@ fn a_batch_is_repeated_from_files_that_have_other_names_now() {
             }
         }
         assert_eq!(batch_on(&place.clock, source.as_mut(), 5).0, "l2,l1");
-        assert_eq!(pin(source.as_mut()), given);
+        assert_eq!(pin(source.as_mut()).pin, given.pin);
         assert_eq!([10, 20].map(|seconds| batch_on(&place.clock, source.as_mut(), seconds).0).concat(), "new");
     }
 }

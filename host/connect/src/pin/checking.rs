@@ -3,7 +3,7 @@
 
 use arrow_array::RecordBatch;
 use tidemill_model::{
-    ports::{PortError, Repeatable, Source},
+    ports::{PortError, Repeatable, Source, SourceRows},
     time::Timestamp,
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct Given {
     last: bool,
     chunks: Vec<(Option<u32>, RecordBatch)>,
     told: Vec<String>,
-    pub pin: String,
+    pub pin: Kept,
     /// What of it is compared.
     comparable: String,
 }
@@ -64,27 +64,31 @@ pub(crate) fn check_repeats<W: World>(make: impl Fn() -> W, begin: Timestamp, ti
     let mut world = make();
     let mut source = world.open(begin);
     let start = pin(source.as_mut());
-    let expect = run(&mut world, source.as_mut(), ticks, 0);
+    let expect = run(&mut world, source.as_mut(), ticks, 0, &start);
 
     let mut world = make();
     assert!(repeatable(world.open(begin).as_mut()).repeat(&start).is_err());
     let mut source = world.open(begin);
-    repeatable(source.as_mut()).resume_after(&start).unwrap();
-    check_same(&run(&mut world, source.as_mut(), ticks, 0), &expect, "resumed before the first batch");
+    start.resume(source.as_mut());
+    check_same(&run(&mut world, source.as_mut(), ticks, 0, &start), &expect, "resumed before the first batch");
 
     for (stop, given) in expect.iter().enumerate() {
         let mut world = past(make(), stop);
         let mut source = world.open(ticks[stop]);
-        repeatable(source.as_mut()).resume_after(&given.pin).unwrap();
-        check_same(&run(&mut world, source.as_mut(), ticks, stop + 1), &expect[stop + 1..], "resumed");
+        given.pin.resume(source.as_mut());
+        check_same(&run(&mut world, source.as_mut(), ticks, stop + 1, &given.pin), &expect[stop + 1..], "resumed");
 
         let mut world = past(make(), stop);
         let mut source = world.open(ticks[stop]);
-        repeatable(source.as_mut()).repeat(&given.pin).unwrap();
+        given.pin.repeat(source.as_mut());
         // Another head start than the first time: the batch is the same.
-        let again = batch(&world, source.as_mut(), ticks[stop], stop + 1);
+        let again = batch(&world, source.as_mut(), ticks[stop], stop + 1, &given.pin);
         check_same(&[again], &expect[stop..=stop], "repeated");
-        check_same(&run(&mut world, source.as_mut(), ticks, stop + 1), &expect[stop + 1..], "gone on after repeating");
+        check_same(
+            &run(&mut world, source.as_mut(), ticks, stop + 1, &given.pin),
+            &expect[stop + 1..],
+            "gone on after repeating",
+        );
     }
     expect
 }
@@ -123,8 +127,43 @@ pub(crate) fn repeatable(source: &mut dyn Source) -> &mut dyn Repeatable {
     source.repeatable().unwrap()
 }
 
-pub(crate) fn pin(source: &mut dyn Source) -> String {
-    repeatable(source).pin().unwrap()
+/// What a checkpoint keeps of a source: its pin, and what its table has changed by until then.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    pub pin: String,
+    pub changes: Vec<SourceRows>,
+}
+
+impl std::ops::Deref for Kept {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.pin
+    }
+}
+
+impl Kept {
+    /// What is kept behind this one.
+    pub fn next(&self, source: &mut dyn Source) -> Kept {
+        let source = repeatable(source);
+        let pin = source.pin().unwrap();
+        Kept { pin, changes: [self.changes.clone(), source.changes().unwrap()].concat() }
+    }
+
+    pub fn resume(&self, source: &mut dyn Source) {
+        repeatable(source).restore(&self.changes).unwrap();
+        repeatable(source).resume_after(&self.pin).unwrap();
+    }
+
+    pub fn repeat(&self, source: &mut dyn Source) {
+        repeatable(source).restore(&self.changes).unwrap();
+        repeatable(source).repeat(&self.pin).unwrap();
+    }
+}
+
+/// What is kept of a source first.
+pub(crate) fn pin(source: &mut dyn Source) -> Kept {
+    Kept::default().next(source)
 }
 
 /// Says what is small about batches that differ: they may have many rows.
@@ -133,7 +172,7 @@ fn check_same(given: &[Given], expect: &[Given], when: &str) {
     assert_eq!(given.len(), expect.len());
     for (given, expect) in given.iter().zip(expect) {
         assert_eq!((given.rows(), &given.comparable), (expect.rows(), &expect.comparable), "{when}");
-        assert!(given == expect, "{when}: batches with the pin {} differ", given.pin);
+        assert!(given == expect, "{when}: batches with the pin {} differ", given.pin.pin);
     }
 }
 
@@ -144,17 +183,19 @@ fn past<W: World>(mut world: W, stop: usize) -> W {
 }
 
 /// The batches from the one of number `first` on.
-fn run(world: &mut impl World, source: &mut dyn Source, ticks: &[Timestamp], first: usize) -> Vec<Given> {
+fn run(world: &mut impl World, source: &mut dyn Source, ticks: &[Timestamp], first: usize, kept: &Kept) -> Vec<Given> {
     repeatable(source);
-    let one = |number: usize| {
+    let mut given: Vec<Given> = Vec::new();
+    for (number, &tick) in ticks.iter().enumerate().skip(first) {
         world.pass(number);
-        batch(world, source, ticks[number], number)
-    };
-    (first..ticks.len()).map(one).collect()
+        let kept = given.last().map_or(kept, |given| &given.pin);
+        given.push(batch(world, source, tick, number, kept));
+    }
+    given
 }
 
 /// One batch. How much is taken ahead of its seal goes by its number.
-fn batch(world: &impl World, source: &mut dyn Source, at: Timestamp, number: usize) -> Given {
+fn batch(world: &impl World, source: &mut dyn Source, at: Timestamp, number: usize, kept: &Kept) -> Given {
     let mut chunks = Vec::new();
     let mut keep = |taken: tidemill_model::ports::Taken| {
         chunks.extend(taken.chunks.into_iter().map(|chunk| (chunk.partition, chunk.rows)));
@@ -166,6 +207,6 @@ fn batch(world: &impl World, source: &mut dyn Source, at: Timestamp, number: usi
     let sealed = source.seal(at).unwrap();
     while !keep(source.take(1 << number).unwrap()) {}
     let told = source.irregularities().into_iter().map(|told| format!("{}: {}", told.what, told.count)).collect();
-    let pin = pin(source);
+    let pin = kept.next(source);
     Given { present: sealed.present, last: sealed.last, chunks, told, comparable: world.comparable(&pin), pin }
 }

@@ -117,7 +117,7 @@ mod tests {
         let plan = |told: &str| {
             let source = |stream: &str| SourcePin { stream: stream.to_owned(), pin: "{}".to_owned(), logged: None };
             let sources = told.split_whitespace().map(source).collect();
-            BatchPlan { batch: Timestamp(1), sources, plugins: Vec::new(), delivered: None }
+            BatchPlan { batch: Timestamp(1), sources, plugins: Vec::new(), delivered: None, tables: Vec::new() }
         };
         let (last, planned) = (plan(last), planned.map(plan));
         let sources: Vec<&str> = sources.split_whitespace().collect();

@@ -1,7 +1,7 @@
 //! Which files are taken, and which are known again, from listings alone.
 
 use super::*;
-use crate::files::facts::Mark;
+use crate::files::{facts::Mark, table::Place};
 
 /// A file as a listing shows it: its name, its number, when it came to be (0: nobody knows), when it was written, its size.
 type Shown<'a> = (&'a str, u64, i64, i64, u64);
@@ -183,11 +183,12 @@ fn a_file_is_known_again_by_its_name_and_by_what_it_is() {
                 for (number, files) in *listings {
                     let now = folder(*number, &shown(files, knows_births));
                     if between == Between::Stop {
-                        let text = serde_json::to_string(&seen.pin()).unwrap_or_default();
+                        let (text, rows) = (serde_json::to_string(&seen.pin()).unwrap_or_default(), seen.rows());
                         let pin: SeenPin = serde_json::from_str(&text).unwrap_or_default();
                         seen = Seen::open(&now, false, Timestamp(100), rest());
-                        seen.resume(&pin);
+                        seen.resume(&pin, &rows);
                         assert_eq!(serde_json::to_string(&seen.pin()).unwrap_or_default(), text, "{what}");
+                        assert_eq!(seen.rows(), rows, "{what}");
                     }
                     read.extend(seen.choose(now, Timestamp(100)).into_iter().map(|entry| entry.name));
                 }
@@ -230,8 +231,7 @@ fn no_more_is_remembered_than_there_is() {
         for _ in 0..2 {
             seen.choose(folder(1 + day / 5, &there), Timestamp(100));
         }
-        let SeenPin { done, gone, away, .. } = seen.pin();
-        let kept = done.len() + gone.map_or(0, |gone| gone.names.len()) + away.map_or(0, |away| away.files.names.len());
+        let kept = seen.rows().len();
         assert!(kept <= 3 * 20, "day {day}: {kept} files are remembered");
     }
 }
@@ -246,8 +246,8 @@ fn nothing_is_remembered_twice() {
         let mut seen = Seen::open(&folder(1, &there), true, Timestamp(100), rest());
         check(&mut seen, 100, &there, &["l2", "l1"]);
         assert_eq!(seen.choose(folder(number, files), Timestamp(100)), []);
-        let SeenPin { done, gone, away, .. } = seen.pin();
-        assert_eq!((done.len(), gone.is_none(), away.is_none()), (2, true, true));
+        let places: Vec<Place> = seen.rows().into_keys().map(|(place, _)| place).collect();
+        assert_eq!(places, [Place::Here, Place::Here]);
     }
 }
 
@@ -274,7 +274,7 @@ fn a_file_that_was_not_read_after_all_is_met_again_under_any_name() {
     check(&mut seen, 100, &[("l2", 11, 9, 50, 7)], &["l2"]);
 }
 
-/// What is in checkpoints: files that are there, gone, left, and in a folder that stood there before.
+/// What is in checkpoints: files that are there, gone, and in a folder that stood there before.
 #[test]
 fn what_was_seen_has_a_format() {
     let there = [("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)];
@@ -284,10 +284,58 @@ fn what_was_seen_has_a_format() {
     assert_eq!(names(&seen.choose(folder(2, &second), Timestamp(200))), ["a", "b"]);
     assert_eq!(seen.choose(folder(2, &second[1..]), Timestamp(300)), []);
     let text = serde_json::to_string(&seen.pin()).unwrap_or_default();
-    let expect = r#"{"done":["b"],"marks":"da9998a4c74722b2941fe34f","unsettled":[{"name":"late","size":3,"modified_micros":900}],
+    assert_eq!(text, r#"{"listed_micros":300,"folder":2,"folder_before":1}"#);
+    let row = |((place, name), mark): ((Place, std::ffi::OsString), Mark)| {
+        format!("{} {} {:016x}{:08x}", place as u8, name.display(), mark.identity, mark.content)
+    };
+    let expect = [
+        "0 b da9998a4c74722b2941fe34f",
+        "1 a fbefde7b9e21d0153ac33419",
+        "2 l1 00cf387d34fe9d6c2d9815c4",
+        "2 l2 ef4b2aa98ba5e3cc2b70dff5",
+    ];
+    assert_eq!(seen.rows().into_iter().map(row).collect::<Vec<_>>(), expect);
+}
+
+/// The same, as earlier versions wrote it with every batch.
+#[test]
+fn what_earlier_versions_saw_is_gone_on_with() {
+    let text = r#"{"done":["b"],"marks":"da9998a4c74722b2941fe34f","unsettled":[{"name":"late","size":3,"modified_micros":900}],
         "listed_micros":300,"folder":2,"gone":{"names":["a"],"marks":"fbefde7b9e21d0153ac33419"},"away":{"folder":1,"names":["l1","l2"],
         "marks":"00cf387d34fe9d6c2d9815c4ef4b2aa98ba5e3cc2b70dff5"}}"#;
-    assert_eq!(text, expect.replace("\n        ", ""));
+    let pin: SeenPin = serde_json::from_str(text).unwrap_or_default();
+    let late = [("late", 23, 62, 900, 3)];
+    let mut seen = Seen::open(&folder(2, &late), true, Timestamp(100), rest());
+    seen.resume(&pin, &Rows::new());
+    let known: Vec<(Place, String)> =
+        seen.rows().into_keys().map(|(place, name)| (place, name.display().to_string())).collect();
+    let expect = [(Place::Here, "b"), (Place::Gone, "a"), (Place::Away, "l1"), (Place::Away, "l2")];
+    assert_eq!(known, expect.map(|(place, name)| (place, name.to_owned())));
+    let all = [("a", 21, 60, 70, 3), ("b", 22, 61, 71, 3), ("late", 23, 62, 900, 3)];
+    assert_eq!(names(&seen.choose(folder(2, &all), Timestamp(1_000))), ["late"]);
+    assert_eq!(seen.choose(folder(1, &[("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)]), Timestamp(1_000)), []);
+}
+
+/// All files of a batch are named in its pin: there are no more than it has room for, the oldest first, and none is left out.
+#[test]
+fn many_files_are_several_batches() {
+    let there: Vec<String> = (0..200).map(|n| format!("{n:04}")).collect();
+    let there: Vec<Shown<'_>> =
+        there.iter().zip(0..).map(|(name, n)| (name.as_str(), 100 + n, 0, n as i64, 1)).collect();
+    for until_done in [false, true] {
+        let mut seen = Seen::open(&folder(1, &there), true, Timestamp(100), rest());
+        let (mut batches, mut read) = (0, Vec::new());
+        while seen.awaited().is_some() {
+            let at = Timestamp(1_000 + batches);
+            let chosen =
+                if until_done { seen.choose_all(folder(1, &there), at) } else { seen.choose(folder(1, &there), at) };
+            assert!((1..=PIN_BYTES_MAX / PIN_BYTES_A_FILE).contains(&chosen.len()), "{}", chosen.len());
+            read.extend(names(&chosen).iter().map(ToString::to_string));
+            batches += 1;
+        }
+        assert_eq!(read, there.iter().map(|(name, ..)| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(batches, 4);
+    }
 }
 
 /// What is in checkpoints: marks that were written are what they are now.

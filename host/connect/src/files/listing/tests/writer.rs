@@ -103,9 +103,9 @@ fn taken(writer: Writer, acts: &[(i64, Act)], until_done: bool, settled_after: O
         let listing = Listing { folder: Some(1), files: files.into_iter().collect(), look };
         match act {
             Act::Start => {
-                let pin = seen.map(|seen| seen.pin());
+                let pin = seen.map(|seen| (seen.pin(), seen.rows()));
                 let mut opened = Seen::open(&listing, true, Timestamp(NOW + at), rest);
-                pin.iter().for_each(|pin| opened.resume(pin));
+                pin.iter().for_each(|(pin, rows)| opened.resume(pin, rows));
                 seen = Some(opened);
             }
             Act::Seal(tick) => {
