@@ -18,6 +18,7 @@ mod second;
 mod settings;
 mod sinks;
 mod snapshots;
+mod tables;
 pub mod world;
 
 use std::io::Write;

@@ -371,6 +371,19 @@ impl World {
     }
 }
 
+/// A sink of an output that keeps what it gets, and refuses a batch that it gets again as another one.
+pub fn exactly(output: &str, delivered: &Arc<Mutex<Delivered>>) -> Box<dyn Sink> {
+    let (output, delivered) = (output.to_owned(), delivered.clone());
+    Box::new(Exactly { output, written: WrittenRows::default(), staged: None, delivered, broken: Arc::default() })
+}
+
+impl Delivered {
+    /// All rows that sinks have.
+    pub fn rows(&self) -> impl Iterator<Item = &String> {
+        self.batches.values().flatten().flatten()
+    }
+}
+
 /// Words that come at these seconds.
 pub fn feed_of(words: &[(i64, &[&str])]) -> Feed {
     let words = words
