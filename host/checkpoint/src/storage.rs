@@ -270,3 +270,36 @@ impl fmt::Display for Advice {
         })
     }
 }
+
+#[test]
+fn every_advice_says_something_else() {
+    use Advice::{
+        Certificate, Denied, DiskFull, FileTooLarge, Newer, NoBucket, NoConditionalWrites, NoCredentials, NoFolder,
+        NotWritable, Other, Overtaken, Settings, StoreFailed, Unreachable, Unsuitable, Vanished, WrongClock,
+        WrongRegion,
+    };
+    let all = [
+        DiskFull,
+        FileTooLarge,
+        NotWritable,
+        Vanished,
+        Overtaken,
+        NoFolder,
+        Unsuitable,
+        NoBucket,
+        Denied,
+        NoCredentials,
+        Unreachable,
+        Certificate,
+        WrongRegion,
+        WrongClock,
+        NoConditionalWrites,
+        Settings,
+        Newer,
+        StoreFailed,
+        Other,
+    ];
+    let texts: std::collections::BTreeSet<String> = all.iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), all.len());
+    assert!(texts.iter().all(|text| text.len() > 15), "{texts:?}");
+}

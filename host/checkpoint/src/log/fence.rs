@@ -70,3 +70,36 @@ impl fmt::Debug for Fence {
         write!(f, "Fence {{ generation {}, next {} }}", self.generation, self.next())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidemill_model::time::Timestamp;
+
+    use super::*;
+    use crate::{
+        format::{FileKind, whole_file},
+        record::{RecordHeader, record_name},
+        storage::MemoryStorage,
+    };
+
+    fn put(storage: &MemoryStorage, number: Number, generation: u64, record: Record) {
+        let header = RecordHeader { pipeline: "p".to_owned(), number, previous: number - 1, generation, record };
+        storage.overwrite(&record_name(number), whole_file(FileKind::Record, &header, &[]).expect("a record"));
+    }
+
+    /// Another thread of this host may be adding to the log: a claim is found behind however many records.
+    #[test]
+    fn a_claim_is_found_behind_the_records_of_this_host() {
+        for between in 0..4 {
+            let storage = MemoryStorage::new();
+            let fence = Fence::new(Arc::new(storage.clone()), "p", 3, 10);
+            (10..10 + between).for_each(|number| put(&storage, number, 3, Record::Delivered { batch: Timestamp(1) }));
+            fence.check().expect("nobody has claimed it");
+            put(&storage, 10 + between, 4, Record::Claim { host: "other".to_owned(), at: Timestamp(0) });
+            let error = fence.check().expect_err("somebody has");
+            assert!(matches!(&error, CheckpointError::Fenced { generation: 4, host } if host == "other"), "{error}");
+            storage.overwrite(&record_name(10 + between), b"damaged".to_vec());
+            assert!(fence.check().is_err(), "whose it is cannot be known");
+        }
+    }
+}

@@ -140,3 +140,16 @@ fn a_file_that_grew_fast_keeps_no_room_behind_its_end() {
     let on_disk = fs::metadata(root.path().join("input/1")).unwrap().blocks() * 512;
     assert!(on_disk < (PARTS + 1) as u64 * PART_BYTES as u64, "{on_disk} bytes");
 }
+
+#[test]
+fn a_folder_is_looked_at_if_it_has_part_of_a_checkpoint_and_nothing_else() {
+    for part in ["log", "state", "input"] {
+        let folder = tempfile::tempdir().unwrap();
+        let look = || LocalFolder::existing(folder.path()).map(drop);
+        assert!(matches!(look(), Err(StorageError::NoCheckpoint { .. })), "{part}");
+        std::fs::create_dir(folder.path().join(part)).unwrap();
+        look().unwrap();
+        std::fs::write(folder.path().join("letter.txt"), "dear").unwrap();
+        assert!(matches!(look(), Err(StorageError::Foreign { entry, .. }) if entry == "letter.txt"), "{part}");
+    }
+}

@@ -298,3 +298,85 @@ fn records_come_in_order() {
     log.append(Record::Delivered { batch }, &[]).unwrap();
     assert_eq!(log.records().len(), 5);
 }
+
+/// After a record of which it is not known whether it is there, nothing more is written: it could stand upon it, or not.
+#[test]
+fn nothing_follows_a_record_that_is_uncertain() {
+    let batch = Timestamp(1_000_000);
+    let record = || Record::Plan(plan(batch, None, None));
+    // The number is taken by what is neither this record nor a later claim, cannot be read, or cannot be made durable.
+    let other = MemoryStorage::new();
+    open(&other, "first").append(Record::Plan(plan(Timestamp(2_000_000), None, None)), &[]).unwrap();
+    let name = format!("log/{:020}", 2);
+    for case in 0..5 {
+        let storage = MemoryStorage::new();
+        let mut log = open(&storage, "first");
+        if case == 0 || case == 4 {
+            storage.overwrite(&name, other.files()[&name].clone());
+        }
+        let of_next = name.clone();
+        storage.set_faults(move |call| match (call.operation, case) {
+            (Operation::Create, 1) if call.name == of_next => Fault::Before,
+            (Operation::Create, 2 | 3) if call.name == of_next => Fault::After,
+            (Operation::Read, 1 | 2 | 4) if call.name == of_next => Fault::Before,
+            (Operation::Settle, 3) => Fault::Before,
+            _ => Fault::None,
+        });
+        let first = log.append(record(), &[]);
+        storage.clear_faults();
+        assert!(matches!(first, Err(CheckpointError::Uncertain { .. })), "{case}: {first:?}");
+        let files = storage.files();
+        for _ in 0..2 {
+            let again = log.append(record(), &[]);
+            assert!(matches!(again, Err(CheckpointError::Uncertain { .. })), "{case}: {again:?}");
+        }
+        assert_eq!(storage.files(), files, "{case}");
+    }
+}
+
+/// What a budget is compared with are the files that there are, also when some have been cleaned away.
+#[test]
+fn the_bytes_in_use_are_those_of_the_files() {
+    let mut world = World::default();
+    world.run(8).unwrap();
+    let mut log = open(&world.storage, "next");
+    let bytes = |storage: &MemoryStorage| storage.files().values().map(|content| content.len() as u64).sum::<u64>();
+    assert_eq!(log.used_bytes().unwrap(), bytes(&world.storage));
+    let before = log.records().len();
+    let batch = Timestamp(100_000_000);
+    let number = log.append(Record::Plan(plan(batch, None, None)), &[]).unwrap();
+    let number =
+        log.append(Record::Commit(commit(batch, number, 8)), &[section(SectionKind::State, &[36, 8])]).unwrap();
+    log.append(Record::Delivered { batch }, &[]).unwrap();
+    for _ in 0..2 {
+        let state = [Ok(section(SectionKind::State, &[36, 8]))];
+        log.archive().write_snapshot(number, state).unwrap();
+        log.rely_on(number).unwrap();
+        assert_eq!(log.used_bytes().unwrap(), bytes(&world.storage));
+    }
+    assert!(log.records().len() < before, "{} records", log.records().len());
+    let there = world.storage.files().into_keys().filter(|name| name.starts_with("log/")).count();
+    assert_eq!(log.records().len(), there);
+}
+
+/// A snapshot that was found damaged is removed when it is cleaned, and never relied upon.
+#[test]
+fn a_damaged_snapshot_is_cleaned_away_and_spares_what_is_needed_without_it() {
+    let mut world = World::default();
+    world.run(8).unwrap();
+    let whole = || {
+        let (log, recovered) = Log::open(Arc::new(world.storage.copy()), PIPELINE, "x", Timestamp(9)).unwrap();
+        (crate::scene::state(log.archive(), &recovered).unwrap(), recovered.snapshot)
+    };
+    let (state, newest) = whole();
+    let name = format!("state/{:020}", newest.unwrap());
+    let mut content = world.storage.files()[&name].clone();
+    *content.last_mut().unwrap() ^= 1;
+    world.storage.overwrite(&name, content);
+    let mut log = open(&world.storage, "next");
+    assert_eq!(log.damaged_snapshots(), [newest.unwrap()]);
+    log.clean(Keep { batches: 0, bytes: 0 }).unwrap();
+    assert!(!world.storage.files().contains_key(&name), "{:?}", world.storage.files().keys());
+    assert!(log.damaged_snapshots().is_empty());
+    assert_eq!(whole().0, state);
+}

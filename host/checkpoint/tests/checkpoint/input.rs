@@ -180,3 +180,18 @@ fn segments_that_go_while_the_end_is_looked_for_are_not_missed() {
         }
     }
 }
+
+/// What is durable is not made durable again: that costs a call of the disk, and one of the log.
+#[test]
+fn a_sync_of_nothing_new_asks_for_nothing() {
+    let storage = MemoryStorage::new();
+    let mut input = open(&storage, None, 1 << 20).unwrap();
+    for number in 0..3 {
+        let before = storage.calls();
+        let end = input.sync().unwrap();
+        assert_eq!((storage.calls(), end), (before, input.position()), "{number}");
+        input.append("numbers", None, &rows(&[number])).unwrap();
+        input.sync().unwrap();
+        assert!(storage.calls() > before + 1);
+    }
+}

@@ -201,3 +201,52 @@ fn a_host_that_is_fenced_off_adds_nothing_that_counts() {
     let (input, _) = InputLog::open(third, log.fence(), Some(end), 1000).unwrap();
     assert_eq!(read(&input, START, input.position()).unwrap(), [1, 2]);
 }
+
+/// A file that is as long as a part is one; a shorter one is no more than its object.
+#[test]
+fn a_file_is_cut_into_parts_of_their_length() {
+    for (bytes, objects) in [(0, 1), (1, 1), (9, 1), (10, 2), (11, 3), (19, 3), (20, 3), (21, 4)] {
+        let store = Store::default();
+        let storage = store.open(1, 10).unwrap();
+        let before = store.names().len();
+        let content: Vec<u8> = (0..bytes).collect();
+        storage.create("state/1", &content).unwrap();
+        assert_eq!(store.names().len() - before, objects, "{bytes} bytes: {:?}", store.names());
+        assert_eq!(storage.read("state/1").unwrap(), content);
+    }
+}
+
+/// The parts of a draft that is given up go, all of them.
+#[test]
+fn a_draft_that_is_dropped_leaves_no_parts() {
+    for parts in [1, 2, 4] {
+        let store = Store::default();
+        let storage = store.open(1, 10).unwrap();
+        let before = store.names();
+        let mut draft = storage.draft("state/1").unwrap();
+        draft.write(&vec![7; 10 * parts]).unwrap();
+        store.wait_for(before.len() + parts);
+        drop(draft);
+        tidemill_model::testing::until("its parts go", |_| (store.names() == before).then_some(()));
+    }
+}
+
+/// A file's length is asked for once, as long as the file stays as it is.
+#[test]
+fn a_list_that_is_made_again_asks_for_no_lengths() {
+    let store = Store::default();
+    let storage = store.open(1, 10).unwrap();
+    (1..=3).for_each(|number| storage.create(&format!("state/{number}"), &[number; 35]).unwrap());
+    store.set_trouble(0..0, Trouble::Before);
+    let lengths = |storage: &dyn Storage| -> Vec<u64> {
+        storage.list("state").unwrap().into_iter().map(|entry| entry.bytes).collect()
+    };
+    assert_eq!(lengths(&storage), [35; 3]);
+    let first = store.calls();
+    assert_eq!(lengths(&storage), [35; 3]);
+    let again = store.calls() - first;
+    assert!(again + 3 <= first, "{again} calls, and {first} the first time");
+    storage.remove("state/2").unwrap();
+    storage.create("state/2", &[2; 47]).unwrap();
+    assert_eq!(lengths(&storage), [35, 47, 35]);
+}

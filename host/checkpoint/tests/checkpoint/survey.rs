@@ -1,17 +1,18 @@
 //! Looking at a checkpoint without claiming it.
 
 use std::{
+    error::Error,
     io::Write,
     sync::{Arc, Mutex},
 };
 
 use tidemill_checkpoint::{
-    CheckpointError, Consequence, Fault, InputLog, Log, MemoryStorage, Operation, PastError, Plan, Record, Recovery,
-    SectionKind, Storage, StorageError, Survey,
+    CheckpointError, Consequence, Fault, InputLog, Log, LoggedRange, MemoryStorage, Operation, PastError, Plan, Record,
+    Recovery, SectionKind, Storage, StorageError, Survey,
 };
 use tidemill_model::time::Timestamp;
 
-use crate::scene::{PIPELINE, World, commit, end, plan, section_numbers, state};
+use crate::scene::{PIPELINE, START, World, commit, end, plan, rows, section_numbers, state};
 
 fn survey(storage: &MemoryStorage) -> Result<Option<Survey>, CheckpointError> {
     let storage: Arc<dyn Storage> = Arc::new(storage.clone());
@@ -250,12 +251,107 @@ fn a_record_and_a_snapshot_are_what_their_names_say() {
     };
     storage.overwrite(&name_of(one), storage.files()[&name_of(other)].clone());
     let error = archive.read_sections(one).map(drop).unwrap_err();
-    assert!(format!("{error:?}").contains("it is number"), "{error:?}");
+    let said = |number: u64| format!("it is damaged: it is number {number} at byte 0");
+    assert_eq!(error.source().unwrap().to_string(), said(other));
+    let found = self::survey(&storage).unwrap().unwrap().history;
+    let record = found.records.iter().find(|record| record.number == one).unwrap();
+    assert_eq!(record.found.as_ref().unwrap_err(), &format!("it is damaged: it is record {other} at byte 0"));
     let snapshots: Vec<String> = storage.files().into_keys().filter(|name| name.starts_with("state/")).collect();
     let (old, new) = (&snapshots[snapshots.len() - 2], &snapshots[snapshots.len() - 1]);
     let number: u64 = old.trim_start_matches("state/").parse().unwrap();
     archive.read_snapshot(number).map(drop).unwrap();
     storage.overwrite(old, storage.files()[new].clone());
     let error = archive.read_snapshot(number).map(drop).unwrap_err();
-    assert!(format!("{error:?}").contains("it is number"), "{error:?}");
+    let of_new: u64 = new.trim_start_matches("state/").parse().unwrap();
+    assert_eq!(error.source().unwrap().to_string(), said(of_new));
+    let found = self::survey(&storage).unwrap().unwrap().history;
+    let snapshot = found.snapshots.iter().find(|snapshot| snapshot.commit == number).unwrap();
+    assert_eq!(snapshot.damaged.as_deref(), Some("it is damaged: it is another commit's at byte 0"));
+}
+
+/// What is wrong with a segment is said as it was found: where its input is needed as damage, else as a loose end.
+#[test]
+fn how_a_segment_is_damaged_is_said() {
+    let storage = MemoryStorage::new();
+    let shared: Arc<dyn Storage> = Arc::new(storage.clone());
+    let (mut log, _) = Log::open(shared.clone(), PIPELINE, "first", Timestamp(0)).unwrap();
+    let (mut input, _) = InputLog::open(shared, log.fence(), None, 1 << 20).unwrap();
+    let name = "input/00000000000000000001";
+    let mut ends = vec![storage.files()[name].len()];
+    for number in 1..=3 {
+        input.append("numbers", None, &rows(&[number])).unwrap();
+        ends.push(storage.files()[name].len());
+        if number == 2 {
+            let range = LoggedRange { first: START, end: input.sync().unwrap() };
+            log.append(Record::Plan(plan(Timestamp(1_000_000), Some(range), None)), &[]).unwrap();
+        }
+    }
+    let whole = storage.files()[name].clone();
+    let look = |content: Vec<u8>| {
+        let damaged = storage.copy();
+        damaged.overwrite(name, content);
+        let mut survey = survey(&damaged).unwrap().unwrap();
+        assert_eq!(survey.recovery.is_ok(), survey.damage.is_empty());
+        let found = survey.segments.remove(0);
+        (found.chunks, found.damaged, found.loose.map(|loose| (loose.bytes, loose.what)))
+    };
+    assert_eq!(look(whole.clone()), (3, None, None));
+    let flipped = |at: usize| {
+        let mut content = whole.clone();
+        content[at] ^= 1;
+        content
+    };
+    let rows_of = |chunk: usize| ends[chunk] - 5;
+    let said = |chunk: usize| format!("it is damaged: the checksum of a chunk at byte {}", ends[chunk - 1]);
+    assert_eq!(look(flipped(rows_of(1))), (0, Some(format!("0 of 2 chunks are whole; {}", said(1))), None));
+    assert_eq!(look(flipped(rows_of(2))), (1, Some(format!("1 of 2 chunks are whole; {}", said(2))), None));
+    assert_eq!(look(flipped(rows_of(3))), (2, None, Some(((ends[3] - ends[2]) as u64, said(3)))));
+    let cut = |length: usize| whole[..length].to_vec();
+    let early = "1 of 2 chunks are whole; it ends too early".to_owned();
+    assert_eq!(look(cut(ends[1])), (1, Some(early), None));
+    assert_eq!(look(cut(ends[2])), (2, None, None));
+    let torn = format!("it is damaged: it ends at byte {}, within a chunk", ends[2] + 7);
+    assert_eq!(look(cut(ends[2] + 7)), (2, None, Some((7, torn))));
+}
+
+/// Every record that is missing between two that are there is said, from the first on that is no claim.
+#[test]
+fn a_record_that_is_missing_is_said_wherever_it_stood() {
+    let storage = MemoryStorage::new();
+    let (mut log, _) = Log::open(Arc::new(storage.clone()), PIPELINE, "first", Timestamp(0)).unwrap();
+    for batch in 1..=4 {
+        let batch = Timestamp(batch * 1_000_000);
+        let number = log.append(Record::Plan(plan(batch, None, None)), &[]).unwrap();
+        log.append(Record::Commit(commit(batch, number, 1)), &[]).unwrap();
+    }
+    let newest = log.records().last().unwrap().number;
+    for number in 3..newest {
+        let name = format!("log/{number:020}");
+        let without = storage.copy();
+        without.remove(&name).unwrap();
+        let survey = survey(&without).unwrap().unwrap();
+        let found: Vec<_> = survey.damage.iter().map(|damage| (damage.name.as_str(), damage.what.as_str())).collect();
+        assert_eq!(found, [(name.as_str(), "it is missing")]);
+    }
+}
+
+/// What is looked at says where it is, and shows no rows.
+#[test]
+fn what_is_found_can_be_named() {
+    let storage = world(4);
+    let survey = survey(&storage).unwrap().unwrap();
+    let place = storage.place();
+    assert!(!place.is_empty());
+    let records = survey.history.records.len();
+    let of_history = format!("History {{ Archive {{ {place} }}, {records} records }}");
+    assert_eq!(format!("{survey:?}"), format!("Survey {{ {of_history} }}"));
+    let (log, _) = Log::open(Arc::new(storage.clone()), PIPELINE, "next", Timestamp(9)).unwrap();
+    let head = log.records().last().unwrap().number;
+    let version = tidemill_checkpoint::VERSION;
+    assert_eq!(format!("{log:?}"), format!("Log {{ {place}, version {version}, head {head} }}"));
+    let fence = format!("Fence {{ generation {}, next {} }}", log.fence().generation(), head + 1);
+    assert_eq!(format!("{:?}", log.fence()), fence);
+    let commit = survey.history.batches()[0].commit.unwrap().0;
+    let sections = log.archive().sections(commit).unwrap();
+    assert_eq!(format!("{sections:?}"), format!("Sections {{ log/{commit:020} }}"));
 }

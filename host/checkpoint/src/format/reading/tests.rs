@@ -5,6 +5,8 @@ use super::*;
 impl Header for u64 {}
 use crate::format::{FileWriter, SectionKind};
 
+impl Header for u64 {}
+
 /// A file's first bytes.
 fn prologue(version: u16, kind: u8, header_bytes: u32) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();

@@ -104,6 +104,8 @@ mod tests {
         };
         check(&[], 0);
         check(&[8 << 20, 8 << 20, 17], (16 << 20) + 17);
+        check(&[u64::MAX], u64::MAX);
+        check(&[u64::MAX - 1, 1], u64::MAX);
     }
 
     #[test]

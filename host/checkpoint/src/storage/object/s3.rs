@@ -199,6 +199,53 @@ mod tests {
         );
     }
 
+    fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    /// What the environment says reaches the client, whatever is empty or for other programs does not.
+    #[test]
+    fn settings_reach_the_client() {
+        let url = ObjectUrl::parse("s3://bucket/prefix").expect("a URL");
+        let settings = owned(&[
+            ("AWS_ACCESS_KEY_ID", "AKID"),
+            ("AWS_REGION", ""),
+            ("AWS_ENDPOINT_URL", "https://a:9000"),
+            ("AWS_PAGER", "less"),
+            ("aws_session_token", "no"),
+            ("MY_AWS_REGION", "mars"),
+        ]);
+        let builder = Settings(&settings).builder(&url, 1);
+        let value = |key| builder.get_config_value(&key);
+        assert_eq!(value(AmazonS3ConfigKey::AccessKeyId).as_deref(), Some("AKID"));
+        assert_eq!(value(AmazonS3ConfigKey::Endpoint).as_deref(), Some("https://a:9000"));
+        assert_eq!(value(AmazonS3ConfigKey::Bucket).as_deref(), Some("bucket"));
+        assert_eq!((value(AmazonS3ConfigKey::Region), value(AmazonS3ConfigKey::Token)), (None, None));
+        let set = owned(&[("AWS_REGION", "eu-west-1")]);
+        let builder = Settings(&set).builder(&url, 1);
+        assert_eq!(builder.get_config_value(&AmazonS3ConfigKey::Region).as_deref(), Some("eu-west-1"));
+    }
+
+    #[test]
+    fn certificates_are_needed_where_anything_is_encrypted() {
+        let check = |settings: &[(&str, &str)], expect: bool| {
+            assert_eq!(!Settings(&owned(settings)).needs_no_certificates(), expect, "{settings:?}");
+        };
+        let (plain, safe) = (("AWS_ENDPOINT_URL", "http://a:9000"), ("AWS_ENDPOINT", "https://a:9000"));
+        let (key, unsigned) = (("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SKIP_SIGNATURE", "true"));
+        check(&[], true);
+        check(&[key], true);
+        check(&[plain], true);
+        check(&[plain, key], false);
+        check(&[plain, unsigned], false);
+        check(&[plain, key, unsigned], false);
+        check(&[plain, ("AWS_ACCESS_KEY_ID", "")], true);
+        check(&[plain, ("AWS_SKIP_SIGNATURE", "0")], true);
+        check(&[safe, key], true);
+        check(&[plain, safe, key], true);
+        check(&[("AWS_ENDPOINT_URL", ""), key], true);
+    }
+
     #[test]
     fn settings_that_cannot_be_are_refused_without_being_repeated() {
         let check = |settings: &[(&str, &str)], expect: &str| {
