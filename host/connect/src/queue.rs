@@ -236,6 +236,35 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_is_the_only_field_may_stand_alone() {
+        let of =
+            |row: &str| run(queue("r: record<x: text?, y: integer?>?", &[Some(&[row])], None).unwrap(), 1).remove(0).2;
+        let expect = r#"-:{"r":{"x":"a","y":1}}"#;
+        assert_eq!(
+            (of(r#"{"x": "a", "y": 1}"#).as_str(), of(r#"{"r": {"x": "a", "y": 1}}"#).as_str()),
+            (expect, expect)
+        );
+        assert_eq!(of(r#"{"x": "a"}"#), r#"-:{"r":{"x":"a","y":null}}"#);
+        assert_eq!(of("{}"), r#"-:{"r":{"x":null,"y":null}}"#);
+        assert_eq!((of("null").as_str(), of(r#"{"r": null}"#).as_str()), (r#"-:{"r":null}"#, r#"-:{"r":null}"#));
+    }
+
+    #[test]
+    fn moments_are_read_to_the_ends_of_the_calendar() {
+        for (text, micros) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("9999-12-30T00:00:00Z", 253_402_128_000_000_000_i64),
+            ("9999-12-31T23:59:59.999999Z", 253_402_300_799_999_999),
+            ("9999-12-31T23:59:59z", 253_402_300_799_000_000),
+            ("-009999-01-01T00:00:00Z", -377_705_116_800_000_000),
+        ] {
+            let given = run(queue("t: timestamp", &[Some(&[&format!("\"{text}\"")])], None).unwrap(), 1).remove(0).2;
+            let of_micros = run(queue("t: timestamp", &[Some(&[&micros.to_string()])], None).unwrap(), 1).remove(0).2;
+            assert_eq!(given, of_micros, "{text}");
+        }
+    }
+
+    #[test]
     fn mistakes_say_where() {
         let check = |schema: &str, row: &str, expect: &str| {
             let error = queue(schema, &[None, Some(&[row])], None).unwrap_err();

@@ -262,3 +262,66 @@ fn check_wake_times<'a>(bytes: &'a [u8], groups: usize, scratch: &'a mut Scratch
         _ => Err(Verdict::WrongWakeTimes { expected, got: bytes.len() }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Why something is refused; nothing if it is not.
+    fn refused<T>(result: Result<T, Verdict>) -> String {
+        result.err().map(|verdict| format!("{}: {verdict}", verdict.name())).unwrap_or_default()
+    }
+
+    #[track_caller]
+    fn check(refused: &str, name: &str, says: &str) {
+        assert!(refused.starts_with(name) && refused.contains(says), "{refused:?}");
+        assert_eq!(refused.is_empty(), name.is_empty());
+    }
+
+    #[test]
+    fn there_is_an_action_for_each_group() {
+        let actions = |actions: &[u8], groups: usize| refused(check_actions(actions, groups));
+        check(&actions(&[], 0), "", "");
+        check(&actions(&[0, 1, 2, 2, 0], 5), "", "");
+        for wrong in [3, 4, 255] {
+            check(&actions(&[0, wrong, 1], 3), "wrong-actions", "one is none of 0, 1 and 2");
+        }
+        check(&actions(&[0, 1], 3), "wrong-actions", "not one for each group");
+        check(&actions(&[0, 1, 1, 1], 3), "wrong-actions", "not one for each group");
+    }
+
+    #[test]
+    fn emitted_rows_are_of_groups_that_were_given() {
+        let emitted = |told: Option<&[u32]>, rows: usize, groups: usize, output: &str| {
+            let bytes = told.map(|told| told.iter().flat_map(|group| group.to_le_bytes()).collect::<Vec<u8>>());
+            let output: Schema = output.parse().expect("a schema");
+            refused(check_emitted_groups(bytes.as_deref(), (rows, groups), &output, &mut Scratch::default()))
+        };
+        let name = "emitted-out-of-range";
+        check(&emitted(None, 0, 0, ""), "", "");
+        check(&emitted(None, 0, 3, ""), "", "");
+        check(&emitted(None, 1, 3, ""), name, "no fields");
+        check(&emitted(Some(&[0]), 1, 3, ""), name, "no fields");
+        check(&emitted(None, 3, 3, "n: integer"), "", "");
+        check(&emitted(None, 2, 3, "n: integer"), "", "");
+        check(&emitted(None, 4, 3, "n: integer"), name, "more rows than groups");
+        check(&emitted(Some(&[2, 0, 0, 2]), 4, 3, "n: integer"), "", "");
+        check(&emitted(Some(&[2, 0, 3, 2]), 4, 3, "n: integer"), name, "a group that was not given");
+        check(&emitted(Some(&[2, 0, 0]), 4, 3, "n: integer"), name, "not one for each row");
+        check(&emitted(Some(&[2, 0, 0, 0, 0]), 4, 3, "n: integer"), name, "not one for each row");
+        let (output, mut scratch) = ("n: integer".parse().expect("a schema"), Scratch::default());
+        let torn = check_emitted_groups(Some(&[0; 7]), (2, 3), &output, &mut scratch);
+        check(&refused(torn), name, "not a whole number of numbers");
+    }
+
+    #[test]
+    fn there_is_a_time_for_each_group() {
+        let times =
+            |bytes: usize, groups: usize| refused(check_wake_times(&vec![0; bytes], groups, &mut Scratch::default()));
+        for (bytes, groups, is_good) in
+            [(0, 0, true), (8, 1, true), (24, 3, true), (16, 3, false), (32, 3, false), (20, 3, false)]
+        {
+            check(&times(bytes, groups), if is_good { "" } else { "wrong-wake-times" }, "");
+        }
+    }
+}

@@ -335,3 +335,53 @@ fn a_line_is_cut_only_where_it_is_far_too_long() {
         assert_eq!(cut + 1, parts, "{length} bytes");
     }
 }
+
+/// Gives what it was told, error or bytes, call by call.
+struct Stutters(Vec<io::Result<&'static [u8]>>);
+
+impl Read for Stutters {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        unreachable!("it is read by its buffer")
+    }
+}
+
+impl BufRead for Stutters {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if matches!(self.0.first(), Some(Err(_))) {
+            return Err(self.0.remove(0).unwrap_err());
+        }
+        Ok(self.0.first().map_or(&[], |bytes| bytes.as_ref().unwrap()))
+    }
+
+    fn consume(&mut self, amount: usize) {
+        if amount > 0 {
+            self.0.remove(0).unwrap();
+        }
+    }
+}
+
+#[test]
+fn reading_that_was_interrupted_goes_on_and_other_errors_are_told() {
+    let interrupted = || Err(io::ErrorKind::Interrupted.into());
+    let stutters = Stutters(vec![interrupted(), Ok(b"a\nb"), interrupted(), interrupted(), Ok(b"c\n"), interrupted()]);
+    let mut out = Vec::new();
+    to_writer(&mut CopiedLines::new(stutters), &mut out).unwrap();
+    assert_eq!(out, b"a\nbc\n");
+    let broken = Stutters(vec![Ok(b"a\n"), Err(io::ErrorKind::ConnectionReset.into())]);
+    let error = to_writer(&mut CopiedLines::new(broken), &mut Vec::new()).unwrap_err();
+    assert_eq!(error.source.unwrap().kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn without_keeping_on_nobody_else_is_let_in() {
+    let (address, teller, feed) = serve(false);
+    let mut one = client(address);
+    teller.send(b"a\n").unwrap();
+    assert_eq!(line(&mut one), "a\n");
+    // It was let in, or this line would not have come; from then on nobody listens.
+    assert_eq!(connect(address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    teller.send(b"b\n").unwrap();
+    assert_eq!(line(&mut one), "b\n");
+    drop(teller);
+    feed.end().unwrap();
+}

@@ -15,8 +15,11 @@ use tidemill_model::{
 };
 
 use super::*;
-use crate::system::{ManualClock, Threads};
-use crate::text::{InvalidUtf8, TextOptions};
+use crate::{
+    system::{ManualClock, Threads},
+    testing::Heard,
+    text::{InvalidUtf8, TextOptions},
+};
 
 pub(super) const NOW: i64 = 1_700_000_000_000_000;
 
@@ -193,6 +196,25 @@ fn a_folder_that_goes_away_gives_empty_batches() {
     fs::create_dir(&path).unwrap();
     write(&path.join("a"), b"a", -10);
     assert_eq!(batch(source.as_mut(), 5).0, "a");
+}
+
+#[test]
+fn that_a_folder_has_gone_is_told_once_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in");
+    fs::create_dir(&path).unwrap();
+    let mut source = open(&path, true, false).unwrap();
+    let (teller, told) = std::sync::mpsc::channel();
+    Heard(teller).over(|| {
+        for seconds in [0, 100] {
+            fs::remove_dir(&path).unwrap();
+            (0..3).for_each(|batch| _ = self::batch(source.as_mut(), seconds + batch));
+            fs::create_dir(&path).unwrap();
+            (0..2).for_each(|batch| _ = self::batch(source.as_mut(), seconds + 10 + batch));
+        }
+    });
+    drop(source);
+    assert_eq!(told.try_iter().filter(|said| said.contains("the folder cannot be listed")).count(), 2);
 }
 
 #[test]

@@ -86,3 +86,37 @@ impl Watch {
         settled
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a file of which was known at the first look when it was last written, and changed, is settled at the next one.
+    fn is_settled(modified: i64, changed: Option<i64>, rest: Duration) -> bool {
+        const NOW: i64 = 1_700_000_000_000_000;
+        let at = |ago: i64| Timestamp(NOW - ago);
+        let facts = Facts { modified: at(modified), len: 1, place: Some((1, 1)), born: None, changed: changed.map(at) };
+        let entry = || vec![Entry { name: "a".into(), facts }];
+        let look =
+            |micros: u64| Some(Look { began: Duration::from_micros(micros), ended: Duration::from_micros(micros) });
+        let rest = Rest::new(Some(rest), Duration::from_secs(1));
+        let mut watch = Watch::open(&entry(), look(0), Timestamp(NOW), rest);
+        watch.settled(entry(), look(1), rest).len() == 1
+    }
+
+    #[test]
+    fn what_was_touched_long_before_the_first_look_had_rested() {
+        const HOUR: i64 = 3_600_000_000;
+        for rest in [0, 5_000_000, 60_000_000] {
+            let settled = |modified, changed| is_settled(modified, changed, Duration::from_micros(rest as u64));
+            let long = HOUR + rest;
+            // Nothing has to rest that need not.
+            let never_long = rest == 0;
+            assert_eq!(settled(long, None), never_long, "{rest}");
+            assert!(settled(long + 1, None) && settled(long + 1, Some(long + 1)));
+            assert_eq!(settled(long + 1, Some(long)), never_long);
+            assert_eq!(settled(long, Some(long + 1)), never_long);
+            assert_eq!((settled(1, None), settled(long + 1, Some(0))), (never_long, never_long));
+        }
+    }
+}

@@ -194,3 +194,56 @@ proptest! {
         prop_assert_eq!(buffer.held_bytes() + gone, held);
     }
 }
+
+/// A chunk of the open batch is given as soon as it is full, whatever came before the last seal and belongs behind it.
+#[test]
+fn a_chunk_is_given_as_soon_as_it_is_full() {
+    for (chunk, before, ago) in
+        (1..30).flat_map(|chunk| (0..12).flat_map(move |n| (0..=n).map(move |ago| (chunk, n, ago))))
+    {
+        let line = |number: usize| "x".repeat(number * 7 % 9);
+        let mut buffer = LineBuffer::new(chunk);
+        (0..before).for_each(|number| buffer.push(&line(number)));
+        buffer.seal((before - ago) as u64);
+        assert!(buffer.take(usize::MAX).end);
+        buffer.filled = 0;
+        let (mut weight, mut rows) = (0, 0);
+        for number in before - ago..before + 20 {
+            let is_there = number < before;
+            if !is_there {
+                buffer.push(&line(number));
+            }
+            (weight, rows) = (weight + line(number).len() + 1, rows + 1);
+            if weight >= chunk {
+                let taken = buffer.take(1).chunks;
+                assert_eq!(
+                    taken.iter().map(Array::len).collect::<Vec<_>>(),
+                    [rows],
+                    "{chunk} bytes, {ago} of {before}"
+                );
+                assert!(is_there || std::mem::take(&mut buffer.filled) == 1, "it rings when it is full");
+                (weight, rows) = (0, 0);
+            } else if !is_there {
+                assert!(buffer.take(1).chunks.is_empty() && buffer.filled == 0, "{chunk} bytes, {ago} of {before}");
+            }
+        }
+    }
+}
+
+/// Who counts lines counts those that become no rows, however the bytes come.
+#[test]
+fn every_line_that_has_ended_is_counted() {
+    let text = b"ok\nmuch too long\n\xff\n\nexactly8\nexactly9+\r\n12345678\r\nlast";
+    for (invalid_utf8, rows) in [(InvalidUtf8::Replace, 5), (InvalidUtf8::Reject, 4)] {
+        for at in 0..=text.len() {
+            for next in at..=text.len() {
+                let mut buffer = LineBuffer::new(1 << 10);
+                buffer.gaps = Some(Default::default());
+                let mut cutter = LineCutter::new(options(8, invalid_utf8));
+                [&text[..at], &text[at..next], &text[next..]].iter().for_each(|block| cutter.cut(block, &mut buffer));
+                let passed: u64 = buffer.gaps.iter().flatten().map(|(_, count)| count).sum();
+                assert_eq!((buffer.received(), buffer.received() + passed), (rows, 7), "split at {at} and {next}");
+            }
+        }
+    }
+}

@@ -115,3 +115,35 @@ macro_rules! lift_string {
 
 lift_string!([] TextSpan);
 lift_string!([const BYTES: usize] CutText<BYTES>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The head of a text that stands behind three other bytes.
+    fn head(encoding: Encoding, bytes: &[u8], bytes_max: usize) -> String {
+        let memory = [&[b'?'; 3], bytes, b"?"].concat();
+        TextSpan { start: 3, bytes: bytes.len() as u32, encoding }.head(&memory, bytes_max)
+    }
+
+    #[test]
+    fn texts_of_all_encodings_are_read_and_cut() {
+        let utf16: Vec<u8> = "a\u{e4}\u{1f600}b".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (encoding, bytes, bytes_max, expect) in [
+            (Encoding::Utf8, "a\u{e4}b".as_bytes(), 100, "a\u{e4}b"),
+            (Encoding::Utf8, "a\u{e4}b".as_bytes(), 4, "a\u{e4}b"),
+            (Encoding::Utf8, "a\u{e4}b".as_bytes(), 3, "a\u{e4}"),
+            (Encoding::Utf8, "a\u{e4}b".as_bytes(), 2, "a\u{fffd}"),
+            (Encoding::Utf8, b"a\xffb", 100, "a\u{fffd}b"),
+            (Encoding::Utf8, b"", 100, ""),
+            (Encoding::Utf16, &utf16[..], 100, "a\u{e4}\u{1f600}b"),
+            (Encoding::Utf16, &utf16[..], 8, "a\u{e4}\u{1f600}"),
+            (Encoding::Utf16, &utf16[..], 6, "a\u{e4}\u{fffd}"),
+            (Encoding::Utf16, &utf16[..], 5, "a\u{e4}"),
+            (Encoding::Latin1, b"a\xe4b", 100, "a\u{e4}b"),
+            (Encoding::Latin1, b"a\xe4b", 2, "a\u{e4}"),
+        ] {
+            assert_eq!(head(encoding, bytes, bytes_max), expect, "{encoding:?}, {bytes_max} of {bytes:?}");
+        }
+    }
+}

@@ -122,3 +122,31 @@ fn what_is_opened_is_what_was_described() {
     says(opened(good, good, |opened| opened.output = Schema::default()), "the output is");
     says(opened(good, good, |opened| opened.state = "x: text".parse().unwrap()), "the state is");
 }
+
+#[test]
+fn names_are_made_of_letters() {
+    let long = "n".repeat(limits::NAME_BYTES);
+    for (name, of_function, of_field) in [
+        ("a", true, true),
+        ("a-1", true, true),
+        ("-", true, true),
+        ("0", true, true),
+        (long.as_str(), true, true),
+        ("a_b", false, true),
+        ("A", false, true),
+        ("\u{e4}", false, true),
+        ("\u{e4}\u{4e2d}_1", false, true),
+        ("", false, false),
+        ("a b", false, false),
+        ("a.b", false, false),
+        ("a/", false, false),
+        (" ", false, false),
+        ("a\n", false, false),
+        ("\u{1f600}", false, false),
+    ] {
+        assert_eq!((is_function_name(name), is_field_name(name)), (of_function, of_field), "{name:?}");
+    }
+    let told = SignatureOut { input: vec![field(&format!("a\n{}", "b".repeat(100)), "integer")], ..map() };
+    let expect = format!("`a\\n{}` is no field's name", "b".repeat(38));
+    assert!(signature(told).unwrap_err().contains(&expect));
+}

@@ -65,6 +65,11 @@ fn limits_beyond_the_hosts_are_refused() {
     let limits = Limits { component_bytes: 1_000, ..Limits::default() };
     let error = runtime().load("orders", hostile(), &limits).unwrap_err();
     assert!(matches!(error, LoadError::TooLarge { limit: 1_000, .. }), "{error}");
+    let limits = Limits { component_bytes: hostile().len() - 1, ..Limits::default() };
+    let error = runtime().load("orders", hostile(), &limits).unwrap_err();
+    assert!(matches!(error, LoadError::TooLarge { got, .. } if got == hostile().len()), "{error}");
+    let limits = Limits { component_bytes: hostile().len(), ..Limits::default() };
+    runtime().load("orders", hostile(), &limits).unwrap();
     let limits = Limits { functions: 3, ..Limits::default() };
     let error = runtime().load("orders", hostile(), &limits).unwrap_err();
     assert!(matches!(error, LoadError::Description { .. }), "{error}");
