@@ -75,7 +75,7 @@ mod tests {
                     assert!(what.starts_with("rows ("), "{what}");
                     refused += 1;
                 }
-                Err(other) => panic!("cut at {cut}: {other}"),
+                Err(other) => unreachable!("cut at {cut}: {other}"),
             }
         }
         // Behind each batch.

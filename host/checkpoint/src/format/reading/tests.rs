@@ -38,7 +38,7 @@ fn with_frame(file: &[u8], first: usize, tag: u8, head_bytes: u32, body_bytes: u
     // Of all bytes but the checksums: of the beginning, the header, the section's frame and the section.
     let (end, len) = (PROLOGUE_BYTES - CHECKSUM_BYTES, file.len());
     let parts = [0..end, PROLOGUE_BYTES..first - CHECKSUM_BYTES, first..first + 13, first + 17..len - CHECKSUM_BYTES];
-    let covered = parts.into_iter().chain([len..bytes.len()]).flat_map(|part| &bytes[part]).copied();
+    let covered = parts.into_iter().chain(std::iter::once(len..bytes.len())).flat_map(|part| &bytes[part]).copied();
     let checksum = crc32c::crc32c(&covered.collect::<Vec<u8>>());
     bytes.extend_from_slice(&checksum.to_le_bytes());
     bytes
