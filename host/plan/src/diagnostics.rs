@@ -169,6 +169,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn help_is_shown_where_there_is_any() {
+        let render = |help: &str| {
+            let mut said = Diagnostics::new("p.toml", "a = 1\n");
+            said.push(Diagnostic::error(Span::of_file(0..1), "wrong").help(help));
+            said.render(false)
+        };
+        assert!(render("mend it").contains("= help: mend it"));
+        assert!(!render("").contains("help"), "{}", render(""));
+    }
+
+    #[test]
     fn so_many_are_kept_and_all_are_counted() {
         for pushed in [0, 1, KEPT_MAX - 1, KEPT_MAX, KEPT_MAX + 1, 2 * KEPT_MAX] {
             let (mut said, mut made) = (Diagnostics::new("p.toml", ""), 0);

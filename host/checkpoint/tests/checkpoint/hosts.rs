@@ -35,6 +35,7 @@ fn fenced<T: std::fmt::Debug>(result: Result<T, CheckpointError>) {
 fn the_later_claim_wins_and_the_earlier_host_can_write_nothing() {
     let storage = MemoryStorage::new();
     let mut first = open(&storage, "first");
+    assert_eq!(first.fence().generation(), 1);
     let (mut input, _) = InputLog::open(Arc::new(storage.clone()), first.fence(), None, 1 << 20).unwrap();
     input.append("numbers", None, &rows(&[1])).unwrap();
     input.sync().unwrap();

@@ -320,6 +320,18 @@ fn at_high_rates_lines_go_together() {
 }
 
 #[test]
+fn a_vocabulary_has_a_word_at_least() {
+    let words = |vocabulary: usize| {
+        let mut out = Vec::new();
+        let mut generator = Generator::with_vocabulary(GenerateKind::Words, 1, vocabulary);
+        (0..100).for_each(|_| generator.append_line(&mut out));
+        let text = String::from_utf8(out).unwrap();
+        text.split_whitespace().map(str::to_owned).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert_eq!((words(0), words(1), words(2), words(3)), (1, 1, 2, 3));
+}
+
+#[test]
 fn a_line_is_cut_only_where_it_is_far_too_long() {
     let mebibyte = 1 << 20;
     for (length, parts) in [(10, 1), (mebibyte, 1), (mebibyte + 1, 2)] {

@@ -268,6 +268,7 @@ fn other_pins_of_a_folder_are_refused() {
         (r#""mark":""#, r#""mark":"0"#),
         (r#""mark":""#, r#""mark":"000000000000000000000000"#),
         (r#""mark":""#, r#""mark":"00000000000000000000000g"#),
+        (r#""mark":""#, r#""mark":"+00000000000000000000000"#),
         (r#""mark":""#, r#""mark":"é""#),
         (r#""listed_micros""#, r#""done":[],"marks":"000000000000000000000000","listed_micros""#),
         (

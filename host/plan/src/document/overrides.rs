@@ -155,3 +155,17 @@ fn expand(parents: &[Name], segment: &Name, connectors: Connectors, value: &mut 
     };
     value.kind = ValueKind::Table(inner);
 }
+
+#[test]
+fn a_path_has_names_between_its_dots() {
+    let check = |text: &str, expect: Option<(&str, &str)>| {
+        let read = text.parse::<Override>().ok().map(|found| (found.path, found.value));
+        assert_eq!(read, expect.map(|(path, value)| (path.to_owned(), value.to_owned())), "{text}");
+    };
+    check("a=1", Some(("a", "1")));
+    check(" a.b = 1 = 2 ", Some(("a.b", "1 = 2")));
+    check("a.b=", Some(("a.b", "")));
+    for wrong in ["", "a", "=1", " =1", ".=1", "a.=1", ".a=1", "a..b=1"] {
+        check(wrong, None);
+    }
+}

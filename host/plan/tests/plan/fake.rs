@@ -32,6 +32,7 @@ impl Fake {
             function("joins", FunctionKind::Map, "line: text", "line: text", ""),
             function("is-whole", FunctionKind::Map, "line: text", "value: boolean", ""),
             function("wide", FunctionKind::Map, "line: text", "value: boolean", ""),
+            function("echo", FunctionKind::Map, "line: text", "line: text", ""),
             function("is-both", FunctionKind::Map, "line: text", "one: boolean, other: boolean", ""),
             function("silent", FunctionKind::Output, "line: text", "", ""),
             function("is-what", FunctionKind::Map, "line: text", "value: integer", ""),

@@ -9,8 +9,13 @@ use crate::fake::Fake;
 
 /// What is said of a pipeline of these streams, with an output of the stream `out`; nothing if it is good.
 fn said(streams: &str) -> String {
+    said_of(4, streams)
+}
+
+/// The same of one with so many partitions.
+fn said_of(partitions: u32, streams: &str) -> String {
     let text = format!(
-        "[pipeline]\nname = \"test\"\ninterval = \"1s\"\n[plugins]\nodd = \"odd.wasm\"\n{streams}\n\
+        "[pipeline]\nname = \"test\"\ninterval = \"1s\"\npartitions = {partitions}\n[plugins]\nodd = \"odd.wasm\"\n{streams}\n\
          [outputs.out]\nfrom = \"out\"\nprint = true\n"
     );
     let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[], CONNECTORS);
@@ -48,6 +53,23 @@ fn rows_go_through_so_many_steps_in_a_row() {
         assert_eq!(said.matches("error:").count(), 1, "{said}");
     }
     assert_eq!(said(&chain(9_000, 50)), "");
+}
+
+#[test]
+fn a_pipeline_has_so_many_instances() {
+    let chain = |maps: usize, partitions: u32| {
+        let mut streams = "[streams.s0]\nsocket = \"h:1\"\n".to_owned();
+        for map in 1..=maps {
+            let name = if map == maps { "out".to_owned() } else { format!("s{map}") };
+            let _ = writeln!(streams, "[streams.{name}]\nfrom = \"s{}\"\nmap = \"odd/echo\"", map - 1);
+        }
+        said_of(partitions, &streams)
+    };
+    assert_eq!(chain(2, 4_096), "");
+    let three = chain(3, 4_096);
+    assert!(three.contains("the pipeline would have 12288 instances of its plugins at once"), "{three}");
+    assert_eq!(chain(63, 130), "");
+    assert!(chain(63, 131).contains("would have 8253 instances"));
 }
 
 #[test]

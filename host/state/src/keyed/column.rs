@@ -215,3 +215,55 @@ impl StateColumn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn a_column_takes_what_its_values_do() {
+        for (ty, bytes_of_row) in [
+            ("boolean", 8),
+            ("integer", 8),
+            ("integer?", 9),
+            ("timestamp?", 9),
+            ("float", 8),
+            ("text", 16),
+            ("text?", 17),
+            ("list<integer>", 16),
+            ("record<a: text, b: integer>?", 17),
+        ] {
+            let mut column = StateColumn::new(&ty.parse().unwrap());
+            assert_eq!(column.memory_bytes(), 0, "{ty}");
+            column.resize(1_000);
+            assert_eq!(column.memory_bytes(), 1_000 * bytes_of_row, "{ty}");
+            if let Store::Blobs(blobs) = &mut column.store {
+                blobs.put(7, &[1; 500]);
+                assert_eq!(column.memory_bytes(), 1_000 * bytes_of_row + 500, "{ty}");
+            }
+        }
+    }
+
+    /// To drop garbage costs as much as there are rows and bytes that stay, so there must be as much of it.
+    #[test]
+    fn garbage_is_dropped_when_it_is_as_much_as_what_stays() {
+        for (rows, live) in [(1, 0), (10, 0), (10, 300), (1_000, 50)] {
+            let mut blobs = Blobs { spans: vec![(0, 0); rows], ..Blobs::default() };
+            blobs.put(0, &vec![7; live]);
+            let last = rows - 1;
+            let most = GARBAGE_BYTES_MIN.max(live + rows * 16);
+            let other = if last == 0 { vec![7; live] } else { Vec::new() };
+            blobs.put(last, &vec![1; most - 1 + other.len()]);
+            blobs.put(last, &other);
+            blobs.drop_garbage();
+            assert_eq!((blobs.garbage, blobs.bytes.len()), (most - 1, live + most - 1), "{rows} rows, {live} bytes");
+            blobs.put(last, &[&other[..], &[1]].concat());
+            blobs.put(last, &other);
+            blobs.drop_garbage();
+            assert_eq!((blobs.garbage, blobs.bytes.len()), (0, live), "{rows} rows, {live} bytes");
+            assert!(blobs.get(0) == &vec![7; live][..]);
+        }
+    }
+}

@@ -271,6 +271,32 @@ fn memory_is_bounded_when_keys_come_and_go() {
     assert_eq!(read(&table, &rows), expect.collect::<Vec<_>>());
 }
 
+/// What a table takes grows with all that it keeps: keys, states, times, and what changes and what was in a batch.
+#[test]
+fn memory_is_counted_of_all_that_is_kept() {
+    const ROWS: usize = 1_000;
+    let mut table = KeyedTable::new(&"n: integer, t: text".parse().unwrap(), 7);
+    let mut grows = |least: usize, most: usize, work: &mut dyn FnMut(&mut KeyedTable)| {
+        let before = table.memory_bytes();
+        work(&mut table);
+        let grown = table.memory_bytes() - before;
+        assert!((least..=most).contains(&grown), "{grown} bytes and not {least} to {most}");
+    };
+    // A key of four bytes has a slot of 32, its end and its group; its row is there or not, has a number, and a text with its
+    // place.
+    let of_row = 32 + 4 + 8 + 4 + 1 + 8 + 16 + 3;
+    grows(ROWS * of_row, 3 * ROWS * of_row, &mut |table| churn(table, 0..ROWS as u32, Action::Put));
+    let mut wakes =
+        |table: &mut KeyedTable| (0..ROWS as u32).for_each(|row| table.set_wake(row, Some(Timestamp(9))).unwrap());
+    grows(ROWS * (24 + 32), ROWS * (2 * 24 + 32), &mut wakes);
+    grows(0, 0, &mut wakes);
+    let mut noted = |table: &mut KeyedTable| {
+        table.note_changes(true);
+        (0..ROWS as u32).for_each(|row| table.set_wake(row, Some(Timestamp(10))).unwrap());
+    };
+    grows(ROWS * 4, ROWS * 8, &mut noted);
+}
+
 #[test]
 fn memory_is_bounded_when_keys_have_no_state() {
     let mut table = KeyedTable::new(&"n: integer, t: text".parse().unwrap(), 7);

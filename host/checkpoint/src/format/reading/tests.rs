@@ -1,8 +1,6 @@
 //! Beginnings, frames and ends that nobody writes, with checksums that fit.
 
 use super::*;
-
-impl Header for u64 {}
 use crate::format::{FileWriter, SectionKind};
 
 impl Header for u64 {}

@@ -339,6 +339,28 @@ fn a_value_beyond_the_limit_is_a_block_of_its_own() {
 }
 
 #[test]
+fn blocks_have_so_many_rows_and_bytes_unless_one_says_more() {
+    let put = |text: &str, rows: usize| -> Vec<usize> {
+        let mut table = KeyedTable::new(&"t: text".parse().unwrap(), 7);
+        table.begin_batch();
+        let keys: Vec<Vec<u8>> = (0..rows as u32).map(|key| key.to_be_bytes().to_vec()).collect();
+        group(&mut table, &keys);
+        let states = vec![vec![Value::text(text)]; rows];
+        let buffer = buffer_of(&table.schema, &states);
+        let numbers: Vec<u32> = (0..rows as u32).collect();
+        table.write(&numbers, &vec![Action::Put; rows], &buffer.with_columns(&buffer.columns())).unwrap();
+        table.end_batch();
+        collect(table.snapshot(BlockLimits::default())).iter().map(RecordBatch::num_rows).collect()
+    };
+    assert_eq!(put("", 65_536), [65_536]);
+    assert_eq!(put("", 65_537), [65_536, 1]);
+    // A key and a text with their offsets, whether it is deleted, and when it is to be called: 21 bytes and the text's.
+    let text = "x".repeat(4_096 - 21);
+    assert_eq!(put(&text, 1_024), [1_024]);
+    assert_eq!(put(&text, 1_025), [1_024, 1]);
+}
+
+#[test]
 fn blocks_end_at_their_limits_to_the_byte() {
     let mut table = KeyedTable::new(&"n: integer".parse().unwrap(), 7);
     table.begin_batch();
