@@ -132,3 +132,73 @@ fn by_stream(
     }
     Ok(chunks)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use tidemill_checkpoint::{Log, MemoryStorage, TableSchema};
+    use tidemill_model::{
+        table::TableKind,
+        testing::{Value, buffer_of},
+        time::Timestamp,
+    };
+
+    use super::*;
+
+    /// How many rows each chunk of each stream has.
+    fn shown(chunks: &LoggedChunks) -> Vec<(&str, Vec<usize>)> {
+        let rows = |chunks: &Vec<Chunk>| chunks.iter().map(|chunk| chunk.rows.num_rows()).collect();
+        chunks.iter().map(|(stream, chunks)| (stream.as_str(), rows(chunks))).collect()
+    }
+
+    /// Sources that came, or were acknowledged, at different times have different shares of the log.
+    #[test]
+    fn a_stream_has_the_chunks_of_its_own_range() {
+        let storage = Arc::new(MemoryStorage::new());
+        let (log, _) = Log::open(storage.clone(), "p", "host", Timestamp(0)).unwrap();
+        let (mut input, _) = InputLog::open(storage, log.fence(), None, 1 << 20).unwrap();
+        let mut places = vec![input.position()];
+        for (rows, stream) in (1..).zip(["a", "b", "a", "b", "was-c", "a"]) {
+            let schema = "n: integer".parse().unwrap();
+            let rows = buffer_of(&schema, &vec![vec![Value::Integer(7)]; rows]).to_batch(&schema.to_arrow()).unwrap();
+            places.push(input.append(stream, None, &rows).unwrap());
+        }
+        let c = TableSchema {
+            stream: "c".to_owned(),
+            table: String::new(),
+            function: "f".to_owned(),
+            kind: TableKind::Keyed,
+            keys: "k: text".to_owned(),
+            rows: "n: integer".to_owned(),
+            version: 0,
+            settings: String::new(),
+            is_of_source: false,
+            is_whole: false,
+            previously: Some("was-c".to_owned()),
+        };
+        let renames = Renames::default().learn([&[c][..]].into_iter());
+        let check = |sources: &[(&str, usize, usize)], expect: &[(&str, Vec<usize>)]| {
+            let sources = sources.iter().map(|&(stream, first, end)| {
+                let logged = Some(LoggedRange { first: places[first], end: places[end] });
+                SourcePin { stream: stream.to_owned(), pin: String::new(), logged }
+            });
+            let replayed = SourcePin { stream: "d".to_owned(), pin: "{}".to_owned(), logged: None };
+            let sources: Vec<SourcePin> = sources.chain([replayed]).collect();
+            for sources in [sources.clone(), sources.into_iter().rev().collect()] {
+                let plan = Plan { batch: Timestamp(1), sources, plugins: Vec::new(), delivered: None };
+                let chunks = planned_chunks(&plan, &renames, |range| input.read(range)).unwrap();
+                assert_eq!(shown(&chunks), expect);
+            }
+        };
+        check(&[], &[]);
+        check(&[("a", 0, 6), ("b", 0, 6), ("was-c", 0, 6)], &[("a", vec![1, 3, 6]), ("b", vec![2, 4]), ("c", vec![5])]);
+        check(&[("a", 0, 2), ("b", 0, 4)], &[("a", vec![1]), ("b", vec![2, 4])]);
+        check(&[("a", 2, 6), ("b", 0, 2), ("was-c", 2, 6)], &[("a", vec![3, 6]), ("b", vec![2]), ("c", vec![5])]);
+        check(&[("a", 3, 3), ("b", 0, 4)], &[("b", vec![2, 4])]);
+        check(&[("a", 0, 6)], &[("a", vec![1, 3, 6])]);
+        let whole = LoggedRange { first: places[0], end: places[6] };
+        let all = by_stream(input.read(whole), &renames).unwrap();
+        assert_eq!(shown(&all), [("a", vec![1, 3, 6]), ("b", vec![2, 4]), ("c", vec![5])]);
+    }
+}

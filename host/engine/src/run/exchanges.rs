@@ -50,3 +50,46 @@ impl Exchanges {
         taken.into_iter().map(|(to, pieces)| (to, slices(pieces))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use tidemill_model::testing::{Value, buffer_of};
+
+    use super::*;
+    use crate::{
+        arrival::Arrival,
+        pieces::{Cut, Pieces},
+    };
+
+    /// A piece of so many rows, that came at this place.
+    fn piece(index: u32, rows: usize) -> Piece {
+        let schema = "n: integer".parse().unwrap();
+        let mut pieces = Pieces::new(&schema, Cut::Apart);
+        let buffer = buffer_of(&schema, &vec![vec![Value::Integer(1)]; rows]);
+        let arrival = Arrival { origin: 0, lane: 0, index };
+        pieces.extend(arrival, &buffer.with_columns(&buffer.columns()), rows).unwrap();
+        pieces.take().next().unwrap()
+    }
+
+    #[test]
+    fn what_was_left_is_taken_once_and_counted_as_long_as_it_is_there() {
+        let mut exchanges = Exchanges::new(3);
+        let left = [(0, 0, 5, 2), (0, 1, 6, 3), (1, 0, 4, 4), (2, 0, 1, 5), (0, 0, 7, 6)];
+        for (exchange, to, index, rows) in left {
+            exchanges.put(ExchangeId(exchange), to, piece(index, rows));
+        }
+        let bytes = |rows: &[usize]| rows.iter().map(|&rows| piece(0, rows).bytes()).sum::<usize>();
+        assert_eq!(exchanges.bytes(), bytes(&[2, 3, 4, 5, 6]));
+        let lengths = |slices: &[Slice]| slices.iter().map(Slice::len).collect::<Vec<_>>();
+        let taken = exchanges.take(&[ExchangeId(0), ExchangeId(1)], Sequence::Arrival);
+        assert_eq!((lengths(&taken[&0]), lengths(&taken[&1]), taken.len()), (vec![4, 2, 6], vec![3], 2));
+        assert_eq!(exchanges.bytes(), bytes(&[5]));
+        assert!(exchanges.take(&[ExchangeId(0), ExchangeId(1)], Sequence::Arrival).is_empty());
+        exchanges.put(ExchangeId(1), 0, piece(9, 1));
+        exchanges.clear();
+        assert_eq!(exchanges.bytes(), 0);
+        assert!(exchanges.take(&[ExchangeId(0), ExchangeId(1), ExchangeId(2)], Sequence::Any).is_empty());
+    }
+}
