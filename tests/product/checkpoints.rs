@@ -91,7 +91,7 @@ pub fn a_checkpoint_is_shown_and_left_as_it_is() {
     let before = files(&folder);
     let shown = folder.stdout(&["inspect", "checkpoint"]);
     for part in [
-        "checkpoint of the pipeline `words`, format version 1\n",
+        "checkpoint of the pipeline `words`, format version 2\n",
         "last batch   3000 ms (1970-01-01T00:00:03Z), delivered\n",
         "a run would  go on after the batch 3000 ms\n",
         "totals: 3 keys, ",
