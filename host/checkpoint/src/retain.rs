@@ -124,11 +124,12 @@ fn oldest_wanted(records: &[Scanned], snapshots: &[SnapshotFile], keep: Keep) ->
 }
 
 fn first_input<'a>(records: impl Iterator<Item = &'a Scanned>) -> Option<InputPosition> {
-    let plans = records.filter_map(|record| match record.found.as_ref().map(|header| &header.record) {
-        Ok(Record::Plan(plan)) => Some(plan),
+    let sources = records.filter_map(|record| match record.found.as_ref().map(|header| &header.record) {
+        Ok(Record::Plan(plan)) => Some(&plan.sources),
+        Ok(Record::Start(start)) => Some(&start.sources),
         _ => None,
     });
-    plans.flat_map(|plan| &plan.sources).filter_map(|source| source.logged).map(|range| range.first).min()
+    sources.flatten().filter_map(|source| source.logged).map(|range| range.first).min()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub(crate) use menu::Content;
 use outputs::Draws;
 pub(crate) use outputs::{OutputSpec, SinkKind};
 pub(crate) use streams::{
-    ACKNOWLEDGED, FILES, LIVE, LOGGED_COME_BACK, Passing, REPEATABLE, first_number, is_logged, stream_of_number,
+    ACKNOWLEDGED, ACKNOWLEDGED_COME_BACK, FILES, LIVE, Passing, REPEATABLE, first_number, stream_of_number,
 };
 pub(crate) use trouble::{POISON, REJECTED, Trouble};
 

@@ -31,29 +31,41 @@ pub(crate) struct Pending {
 }
 
 impl InputKeeper {
-    /// Opens the log behind a claim. `committed` and `planned` are the plans that a recovery goes by.
+    /// Opens the log behind a claim. `committed` and `planned` are the plans that a recovery goes by, `starts` the sources of
+    /// which no batch was planned.
     pub(crate) fn open(
         storage: Arc<dyn Storage>,
         fence: &Fence,
         (committed, planned): (Option<&Plan>, Option<&Plan>),
+        starts: &[SourcePin],
         segment_bytes: u64,
         renames: &Renames,
     ) -> Result<(InputKeeper, Pending), CheckpointError> {
+        let is_new = committed.is_none() && planned.is_none();
         let ends = |plan: Option<&Plan>| plan.and_then(|plan| logged(plan).map(|range| range.end).max());
         let (committed, planned_end) = (ends(committed), ends(planned));
         let (log, cut) = InputLog::open(storage, fence, planned_end.max(committed), segment_bytes)?;
         if let Some(cut) = cut {
             tracing::warn!(bytes = cut.bytes, "the end of the input log was not whole and is cut off: {}", cut.what);
         }
-        let begin = committed.unwrap_or(InputPosition::START);
-        let middle = planned_end.unwrap_or(begin);
         let end = log.position();
-        let open = Some(LoggedRange { first: middle, end }).filter(|open| open.first < open.end);
-        let chunks_of = |plan| planned_chunks(plan, renames, |range| log.read(range));
-        let pending = Pending {
-            planned: planned.map(chunks_of).transpose()?.unwrap_or_default(),
-            open: by_stream(open.into_iter().flat_map(|open| log.read(open)), renames)?,
+        let began = starts.iter().filter_map(|source| Some((renames.now(&source.stream), source.logged?.first)));
+        let began: BTreeMap<&str, InputPosition> = began.collect();
+        // Where no batch had logged input, what there is was given up with the source that it was of.
+        let nowhere = began.values().min().copied().unwrap_or(if is_new { InputPosition::START } else { end });
+        let middle = planned_end.or(committed).unwrap_or(nowhere);
+        let read_from = |first: InputPosition| {
+            let open = Some(LoggedRange { first, end }).filter(|open| open.first < open.end);
+            by_stream(open.into_iter().flat_map(|open| log.read(open)), renames)
         };
+        let mut open = read_from(middle)?;
+        for (&stream, &first) in &began {
+            // What stands before it is another's of that name.
+            open.remove(stream);
+            open.extend(read_from(first)?.remove_entry(stream));
+        }
+        let chunks_of = |plan| planned_chunks(plan, renames, |range| log.read(range));
+        let pending = Pending { planned: planned.map(chunks_of).transpose()?.unwrap_or_default(), open };
         Ok((InputKeeper { log, first: middle, appended_bytes: 0 }, pending))
     }
 

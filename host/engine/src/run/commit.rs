@@ -79,6 +79,7 @@ impl Run {
                 storage,
                 keeper.fence(),
                 (last_plan, planned),
+                &recovered.starts,
                 keeper.segment_bytes(),
                 keeper.renames(),
             )?;

@@ -135,11 +135,17 @@ impl Sources {
         self.feeds.iter_mut().filter_map(schema).collect()
     }
 
-    /// Where those begin that have a table and that the checkpoint does not know; `None`: there are none.
+    /// Where those begin that the checkpoint does not know, if they have a table or their input is logged; `None`: there are
+    /// none.
     pub(super) fn starts(&mut self, plan: &Plan) -> Result<Option<Settled>, RunError> {
         let mut settled = Settled::default();
+        let end = self.input.as_ref().map(InputKeeper::end);
         for feed in self.feeds.iter_mut().filter(|feed| feed.is_new) {
             feed.is_new = false;
+            if let Some(end) = end.filter(|_| feed.is_logged()) {
+                settled.pins.push(feed.begin_logged(end));
+                continue;
+            }
             let Some(spec) = feed.table() else { continue };
             let previously = plan.node(feed.node).previously.as_deref();
             settled.pins.push(feed.pin(None)?);
@@ -183,7 +189,18 @@ impl Sources {
                 feed.stay_away();
             } else if feed.is_logged() {
                 let pin = pin(planned.or(last), &feed.stream);
+                let began = starts.iter().find(|source| renames.now(&source.stream) == feed.stream);
+                let is_first = last.is_none() && planned.is_none() && starts.is_empty();
+                if pin.is_none() && began.is_none() && !is_first {
+                    // What was logged under its name was given up with the source that it was of.
+                    pending.open.remove(&feed.stream);
+                    continue;
+                }
                 feed.resume_logged(&mut pending, planned.is_some(), pin.as_deref(), end)?;
+                feed.is_new &= !(is_first && feed.has_logged());
+                if let (None, Some(began)) = (&pin, began.and_then(|source| source.logged)) {
+                    feed.goes_on_from(began.first);
+                }
             } else if let Some(pin) = pin(planned, &feed.stream) {
                 feed.repeat(&pin, rows(&feed.stream))?;
             } else if let Some(pin) = pin(last, &feed.stream).or_else(|| start(&feed.stream)) {

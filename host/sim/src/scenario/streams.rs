@@ -20,10 +20,9 @@ const ALL: [&str; 4] = [REPEATABLE, LIVE, ACKNOWLEDGED, FILES];
 /// The lines of a stream have numbers of their own, so many at most.
 const NUMBERS_MAX: i64 = 1_000_000;
 
-/// Known faults of the engine: an acknowledging or logged source that was removed and is put back begins at its beginning,
-/// though its peer has nothing of that any more, and finds lines in the log that were given up. Only streams that can be read
-/// again come back until that is mended.
-pub(crate) const LOGGED_COME_BACK: bool = false;
+/// A known fault of the engine: an acknowledging source that was removed and is put back begins at its beginning, though its
+/// peer has nothing of that any more. Only other streams come back until that is mended.
+pub(crate) const ACKNOWLEDGED_COME_BACK: bool = false;
 
 /// The number of a stream's first line.
 pub(crate) fn first_number(stream: &str) -> i64 {
@@ -33,11 +32,6 @@ pub(crate) fn first_number(stream: &str) -> i64 {
 /// Whose line has this number.
 pub(crate) fn stream_of_number(number: i64) -> &'static str {
     usize::try_from(number / NUMBERS_MAX).ok().and_then(|place| ALL.get(place)).copied().unwrap_or(REPEATABLE)
-}
-
-/// Whether what is taken of the stream is logged.
-pub(crate) fn is_logged(stream: &str) -> bool {
-    matches!(stream, LIVE | ACKNOWLEDGED)
 }
 
 /// A source that is there in some hosts and in others not.

@@ -1,7 +1,7 @@
 //! Which pipeline a host is started with.
 
 use super::World;
-use crate::scenario::{Edition, LOGGED_COME_BACK, Scenario, VERSION_MAX, is_logged};
+use crate::scenario::{ACKNOWLEDGED, ACKNOWLEDGED_COME_BACK, Edition, Scenario, VERSION_MAX};
 
 impl World {
     /// The pipeline of the next host. `is_alone`: no other one is up, which could go on with another pipeline later.
@@ -42,8 +42,8 @@ impl World {
         let Some(passing) = scenario.passing else { return is_there };
         let changes = self.of_comings.once_in(3);
         self.had_passing_source |= is_there;
-        let would_come_back = !is_there && is_logged(passing.stream) && self.had_passing_source;
-        is_there != (changes && (!would_come_back || LOGGED_COME_BACK))
+        let would_come_back = !is_there && passing.stream == ACKNOWLEDGED && self.had_passing_source;
+        is_there != (changes && (!would_come_back || ACKNOWLEDGED_COME_BACK))
     }
 
     /// Whether the outputs that come and go are there. They have to, if they have not got all of their rows.

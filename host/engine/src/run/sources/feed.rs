@@ -85,6 +85,7 @@ impl SourceFeed {
         pin: Option<&str>,
         end: Option<InputPosition>,
     ) -> Result<(), RunError> {
+        self.is_new = pin.is_none() && !again;
         let planned = pending.planned.remove(&self.stream).unwrap_or_default();
         self.again = again.then_some(planned.len());
         self.logged = planned.into();
@@ -108,6 +109,22 @@ impl SourceFeed {
             source.acknowledge();
         }
         Ok(())
+    }
+
+    /// Where it begins in the log, for the checkpoint.
+    pub(super) fn begin_logged(&mut self, end: InputPosition) -> SourcePin {
+        self.logged_from = Some(end);
+        SourcePin { stream: self.stream.clone(), pin: String::new(), logged: Some(LoggedRange { first: end, end }) }
+    }
+
+    /// Whether there are chunks that were logged before.
+    pub(super) fn has_logged(&self) -> bool {
+        !self.logged.is_empty()
+    }
+
+    /// It has begun, at this place of the log, and no batch of it was planned.
+    pub(super) fn goes_on_from(&mut self, began: InputPosition) {
+        (self.is_new, self.logged_from) = (false, Some(began));
     }
 
     /// The next batch was planned without it.

@@ -60,3 +60,30 @@ fn one_that_goes_is_forgotten_and_begins_anew_if_it_comes_back() {
         assert_eq!(texts(&world, "more"), ["10", "10", "20", "30", "40"], "{batches}");
     }
 }
+
+const LIVE: &str =
+    "[streams.live]\nqueue = { schema = \"word: text, n: integer\", batches = [] }\n[outputs.live]\nfrom = \"live\"\nprint = true\n";
+
+/// What was logged of a source that has gone is given up with it: one of its name that comes later begins where the log ends,
+/// wherever its first run stops.
+#[test]
+fn a_logged_one_that_comes_back_gives_nothing_again() {
+    let both = || format!("{STAYS}{LIVE}");
+    for stop in [None, Some((Step::Start, true)), Some((Step::Log, true)), Some((Step::Plan, true))] {
+        let world = World::new(&both(), "live", &[(1, &["a"]), (2, &["b"]), (4, &["late"])]);
+        world.run_batches(2).unwrap();
+        // A batch without it, then one more host on the same log.
+        let world = World { text: STAYS.to_owned(), ..world };
+        world.run_batches(1).unwrap();
+        let world = World { text: both(), ..world };
+        world.feed.lock().unwrap().retain(|(time, _)| *time > at(4));
+        world.feed.lock().unwrap().extend(super::world::feed_of(&[(5, &["c"]), (6, &["d"])]).lock().unwrap().drain(..));
+        if let Some((step, after)) = stop {
+            let stop = Stop { step, after, batch: at(4) };
+            assert_eq!(world.run(Some(stop)), Ended::Stopped, "{step:?}");
+        }
+        assert_eq!(world.run(None), Ended::Done);
+        assert_eq!(texts(&world, "in"), ["1", "2", "3", "4", "5", "6", "7", "8"], "{stop:?}");
+        assert_eq!(texts(&world, "live"), ["a 1", "b 1", "c 1", "d 1"], "{stop:?}");
+    }
+}
