@@ -6,7 +6,7 @@ mod samples;
 
 use std::collections::BTreeMap;
 
-use tidemill_engine::checkpoint::{SnapshotAfter, Step};
+use tidemill_engine::checkpoint::{SnapshotAfter, Step, StoredStates};
 use tidemill_model::{
     ports::{Source, Wake},
     testing::Value,
@@ -195,4 +195,30 @@ fn a_skipped_batch_is_as_if_it_had_not_been() {
             assert_eq!(got, expect, "{} {partitions}", sample.name);
         }
     }
+}
+
+/// What the checkpoint has of every table after a feed, as a run that goes on would load it: rows and bytes.
+fn stored(sample: &Sample, feed: &Feed) -> BTreeMap<String, (usize, usize)> {
+    let world = world(sample, feed);
+    assert_eq!(world.run(None), Ended::Done);
+    let storage: std::sync::Arc<dyn tidemill_checkpoint::Storage> = world.storage.clone();
+    let survey = tidemill_checkpoint::Survey::of(&storage).unwrap().unwrap();
+    let recovery = survey.recovery.as_ref().unwrap();
+    let mut stored = StoredStates::load(survey.history.archive(), &survey.history.records, recovery).unwrap();
+    stored.tables().into_iter().map(|(id, _, size)| (id.to_string(), (size.rows, size.bytes))).collect()
+}
+
+#[test]
+fn what_is_kept_follows_the_keys_and_not_the_feed() {
+    let mut tables = 0;
+    for (number, sample) in SAMPLES.iter().enumerate() {
+        let [short, long] = [60, 600].map(|rows| stored(sample, &feed(number as u64, rows)));
+        for (table, (rows, bytes)) in long {
+            let (rows_before, bytes_before) = short[&table];
+            assert_eq!(rows, rows_before, "{} {table}", sample.name);
+            assert!(bytes <= 2 * bytes_before, "{} {table}: {bytes_before} bytes, then {bytes}", sample.name);
+            tables += 1;
+        }
+    }
+    assert!(tables > 0, "some operator keeps a table");
 }

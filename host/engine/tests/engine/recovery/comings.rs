@@ -61,8 +61,7 @@ fn one_that_goes_is_forgotten_and_begins_anew_if_it_comes_back() {
     }
 }
 
-const LIVE: &str =
-    "[streams.live]\nqueue = { schema = \"word: text, n: integer\", batches = [] }\n[outputs.live]\nfrom = \"live\"\nprint = true\n";
+const LIVE: &str = "[streams.live]\nqueue = { schema = \"word: text, n: integer\", batches = [] }\n[outputs.live]\nfrom = \"live\"\nprint = true\n";
 
 /// What was logged of a source that has gone is given up with it: one of its name that comes later begins where the log ends,
 /// wherever its first run stops.
