@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use super::*;
-use crate::retain::tests::records;
+use crate::retain::tests::{records, source};
 
 /// A log in letters, as [`records`] has it, and what is decided: the record that counts, the next generation at least,
 /// the snapshot, the changes behind it, the last batch's commit, what may not be delivered, and the plan that is run again.
@@ -82,4 +82,40 @@ fn records_that_cannot_be_are_refused() {
     assert_eq!(refusal, Refusal::Contradiction { number: 3, what: "names a plan that is none" });
     let refusal = changed("hpcc", &|_| {});
     assert_eq!(refusal, Refusal::Contradiction { number: 3, what: "stands between another commit and its plan" });
+}
+
+/// Where sources begin is state like that of commits, and counts until a plan says how far they have come.
+#[test]
+fn a_source_begins_where_the_newest_start_says_until_it_is_planned() {
+    let check = |word: &str, snapshots: &[Number], planned: &[&str], deltas: &[Number], starts: &[&str]| {
+        let mut records = records(word);
+        for record in &mut records {
+            if let Ok(Record::Plan(plan)) = record.found.as_mut().map(|header| &mut header.record) {
+                plan.sources.extend(planned.iter().map(|stream| source(stream, 1)));
+            }
+        }
+        let found = recover(&records, snapshots).unwrap();
+        let begun: Vec<String> = found.starts.iter().map(|start| format!("{} {}", start.stream, start.pin)).collect();
+        assert_eq!(
+            (&found.deltas[..], &begun[..]),
+            (deltas, &starts.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()[..]),
+            "{word}"
+        );
+    };
+    check("h", &[], &[], &[], &[]);
+    check("hs", &[], &[], &[2], &["s 2"]);
+    check("hss", &[], &[], &[2, 3], &["s 3"]);
+    check("hsp", &[], &[], &[2], &["s 2"]);
+    check("hsp", &[], &["other"], &[2], &["s 2"]);
+    check("hsp", &[], &["other", "s"], &[2], &[]);
+    check("hspc", &[], &["s"], &[2, 4], &[]);
+    // It stands before a batch that counts: that one says all.
+    check("hspc", &[], &[], &[2, 4], &[]);
+    check("hspc", &[4], &[], &[], &[]);
+    check("hpcs", &[], &[], &[3, 4], &["s 4"]);
+    check("hpcs", &[3], &["s"], &[4], &["s 4"]);
+    check("hpcsp", &[3], &["s"], &[4], &[]);
+    check("hpcsp", &[3], &[], &[4], &["s 4"]);
+    check("hpcspc", &[3], &[], &[4, 6], &[]);
+    check("hpcssx", &[3], &[], &[4, 5], &["s 5"]);
 }

@@ -4,12 +4,12 @@
 use tidemill_model::time::Timestamp;
 
 use super::*;
-use crate::record::{Commit, LoggedRange, Plan, RecordHeader, SourcePin};
+use crate::record::{Commit, LoggedRange, Plan, RecordHeader, SourcePin, Start};
 
 const NOTHING_KEPT: Keep = Keep { batches: 0, bytes: 0 };
 
 /// A log in one word, a letter a record: a claim (`h`), the plan (`p`) and the commit (`c`) of a batch, one that it is
-/// delivered (`d`), a damaged one (`x`). A plan says that the batch before is delivered.
+/// delivered (`d`), one that the source `s` begins, with the record's number as its pin (`s`), a damaged one (`x`). A plan says that the batch before is delivered.
 pub(crate) fn records(word: &str) -> Vec<Scanned> {
     let (mut batch, mut plan) = (0, 0);
     let scanned = (1..).zip(word.chars()).map(|(number, letter)| {
@@ -28,6 +28,7 @@ pub(crate) fn records(word: &str) -> Vec<Scanned> {
             }
             'c' => Ok(Record::Commit(Commit { batch: Timestamp(batch), plan, counters: vec![], tables: vec![] })),
             'd' => Ok(Record::Delivered { batch: Timestamp(batch) }),
+            's' => Ok(Record::Start(Start { sources: vec![source("s", number)], tables: vec![] })),
             _ => Err("cut short".to_owned()),
         };
         let header =
@@ -35,6 +36,11 @@ pub(crate) fn records(word: &str) -> Vec<Scanned> {
         Scanned { number, bytes: 100, found: record.map(header) }
     });
     scanned.collect()
+}
+
+/// A source whose pin is a number.
+pub(crate) fn source(stream: &str, pin: Number) -> SourcePin {
+    SourcePin { stream: stream.to_owned(), pin: pin.to_string(), logged: None }
 }
 
 /// What is left of a log, a dot for each record that goes, and of its snapshots.
