@@ -249,4 +249,11 @@ fn a_list_that_is_made_again_asks_for_no_lengths() {
     storage.remove("state/2").unwrap();
     storage.create("state/2", &[2; 47]).unwrap();
     assert_eq!(lengths(&storage), [35, 47, 35]);
+    // Another host's file of the same name is another one, as long as its index is or not.
+    let other = store.open(2, 10).unwrap();
+    for bytes in [48, 91] {
+        other.remove("state/2").unwrap();
+        other.create("state/2", &vec![2; bytes]).unwrap();
+        assert_eq!(lengths(&storage), [35, bytes as u64, 35]);
+    }
 }

@@ -191,3 +191,9 @@ fn is_each_once(answered: &[u32], rejected: &RejectedRows<'_>, rows: usize) -> b
         && answered.is_sorted_by(|one, next| one < next)
         && rejected.rows().all(|row| answered.binary_search(&row).is_err())
 }
+
+#[test]
+fn a_filter_without_a_function_holds_nothing() {
+    let filter = Filter::new("s", FilterCondition::Field(0), None);
+    assert_eq!((filter.held_bytes(), filter.work_at_end(tidemill_model::time::Timestamp(0))), (0, 0));
+}

@@ -256,3 +256,6 @@ impl SourceFeed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
