@@ -182,3 +182,83 @@ fn fitting(schema: &Schema, block: &RecordBatch) -> Result<RecordBatch, RestoreE
 fn layout(error: ArrowError) -> RestoreError {
     RestoreError::State(StateError::Layout(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use tidemill_model::testing::{Value, buffer_of, values_of};
+
+    use super::*;
+
+    /// The rows of a table of this kind, given by all columns of its blocks.
+    fn rows_of(kind: TableKind, rows: &[Vec<Value>]) -> TableRows {
+        let stored = TableSchema {
+            stream: "s".to_owned(),
+            table: String::new(),
+            kind,
+            function: "f".to_owned(),
+            keys: "k: text".to_owned(),
+            rows: "n: integer".to_owned(),
+            version: 0,
+            settings: String::new(),
+            is_of_source: false,
+            is_whole: false,
+            previously: None,
+        };
+        let schema = block_schema(kind, &stored.rows.parse().unwrap());
+        TableRows::try_new(&stored, &buffer_of(&schema, rows).to_batch(&schema.to_arrow()).unwrap()).unwrap()
+    }
+
+    /// For each row its key's bytes and its key, its pane, and whether it is a row, is deleted, and is to be called.
+    fn shown(rows: &TableRows) -> Vec<String> {
+        let keys = buffer_of(&rows.key_schema, &[]);
+        let columns = tidemill_model::columns::columns_of(&rows.keys);
+        let keys =
+            values_of(&tidemill_model::columns::Rows { len: rows.len(), columns: &columns, ..keys.with_columns(&[]) });
+        let row = |(row, key): (usize, &Vec<Value>)| {
+            let bytes = String::from_utf8_lossy(rows.key_bytes(row)).into_owned();
+            let wake = rows.wake_at(row).map(|at| at.0);
+            format!("{bytes} {key:?} {:?} {} {} {wake:?}", rows.pane(row), rows.has_row(row), rows.is_deleted(row))
+        };
+        keys.iter().enumerate().map(row).collect()
+    }
+
+    fn state(n: i64) -> Value {
+        Value::Record(vec![Value::Integer(n)])
+    }
+
+    fn key(text: &str) -> Value {
+        Value::Bytes(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn rows_by_key_and_rows_of_panes_are_shown() {
+        let a = format!("{:?}", vec![Value::text("a")]);
+        let b = format!("{:?}", vec![Value::text("b")]);
+        let none = format!("{:?}", vec![Value::text("")]);
+        let keyed = rows_of(
+            TableKind::Keyed,
+            &[
+                vec![key("a"), Value::Boolean(false), Value::Integer(9), state(1)],
+                vec![key("b"), Value::Boolean(true), Value::Missing, state(0)],
+            ],
+        );
+        assert_eq!(shown(&keyed), [format!("a {a} None true false Some(9)"), format!("b {b} None true true None")]);
+        let (went, came, has) = (0, 1, 2);
+        let blocks = rows_of(
+            TableKind::Blocks,
+            &[
+                vec![Value::Integer(5), Value::Integer(went), key(""), state(0)],
+                vec![Value::Integer(7), Value::Integer(came), key(""), state(0)],
+                vec![Value::Integer(7), Value::Integer(has), key("a"), state(1)],
+            ],
+        );
+        let expect = [
+            format!(" {none} Some(5) false true None"),
+            format!(" {none} Some(7) false false None"),
+            format!("a {a} Some(7) true false None"),
+        ];
+        assert_eq!(shown(&blocks), expect);
+    }
+}
