@@ -8,13 +8,14 @@ use tidemill_tests::repository;
 use crate::{assert_none, texts};
 
 /// For each crate of the host the ones that it may depend on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("tidemill-features", &[]),
     ("tidemill-model", &["tidemill-features"]),
     ("tidemill-plan", &["tidemill-model"]),
     ("tidemill-guest", &["tidemill-model"]),
     ("tidemill-state", &["tidemill-model"]),
     ("tidemill-checkpoint", &["tidemill-model"]),
+    ("tidemill-conform", &["tidemill-model", "tidemill-plan"]),
     ("tidemill-connect", &["tidemill-model", "tidemill-plan"]),
     (
         "tidemill-engine",

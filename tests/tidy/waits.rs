@@ -34,6 +34,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("host/model/src/ports/wake.rs", ".wait(None)", "of a thread that has the limit of the kit"),
     ("host/connect/src/testing.rs", ".accept()", "the kit: of a thread that has the limit of another kit"),
     ("host/connect/src/feed/tests.rs", ".recv()", "of a sender that goes with the test"),
+    ("host/connect/tests/conform/sockets.rs", ".accept()", "of a listener that does not block"),
     ("host/sim/tests/sim/seeds.rs", "thread::scope(", "of simulations, which have so many steps at most"),
 ];
 

@@ -142,7 +142,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
     use super::*;
-    use crate::pin::checking::{Given, Still, check_refusals, check_repeats, refusal, repeatable};
+    use crate::pin::checking::{check_refusals, refusal, repeatable};
 
     fn queue(schema: &str, batches: &[Option<&[&str]>], partitions: Option<u32>) -> Result<RowQueue, PortError> {
         let rows = |rows: &[&str]| rows.iter().map(|&row| JsonText(row.to_owned())).collect();
@@ -186,16 +186,6 @@ mod tests {
         assert_eq!(of(2), r#"0:{"n":0}{"n":1}{"n":2} 1:{"n":3}{"n":4}"#);
         assert_eq!(of(3), r#"0:{"n":0}{"n":1} 1:{"n":2}{"n":3} 2:{"n":4}"#);
         assert_eq!(of(10), r#"0:{"n":0} 2:{"n":1} 4:{"n":2} 6:{"n":3} 8:{"n":4}"#);
-    }
-
-    #[test]
-    fn a_run_goes_on_where_it_stopped() {
-        let batches: &[Option<&[&str]>] = &[Some(&["1", "2", "3"]), None, Some(&[]), Some(&["4"])];
-        let open = |_| -> Box<dyn Source> { Box::new(queue("n: integer", batches, Some(2)).unwrap()) };
-        let ticks = [1, 2, 3, 4, 5, 6].map(Timestamp);
-        let given = check_repeats(|| Still(open), Timestamp(0), &ticks);
-        assert_eq!(given.iter().map(Given::rows).collect::<Vec<_>>(), [3, 0, 0, 1, 0, 0]);
-        assert_eq!(given[1].pin.pin, r#"{"source":"queue","batches":2}"#);
     }
 
     #[test]

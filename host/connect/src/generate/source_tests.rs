@@ -84,15 +84,6 @@ fn words_go_on_with_the_same_vocabulary() {
 }
 
 #[test]
-fn batches_without_a_rate_are_repeated_as_they_were() {
-    let spec = GenerateSource { kind: GenerateKind::Orders, rate: None, count: Some(60_000), seed: 7 };
-    let open = |now| -> Box<dyn Source> { Box::new(GeneratedSource::new("lines", &spec, now, false)) };
-    let given = check_repeats(|| Still(open), Timestamp(5_000_000), &TICKS.map(Timestamp));
-    assert_eq!(given.iter().map(Given::rows).sum::<usize>(), 60_000);
-    assert!(given.iter().any(|batch| batch.rows() > 10_000));
-}
-
-#[test]
 fn the_time_while_it_was_down_is_left_out() {
     let ten = |opened| {
         let spec = GenerateSource { kind: GenerateKind::Orders, rate: Some(10), count: None, seed: 1 };
