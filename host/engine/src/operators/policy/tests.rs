@@ -287,3 +287,19 @@ fn letters_and_rejections_are_of_their_batch() {
         }
     }
 }
+
+/// A policy that has no use for another call leaves its operator to make one call of all rows, which is the faster way.
+#[test]
+fn only_a_policy_that_can_use_another_call_makes_calls_of_its_own() {
+    for (retries, then, expect) in [
+        (0, Then::Stop, false),
+        (0, Then::SkipBatch, false),
+        (0, Then::DeadLetter, true),
+        (1, Then::Stop, true),
+        (1, Then::SkipBatch, true),
+    ] {
+        let on_error = OnError { retries, delay: Duration::ZERO, then };
+        let policy = Policy::new("stream", ("p/f", on_error), None, Arc::new(Waits::default()));
+        assert_eq!(policy.calls_again(), expect, "{on_error:?}");
+    }
+}
