@@ -146,4 +146,42 @@ mod tests {
         check("a", Some("b"), "b", "");
         check("a", Some("b"), "c", "b>c");
     }
+
+    /// What was kept and is gone matters if there was anything in it.
+    #[test]
+    fn a_table_without_rows_is_not_missed() {
+        use tidemill_checkpoint::{Commit, Log, MemoryStorage, Record};
+        use tidemill_model::testing::{Value, buffer_of};
+
+        for (kind, rows, expect) in [
+            (SectionKind::State, vec![], None),
+            (SectionKind::State, vec![0], None),
+            (SectionKind::State, vec![0, 1], Some("gone")),
+            (SectionKind::State, vec![2], Some("gone")),
+            (SectionKind::Output, vec![2], None),
+        ] {
+            let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+            let (mut log, _) = Log::open(storage.clone(), "p", "host", Timestamp(0)).expect("a new log");
+            let batch = Timestamp(1);
+            let plan = BatchPlan { batch, sources: vec![], plugins: vec![], delivered: None, tables: vec![] };
+            let plan = log.append(Record::Plan(plan), &[]).expect("a plan");
+            let schema = "n: integer".parse().expect("a schema");
+            let block = |&rows: &usize| {
+                let rows = buffer_of(&schema, &vec![vec![Value::Integer(7)]; rows]);
+                rows.to_batch(&schema.to_arrow()).expect("rows of the schema")
+            };
+            let batches = rows.iter().map(block).collect();
+            let (stream, table) = ("gone".to_owned(), String::new());
+            let section = Section { kind, stream, table, partition: 0, batches };
+            let commit = Commit { batch, plan, counters: vec![], tables: vec![] };
+            log.append(Record::Commit(commit), &[section]).expect("a commit");
+            let glance = Log::glance(&storage, "p").expect("a checkpoint");
+            assert_eq!(
+                find_state(&glance, &|section| section.stream == "gone").as_deref(),
+                expect,
+                "{kind:?} {rows:?}"
+            );
+            assert_eq!(find_state(&glance, &|_| false), None);
+        }
+    }
 }
