@@ -4,7 +4,7 @@
 //! |--|--|
 //! | 8 | magic |
 //! | 2 | version of the format |
-//! | 1 | kind: 1 record, 2 snapshot, 3 input segment |
+//! | 1 | kind: 1 record, 2 snapshot, 3 input segment, 4 outbox |
 //! | 1 | zero |
 //! | 4 | length of the header |
 //! | 8 | length of all that follows the header's checksum; 0: not known, up to the end frame (or without end: input) |
@@ -58,6 +58,8 @@ pub(crate) enum FileKind {
     Snapshot = 2,
     /// A segment of the input log.
     Input = 3,
+    /// Rows of a batch for sinks.
+    Outbox = 4,
 }
 
 /// A file cannot be read.

@@ -18,7 +18,7 @@
 //! let batch = Timestamp(5_000_000);
 //! let plan = Plan { batch, sources: Vec::new(), plugins: Vec::new(), delivered: None, tables: Vec::new() };
 //! let plan = log.append(Record::Plan(plan), &[]).expect("planned");
-//! let commit = Commit { batch, plan, counters: vec![("rows".to_owned(), 3)], tables: Vec::new() };
+//! let commit = Commit { batch, plan, counters: vec![("rows".to_owned(), 3)], tables: Vec::new(), outbox: None };
 //! log.append(Record::Commit(commit), &[]).expect("committed");
 //!
 //! let (_, recovered) = Log::open(storage, "orders", "b", Timestamp(1)).expect("the next host");
@@ -33,6 +33,7 @@ mod error;
 mod format;
 mod input;
 mod log;
+mod outbox;
 mod record;
 mod recover;
 mod retain;
@@ -44,9 +45,10 @@ pub use error::CheckpointError;
 pub use format::{FormatError, HEADER_BYTES_MAX, SECTION_BYTES_MAX, Section, SectionKind, VERSION};
 pub use input::{Cut, Frame, Frames, InputLog, LooseEnd, SEGMENT_BYTES, SegmentFound};
 pub use log::{Archive, Cleaned, Fence, Glance, Log, Removal, Removed, Sections, SnapshotsFound};
+pub use outbox::{OutboxDraft, Outboxes};
 pub use record::{
-    Commit, InputPosition, LoggedRange, Number, Plan, PluginDigest, Record, RecordHeader, SnapshotHeader, SourcePin,
-    Start, TableSchema,
+    Commit, InputPosition, LoggedRange, Number, Outbox, OutboxParts, Plan, PluginDigest, Record, RecordHeader,
+    SnapshotHeader, SourcePin, Start, TableSchema,
 };
 pub use recover::{Committed, FellBack, Planned, Recovery, Refusal, Scanned, Undelivered, recover};
 pub use retain::{Keep, Removable, SnapshotFile, removable};
@@ -54,4 +56,6 @@ pub use storage::{
     Advice, Appender, Call, Draft, Entry, FOLDERS, Fault, LocalFolder, MemoryStorage, ObjectStorage, Operation,
     Readers, Storage, StorageError,
 };
-pub use survey::{BatchFound, Consequence, Contents, Damage, History, Past, PastError, SnapshotFound, Survey};
+pub use survey::{
+    BatchFound, Consequence, Contents, Damage, History, OutboxFound, Past, PastError, SnapshotFound, Survey,
+};

@@ -13,7 +13,8 @@ use tidemill_model::time::Timestamp;
 use crate::{
     error::CheckpointError,
     format::{FileKind, Section, VERSION, whole_file},
-    record::{Number, Record, RecordHeader, record_name},
+    outbox::{Outboxes, outbox_of},
+    record::{Number, Outbox, Record, RecordHeader, record_name},
     recover::Scanned,
     storage::{Storage, StorageError},
 };
@@ -22,7 +23,7 @@ pub use archive::{Archive, Sections};
 pub use fence::Fence;
 pub use open::Glance;
 pub use removal::{Cleaned, Removal, Removed, SnapshotsFound};
-pub(crate) use scan::{Scan, file_error, numbered, own, verify_record, verify_snapshot};
+pub(crate) use scan::{Scan, damage, file_error, numbered, own, verify_record, verify_snapshot};
 
 /// A checkpoint's log, of the host that has claimed it.
 pub struct Log {
@@ -88,6 +89,11 @@ impl Log {
         self.archive.read_sections(number)
     }
 
+    /// For rows of sinks that are too many for a record. Asked for once: numbers begin anew.
+    pub fn outboxes(&self) -> Outboxes {
+        Outboxes::new(self.archive.clone())
+    }
+
     /// Snapshots that were damaged at the opening and were passed over, by their commits' numbers. Nothing is lost.
     pub fn damaged_snapshots(&self) -> &[Number] {
         &self.damaged_snapshots
@@ -98,11 +104,17 @@ impl Log {
         &self.records
     }
 
+    /// What a commit's record names, if it names any.
+    pub fn outbox_of(&self, commit: Number) -> Option<&Outbox> {
+        let at = self.records.binary_search_by_key(&commit, |record| record.number);
+        at.ok().and_then(|at| outbox_of(&self.records[at]))
+    }
+
     /// Bytes of all files of the checkpoint: what a disk budget is compared with. The log, which has the many, is not
     /// looked at for it.
     pub fn used_bytes(&self) -> Result<u64, CheckpointError> {
         let mut bytes = self.records.iter().map(|record| record.bytes).sum::<u64>();
-        for folder in ["state", "input"] {
+        for folder in ["state", "input", "outbox"] {
             bytes += self.storage.list(folder)?.iter().map(|entry| entry.bytes).sum::<u64>();
         }
         Ok(bytes)

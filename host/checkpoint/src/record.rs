@@ -117,6 +117,30 @@ pub struct Commit {
     pub counters: Vec<(String, u64)>,
     /// The tables that the streams keep, as they are after it.
     pub tables: Vec<TableSchema>,
+    /// Where the rows of outputs are that are too many for the record.
+    pub outbox: Option<Outbox>,
+}
+
+/// A file with rows of a batch for sinks, which belongs to its commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outbox {
+    /// Its number, which no other one has.
+    pub number: Number,
+    /// Its length.
+    pub bytes: u64,
+    /// Of all its bytes.
+    pub checksum: u32,
+    /// The outputs whose rows are there.
+    pub outputs: Vec<OutboxParts>,
+}
+
+/// Which parts of an outbox make an output's batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxParts {
+    /// The output.
+    pub output: String,
+    /// The parts in order. One without sections has no rows; what is not named here does not count.
+    pub parts: Vec<u32>,
 }
 
 /// A table that a stream keeps.
@@ -181,6 +205,11 @@ pub(crate) fn record_name(number: Number) -> String {
 /// Where a snapshot lies.
 pub(crate) fn snapshot_name(commit: Number) -> String {
     format!("state/{commit:020}")
+}
+
+/// Where an outbox lies.
+pub(crate) fn outbox_name(number: Number) -> String {
+    format!("outbox/{number:020}")
 }
 
 /// Where a segment of the input log lies.

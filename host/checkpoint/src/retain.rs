@@ -1,7 +1,8 @@
 //! Which files a checkpoint can do without. Pure.
 
 use crate::{
-    record::{InputPosition, Number, Record, record_name, snapshot_name},
+    outbox::outbox_of,
+    record::{InputPosition, Number, Record, outbox_name, record_name, snapshot_name},
     recover::{Scanned, recover},
 };
 
@@ -34,6 +35,8 @@ pub struct Removable {
     pub snapshots: Vec<Number>,
     /// These records, ascending.
     pub records: Vec<Number>,
+    /// The outboxes of those, with these numbers.
+    pub outboxes: Vec<Number>,
     /// The input log's segments before this place, if any plan that stays says where its input is.
     pub input_before: Option<InputPosition>,
 }
@@ -42,7 +45,9 @@ impl Removable {
     /// The files, in the order in which they go.
     pub fn names(&self) -> impl Iterator<Item = String> + '_ {
         let snapshots = self.snapshots.iter().map(|&commit| snapshot_name(commit));
-        snapshots.chain(self.records.iter().map(|&number| record_name(number)))
+        // A record that names an outbox which is not there looks damaged; one that nothing names is swept by the next host.
+        let records = self.records.iter().map(|&number| record_name(number));
+        snapshots.chain(records).chain(self.outboxes.iter().map(|&number| outbox_name(number)))
     }
 }
 
@@ -59,9 +64,11 @@ pub fn removable(records: &[Scanned], snapshots: &[SnapshotFile], keep: Keep, ve
     let claims: Vec<Number> = old.clone().filter(|record| may_be_claim(record)).map(|record| record.number).collect();
     let kept = &claims[claims.len().saturating_sub(CLAIMS_KEPT)..];
     let old_snapshots = snapshots.iter().map(|snapshot| snapshot.commit).filter(|&commit| commit < snapshot_floor);
+    let outboxes = old.clone().filter_map(outbox_of).map(|outbox| outbox.number).collect();
     Removable {
         snapshots: old_snapshots.collect(),
         records: old.map(|record| record.number).filter(|number| kept.binary_search(number).is_err()).collect(),
+        outboxes,
         input_before: first_input(records.iter().filter(|record| record.number >= floor)),
     }
 }
@@ -101,7 +108,8 @@ fn oldest_wanted(records: &[Scanned], snapshots: &[SnapshotFile], keep: Keep) ->
     let mut by_bytes = None;
     for record in records.iter().rev() {
         let with_snapshot = snapshots.iter().find(|snapshot| snapshot.commit == record.number);
-        bytes += record.bytes + with_snapshot.map_or(0, |snapshot| snapshot.bytes);
+        let with_outbox = outbox_of(record).map_or(0, |outbox| outbox.bytes);
+        bytes += record.bytes + with_outbox + with_snapshot.map_or(0, |snapshot| snapshot.bytes);
         if bytes > keep.bytes {
             by_bytes = Some(record.number + 1);
             break;

@@ -14,7 +14,7 @@ pub use memory::MemoryStorage;
 pub use object::ObjectStorage;
 
 /// The folders that a checkpoint has.
-pub const FOLDERS: [&str; 3] = ["log", "state", "input"];
+pub const FOLDERS: [&str; 4] = ["log", "state", "input", "outbox"];
 
 /// Where a checkpoint lies. Names are `folder/file`, with a folder of [`FOLDERS`].
 pub trait Storage: Send + Sync {

@@ -4,6 +4,7 @@ mod batches;
 mod contents;
 mod damage;
 mod history;
+mod outboxes;
 mod past;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -21,6 +22,7 @@ pub use batches::BatchFound;
 pub use contents::Contents;
 pub use damage::{Consequence, Damage};
 pub use history::{History, SnapshotFound};
+pub use outboxes::OutboxFound;
 pub use past::{Past, PastError};
 
 /// How often it is looked again at a checkpoint that a host writes to meanwhile.
@@ -34,6 +36,8 @@ pub struct Survey {
     pub contents: BTreeMap<Number, Contents>,
     /// The segments of the input log by number.
     pub segments: Vec<SegmentFound>,
+    /// The outboxes by number.
+    pub outboxes: Vec<OutboxFound>,
     /// Files that are damaged or missing.
     pub damage: Vec<Damage>,
     /// What a run would go on from, or why it would refuse.
@@ -82,6 +86,7 @@ fn look(storage: &Arc<dyn Storage>) -> Result<Option<Survey>, CheckpointError> {
     let pipeline = history.pipeline.clone();
     verify_records(&**storage, &mut history.records)?;
     let contents = contents::of_commits(&history)?;
+    let mut outboxes = outboxes::of(&history)?;
     let segments = input::segments(&**storage, &pipeline, &input_ends(&history.records))?;
     // As it is decided for a run, which reads less.
     let decided = match scan.decide(&**storage, &pipeline) {
@@ -101,8 +106,10 @@ fn look(storage: &Arc<dyn Storage>) -> Result<Option<Survey>, CheckpointError> {
         input::check(storage, &pipeline, &segments, committed, planned).map(|()| recovery)
     });
     history.drop_cleaned()?;
-    let damage = damage::of(&history.records, &history.snapshots, &segments, recovery.as_ref().ok());
-    Ok(Some(Survey { history, contents, segments, damage, recovery }))
+    let is_there = |commit: Number| history.records.iter().any(|record| record.number == commit);
+    outboxes.retain(|outbox| outbox.commit.is_none_or(is_there));
+    let damage = damage::of(&history, &segments, &outboxes, recovery.as_ref().ok());
+    Ok(Some(Survey { history, contents, segments, outboxes, damage, recovery }))
 }
 
 /// What a run would go on from by now, and the records by which that is decided.

@@ -108,6 +108,14 @@ impl<R: Read> FileReader<R> {
         Ok(())
     }
 
+    /// Compares the whole file, which has been read to its end, with what is known of it from elsewhere.
+    pub fn check_all(&self, bytes: u64, checksum: u32) -> Result<(), FormatError> {
+        if (self.at, self.checksum) == (bytes, checksum) {
+            return Ok(());
+        }
+        Err(FormatError::damaged("it is whole, and another one than was written:", self.at))
+    }
+
     fn next_payload(&mut self) -> Result<Option<Payload>, FormatError> {
         if self.is_at_end {
             return Ok(None);

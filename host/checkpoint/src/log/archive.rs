@@ -23,6 +23,8 @@ pub struct Sections {
     reader: Option<FileReader<Box<dyn Read + Send>>>,
     archive: Archive,
     name: String,
+    /// The length and the checksum that the whole file must have.
+    whole: Option<(u64, u32)>,
 }
 
 impl Archive {
@@ -30,12 +32,16 @@ impl Archive {
         Archive { storage, pipeline: pipeline.to_owned(), generation }
     }
 
-    pub(super) fn storage(&self) -> &Arc<dyn Storage> {
+    pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
         &self.storage
     }
 
-    pub(super) fn pipeline(&self) -> &str {
+    pub(crate) fn pipeline(&self) -> &str {
         &self.pipeline
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// All sections of a record.
@@ -60,7 +66,7 @@ impl Archive {
             .map_err(|source| self.file_error(&name, source))?;
         own(&*self.storage, &self.pipeline, &prefix.header.pipeline)?;
         self.check_number(&name, prefix.header.number, number)?;
-        Ok(Sections { reader: Some(reader), archive: self.clone(), name })
+        Ok(Sections::new(reader, self, name))
     }
 
     /// The sections of the snapshot of the state after a commit.
@@ -70,7 +76,7 @@ impl Archive {
             .map_err(|source| self.file_error(&name, source))?;
         own(&*self.storage, &self.pipeline, &prefix.header.pipeline)?;
         self.check_number(&name, prefix.header.commit, commit)?;
-        Ok(Sections { reader: Some(reader), archive: self.clone(), name })
+        Ok(Sections::new(reader, self, name))
     }
 
     /// Writes the state after a commit, section by section, and makes it appear as a whole. That it is there already is
@@ -98,11 +104,11 @@ impl Archive {
         }
     }
 
-    pub(super) fn file_error(&self, name: &str, source: FormatError) -> CheckpointError {
+    pub(crate) fn file_error(&self, name: &str, source: FormatError) -> CheckpointError {
         scan::file_error(&*self.storage, name, source)
     }
 
-    fn check_number(&self, name: &str, found: Number, expected: Number) -> Result<(), CheckpointError> {
+    pub(crate) fn check_number(&self, name: &str, found: Number, expected: Number) -> Result<(), CheckpointError> {
         if found == expected {
             return Ok(());
         }
@@ -110,11 +116,26 @@ impl Archive {
     }
 }
 
+impl Sections {
+    pub(crate) fn new(reader: FileReader<Box<dyn Read + Send>>, archive: &Archive, name: String) -> Sections {
+        Sections { reader: Some(reader), archive: archive.clone(), name, whole: None }
+    }
+
+    /// The same of a file that must have this length and this checksum.
+    pub(crate) fn until(self, whole: (u64, u32)) -> Sections {
+        Sections { whole: Some(whole), ..self }
+    }
+}
+
 impl Iterator for Sections {
     type Item = Result<Section, CheckpointError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let section = self.reader.as_mut()?.next().transpose();
+        let reader = self.reader.as_mut()?;
+        let section = match (reader.next().transpose(), self.whole) {
+            (None, Some((bytes, checksum))) => reader.check_all(bytes, checksum).err().map(Err),
+            (section, _) => section,
+        };
         if !matches!(section, Some(Ok(_))) {
             self.reader = None;
         }

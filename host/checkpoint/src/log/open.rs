@@ -11,6 +11,7 @@ use super::{
 use crate::{
     error::CheckpointError,
     format::{FileKind, whole_file},
+    outbox::{outbox_files, sweep},
     record::{Record, RecordHeader, record_name},
     recover::{FellBack, Recovery, Scanned, recover},
     storage::{Storage, StorageError},
@@ -57,6 +58,7 @@ impl Log {
             // Before the look: between that and the claim there is to be as little as can be, or a host at work is always
             // faster. For the same reason a later look is for what is new alone, whatever the length of the log.
             let leftovers = storage.leftovers()?;
+            let outboxes = outbox_files(&*storage)?;
             let before = numbered(&*storage, "log")?;
             let recovery = match look(&*storage, pipeline, &mut scan) {
                 Ok(recovery) => recovery,
@@ -75,7 +77,10 @@ impl Log {
                 record: Record::Claim { host: host.to_owned(), at: now },
             };
             let Some(bytes) = create_claim(&*storage, &claim)? else { continue };
-            if let Some(opened) = opened(storage.clone(), claim, bytes, recovery.fell_back, &leftovers)? {
+            if let Some(opened) = opened(storage.clone(), claim, bytes, recovery.fell_back)? {
+                // Only what was there before the claim: if this host sleeps here, the rest is the next one's.
+                storage.remove_leftovers(&leftovers)?;
+                sweep(&*storage, &outboxes, opened.0.records())?;
                 return Ok(opened);
             }
         }
@@ -124,7 +129,6 @@ fn opened(
     claim: RecordHeader,
     bytes: u64,
     fell_back: Option<FellBack>,
-    leftovers: &[String],
 ) -> Result<Option<(Log, Recovery)>, CheckpointError> {
     let pipeline = claim.pipeline.clone();
     let archive = Archive::new(storage.clone(), &pipeline, claim.generation);
@@ -143,8 +147,6 @@ fn opened(
         let source = crate::format::FormatError::damaged(format!("the claim of {bytes} bytes just written"), 0);
         return Err(archive.file_error(&record_name(claim.number), source));
     }
-    // Only those from before the claim: if this host sleeps here, others are those of the next one.
-    storage.remove_leftovers(leftovers)?;
     let log = Log {
         storage,
         archive,

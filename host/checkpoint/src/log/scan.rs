@@ -5,7 +5,8 @@ use std::io::Read;
 use crate::{
     error::CheckpointError,
     format::{FileKind, FileReader, FormatError, prefix_bytes, read_prefix},
-    record::{Number, RecordHeader, SnapshotHeader, number_of, record_name, snapshot_name},
+    outbox::{outbox_of, verify_outbox},
+    record::{Number, RecordHeader, SnapshotHeader, number_of, outbox_name, record_name, snapshot_name},
     recover::{Recovery, Scanned, recover},
     retain::SnapshotFile,
     storage::{Entry, Storage, StorageError},
@@ -27,6 +28,7 @@ pub(crate) struct Scan {
     /// Records and the snapshot that were read in full, and are whole.
     checked: Vec<Number>,
     checked_snapshot: Option<Number>,
+    checked_outboxes: Vec<Number>,
 }
 
 impl Scan {
@@ -37,6 +39,7 @@ impl Scan {
             damaged_snapshots: Vec::new(),
             checked: Vec::new(),
             checked_snapshot: None,
+            checked_outboxes: Vec::new(),
         };
         scan.look_again(storage, pipeline)?;
         Ok(scan)
@@ -49,6 +52,7 @@ impl Scan {
         let mut snapshots: Vec<Number> = snapshot_files(storage)?.iter().map(|snapshot| snapshot.commit).collect();
         snapshots.retain(|snapshot| !self.damaged_snapshots.contains(snapshot));
         let has_input = !storage.list("input")?.is_empty();
+        let has_outbox = !storage.list("outbox")?.is_empty();
         let mut entries = numbered(storage, "log")?;
         let is_listed = |record: &Scanned, entries: &[(Number, Entry)]| {
             let at = entries.binary_search_by_key(&record.number, |(number, _)| *number);
@@ -76,11 +80,35 @@ impl Scan {
         if records.is_empty() && !snapshots.is_empty() {
             return Err(without_log("state"));
         }
+        if records.is_empty() && has_outbox {
+            return Err(without_log("outbox"));
+        }
         if records.is_empty() && has_input {
             return Err(without_log("input"));
         }
         (self.records, self.snapshots) = (records, snapshots);
         Ok(())
+    }
+
+    /// A batch that is to be delivered, and whose rows are not whole: its commit is damaged with them.
+    fn damaged_outbox(
+        &mut self,
+        storage: &dyn Storage,
+        pipeline: &str,
+        recovery: &Recovery,
+    ) -> Result<Option<(Number, String)>, CheckpointError> {
+        for undelivered in &recovery.undelivered {
+            let at = self.records.binary_search_by_key(&undelivered.number, |record| record.number);
+            let Some(outbox) = at.ok().and_then(|at| outbox_of(&self.records[at])) else { continue };
+            if self.checked_outboxes.contains(&outbox.number) {
+                continue;
+            }
+            if let Some(what) = verify_outbox(storage, pipeline, outbox)? {
+                return Ok(Some((undelivered.number, format!("of {}: {what}", outbox_name(outbox.number)))));
+            }
+            self.checked_outboxes.push(outbox.number);
+        }
+        Ok(None)
     }
 
     /// What to go on from. Everything that it rests upon is read in full and checked; what turns out damaged is decided
@@ -112,6 +140,10 @@ impl Scan {
                     break;
                 }
             }
+            let damaged = match damaged {
+                None => self.damaged_outbox(storage, pipeline, &recovery)?,
+                damaged => damaged,
+            };
             let Some((number, what)) = damaged else { return Ok(recovery) };
             let at = self.records.binary_search_by_key(&number, |record| record.number);
             at.into_iter().for_each(|at| self.records[at].found = Err(what.clone()));
@@ -229,7 +261,7 @@ pub(crate) fn verify_snapshot(
     damage(storage, &name, verified)
 }
 
-fn damage(
+pub(crate) fn damage(
     storage: &dyn Storage,
     name: &str,
     verified: Result<(), FormatError>,

@@ -83,7 +83,8 @@ impl From<Plan1> for Plan {
 impl From<Commit1> for Commit {
     fn from(commit: Commit1) -> Commit {
         let Commit1 { batch, plan, counters, states } = commit;
-        Commit { batch, plan, counters, tables: states.into_iter().map(TableSchema::from).collect() }
+        let tables = states.into_iter().map(TableSchema::from).collect();
+        Commit { batch, plan, counters, tables, outbox: None }
     }
 }
 

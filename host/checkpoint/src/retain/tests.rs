@@ -26,7 +26,13 @@ pub(crate) fn records(word: &str) -> Vec<Scanned> {
                     tables: vec![],
                 }))
             }
-            'c' => Ok(Record::Commit(Commit { batch: Timestamp(batch), plan, counters: vec![], tables: vec![] })),
+            'c' => Ok(Record::Commit(Commit {
+                batch: Timestamp(batch),
+                plan,
+                counters: vec![],
+                tables: vec![],
+                outbox: None,
+            })),
             'd' => Ok(Record::Delivered { batch: Timestamp(batch) }),
             's' => Ok(Record::Start(Start { sources: vec![source("s", number)], tables: vec![] })),
             _ => Err("cut short".to_owned()),

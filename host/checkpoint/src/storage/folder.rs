@@ -167,7 +167,12 @@ impl Storage for LocalFolder {
         let path = self.path(folder);
         let failed = |error| StorageError::system("list", shown(&path), error);
         let mut entries = Vec::new();
-        for entry in fs::read_dir(&path).map_err(failed)? {
+        let listed = match fs::read_dir(&path) {
+            // Version 1 of the format knew no such folder, and who only looks makes none.
+            Err(_) if folder == "outbox" && !path.exists() && self.path("log").is_dir() => return Ok(entries),
+            listed => listed.map_err(failed)?,
+        };
+        for entry in listed {
             let entry = entry.map_err(failed)?;
             match entry.metadata() {
                 Ok(metadata) => entries.push(Entry { name: lossy(&entry), bytes: metadata.len() }),

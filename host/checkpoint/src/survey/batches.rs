@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tidemill_model::time::Timestamp;
 
 use crate::{
+    outbox::outbox_of,
     record::{Commit, Number, Plan, Record},
     recover::Scanned,
     survey::History,
@@ -19,7 +20,7 @@ pub struct BatchFound<'a> {
     pub plan: Option<(Number, &'a Plan)>,
     /// What it led to, with the record's number.
     pub commit: Option<(Number, &'a Commit)>,
-    /// Bytes of both files.
+    /// Bytes of both files, and of the rows beside them.
     pub bytes: u64,
 }
 
@@ -41,7 +42,7 @@ fn of_records(records: &[Scanned]) -> Vec<BatchFound<'_>> {
         let batch = batches.entry(time).or_insert(BatchFound { time, plan: None, commit: None, bytes: 0 });
         batch.plan = plan.or(batch.plan);
         batch.commit = commit.or(batch.commit);
-        batch.bytes += record.bytes;
+        batch.bytes += record.bytes + outbox_of(record).map_or(0, |outbox| outbox.bytes);
     }
     batches.into_values().collect()
 }

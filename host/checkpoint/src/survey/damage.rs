@@ -2,9 +2,9 @@
 
 use crate::{
     input::SegmentFound,
-    record::{Record, record_name, segment_name, snapshot_name},
+    record::{Record, outbox_name, record_name, segment_name, snapshot_name},
     recover::{Recovery, Scanned},
-    survey::{SnapshotFound, plans},
+    survey::{History, OutboxFound, plans},
 };
 
 /// A file that is not as it was written, or is not there.
@@ -31,9 +31,9 @@ pub enum Consequence {
 
 /// Everything that is wrong, by folder and number. `recovery` is what a run would go on from, if it would.
 pub(super) fn of(
-    records: &[Scanned],
-    snapshots: &[SnapshotFound],
+    History { records, snapshots, .. }: &History,
     segments: &[SegmentFound],
+    outboxes: &[OutboxFound],
     recovery: Option<&Recovery>,
 ) -> Vec<Damage> {
     let passed_over = recovery.and_then(|recovery| recovery.fell_back.as_ref()).map(|record| record.number);
@@ -54,6 +54,13 @@ pub(super) fn of(
     damage.extend(gaps(&record_numbers(records)).map(|gap| missing(gap, record_name)));
     for snapshot in snapshots {
         damage.extend(snapshot.damaged.iter().map(|what| damaged(snapshot_name(snapshot.commit), what)));
+    }
+    for outbox in outboxes {
+        // What is passed over is the commit with its rows.
+        let is_passed_over = outbox.commit.is_some() && passed_over == outbox.commit;
+        let consequence = if is_passed_over { Consequence::PassedOver } else { rest };
+        let damaged = |what: &String| Damage { consequence, ..damaged(outbox_name(outbox.number), what) };
+        damage.extend(outbox.damaged.iter().map(damaged));
     }
     for segment in segments {
         damage.extend(segment.damaged.iter().map(|what| damaged(segment_name(segment.segment), what)));

@@ -5,10 +5,11 @@ use std::{io::Write, sync::Arc};
 use tidemill_checkpoint::{CheckpointError, InputLog, InputPosition, Log, MemoryStorage, Storage};
 use tidemill_model::time::Timestamp;
 
-use crate::scene::{PIPELINE, World, end, read, state};
+use crate::scene::{PIPELINE, World, end, outbox, outputs, read, state};
 
-/// What an opening leads to: sum and count, and the numbers in the input log from the last batch's on.
-type Outcome = ((i64, i64), Vec<i64>);
+/// What an opening leads to: sum and count, the numbers in the input log from the last batch's on, and those that are to be
+/// delivered.
+type Outcome = ((i64, i64), Vec<i64>, Vec<i64>);
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -23,6 +24,8 @@ fn open(storage: &MemoryStorage, counts: &mut Counts) -> Result<Outcome, Checkpo
     let storage = Arc::new(storage.copy());
     let (log, recovered) = Log::open(storage.clone(), PIPELINE, "next", Timestamp(9))?;
     let state = state(log.archive(), &recovered)?;
+    let undelivered = recovered.undelivered.iter().map(|undelivered| outputs(&log, undelivered.number));
+    let undelivered = undelivered.collect::<Result<Vec<_>, _>>()?.concat();
     let plans = recovered.planned.iter().map(|planned| &planned.plan);
     let last = recovered.last.as_ref().map(|last| &last.plan);
     let needed = plans.chain(last).map(end).max();
@@ -32,7 +35,7 @@ fn open(storage: &MemoryStorage, counts: &mut Counts) -> Result<Outcome, Checkpo
     counts.fell_back += usize::from(recovered.fell_back.is_some());
     counts.passed_over += usize::from(!log.damaged_snapshots().is_empty());
     counts.cut += usize::from(cut.is_some());
-    Ok((state, logged))
+    Ok((state, logged, undelivered))
 }
 
 /// Opens with `bytes` in a file's place: an error, or what was there before, or what the documentation says.
@@ -75,8 +78,8 @@ fn a_finished_run_is_read_right_or_not_at_all() {
     let mut world = World::default();
     world.run(4).unwrap();
     let whole = open(&world.storage, &mut Counts::default()).unwrap();
-    assert_eq!(whole, ((10, 4), vec![3, 4]));
-    let counts = damage_all(&world.storage, "", std::slice::from_ref(&whole));
+    assert_eq!(whole, ((10, 4), vec![3, 4], vec![]));
+    let counts = damage_all(&world.storage, "", &[whole, ((10, 4), vec![3, 4], vec![3, 4])]);
     // The newest record is `delivered`: without it, everything else is as it was.
     assert!(counts.fell_back > 100 && counts.passed_over > 1000 && counts.refused > 4000, "{counts:?}");
 }
@@ -90,9 +93,44 @@ fn a_run_that_stopped_after_its_commit_falls_back_to_the_plan() {
     stopped.remove(&newest).unwrap();
     let whole = open(&stopped, &mut Counts::default()).unwrap();
     let commit = stopped.files().into_keys().rfind(|name| name.starts_with("log/")).unwrap();
+    assert_eq!(whole, ((36, 8), vec![7, 8], vec![7, 8]));
     // Batch 4 is run again; the input log is read from batch 3's input on.
-    let counts = damage_all(&stopped, &commit, &[whole, ((21, 6), vec![5, 6, 7, 8])]);
+    let counts = damage_all(&stopped, &commit, &[whole, ((21, 6), vec![5, 6, 7, 8], vec![])]);
     assert!(counts.fell_back > 2000 && counts.refused < 100, "{counts:?}");
+}
+
+/// A commit is damaged with its rows, which lie beside the record: if they are not whole, if they are another batch's, and if they
+/// are not there.
+#[test]
+fn a_commit_whose_rows_are_damaged_falls_back_to_the_plan() {
+    let mut world = World::default();
+    world.run(6).unwrap();
+    let newest = world.storage.files().into_keys().rfind(|name| name.starts_with("log/")).unwrap();
+    let stopped = world.storage.copy();
+    stopped.remove(&newest).unwrap();
+    let whole = open(&stopped, &mut Counts::default()).unwrap();
+    assert_eq!(whole, ((21, 6), vec![5, 6], vec![5, 6]));
+    // Batch 3 is run again.
+    let again = ((10, 4), vec![3, 4, 5, 6], vec![]);
+    let name = stopped.files().into_keys().rfind(|name| name.starts_with("outbox/")).unwrap();
+    let counts = damage_all(&stopped, &name, &[whole.clone(), again.clone()]);
+    assert!(counts.fell_back > 3000 && counts.refused + counts.unharmed < 100, "{counts:?}");
+    let other = other_rows();
+    let mut counts = Counts::default();
+    check(&stopped, &name, other, &[whole, again.clone()], &mut counts);
+    stopped.remove(&name).unwrap();
+    assert_eq!(open(&stopped, &mut counts).unwrap(), again);
+    assert_eq!(counts.fell_back, 2);
+}
+
+/// The first outbox of another checkpoint of the pipeline, which has other rows.
+fn other_rows() -> Vec<u8> {
+    let storage = Arc::new(MemoryStorage::new());
+    let (log, _) = Log::open(storage.clone(), PIPELINE, "other", Timestamp(0)).unwrap();
+    let mut outboxes = log.outboxes();
+    outbox(&mut outboxes, &[1, 2]).unwrap();
+    let two = outbox(&mut outboxes, &[70, 80]).unwrap();
+    storage.files().remove(&format!("outbox/{:020}", two.number)).unwrap()
 }
 
 #[test]
@@ -104,7 +142,7 @@ fn an_input_log_without_its_end_is_cut() {
     for number in 1..=4 {
         input.append("numbers", None, &crate::scene::rows(&[number])).unwrap();
     }
-    let whole: Vec<Outcome> = (0..=4).rev().map(|last| ((0, 0), (1..=last).collect())).collect();
+    let whole: Vec<Outcome> = (0..=4).rev().map(|last| ((0, 0), (1..=last).collect(), vec![])).collect();
     let mut counts = Counts::default();
     let name = "input/00000000000000000001";
     let bytes = storage.files().remove(name).unwrap();

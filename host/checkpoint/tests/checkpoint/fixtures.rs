@@ -4,11 +4,11 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use tidemill_checkpoint::{
-    InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Record, SectionKind, Start, VERSION,
+    Commit, InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Record, SectionKind, Start, VERSION,
 };
 use tidemill_model::time::Timestamp;
 
-use crate::scene::{PIPELINE, commit, plan, read, rows, section, section_numbers, state};
+use crate::scene::{PIPELINE, commit, outbox, outputs, plan, read, rows, section, section_numbers, state};
 
 fn fixtures(version: u16) -> BTreeMap<String, Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/v{version}"));
@@ -43,7 +43,9 @@ fn written() -> BTreeMap<String, Vec<u8>> {
     let plan = tidemill_checkpoint::Plan { delivered: None, tables, ..plan };
     let number = log.append(Record::Plan(plan), &[section(SectionKind::State, &[1, 1])]).unwrap();
     let sections = [section(SectionKind::State, &[7, 3]), section(SectionKind::Output, &[1, 2, 4])];
-    let commit = log.append(Record::Commit(commit(batch, number, 3)), &sections).unwrap();
+    let outbox = outbox(&mut log.outboxes(), &[8, 9]).unwrap();
+    let commit = Commit { outbox: Some(outbox), ..commit(batch, number, 3) };
+    let commit = log.append(Record::Commit(commit), &sections).unwrap();
     log.archive().write_snapshot(commit, [Ok(section(SectionKind::State, &[7, 3]))]).unwrap();
     log.append(Record::Delivered { batch }, &[]).unwrap();
     let cleaned = log.clean(Keep { batches: 10, bytes: 1 << 20 }).unwrap();
@@ -71,13 +73,13 @@ fn what_is_written_is_the_newest_version() {
 
 #[test]
 fn every_version_is_read() {
-    check(1, 3);
-    check(2, 4);
+    check(1, 3, &[]);
+    check(2, 4, &[8, 9]);
 }
 
-/// `number` is that of the commit record.
+/// `number` is that of the commit record, `beside` has the rows that lie beside it.
 #[track_caller]
-fn check(version: u16, number: u64) {
+fn check(version: u16, number: u64, beside: &[i64]) {
     let storage = MemoryStorage::new();
     fixtures(version).into_iter().for_each(|(name, bytes)| storage.overwrite(&name, bytes));
     let shared = Arc::new(storage);
@@ -86,13 +88,16 @@ fn check(version: u16, number: u64) {
     assert_eq!(recovered.delivered, Some(Timestamp(1_700_000_005_000_000)));
     assert_eq!(state(log.archive(), &recovered).unwrap(), (7, 3));
     assert_eq!(section_numbers(&log.read_sections(number).unwrap(), SectionKind::Output), [1, 2, 4]);
+    assert_eq!(outputs(&log, number).unwrap(), [&[1, 2, 4], beside].concat());
     let last = recovered.last.unwrap();
     let range =
         LoggedRange { first: InputPosition { segment: 1, frames: 0 }, end: InputPosition { segment: 1, frames: 2 } };
     let tables = if version == 1 { Vec::new() } else { commit(last.commit.batch, 1, 0).tables };
     let expect = tidemill_checkpoint::Plan { tables, ..plan(last.commit.batch, Some(range), None) };
     assert_eq!(last.plan, expect);
-    assert_eq!(last.commit, commit(Timestamp(1_700_000_005_000_000), number - 1, 3));
+    let commit = commit(Timestamp(1_700_000_005_000_000), number - 1, 3);
+    assert_eq!(last.commit, Commit { outbox: last.commit.outbox.clone(), ..commit });
+    assert_eq!(last.commit.outbox.is_some(), !beside.is_empty());
     let (input, _) = InputLog::open(shared, log.fence(), Some(range.end), 1 << 20).unwrap();
     assert_eq!(read(&input, range.first, range.end).unwrap(), [1, 2, 4]);
     let partitions: Vec<_> = input.read(range).map(|frame| frame.unwrap().partition).collect();

@@ -1,5 +1,5 @@
 //! A host that sums numbers: each batch's rows come from the input log, its state is the sum and count so far, and its
-//! output is the batch's numbers.
+//! output is the batch's numbers. Those of every other batch lie in a file of their own, each in a part.
 
 use std::{
     collections::BTreeMap,
@@ -12,8 +12,9 @@ use std::{
 use arrow_array::{Array, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use tidemill_checkpoint::{
-    Archive, CheckpointError, Commit, InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Number, Plan,
-    PluginDigest, Record, Recovery, Section, SectionKind, SourcePin, Storage, StorageError, TableSchema,
+    Archive, CheckpointError, Commit, InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Number, Outbox,
+    OutboxParts, Outboxes, Plan, PluginDigest, Record, Recovery, Section, SectionKind, SourcePin, Storage,
+    StorageError, TableSchema,
 };
 use tidemill_model::{table::TableKind, time::Timestamp};
 
@@ -61,7 +62,7 @@ pub fn commit(batch: Timestamp, plan: Number, count: u64) -> Commit {
         is_whole: false,
         previously: None,
     };
-    Commit { batch, plan, counters: vec![("rows".to_owned(), count)], tables: vec![state] }
+    Commit { batch, plan, counters: vec![("rows".to_owned(), count)], tables: vec![state], outbox: None }
 }
 
 /// Sum and count after everything that was recovered.
@@ -117,10 +118,10 @@ impl World {
         let storage = self.open()?;
         let host = format!("host {}", self.openings);
         let (mut log, recovered) = Log::open(storage.clone(), PIPELINE, &host, Timestamp(0))?;
+        let mut outboxes = log.outboxes();
         let (mut sum, mut count) = state(log.archive(), &recovered)?;
         for undelivered in &recovered.undelivered {
-            let sections = log.read_sections(undelivered.number)?;
-            self.deliver(undelivered.batch, section_numbers(&sections, SectionKind::Output));
+            self.deliver(undelivered.batch, outputs(&log, undelivered.number)?);
         }
         let mut delivered = recovered.last.as_ref().map(|last| last.commit.batch);
         let planned = recovered.planned.map(|planned| (planned.number, planned.plan));
@@ -154,8 +155,13 @@ impl World {
             from = range.end;
             sum += numbers.iter().sum::<i64>();
             count += numbers.len() as i64;
-            let sections = [section(SectionKind::State, &[sum, count]), section(SectionKind::Output, &numbers)];
-            let commit = log.append(Record::Commit(commit(batch, number, count as u64)), &sections)?;
+            let mut commit = commit(batch, number, count as u64);
+            let mut sections = vec![section(SectionKind::State, &[sum, count])];
+            match has_outbox(batch) {
+                true => commit.outbox = Some(outbox(&mut outboxes, &numbers)?),
+                false => sections.push(section(SectionKind::Output, &numbers)),
+            }
+            let commit = log.append(Record::Commit(commit), &sections)?;
             self.deliver(batch, numbers);
             delivered = Some(batch);
             if batch.0 / 1_000_000 % 2 == 0 {
@@ -174,12 +180,43 @@ impl World {
     /// Sum and count are right, and the sink has every number once.
     pub fn check(&self, last: i64) {
         let storage = if self.opened.is_some() { self.open().unwrap() } else { Arc::new(self.storage.copy()) };
-        let (log, recovered) = Log::open(storage, PIPELINE, "checker", Timestamp(0)).unwrap();
+        let (log, recovered) = Log::open(storage.clone(), PIPELINE, "checker", Timestamp(0)).unwrap();
+        let named: Vec<String> = log.records().iter().filter_map(|record| outbox_name(&log, record.number)).collect();
+        let there: Vec<String> = storage.list("outbox").unwrap().into_iter().map(|entry| entry.name).collect();
+        assert_eq!(there, named, "what no commit names is gone, and what one names is there");
         assert_eq!(state(log.archive(), &recovered).unwrap(), (last * (last + 1) / 2, last));
         assert!(recovered.undelivered.is_empty());
         let delivered: Vec<i64> = self.sink.values().flatten().copied().collect();
         assert_eq!(delivered, (1..=last).collect::<Vec<_>>());
     }
+}
+
+/// Whether a batch's numbers lie beside its record.
+fn has_outbox(batch: Timestamp) -> bool {
+    batch.0 / 1_000_000 % 2 == 1
+}
+
+/// Numbers in an outbox, each in a part, which are put in order at last. What another output has written counts for nothing.
+pub fn outbox(outboxes: &mut Outboxes, numbers: &[i64]) -> Result<Outbox, CheckpointError> {
+    let mut draft = outboxes.begin()?;
+    for (part, number) in numbers.iter().enumerate().rev() {
+        let part = part as u32;
+        draft.write(&Section { partition: part, ..section(SectionKind::Output, &[*number]) })?;
+        draft.write(&Section { stream: "other".to_owned(), ..section(SectionKind::Output, &[-1]) })?;
+    }
+    let parts = (0..).zip(numbers).map(|(part, _)| part).chain([99]).collect();
+    draft.publish(vec![OutboxParts { output: "sums".to_owned(), parts }])
+}
+
+/// The numbers that a commit has for the sink.
+pub fn outputs(log: &Log, commit: Number) -> Result<Vec<i64>, CheckpointError> {
+    let sections = log.archive().read_outputs(commit, log.outbox_of(commit))?;
+    Ok(section_numbers(&sections, SectionKind::Output))
+}
+
+/// What the file of a commit's outbox is called.
+fn outbox_name(log: &Log, commit: Number) -> Option<String> {
+    log.outbox_of(commit).map(|outbox| format!("{:020}", outbox.number))
 }
 
 /// Behind a plan's input.

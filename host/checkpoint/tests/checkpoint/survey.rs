@@ -47,9 +47,16 @@ fn what_is_whole_is_shown_and_nothing_is_written() {
     let batches = survey.history.batches();
     assert!(batches.iter().all(|batch| batch.commit.is_some()), "{batches:#?}");
     assert_eq!(batches.last().unwrap().time, last.commit.batch);
-    let rows = &survey.contents[&last.number].outputs["sums"];
-    let plan: &Plan = batches.last().unwrap().plan.unwrap().1;
-    assert_eq!(survey.history.input(plan.sources[0].logged.unwrap()).count() as u64, *rows);
+    let with_plan = batches.iter().filter_map(|batch| Some((batch.plan?.1, batch.commit?)));
+    let (mut beside, mut all) = (0, 0);
+    for (plan, (number, commit)) in with_plan {
+        let rows = &survey.contents[&number].outputs["sums"];
+        let plan: &Plan = plan;
+        assert_eq!(survey.history.input(plan.sources[0].logged.unwrap()).count() as u64, *rows);
+        (beside, all) = (beside + usize::from(commit.outbox.is_some()), all + 1);
+    }
+    assert!((1..all).contains(&beside), "{beside} of {all} have their rows in a file of their own");
+    assert!(survey.outboxes.iter().all(|outbox| outbox.commit.is_some() && outbox.bytes > 0), "{:?}", survey.outboxes);
 }
 
 #[test]
@@ -103,6 +110,16 @@ fn files_that_are_missing_are_said() {
         let is_refused = survey.damage[0].consequence == Consequence::Refused;
         assert_eq!((is_refused, survey.recovery.is_err()), (!opens(&without), is_refused), "{name}");
     }
+    for outbox in &whole.outboxes {
+        let name = format!("outbox/{:020}", outbox.number);
+        let without = storage.copy();
+        without.remove(&name).unwrap();
+        let survey = survey(&without).unwrap().unwrap();
+        let found = survey.damage.iter().map(|damage| (damage.name.as_str(), damage.what.as_str(), damage.consequence));
+        // All sinks have these batches.
+        assert_eq!(found.collect::<Vec<_>>(), [(name.as_str(), "it is missing", Consequence::NotNeeded)]);
+        assert!(opens(&without));
+    }
     for segment in &whole.segments {
         let name = format!("input/{:020}", segment.segment);
         let without = storage.copy();
@@ -142,7 +159,8 @@ fn a_past_batch_has_the_state_that_it_began_with() {
             Ok(past) => {
                 let recovered = Recovery { snapshot: past.snapshot, deltas: past.deltas, ..Recovery::default() };
                 let (sum, count) = state(survey.history.archive(), &recovered).unwrap();
-                let of_batch = survey.history.archive().read_sections(past.commit.unwrap().0).unwrap();
+                let (number, commit) = past.commit.unwrap();
+                let of_batch = survey.history.archive().read_outputs(number, commit.outbox.as_ref()).unwrap();
                 let numbers = section_numbers(&of_batch, SectionKind::Output);
                 assert_eq!((sum, count), ((numbers[0] - 1) * numbers[0] / 2, numbers[0] - 1), "{}", found.time);
                 with_past.push(found.time);
