@@ -7,7 +7,7 @@ mod rows;
 
 use std::{collections::HashMap, sync::Arc};
 
-use tidemill_checkpoint::{CheckpointError, History, Past, Record};
+use tidemill_checkpoint::{CheckpointError, History, Past, Record, SectionKind};
 use tidemill_guest::Plugin;
 use tidemill_model::ports::{Clock, Source, Spawn, Wake};
 use tidemill_plan::graph::{NodeId, Plan};
@@ -131,7 +131,11 @@ pub fn replay(parts: ReplayParts<'_>, workers: usize, seed: u64) -> Result<Repla
 /// What was committed.
 fn committed(history: &History, past: &Past, renames: &Renames) -> Result<Option<BatchRows>, ReplayError> {
     let Some((number, commit)) = &past.commit else { return Ok(None) };
-    let sections = history.archive().read_sections(*number)?;
+    let mut sections = history.archive().read_sections(*number)?;
+    if commit.outbox.is_some() {
+        sections.retain(|section| section.kind != SectionKind::Output);
+        sections.extend(history.archive().read_outputs(*number, commit.outbox.as_ref())?);
+    }
     Ok(Some(BatchRows::try_new(sections, &commit.tables, renames, commit.counters.clone())?))
 }
 

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use tidemill_checkpoint::{
-    Archive, Budget, CheckpointError, Cleaned, Commit, Fence, Keep, Log, LoggedRange, Number, Plan, PluginDigest,
-    Record, Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, Start, Storage, TableSchema,
+    Archive, Budget, CheckpointError, Cleaned, Commit, Fence, Keep, Log, LoggedRange, Number, Outbox, Outboxes, Plan,
+    PluginDigest, Record, Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, Start, Storage, TableSchema,
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
 
@@ -117,6 +117,16 @@ impl Keeper {
         &self.whole
     }
 
+    /// For rows that are too many for a commit's record. Asked for once.
+    pub(crate) fn outboxes(&self) -> Outboxes {
+        self.log.outboxes()
+    }
+
+    /// Where a commit has such rows, if it has any.
+    pub(crate) fn outbox_of(&self, commit: Number) -> Option<&Outbox> {
+        self.log.outbox_of(commit)
+    }
+
     pub(crate) fn fence(&self) -> &Fence {
         self.log.fence()
     }
@@ -226,12 +236,14 @@ impl Keeper {
         plan: Number,
         counters: Vec<(String, u64)>,
         sections: &[Section],
+        outbox: Option<Outbox>,
     ) -> Result<(), RunError> {
-        let commit = Commit { batch, plan, counters, tables: self.states.clone() };
+        let outbox_bytes = outbox.as_ref().map_or(0, |outbox| outbox.bytes);
+        let commit = Commit { batch, plan, counters, tables: self.states.clone(), outbox };
         let number =
             self.step(Step::Commit, batch, |keeper| Ok(keeper.log.append(Record::Commit(commit), sections)?))?;
         self.whole.clear();
-        self.snapshots.committed(number, self.newest_bytes());
+        self.snapshots.committed(number, self.newest_bytes() + outbox_bytes);
         Ok(())
     }
 
@@ -269,9 +281,10 @@ impl Keeper {
     }
 
     /// Why no new input is to be taken, if there is too little room for it.
-    pub(crate) fn shortage(&self) -> Result<Option<Shortage>, CheckpointError> {
+    /// `open_bytes`: of a file that has no name yet.
+    pub(crate) fn shortage(&self, open_bytes: u64) -> Result<Option<Shortage>, CheckpointError> {
         // To count them is to list files, which costs time and money where they are not on this machine.
-        let used = if self.budget.bytes_max.is_some() { self.log.used_bytes()? } else { 0 };
+        let used = if self.budget.bytes_max.is_some() { self.log.used_bytes()? + open_bytes } else { 0 };
         Ok(self.budget.shortage(used, self.storage.free_bytes()?))
     }
 

@@ -8,12 +8,13 @@
 //! 2. [`Step::Log`]: what was written to the input log is durable.
 //! 3. [`Step::Plan`]: what the batch is made of is durable. If it does not come to count, it is run again with the same
 //!    input.
-//! 4. [`Step::Commit`]: the changed state, the rows for every sink and the counters are durable, in one record. This
+//! 4. [`Step::Outbox`]: rows for sinks that are too many for a record, and were written while the batch was open, are durable.
+//! 5. [`Step::Commit`]: the changed state, the rows for every sink and the counters are durable, in one record. This
 //!    decides: before it the batch has not happened, after it it has. Peers that want to know are told.
-//! 5. [`Step::Stage`], [`Step::Deliver`]: the sinks stage their rows, then make them visible. Done again after a crash.
-//! 6. [`Step::Snapshot`] and [`Step::Clean`], now and then, in the background: a snapshot is made, and then what no recovery
+//! 6. [`Step::Stage`], [`Step::Deliver`]: the sinks stage their rows, then make them visible. Done again after a crash.
+//! 7. [`Step::Snapshot`] and [`Step::Clean`], now and then, in the background: a snapshot is made, and then what no recovery
 //!    needs is removed. Where room is waited for it is removed at once.
-//! 7. [`Step::Finish`], when the run ends, however it went unless the checkpoint itself failed: it is noted that the last batch
+//! 8. [`Step::Finish`], when the run ends, however it went unless the checkpoint itself failed: it is noted that the last batch
 //!    was delivered. In a run that goes on, the next plan says it.
 
 use tidemill_model::time::Timestamp;
@@ -27,6 +28,8 @@ pub enum Step {
     Log,
     /// The batch's input is settled.
     Plan,
+    /// The rows beside its record are published, if it has any.
+    Outbox,
     /// The batch is committed.
     Commit,
     /// The sinks stage it.
@@ -43,10 +46,11 @@ pub enum Step {
 
 impl Step {
     /// All of them.
-    pub const ALL: [Step; 9] = [
+    pub const ALL: [Step; 10] = [
         Step::Start,
         Step::Log,
         Step::Plan,
+        Step::Outbox,
         Step::Commit,
         Step::Stage,
         Step::Deliver,

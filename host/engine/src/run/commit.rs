@@ -35,9 +35,13 @@ impl Run {
         };
         let settled = self.sources.settled(&self.plan, logged, keeper.is_again())?;
         let plan = keeper.plan(tick, settled, self.sources.input().zip(logged))?;
+        let outbox = match self.outputs.take_outbox(absent) {
+            Some((draft, parts)) => Some(keeper.step(Step::Outbox, tick, |_| Ok(draft.publish(parts)?))?),
+            None => None,
+        };
         let mut sections = changes(&self.store, keeper.whole())?;
         sections.extend(self.outputs.sections(absent));
-        keeper.commit(tick, plan, self.counters.with_batch(), &sections)?;
+        keeper.commit(tick, plan, self.counters.with_batch(), &sections, outbox)?;
         // Not with the plan: a damaged newest record is passed over, and what it says must not have been told.
         self.sources.acknowledge();
         // A host that slept here for long is not to deliver what another one has delivered since.
@@ -150,8 +154,11 @@ impl Run {
 
     fn deliver_again(&mut self, number: u64, batch: Timestamp) -> Result<(), RunError> {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        let present = self.outputs.restore(batch, keeper.archive().read_sections(number)?)?;
         tracing::info!("delivering the batch {batch} again");
+        let mut present = self.outputs.restore(batch, keeper.archive().read_sections(number)?)?;
+        if let Some(outbox) = keeper.outbox_of(number) {
+            present.extend(self.outputs.restore_outbox(batch, outbox, keeper.archive().outbox(outbox)?)?);
+        }
         keeper.step(Step::Deliver, batch, |_| self.outputs.deliver_again(batch, &present))?;
         keeper.delivered(batch);
         Ok(())
@@ -178,7 +185,8 @@ fn check_sinks(new: &[String], keeper: &Keeper, recovered: &Recovery) -> Result<
     }
     let sections = keeper.archive().read_sections(last.number)?;
     let outputs = sections.iter().filter(|section| section.kind == SectionKind::Output);
-    match outputs.map(|section| &section.stream).find(|output| new.contains(output)) {
+    let beside = last.commit.outbox.iter().flat_map(|outbox| &outbox.outputs).map(|output| &output.output);
+    match outputs.map(|section| &section.stream).chain(beside).find(|output| new.contains(output)) {
         Some(output) => Err(RunError::SinkGone { output: output.clone(), last: last.commit.batch }),
         None => Ok(()),
     }

@@ -52,6 +52,7 @@ impl Run {
         let then = past.commit.as_ref().map_or(&states, |(_, commit)| &commit.tables);
         let whole = other_versions(&history, renames, then);
         self.counters.restore(counters);
+        self.outputs.hold(usize::MAX);
         self.collected = Some(Collected { whole, ..Collected::default() });
         let plan = &past.plan;
         let (starts, tables) = (&[][..], &BTreeMap::new());

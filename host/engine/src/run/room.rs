@@ -6,10 +6,7 @@ use tidemill_checkpoint::Shortage;
 use tidemill_model::time::Timestamp;
 
 use super::Run;
-use crate::{
-    checkpoint::{InputKeeper, Keeper},
-    failure::RunError,
-};
+use crate::{checkpoint::InputKeeper, failure::RunError};
 
 /// How often it is looked whether there is room again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -22,7 +19,7 @@ const QUIET: Duration = Duration::from_secs(60);
 pub(super) struct RoomWatch {
     /// Nothing more is taken of the open batch.
     is_short: bool,
-    /// Bytes of input that had been logged at the last look.
+    /// Bytes of input that had been logged, and of rows that had been written, at the last look.
     seen_bytes: u64,
     told_at: Option<Timestamp>,
 }
@@ -33,7 +30,7 @@ impl Run {
     pub(super) fn wait_for_room(&mut self, tick: Timestamp) -> Result<Timestamp, RunError> {
         self.room.is_short = false;
         let mut looks = 0_u32;
-        while let Some(shortage) = self.keeper.as_ref().map_or(Ok(None), Keeper::shortage)? {
+        while let Some(shortage) = self.keeper.as_ref().map_or(Ok(None), |keeper| keeper.shortage(0))? {
             if self.stopper.is_stopped() {
                 break;
             }
@@ -59,9 +56,11 @@ impl Run {
     pub(super) fn is_short_of_room(&mut self) -> Result<bool, RunError> {
         let Some(keeper) = &self.keeper else { return Ok(false) };
         let logged_bytes = self.sources.input().map_or(0, |input: &mut InputKeeper| input.appended_bytes());
-        if !self.room.is_short && logged_bytes - self.room.seen_bytes >= keeper.look_bytes() {
-            self.room.seen_bytes = logged_bytes;
-            let shortage = keeper.shortage()?;
+        let (written_bytes, open_bytes) = self.outputs.written_bytes();
+        let bytes = logged_bytes + written_bytes;
+        if !self.room.is_short && bytes - self.room.seen_bytes >= keeper.look_bytes() {
+            self.room.seen_bytes = bytes;
+            let shortage = keeper.shortage(open_bytes)?;
             self.room.is_short = shortage.is_some();
             shortage.iter().for_each(|shortage| self.tell_shortage(shortage));
         }

@@ -108,10 +108,10 @@ fn rows_are_the_same_in_every_mode() {
         let expect: Batches = (sample.model)(&feed).into_iter().map(|rows| comparable(sample, rows)).collect();
         for partitions in [1, 2, 4, 7] {
             for chunk_rows in [1, 3, usize::MAX] {
-                for (workers, seed, fresh, ahead) in
-                    [(1, 1, false, false), (3, u64::MAX, true, true), (2, 7, false, true)]
+                for (workers, seed, fresh, ahead, early) in
+                    [(1, 1, false, false, false), (3, u64::MAX, true, true, true), (2, 7, false, true, false)]
                 {
-                    let mode = Mode { partitions, workers, seed, fresh, chunk_rows, ahead };
+                    let mode = Mode { partitions, workers, seed, fresh, chunk_rows, ahead, early };
                     assert_eq!(run(sample, &feed, mode), expect, "{} {mode:?}", sample.name);
                     count += 1;
                 }
@@ -138,7 +138,8 @@ fn a_run_may_be_stopped_at_any_step() {
         let expect = expected(sample, &feed);
         for (step, after) in Step::ALL.into_iter().flat_map(|step| [(step, false), (step, true)]) {
             for batch in 1..=BATCHES {
-                let world = world(sample, &feed);
+                let early = batch % 2 == 0 || step == Step::Outbox;
+                let world = World { early, ..world(sample, &feed) };
                 if world.run(Some(Stop { step, after, batch: at(batch) })) == Ended::Stopped {
                     assert_eq!(world.run(None), Ended::Done);
                 }
@@ -153,10 +154,12 @@ fn a_batch_run_again_is_what_was_committed() {
     for (number, sample) in SAMPLES.iter().enumerate() {
         let feed = feed(number as u64, 5);
         let keep = tidemill_checkpoint::Keep { batches: 100, bytes: 1 << 30 };
-        let world = replays::at_once(World { keep, ..world(sample, &feed) });
-        assert_eq!(world.run(None), Ended::Done);
-        let replayed = replays::check_all(&world, sample.name);
-        assert!(replayed >= BATCHES, "{}: {replayed}", sample.name);
+        for early in [false, true] {
+            let world = replays::at_once(World { keep, early, ..world(sample, &feed) });
+            assert_eq!(world.run(None), Ended::Done);
+            let replayed = replays::check_all(&world, sample.name);
+            assert!(replayed >= BATCHES, "{}: {replayed}", sample.name);
+        }
     }
 }
 
@@ -183,9 +186,9 @@ fn a_skipped_batch_is_as_if_it_had_not_been() {
         let expect = expected(sample, &with.without(SKIPPED));
         // A stream beside, whose function fails for a row of that batch, skips it; the operator has its rows by then, or not.
         let poisoned = with.poisoned(SKIPPED);
-        for partitions in [1, 4] {
+        for (partitions, early) in [(1, false), (1, true), (4, true)] {
             let text = sample.pipeline(Some(&poisoned)) + samples::SKIPS;
-            let world = World { text, partitions, ..world(sample, &poisoned) };
+            let world = World { text, partitions, early, ..world(sample, &poisoned) };
             assert_eq!(world.run(None), Ended::Done);
             let mut got = delivered(sample, &world);
             let skipped = got.remove(&at(SKIPPED + 1));

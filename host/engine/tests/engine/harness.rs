@@ -84,7 +84,10 @@ pub fn run_with_plugins(
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
     let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint: None };
     let settings = Settings { workers: mode.workers, seed: mode.seed, fresh_instances: mode.fresh, until: Until::Done };
-    let result = Run::try_new(parts, &settings).and_then(|mut run| run.run());
+    let result = Run::try_new(parts, &settings).and_then(|mut run| {
+        mode.set(&mut run);
+        run.run()
+    });
     let delivered = log.lock().unwrap().clone();
     Outcome { delivered, result }
 }

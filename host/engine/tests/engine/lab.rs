@@ -96,7 +96,10 @@ impl Lab {
         };
         let Mode { workers, seed, fresh, .. } = self.mode;
         let settings = Settings { workers, seed, fresh_instances: fresh, until: Until::Done };
-        let result = Run::try_new(parts, &settings).and_then(|mut run| run.run());
+        let result = Run::try_new(parts, &settings).and_then(|mut run| {
+            self.mode.set(&mut run);
+            run.run()
+        });
         let delivered = log.lock().unwrap().clone();
         Seen { delivered, result, commits: commits(storage) }
     }
@@ -114,7 +117,11 @@ fn commits(storage: Arc<MemoryStorage>) -> BTreeMap<i64, Committed> {
     let commits = history.batches().into_iter().filter_map(|batch| {
         let (number, commit) = batch.commit?;
         let mut committed = Committed { counters: commit.counters.iter().cloned().collect(), ..Committed::default() };
-        for section in history.archive().read_sections(number).unwrap() {
+        let mut sections = history.archive().read_sections(number).unwrap();
+        sections.retain(|section| section.kind != SectionKind::Output);
+        for section in
+            history.archive().read_outputs(number, commit.outbox.as_ref()).unwrap().into_iter().chain(sections)
+        {
             let place = (section.stream.clone(), section.partition);
             let told = match section.kind {
                 SectionKind::State => {

@@ -22,14 +22,15 @@ use crate::{
 use model::{Batch, Model, Row};
 
 fn modes() -> impl Strategy<Value = Mode> {
-    let mode = (1..9_u32, 1..4_usize, any::<u64>(), any::<bool>(), 1..12_usize, any::<bool>());
-    mode.prop_map(|(partitions, workers, seed, fresh, chunk_rows, ahead)| Mode {
+    let mode = (1..9_u32, 1..4_usize, any::<u64>(), any::<bool>(), 1..12_usize, any::<bool>(), any::<bool>());
+    mode.prop_map(|(partitions, workers, seed, fresh, chunk_rows, ahead, early)| Mode {
         partitions,
         workers,
         seed,
         fresh,
         chunk_rows,
         ahead,
+        early,
     })
 }
 

@@ -225,12 +225,12 @@ fn stop_everywhere(pipeline: &str) -> usize {
     let expect = world_of(pipeline);
     assert_eq!(expect.run(None), Ended::Done);
     let mut stops = 0;
-    for step in Step::ALL {
+    for (step, early) in Step::ALL.into_iter().flat_map(|step| [(step, false), (step, true)]) {
         for after in [false, true] {
             for batch in 1..=BATCHES {
-                let world = world_of(pipeline);
+                let world = World { early, ..world_of(pipeline) };
                 stops += run_to_the_end(&world, Some(Stop { step, after, batch: at(batch) }));
-                check_like(&world, &expect, &format!("{step:?}, after {after}, batch {batch}"));
+                check_like(&world, &expect, &format!("{step:?}, after {after}, batch {batch}, early {early}"));
             }
         }
     }
@@ -240,16 +240,20 @@ fn stop_everywhere(pipeline: &str) -> usize {
 #[test]
 fn who_runs_it_does_not_show_in_a_checkpoint() {
     for pipeline in [PIPELINE, FAILING, LARGE] {
-        let files = |workers, seed, fresh_instances| {
+        let files = |early, workers, seed, fresh_instances| {
             let no_snapshots = SnapshotAfter { bytes_min: u64::MAX, commits_max: usize::MAX };
-            let world = World { workers, seed, fresh_instances, snapshot_after: no_snapshots, ..world_of(pipeline) };
+            let snapshot_after = no_snapshots;
+            let world = World { early, workers, seed, fresh_instances, snapshot_after, ..world_of(pipeline) };
             assert_eq!(world.run(None), Ended::Done);
             world.storage.files()
         };
-        let expect = files(1, 7, false);
-        assert!(expect.len() >= 7, "a plan and a commit a batch, and the claim");
-        for (workers, seed, fresh_instances) in [(2, 7, false), (5, 8, false), (3, u64::MAX, true)] {
-            assert_eq!(files(workers, seed, fresh_instances), expect, "{workers} {seed} {fresh_instances}");
+        for early in [false, true] {
+            let expect = files(early, 1, 7, false);
+            assert!(expect.len() >= 7, "a plan and a commit a batch, and the claim");
+            assert_eq!(expect.keys().any(|name| name.starts_with("outbox/")), early);
+            for (workers, seed, fresh_instances) in [(2, 7, false), (5, 8, false), (3, u64::MAX, true)] {
+                assert_eq!(files(early, workers, seed, fresh_instances), expect, "{workers} {seed} {fresh_instances}");
+            }
         }
     }
 }

@@ -253,7 +253,7 @@ fn of_several_batches_too() {
 
 #[test]
 fn also_where_chunks_are_small_and_come_before_the_tick() {
-    check_all(Mode { partitions: 3, workers: 2, chunk_rows: 2, ahead: true, ..PLAIN }, 1);
+    check_all(Mode { partitions: 3, workers: 2, chunk_rows: 2, ahead: true, early: true, ..PLAIN }, 1);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What stages left for a sink, as the parts of its batch.
 
+use std::collections::BTreeMap;
+
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use tidemill_model::columns::RowsBuffer;
@@ -53,38 +55,63 @@ impl Kept {
     }
 }
 
-/// Parts that are being made.
-struct Parts<'a> {
-    arrow: &'a SchemaRef,
-    parts: Vec<Vec<RecordBatch>>,
-    /// Rows for the last part.
-    open: Option<RowsBuffer>,
+/// The parts of an output's batch, as far as rows have come. They can be written before all rows are there: within a place rows
+/// come in their order, and of places it is known at the end which one comes before which.
+pub(super) struct Parts {
+    by: PartsBy,
+    arrow: SchemaRef,
+    /// For each place what its parts are called, in order, and the bytes of the last one.
+    places: BTreeMap<Place, (Vec<u32>, usize)>,
+    /// How many there are.
+    count: u32,
 }
 
-impl PartsBy {
-    /// The parts of these pieces; one at least, so that there is a place to say that there are no rows.
-    pub(super) fn parts(self, mut kept: Vec<Kept>, arrow: &SchemaRef) -> Result<Vec<Vec<RecordBatch>>, ArrowError> {
+/// A stage, an origin and a lane.
+type Place = (usize, u32, u32);
+
+impl Parts {
+    pub(super) fn new(by: PartsBy, arrow: SchemaRef) -> Parts {
+        Parts { by, arrow, places: BTreeMap::new(), count: 0 }
+    }
+
+    /// Puts pieces behind those that were added before. Gives their rows, each with its part; where a batch is added at once the
+    /// parts are numbered as they come.
+    pub(super) fn add(&mut self, mut kept: Vec<Kept>) -> Result<Vec<(u32, RecordBatch)>, ArrowError> {
         kept.sort_by_key(|kept| (kept.stage, kept.arrival));
-        let mut parts = Parts { arrow, parts: Vec::new(), open: None };
-        let (mut last, mut bytes) = (None, 0);
+        let mut together = Together { arrow: &self.arrow, open: None, done: Vec::new() };
         for kept in kept {
             let Arrival { origin, lane, .. } = kept.arrival;
-            let place = Some((kept.stage, origin, lane));
-            match self {
-                PartsBy::Partition(_) => parts.begin_until(lane as usize + 1)?,
-                PartsBy::Place if last == place && bytes < PART_BYTES => {}
+            let part = match self.by {
+                PartsBy::Partition(_) => lane,
                 PartsBy::Place => {
-                    (last, bytes) = (place, 0);
-                    parts.begin_until(parts.parts.len() + 1)?;
+                    let (parts, bytes) = self.places.entry((kept.stage, origin, lane)).or_default();
+                    if parts.is_empty() || *bytes >= PART_BYTES {
+                        parts.push(self.count);
+                        (self.count, *bytes) = (self.count + 1, 0);
+                    }
+                    *bytes += kept.bytes;
+                    parts[parts.len() - 1]
                 }
-            }
-            bytes += kept.bytes;
-            parts.add(kept.rows)?;
+            };
+            together.add(part, kept.rows)?;
         }
-        let count = if let PartsBy::Partition(count) = self { count } else { 1 };
-        parts.close()?;
-        parts.begin_until(count)?;
-        Ok(parts.parts)
+        together.close()?;
+        Ok(together.done)
+    }
+
+    /// All parts in order; one at least, so that there is a place to say that there are no rows.
+    pub(super) fn order(&self) -> Vec<u32> {
+        match self.by {
+            PartsBy::Partition(count) => (0..count as u32).collect(),
+            PartsBy::Place if self.places.is_empty() => vec![0],
+            PartsBy::Place => self.places.values().flat_map(|(parts, _)| parts).copied().collect(),
+        }
+    }
+
+    /// A new batch.
+    pub(super) fn clear(&mut self) {
+        self.places.clear();
+        self.count = 0;
     }
 }
 
@@ -98,39 +125,38 @@ pub(super) fn keep_first(parts: &mut [Vec<RecordBatch>], rows_max: Option<usize>
     parts.iter_mut().for_each(|part| part.retain(|batch| batch.num_rows() > 0));
 }
 
-impl Parts<'_> {
-    /// Goes on to part number `count`, if there are not so many yet.
-    fn begin_until(&mut self, count: usize) -> Result<(), ArrowError> {
-        if self.parts.len() < count {
-            self.close()?;
-            self.parts.resize(count, Vec::new());
-        }
-        Ok(())
-    }
+/// Few rows of a part that come one after the other, put together.
+struct Together<'a> {
+    arrow: &'a SchemaRef,
+    open: Option<(u32, RowsBuffer)>,
+    done: Vec<(u32, RecordBatch)>,
+}
 
-    fn add(&mut self, rows: KeptRows) -> Result<(), ArrowError> {
+impl Together<'_> {
+    fn add(&mut self, part: u32, rows: KeptRows) -> Result<(), ArrowError> {
+        if self.open.as_ref().is_some_and(|(open, _)| *open != part) {
+            self.close()?;
+        }
         match (rows, &mut self.open) {
-            (KeptRows::Few(rows), Some(open)) => {
+            (KeptRows::Few(rows), Some((_, open))) => {
                 let extended = open.extend(&rows.with_columns(&rows.columns()));
                 extended.map_err(|full| ArrowError::from_external_error(Box::new(full)))?;
                 if open.bytes() >= FEW_BYTES_MAX {
                     self.close()?;
                 }
             }
-            (KeptRows::Few(rows), none) => *none = Some(rows),
+            (KeptRows::Few(rows), none) => *none = Some((part, rows)),
             (KeptRows::Batch(batch), _) => {
                 self.close()?;
-                if let Some(part) = self.parts.last_mut() {
-                    part.push(batch);
-                }
+                self.done.push((part, batch));
             }
         }
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), ArrowError> {
-        if let (Some(rows), Some(part)) = (self.open.take(), self.parts.last_mut()) {
-            part.push(rows.to_batch(self.arrow)?);
+        if let Some((part, rows)) = self.open.take() {
+            self.done.push((part, rows.to_batch(self.arrow)?));
         }
         Ok(())
     }
@@ -170,8 +196,20 @@ mod tests {
         parts.iter().map(|part| (part.iter().map(letters).collect(), part.len())).collect()
     }
 
+    /// Parts in order, of pieces that are added in several steps.
+    fn added(by: PartsBy, steps: Vec<Vec<Kept>>) -> Vec<Vec<RecordBatch>> {
+        let mut parts = Parts::new(by, schema().to_arrow());
+        let mut rows: BTreeMap<u32, Vec<RecordBatch>> = BTreeMap::new();
+        for kept in steps {
+            parts.add(kept).unwrap().into_iter().for_each(|(part, batch)| rows.entry(part).or_default().push(batch));
+        }
+        let ordered = parts.order().iter().map(|part| rows.remove(part).unwrap_or_default()).collect();
+        assert!(rows.is_empty(), "every part is in the order");
+        ordered
+    }
+
     fn parts(by: PartsBy, kept: Vec<Kept>) -> Vec<(String, usize)> {
-        shown(&by.parts(kept, &schema().to_arrow()).unwrap())
+        shown(&added(by, vec![kept]))
     }
 
     #[test]
@@ -192,6 +230,29 @@ mod tests {
         let mut turned = all();
         turned.reverse();
         assert_eq!(parts(PartsBy::Place, turned), expect);
+    }
+
+    /// Several stages leave rows round by round, each of its lanes in order; which place comes first is known at the end.
+    #[test]
+    fn parts_are_the_same_when_rows_are_added_as_they_come() {
+        let half = |letter: &str| letter.repeat(PART_BYTES / 2);
+        let rounds = || {
+            vec![
+                vec![kept(1, (0, 0, 0), "m"), kept(0, (1, 0, 0), "j"), kept(0, (0, 3, 1), "f")],
+                Vec::new(),
+                vec![kept(0, (0, 0, 4), &half("b")), kept(0, (0, 0, 2), &half("a")), kept(0, (0, 3, 3), "g")],
+                vec![kept(0, (0, 0, 9), "c"), kept(1, (0, 0, 1), "n"), kept(0, (0, 1, 5), "e")],
+                vec![kept(0, (0, 0, 11), "d"), kept(0, (1, 1, 0), "k"), kept(0, (1, 0, 0), "j")],
+            ]
+        };
+        let letters = |parts: Vec<Vec<RecordBatch>>| -> Vec<String> {
+            shown(&parts).into_iter().map(|(letters, _)| letters).collect()
+        };
+        let expect = ["ab", "cd", "e", "fg", "jj", "k", "mn"];
+        assert_eq!(letters(added(PartsBy::Place, rounds())), expect);
+        assert_eq!(letters(added(PartsBy::Place, vec![rounds().into_iter().flatten().collect()])), expect);
+        let anew = || vec![vec![kept(3, (0, 2, 0), "c")], vec![kept(3, (0, 0, 0), "a"), kept(3, (0, 2, 0), "d")]];
+        assert_eq!(letters(added(PartsBy::Partition(4), anew())), ["a", "", "cd", ""]);
     }
 
     #[test]
@@ -240,7 +301,7 @@ mod tests {
     fn only_the_first_rows_are_kept_where_no_more_are_looked_at() {
         let all = || {
             let kept = vec![kept(3, (0, 0, 0), "a"), kept(3, (0, 0, 0), "b"), kept(3, (0, 2, 0), "c")];
-            PartsBy::Partition(3).parts(kept, &schema().to_arrow()).unwrap()
+            added(PartsBy::Partition(3), vec![kept])
         };
         for (rows_max, expect) in [
             (None, "ab,,c"),

@@ -61,16 +61,16 @@ struct Counts {
     went_on: usize,
 }
 
-fn world() -> World {
+fn world(early: bool) -> World {
     let world = World::new(PIPELINE, "live", &[(1, &["x"]), (2, &["b"]), (3, &["x"]), (4, &["y"])]);
     let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: 1 };
     let keep = Keep { batches: 1, bytes: 1 << 20 };
-    World { partitions: 1, workers: 1, spawn: Arc::new(AtOnce), keep, snapshot_after, ..world }
+    World { early, partitions: 1, workers: 1, spawn: Arc::new(AtOnce), keep, snapshot_after, ..world }
 }
 
 /// A world that was stopped there: what a machine without power leaves.
-fn stopped(step: Step, after: bool, batch: i64) -> World {
-    let world = world();
+fn stopped(early: bool, step: Step, after: bool, batch: i64) -> World {
+    let world = world(early);
     assert_eq!(world.run(Some(Stop { step, after, batch: at(batch) })), Ended::Stopped);
     world.lose_power();
     world
@@ -127,9 +127,10 @@ fn damage(stopped: &World, expect: &World) -> BTreeMap<String, Counts> {
 
 /// Damages what is left after a stop.
 fn check_all(step: Step, after: bool, batch: i64, folders: &[&str]) {
-    let expect = world();
+    let early = folders.contains(&"outbox");
+    let expect = world(early);
     assert_eq!(expect.run(None), Ended::Done);
-    let stopped = stopped(step, after, batch);
+    let stopped = stopped(early, step, after, batch);
     let whole = stopped.copy();
     assert_eq!(whole.run(None), Ended::Done);
     assert_eq!(whole.delivered_until(at(LAST)), expect.delivered_until(at(LAST)));
@@ -154,4 +155,14 @@ fn a_batch_that_was_committed() {
 #[test]
 fn a_batch_that_was_delivered() {
     check_all(Step::Finish, true, 4, &["input", "log", "state"]);
+}
+
+#[test]
+fn a_batch_whose_rows_lie_beside_its_commit() {
+    check_all(Step::Commit, true, 3, &["input", "log", "outbox", "state"]);
+}
+
+#[test]
+fn a_batch_whose_rows_lie_beside_its_commit_and_were_delivered() {
+    check_all(Step::Finish, true, 4, &["input", "log", "outbox", "state"]);
 }

@@ -16,13 +16,13 @@ use super::{
 };
 
 /// The same calls in every run, and a peer that keeps its words until they are acknowledged.
-fn world() -> World {
-    World { acknowledged: Some(Arc::new(Mutex::new(0))), workers: 1, spawn: Arc::new(AtOnce), ..super::world() }
+fn world(early: bool) -> World {
+    World { early, acknowledged: Some(Arc::new(Mutex::new(0))), workers: 1, spawn: Arc::new(AtOnce), ..super::world() }
 }
 
 /// Runs over a storage that fails at one call, and then over one that does not; gives whether the first run went on.
 fn check(fault: Fault, number: u64, expect: &World) -> bool {
-    let world = world();
+    let world = world(expect.early);
     world.storage.set_faults(move |call| if call.number == number { fault } else { Fault::None });
     let ran = world.open().and_then(|mut run| run.run());
     world.storage.clear_faults();
@@ -41,9 +41,21 @@ fn check(fault: Fault, number: u64, expect: &World) -> bool {
 
 #[test]
 fn any_call_of_the_storage_may_fail() {
-    let expect = world();
+    check_all(false);
+}
+
+#[test]
+fn any_call_of_the_storage_may_fail_where_rows_lie_beside_their_commit() {
+    check_all(true);
+}
+
+fn check_all(early: bool) {
+    let expect = world(early);
     assert_eq!(expect.run(None), Ended::Done);
     let calls = expect.storage.calls();
+    let held = world(false);
+    assert_eq!(held.run(None), Ended::Done);
+    check_like(&expect, &held, "without faults");
     let mut counts: BTreeMap<String, [u64; 2]> = BTreeMap::new();
     for fault in [Fault::Before, Fault::After, Fault::CrashBefore, Fault::CrashAfter] {
         for number in 0..calls {

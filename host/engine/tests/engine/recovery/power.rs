@@ -51,9 +51,15 @@ files = { folder = "out/totals", format = "jsonl" }
 "#;
 
 fn world() -> World {
+    world_that_writes(false)
+}
+
+/// `early`: rows of outputs are written while their batch is open.
+fn world_that_writes(early: bool) -> World {
     let root = scratch();
     let disk = ForgetfulDisk::new(root.path());
     World {
+        early,
         partitions: 2,
         workers: 1,
         spawn: Arc::new(AtOnce),
@@ -131,8 +137,8 @@ fn a_folder_that_vanished_is_said_whichever_it_is() {
 }
 
 /// Stops at a call, in one way or another, runs on, and cuts the power once more.
-fn check(call: usize, after: bool, cut: Option<Forgets>, expect: &BTreeMap<String, String>) {
-    let world = world();
+fn check(early: bool, call: usize, after: bool, cut: Option<Forgets>, expect: &BTreeMap<String, String>) {
+    let world = world_that_writes(early);
     let disk = &on_disk(&world).disk;
     disk.stop_at(call, after);
     let stopped = run(&world);
@@ -155,16 +161,28 @@ fn check(call: usize, after: bool, cut: Option<Forgets>, expect: &BTreeMap<Strin
 
 #[test]
 fn the_power_may_be_cut_at_every_call() {
-    let expect = world();
+    cut_at_every_call(false);
+}
+
+#[test]
+fn the_power_may_be_cut_at_every_call_where_rows_are_written_as_they_come() {
+    cut_at_every_call(true);
+}
+
+fn cut_at_every_call(early: bool) {
+    let expect = world_that_writes(early);
     run(&expect).unwrap();
     let (calls, expect) = (on_disk(&expect).disk.calls().len(), came_out(&expect));
+    let held = world();
+    run(&held).unwrap();
+    assert_eq!(came_out(&held), expect, "files are the same");
     // Each call gets two of the ways: that everything is lost, every other time, and the others in turn.
     let others: Vec<Option<Forgets>> = Forgets::all(6).into_iter().skip(1).map(Some).chain([None]).collect();
     let mut cuts = 0;
     for call in 0..calls {
         let other = others[call % others.len()];
         for (after, cut) in [(call % 2 == 0, Some(Forgets::Everything)), (call % 2 == 1, other)] {
-            check(call, after, cut, &expect);
+            check(early, call, after, cut, &expect);
             cuts += 1;
         }
     }

@@ -94,6 +94,8 @@ pub struct World {
     pub on_step: Option<OnStep>,
     /// Where the checkpoint lies, and the files of outputs that are files, if not in memory.
     pub on_disk: Option<Arc<OnDisk>>,
+    /// Rows for sinks are written as soon as there are any, as those of large batches are.
+    pub early: bool,
 }
 
 /// A stream that is fed, its lines, and how many of them were acknowledged if it wants to know.
@@ -188,6 +190,7 @@ impl World {
             broken_source: Arc::default(),
             on_step: None,
             on_disk: None,
+            early: false,
         }
     }
 
@@ -336,7 +339,11 @@ impl World {
         let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn, checkpoint };
         let (seed, fresh_instances) = (self.seed, self.fresh_instances);
         let settings = Settings { workers: self.workers, seed, fresh_instances, until };
-        Run::try_new(parts, &settings)
+        let mut run = Run::try_new(parts, &settings)?;
+        if self.early {
+            run.hold_outputs(0);
+        }
+        Ok(run)
     }
 
     /// What sinks have of the batches up to a time. An output without rows has nothing.
