@@ -40,6 +40,8 @@ struct Start {
     partitions: u32,
     settings: Settings,
     skew_micros: i64,
+    /// Rows for sinks are written while their batch is open when there are more bytes of them.
+    held_bytes_max: usize,
 }
 
 /// Runs a host from its start to its end.
@@ -52,8 +54,8 @@ pub(crate) fn run(simulation: &Arc<Simulation>, id: HostId) -> Ended {
         let Settings { workers, fresh_instances, .. } = start.settings;
         let edition = world.hosts[id].edition;
         world.note(&format!(
-            "host {id} starts: {} partitions, {workers} workers, fresh {fresh_instances}, {} µs ahead, {edition:?}",
-            start.partitions, start.skew_micros
+            "host {id} starts: {} partitions, {workers} workers, fresh {fresh_instances}, {} µs ahead, {edition:?}, holds {} bytes",
+            start.partitions, start.skew_micros, start.held_bytes_max
         ));
         (start, edition)
     };
@@ -64,7 +66,10 @@ pub(crate) fn run(simulation: &Arc<Simulation>, id: HostId) -> Ended {
             return Ended::Early;
         }
     };
-    let opened = Run::try_new(parts(simulation, id, plan, edition), &start.settings);
+    let opened = Run::try_new(parts(simulation, id, plan, edition), &start.settings).map(|mut run| {
+        run.hold_outputs(start.held_bytes_max);
+        run
+    });
     simulation.world().hosts[id].is_opening = false;
     let result = opened.and_then(|mut run| {
         simulation.world().hosts[id].stopper = Some(run.stopper());
@@ -83,7 +88,8 @@ fn start(world: &mut World) -> Start {
     };
     let (workers, seed, fresh_instances) = (random.length(1, 3), random.next(), random.once_in(6));
     let settings = Settings { workers, seed, fresh_instances, until: Until::Done };
-    Start { partitions: random.pick(&[1, 2, 2, 2, 3]), settings, skew_micros }
+    let partitions = random.pick(&[1, 2, 2, 2, 3]);
+    Start { partitions, settings, skew_micros, held_bytes_max: world.of_writing.pick(&[0, 100, usize::MAX]) }
 }
 
 fn parts(simulation: &Arc<Simulation>, id: HostId, plan: Plan, edition: Edition) -> Parts {

@@ -72,6 +72,8 @@ pub(crate) struct World {
     had_passing_source: bool,
     /// For files that are removed.
     of_removals: Random,
+    /// For bytes of rows that are held before they are written.
+    pub of_writing: Random,
     /// A function has stopped the run, and the next one is to skip its batch.
     pub is_stopped_by_function: bool,
     /// An output has not got all of its rows, and has to come back.
@@ -151,6 +153,7 @@ impl World {
             of_editions: Random::new(seed, "edition of each host"),
             of_comings: Random::new(seed, "what comes and goes"),
             of_removals: Random::new(seed, "files that are removed"),
+            of_writing: Random::new(seed, "rows that are written early"),
             had_passing_source: false,
             is_stopped_by_function: false,
             lacks_output: false,

@@ -32,6 +32,9 @@ pub(super) fn check(
     let unusable = |error: &dyn std::error::Error| format!("the checkpoint cannot be read in the end: {error}");
     let survey = Survey::of(&storage).map_err(|error| unusable(&error))?.ok_or("the checkpoint has no files")?;
     let recovery = survey.recovery.as_ref().map_err(|error| unusable(error))?;
+    if let Some(unnamed) = survey.outboxes.iter().find(|outbox| outbox.commit.is_none()) {
+        return Err(format!("the outbox {} is left, and no commit names it", unnamed.number));
+    }
     if recovery.planned.is_some() || !recovery.undelivered.is_empty() {
         return Err("the checkpoint says that something is left to do".to_owned());
     }

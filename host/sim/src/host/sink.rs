@@ -58,6 +58,12 @@ impl Sink for SimulatedSink {
     }
 
     fn write(&mut self, rows: &SinkRows<'_>) -> Result<(), PortError> {
+        let has_begun = self.has_begun;
+        self.call(&format!("writes rows of {} to", rows.batch), |world| {
+            if !has_begun {
+                world.broken(format!("rows of the batch {} are written to an output that nobody owns", rows.batch));
+            }
+        })?;
         self.written.write(rows);
         Ok(())
     }
@@ -71,6 +77,7 @@ impl Sink for SimulatedSink {
     }
 
     fn discard(&mut self, batch: Timestamp) -> Result<(), PortError> {
+        self.call(&format!("discards {batch} in"), |_| ())?;
         self.written.discard(batch);
         Ok(())
     }
