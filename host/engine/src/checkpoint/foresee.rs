@@ -173,7 +173,7 @@ mod tests {
             let batches = rows.iter().map(block).collect();
             let (stream, table) = ("gone".to_owned(), String::new());
             let section = Section { kind, stream, table, partition: 0, batches };
-            let commit = Commit { batch, plan, counters: vec![], tables: vec![] };
+            let commit = Commit { batch, plan, counters: vec![], tables: vec![], outbox: None };
             log.append(Record::Commit(commit), &[section]).expect("a commit");
             let glance = Log::glance(&storage, "p").expect("a checkpoint");
             assert_eq!(

@@ -38,6 +38,7 @@ pub fn of(looked: &mut Looked) -> String {
         "batches": survey.history.batches().iter().map(|found| batch(survey, found)).collect::<Vec<_>>(),
         "records": records(survey),
         "snapshots": snapshots(survey),
+        "outboxes": outboxes(survey),
         "input": input(survey),
         "damage": damage.collect::<Vec<_>>(),
     });
@@ -131,6 +132,18 @@ fn snapshots(survey: &Survey) -> Value {
         .iter()
         .map(|snapshot| json!({ "commit": snapshot.commit, "bytes": snapshot.bytes, "damaged": snapshot.damaged }));
     snapshots.collect()
+}
+
+fn outboxes(survey: &Survey) -> Value {
+    let outboxes = survey.outboxes.iter().map(|outbox| {
+        json!({
+            "outbox": outbox.number,
+            "commit": outbox.commit,
+            "bytes": outbox.bytes,
+            "damaged": outbox.damaged,
+        })
+    });
+    outboxes.collect()
 }
 
 fn input(survey: &Survey) -> Value {

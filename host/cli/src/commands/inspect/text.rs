@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use tidemill_checkpoint::{
-    BatchFound, LoggedRange, Plan, Record, Recovery, Scanned, SegmentFound, SnapshotFound, SourcePin, Survey,
-    TableSchema, VERSION,
+    BatchFound, LoggedRange, OutboxFound, Plan, Record, Recovery, Scanned, SegmentFound, SnapshotFound, SourcePin,
+    Survey, TableSchema, VERSION,
 };
 use tidemill_engine::checkpoint::{StoredSize, TableId};
 use tidemill_model::table::TableKind;
@@ -38,6 +38,7 @@ pub fn of(looked: &mut Looked) -> String {
     }
     section(&mut text, "records", &survey.history.records.iter().map(record).collect::<Vec<_>>());
     section(&mut text, "snapshots", &survey.history.snapshots.iter().map(snapshot).collect::<Vec<_>>());
+    section(&mut text, "rows beside their commit", &survey.outboxes.iter().map(outbox).collect::<Vec<_>>());
     section(&mut text, "input", &survey.segments.iter().map(segment).collect::<Vec<_>>());
     text
 }
@@ -189,6 +190,12 @@ fn record(record: &Scanned) -> String {
 fn snapshot(snapshot: &SnapshotFound) -> String {
     let damaged = snapshot.damaged.as_ref().map_or(String::new(), |what| format!(", {what}"));
     format!("after commit {}: {} bytes{damaged}", snapshot.commit, snapshot.bytes)
+}
+
+fn outbox(outbox: &OutboxFound) -> String {
+    let of = outbox.commit.map_or("no commit names it".to_owned(), |commit| format!("of commit {commit}"));
+    let damaged = outbox.damaged.as_ref().map_or(String::new(), |what| format!(", {what}"));
+    format!("outbox {}: {of}, {} bytes{damaged}", outbox.number, outbox.bytes)
 }
 
 fn segment(segment: &SegmentFound) -> String {
