@@ -5,6 +5,8 @@ use std::{
     io::{BufWriter, Write},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::mpsc::{RecvTimeoutError, channel},
+    thread,
     time::Duration,
 };
 
@@ -53,34 +55,39 @@ pub fn measure(program: &Path, folder: &Path) -> anyhow::Result<Figure> {
 
 fn copy(program: &Path, folder: &Path, partitions: &str, clock: &str) -> anyhow::Result<f64> {
     let set = format!("pipeline.partitions={partitions}");
-    let mut child = Command::new(program)
+    let child = Command::new(program)
         .args(["run", "pipeline.toml", "--until-done", "--clock", clock, "--set", &set])
         .current_dir(folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .with_context(|| format!("{} cannot be started; run `make build` first", program.display()))?;
-    let most_kib = most_kib(&mut child)?;
+    let most_kib = most_kib(child)?;
     let written: u64 = batch_bytes(&folder.join("out"))?;
     ensure!(written == fs::metadata(folder.join("in.txt"))?.len(), "{written} bytes were copied");
     Ok(most_kib as f64 / 1024.0)
 }
 
 /// The most memory that a process has had when it has ended.
-fn most_kib(child: &mut Child) -> anyhow::Result<u64> {
+fn most_kib(mut child: Child) -> anyhow::Result<u64> {
     let status = format!("/proc/{}/status", child.id());
+    let (end, ended) = channel();
+    let waiting = thread::spawn(move || end.send(child.wait()));
     let mut most = 0;
-    loop {
+    let exit = loop {
         let text = fs::read_to_string(&status).unwrap_or_default();
         let kib = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
         most = most.max(kib.unwrap_or(0));
-        match child.try_wait()? {
-            None => std::thread::sleep(LOOK_EVERY),
-            Some(status) if !status.success() => bail!("the run ended with {status}"),
-            Some(_) if most == 0 => bail!("the system does not say how much memory a process has: this needs Linux"),
-            Some(_) => return Ok(most),
+        match ended.recv_timeout(LOOK_EVERY) {
+            Ok(exit) => break exit?,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => bail!("nobody waits for the run"),
         }
-    }
+    };
+    let _ = waiting.join();
+    ensure!(exit.success(), "the run ended with {exit}");
+    ensure!(most > 0, "the system does not say how much memory a process has: this needs Linux");
+    Ok(most)
 }
 
 /// Bytes of the files of the only batch.

@@ -54,8 +54,8 @@ fn begun(world: World) -> Vec<(u64, u64)> {
             files.filter_map(|(name, bytes)| Some((name.strip_prefix("log/")?.parse().ok()?, bytes.len() as u64)));
         records.extend(numbered);
         if call.operation == Operation::Draft {
-            // After the claim plans and commits take turns.
-            let commits = records.iter().filter(|(number, _): &(&u64, &u64)| **number > 1 && **number % 2 == 1);
+            // After the claim and the start of the source plans and commits take turns.
+            let commits = records.iter().filter(|(number, _): &(&u64, &u64)| **number > 2 && **number % 2 == 0);
             let (count, bytes) = commits.fold((0, 0), |(count, all), (_, bytes)| (count + 1, all + bytes));
             seen.lock().unwrap().push((count, bytes));
         }
