@@ -190,7 +190,9 @@ fn so_many_threads_are_at_work() {
     );
     let folder = Folder::new().with("p.toml", text);
     let threads = |workers: &str| {
-        let run = Running::start_ready(&mut folder.command(&["run", "p.toml", "--workers", workers]));
+        let mut run = Running::start_ready(&mut folder.command(&["run", "p.toml", "--workers", workers]));
+        // Its sources have begun, and so has all that it starts.
+        let _peer = run.accepted(&listener);
         let threads = run.threads();
         run.stop();
         threads
