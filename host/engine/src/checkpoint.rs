@@ -28,7 +28,7 @@ pub(crate) use lineage::{newest, other_versions};
 pub(crate) use migrate::{Loaded, Migration};
 pub(crate) use renames::Renames;
 pub use restore::RestoreError;
-pub(crate) use restore::{AsTable, States, states_of};
+pub(crate) use restore::{AsTable, States, empty_table, states_of};
 pub use snapshots::SnapshotAfter;
 pub(crate) use source_tables::{rows_of, section_of, source_schema};
 pub use steps::{Failpoints, NoFailpoints, Step};

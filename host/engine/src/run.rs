@@ -166,7 +166,7 @@ impl Run {
         let mut open = |checkpoint: Checkpoint| {
             let (plan, now) = (&parts.plan, parts.clock.now());
             let mut states = table_schemas(plan);
-            states.extend(sources.tables(plan));
+            states.extend(sources.tables());
             let renames = Renames::of(plan);
             foresee(&checkpoint.storage, plan, &states, &renames)?;
             Keeper::open(checkpoint, &plan.name, states, plan.partitions, renames, now, parts.spawn.clone())

@@ -8,6 +8,8 @@ use tidemill_plan::{
 };
 use tidemill_state::table::Table;
 
+use crate::checkpoint::TableId;
+
 /// All tables of a run.
 pub(crate) struct StateStore {
     kept: Vec<Kept>,
@@ -15,8 +17,8 @@ pub(crate) struct StateStore {
 
 /// A table that a stream keeps, in all of its partitions.
 pub(crate) struct Kept {
-    pub(crate) stream: String,
-    pub(crate) spec: TableSpec,
+    stream: String,
+    spec: TableSpec,
     /// Who works with it.
     stage: usize,
     step: usize,
@@ -99,6 +101,11 @@ impl StateStore {
 }
 
 impl Kept {
+    /// Its name.
+    pub(crate) fn id(&self) -> TableId {
+        TableId::new(&self.stream, &self.spec.name)
+    }
+
     /// The tables of the partitions, none of them on loan now.
     pub(crate) fn tables(&self) -> impl Iterator<Item = (u32, &Table)> {
         (0u32..).zip(&self.partitions).filter_map(|(partition, table)| Some((partition, table.as_ref()?)))

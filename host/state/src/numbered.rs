@@ -3,7 +3,10 @@
 //! A **pane** is all rows of a number. It comes as a whole, is never changed, and goes as a whole; no number is used twice. So
 //! what a batch changes is the panes that came, and the numbers of those that went: its cost does not follow what there is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow_schema::ArrowError;
@@ -14,7 +17,7 @@ use tidemill_model::{
     table::TableKind,
 };
 
-use crate::table::{ApplyError, BlockLimits, FIXED_COLUMNS, StateError, block_schema, checked_schema};
+use crate::table::{ApplyError, BlockLimits, FIXED_COLUMNS, StateError, block_schema, checked_schema, split_rows};
 
 /// What a row of a block says of its number: the pane has gone, is there from now on, or has this row.
 const WENT: i64 = 0;
@@ -201,10 +204,8 @@ impl NumberedTable {
         }
         let layout = |error: ArrowError| StateError::Layout(error.to_string());
         let rows = buffer.to_batch(&buffer.schema().to_arrow()).map_err(layout)?;
-        let mut columns: Vec<ArrayRef> = vec![
-            std::sync::Arc::new(Int64Array::from(numbers.to_vec())),
-            std::sync::Arc::new(Int64Array::from(vec![change; numbers.len()])),
-        ];
+        let mut columns: Vec<ArrayRef> =
+            vec![Arc::new(Int64Array::from(numbers.to_vec())), Arc::new(Int64Array::from(vec![change; numbers.len()]))];
         columns.extend(rows.columns().iter().cloned());
         let arrow = block_schema(TableKind::Blocks, &self.schema).to_arrow();
         let options = RecordBatchOptions::new().with_row_count(Some(numbers.len()));
@@ -269,22 +270,10 @@ impl NumberedTable {
 /// The rows of a block by partition. That panes come and go is said to all of them.
 pub(crate) fn split(schema: &Schema, block: &RecordBatch, partitions: u32) -> Result<Vec<RecordBatch>, ApplyError> {
     let schema = checked_schema(TableKind::Blocks, schema, block)?;
-    let (block, arrow) = (compact(block), block.schema());
-    let columns = columns_of(&block);
-    let rows = Rows { schema: &schema, len: block.num_rows(), columns: &columns };
-    let mut chosen: Vec<Vec<u32>> = (0..partitions).map(|_| Vec::new()).collect();
-    for (row, &change) in (0u32..).zip(columns[1].integers()) {
-        match change {
-            HAS => chosen[Slot::of(columns[2].slice(row as usize)).partition(partitions) as usize].push(row),
-            _ => chosen.iter_mut().for_each(|rows| rows.push(row)),
-        }
-    }
-    let take = |chosen: Vec<u32>| {
-        let mut taken = RowsBuffer::new(&schema);
-        taken.take(&rows, &chosen)?;
-        taken.to_batch(&arrow).map_err(|error| ApplyError::Layout(error.to_string()))
-    };
-    chosen.into_iter().map(take).collect()
+    split_rows(&schema, block, partitions, |columns, row| {
+        let has_row = columns[1].integers()[row] == HAS;
+        has_row.then(|| Slot::of(columns[2].slice(row)).partition(partitions))
+    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use arrow_array::RecordBatch;
 use tidemill_model::{
-    columns::ColumnFull,
+    columns::{Column, ColumnFull, Rows, RowsBuffer, columns_of, compact},
     key::{DecodeError, InvalidKey},
     schema::{Field, Kind, Schema, Type},
     table::TableKind,
@@ -133,6 +133,33 @@ pub fn split(
         TableKind::Keyed => keyed::split(rows, block, partitions),
         TableKind::Blocks => numbered::split(rows, block, partitions),
     }
+}
+
+/// The rows of a block of schema `schema` by partition: each in that which `place` says, by the block's columns and its number,
+/// or in all of them.
+pub(crate) fn split_rows(
+    schema: &Schema,
+    block: &RecordBatch,
+    partitions: u32,
+    place: impl Fn(&[Column<'_>], usize) -> Option<u32>,
+) -> Result<Vec<RecordBatch>, ApplyError> {
+    let (block, arrow) = (compact(block), block.schema());
+    let columns = columns_of(&block);
+    let rows = Rows { schema, len: block.num_rows(), columns: &columns };
+    let mut chosen: Vec<Vec<u32>> = (0..partitions).map(|_| Vec::new()).collect();
+    for (number, row) in (0u32..).zip(0..rows.len) {
+        match place(&columns, row) {
+            Some(partition) => chosen[partition as usize].push(number),
+            None => chosen.iter_mut().for_each(|rows| rows.push(number)),
+        }
+    }
+    let mut taken = RowsBuffer::new(schema);
+    let take = |rows_of: Vec<u32>| {
+        taken.clear();
+        taken.take(&rows, &rows_of)?;
+        taken.to_batch(&arrow).map_err(|error| ApplyError::Layout(error.to_string()))
+    };
+    chosen.into_iter().map(take).collect()
 }
 
 impl Table {

@@ -59,7 +59,7 @@ impl InputKeeper {
             by_stream(open.into_iter().flat_map(|open| log.read(open)), renames)
         };
         let mut open = read_from(middle)?;
-        for (&stream, &first) in &began {
+        for (&stream, &first) in began.iter().filter(|(_, first)| **first != middle) {
             // What stands before it is another's of that name.
             open.remove(stream);
             open.extend(read_from(first)?.remove_entry(stream));
@@ -151,12 +151,11 @@ mod tests {
 
     use tidemill_checkpoint::{Log, MemoryStorage, TableSchema};
     use tidemill_model::{
-        table::TableKind,
         testing::{Value, buffer_of},
         time::Timestamp,
     };
 
-    use super::*;
+    use super::{super::tables::schema_of, *};
 
     /// How many rows each chunk of each stream has.
     fn shown(chunks: &LoggedChunks) -> Vec<(&str, Vec<usize>)> {
@@ -176,19 +175,7 @@ mod tests {
             let rows = buffer_of(&schema, &vec![vec![Value::Integer(7)]; rows]).to_batch(&schema.to_arrow()).unwrap();
             places.push(input.append(stream, None, &rows).unwrap());
         }
-        let c = TableSchema {
-            stream: "c".to_owned(),
-            table: String::new(),
-            function: "f".to_owned(),
-            kind: TableKind::Keyed,
-            keys: "k: text".to_owned(),
-            rows: "n: integer".to_owned(),
-            version: 0,
-            settings: String::new(),
-            is_of_source: false,
-            is_whole: false,
-            previously: Some("was-c".to_owned()),
-        };
+        let c = TableSchema { previously: Some("was-c".to_owned()), ..schema_of("c") };
         let renames = Renames::default().learn([&[c][..]].into_iter());
         let check = |sources: &[(&str, usize, usize)], expect: &[(&str, Vec<usize>)]| {
             let sources = sources.iter().map(|&(stream, first, end)| {

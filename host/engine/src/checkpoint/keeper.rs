@@ -207,9 +207,7 @@ impl Keeper {
         let plan = Plan { batch, sources, plugins, delivered: self.delivered, tables: tables.clone() };
         let number = self.step(Step::Plan, batch, |keeper| Ok(keeper.log.append(Record::Plan(plan), &sections)?))?;
         self.noted = self.delivered;
-        if !tables.is_empty() {
-            self.snapshots.settled(number, self.newest_bytes(), tables);
-        }
+        self.note_settled(number, tables);
         Ok(number)
     }
 
@@ -219,10 +217,15 @@ impl Keeper {
         let start = Start { sources, tables: tables.clone() };
         let number =
             self.step(Step::Start, batch, |keeper| Ok(keeper.log.append(Record::Start(start), &sections)?))?;
+        self.note_settled(number, tables);
+        Ok(())
+    }
+
+    /// These tables of sources have changed with a record.
+    fn note_settled(&mut self, number: Number, tables: Vec<TableSchema>) {
         if !tables.is_empty() {
             self.snapshots.settled(number, self.newest_bytes(), tables);
         }
-        Ok(())
     }
 
     fn newest_bytes(&self) -> u64 {

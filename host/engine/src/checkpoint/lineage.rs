@@ -70,21 +70,10 @@ pub(crate) fn other_versions(history: &History<'_>, renames: &Renames, states: &
 
 #[cfg(test)]
 mod tests {
-    use tidemill_model::{
-        schema::Schema,
-        table::{TableKind, TableSpec},
-    };
-
-    use super::{super::tables::table_schema, *};
-
-    fn spec() -> TableSpec {
-        let [keys, rows] = [(); 2].map(|()| Schema::default());
-        let [name, settings] = [(); 2].map(|()| String::new());
-        TableSpec { name, kind: TableKind::Keyed, keys, rows, version: 1, settings }
-    }
+    use super::{super::tables::schema_of, *};
 
     fn table(stream: &str) -> TableId {
-        TableId { stream: stream.to_owned(), table: String::new() }
+        TableId::new(stream, "")
     }
 
     /// States told as `a1 b2x`: a stream of one letter, its version, and its schema. `!` behind them: the whole table.
@@ -93,7 +82,7 @@ mod tests {
             let rows = told[2..].trim_end_matches('!').to_owned();
             let version = told[1..2].parse().expect("a digit");
             let is_whole = told.ends_with('!');
-            TableSchema { rows, version, is_whole, ..table_schema(&told[..1], &spec()) }
+            TableSchema { rows, version, is_whole, ..schema_of(&told[..1]) }
         };
         told.split_whitespace().map(state).collect()
     }

@@ -57,16 +57,10 @@ impl Renames {
 
 #[cfg(test)]
 mod tests {
-    use tidemill_model::table::TableKind;
-
-    use super::*;
+    use super::{super::tables::schema_of, *};
 
     fn state(stream: &str, previously: Option<&str>) -> TableSchema {
-        let previously = previously.map(str::to_owned);
-        let [table, function, keys, rows, settings] = [(); 5].map(|()| String::new());
-        let (stream, kind, version) = (stream.to_owned(), TableKind::Keyed, 1);
-        let (is_of_source, is_whole) = (false, false);
-        TableSchema { stream, table, kind, function, keys, rows, version, settings, is_of_source, is_whole, previously }
+        TableSchema { previously: previously.map(str::to_owned), ..schema_of(stream) }
     }
 
     #[test]

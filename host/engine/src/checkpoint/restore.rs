@@ -143,10 +143,14 @@ pub enum RestoreError {
     NoThread,
 }
 
-/// What the states of a commit were.
-pub(crate) fn states_of(records: &[Scanned], commit: Number) -> Option<&[TableSchema]> {
-    let at = records.binary_search_by_key(&commit, |record| record.number).ok()?;
-    match &records[at].found.as_ref().ok()?.record {
+/// The record of a number.
+pub(super) fn record_of(records: &[Scanned], number: Number) -> Option<&Scanned> {
+    records.binary_search_by_key(&number, |record| record.number).ok().map(|at| &records[at])
+}
+
+/// What the tables of a record were.
+pub(crate) fn states_of(records: &[Scanned], number: Number) -> Option<&[TableSchema]> {
+    match &record_of(records, number)?.found.as_ref().ok()?.record {
         Record::Commit(commit) => Some(&commit.tables),
         Record::Start(start) => Some(&start.tables),
         Record::Plan(plan) => Some(&plan.tables),
@@ -178,11 +182,9 @@ impl States<Table> {
     ) -> Result<States<Table>, RestoreError> {
         let mut owned = States::new(renames);
         for wanted in schemas {
-            let rows = schema(&wanted.stream, &wanted.rows)?;
             let partitions = if wanted.is_of_source { 1 } else { partitions };
-            // Nobody chooses keys for a table that takes what another one held.
-            let tables = (0..partitions).map(|_| Table::new(wanted.kind, &rows, 0)).collect();
-            owned.add(wanted.clone(), tables)?;
+            let tables: Result<_, _> = (0..partitions).map(|_| empty_table(wanted)).collect();
+            owned.add(wanted.clone(), tables?)?;
         }
         Ok(owned)
     }
@@ -197,7 +199,7 @@ impl<T: AsTable> States<T> {
     /// A table with its partitions.
     pub(crate) fn add(&mut self, wanted: TableSchema, partitions: Vec<T>) -> Result<(), RestoreError> {
         let (keys, rows) = (schema(&wanted.stream, &wanted.keys)?, schema(&wanted.stream, &wanted.rows)?);
-        let id = TableId { stream: wanted.stream.clone(), table: wanted.table.clone() };
+        let id = TableId::new(&wanted.stream, &wanted.table);
         self.tables.insert(id, TableStates { wanted, keys, rows, partitions, evolutions: None });
         Ok(())
     }
@@ -345,6 +347,12 @@ fn belongs(block: &RecordBatch, partition: u32, partitions: u32) -> bool {
     let is_there = partition < partitions;
     is_there
         && keys.is_some_and(|keys| keys.iter().flatten().all(|key| Slot::of(key).partition(partitions) == partition))
+}
+
+/// A table for what was stored by this schema.
+pub(crate) fn empty_table(stored: &TableSchema) -> Result<Table, RestoreError> {
+    // Nobody chooses keys for a table that takes what another one held.
+    Ok(Table::new(stored.kind, &schema(&stored.stream, &stored.rows)?, 0))
 }
 
 pub(super) fn schema(stream: &str, text: &str) -> Result<Schema, RestoreError> {

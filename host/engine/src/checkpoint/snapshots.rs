@@ -19,7 +19,7 @@ use tidemill_state::table::BlockLimits;
 
 use super::{
     Renames, TableId,
-    restore::{RestoreError, States},
+    restore::{RestoreError, States, record_of, states_of},
 };
 
 /// When a snapshot is made: the changes since the last one are as large as it was and at least `bytes_min`, or there are
@@ -117,9 +117,9 @@ impl Snapshots {
         spawn: Arc<dyn Spawn>,
     ) -> Snapshots {
         let maker = Maker { archive: log.archive().clone(), partitions };
-        let found = |number: Number| log.records().iter().find(|record| record.number == number);
+        let found = |number: Number| record_of(log.records(), number);
         let bytes = recovered.deltas.iter().filter_map(|&number| found(number)).map(|record| record.bytes).sum();
-        let states_of = |number: Number| super::restore::states_of(log.records(), number).unwrap_or(states).to_vec();
+        let states_of = |number: Number| states_of(log.records(), number).unwrap_or(states).to_vec();
         let is_commit = |number: Number| {
             let header = found(number).and_then(|record| record.found.as_ref().ok());
             header.is_some_and(|header| matches!(header.record, Record::Commit(_)))

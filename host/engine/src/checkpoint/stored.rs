@@ -67,7 +67,7 @@ impl StoredStates {
     pub fn tables(&mut self) -> Vec<(TableId, &TableSchema, StoredSize)> {
         let schemas = &self.schemas;
         let sizes = self.states.tables().filter_map(|(id, _, table)| {
-            let schema = schemas.iter().find(|schema| (&schema.stream, &schema.table) == (&id.stream, &id.table))?;
+            let schema = id.schema_in(schemas)?;
             Some((id.clone(), schema, StoredSize { rows: table.len(), bytes: table.memory_bytes() }))
         });
         sizes.collect()
@@ -80,8 +80,7 @@ impl StoredStates {
         wanted: &TableId,
         mut take: impl FnMut(&TableRows) -> Result<(), E>,
     ) -> Result<(), E> {
-        let is_it = |schema: &&TableSchema| (&schema.stream, &schema.table) == (&wanted.stream, &wanted.table);
-        let Some(stored) = self.schemas.iter().find(is_it) else { return Ok(()) };
+        let Some(stored) = wanted.schema_in(&self.schemas) else { return Ok(()) };
         for (_, _, table) in self.states.tables().filter(|(found, ..)| *found == wanted) {
             for block in table.sorted(BlockLimits::default()) {
                 take(&TableRows::try_new(stored, &block.map_err(RestoreError::from)?)?)?;
@@ -189,23 +188,12 @@ mod tests {
 
     use tidemill_model::testing::{Value, buffer_of, values_of};
 
-    use super::*;
+    use super::{super::tables::schema_of, *};
 
     /// The rows of a table of this kind, given by all columns of its blocks.
     fn rows_of(kind: TableKind, rows: &[Vec<Value>]) -> TableRows {
-        let stored = TableSchema {
-            stream: "s".to_owned(),
-            table: String::new(),
-            kind,
-            function: "f".to_owned(),
-            keys: "k: text".to_owned(),
-            rows: "n: integer".to_owned(),
-            version: 0,
-            settings: String::new(),
-            is_of_source: false,
-            is_whole: false,
-            previously: None,
-        };
+        let (keys, rows_schema) = ("k: text".to_owned(), "n: integer".to_owned());
+        let stored = TableSchema { kind, keys, rows: rows_schema, ..schema_of("s") };
         let schema = block_schema(kind, &stored.rows.parse().unwrap());
         TableRows::try_new(&stored, &buffer_of(&schema, rows).to_batch(&schema.to_arrow()).unwrap()).unwrap()
     }

@@ -18,12 +18,21 @@ pub struct TableId {
 }
 
 impl TableId {
+    pub(crate) fn new(stream: &str, table: &str) -> TableId {
+        TableId { stream: stream.to_owned(), table: table.to_owned() }
+    }
+
     pub(crate) fn of(schema: &TableSchema, renames: &Renames) -> TableId {
-        TableId { stream: renames.now(&schema.stream).to_owned(), table: schema.table.clone() }
+        TableId::new(renames.now(&schema.stream), &schema.table)
     }
 
     pub(crate) fn of_section(section: &Section, renames: &Renames) -> TableId {
-        TableId { stream: renames.now(&section.stream).to_owned(), table: section.table.clone() }
+        TableId::new(renames.now(&section.stream), &section.table)
+    }
+
+    /// That of these schemas which is of this table. Their streams have the names that this one has.
+    pub(crate) fn schema_in<'a>(&self, schemas: &'a [TableSchema]) -> Option<&'a TableSchema> {
+        schemas.iter().find(|schema| schema.stream == self.stream && schema.table == self.table)
     }
 }
 
@@ -47,6 +56,16 @@ pub(crate) fn table_schemas(plan: &Plan) -> Vec<TableSchema> {
         ..table_schema(&node.name, spec)
     });
     schemas.collect()
+}
+
+/// A table of a stream without fields, for tests that say of it what matters there.
+#[cfg(test)]
+pub(super) fn schema_of(stream: &str) -> TableSchema {
+    use tidemill_model::{schema::Schema, table::TableKind};
+
+    let [keys, rows] = [(); 2].map(|()| Schema::default());
+    let [name, settings] = [(); 2].map(|()| String::new());
+    table_schema(stream, &TableSpec { name, kind: TableKind::Keyed, keys, rows, version: 1, settings })
 }
 
 /// What the host itself keeps for a stream.

@@ -40,9 +40,7 @@ impl BatchRows {
                 SectionKind::Output => rows.outputs.entry(section.stream.clone()).or_default().add(section)?,
                 SectionKind::State => {
                     let id = TableId::of_section(&section, renames);
-                    let is_it =
-                        |schema: &&TableSchema| (&schema.stream, &schema.table) == (&section.stream, &section.table);
-                    let schema = schemas.iter().find(is_it);
+                    let schema = TableId::new(&section.stream, &section.table).schema_in(schemas);
                     let schema = schema.ok_or_else(|| RestoreError::NoStream { stream: id.to_string() })?;
                     if schema.is_of_source {
                         continue;

@@ -33,7 +33,7 @@ impl Run {
             }
             None => None,
         };
-        let settled = self.sources.settled(&self.plan, logged, keeper.is_again())?;
+        let settled = self.sources.settled(logged, keeper.is_again())?;
         let plan = keeper.plan(tick, settled, self.sources.input().zip(logged))?;
         let outbox = match self.outputs.take_outbox(absent) {
             Some((draft, parts)) => Some(keeper.step(Step::Outbox, tick, |_| Ok(draft.publish(parts)?))?),
@@ -118,7 +118,7 @@ impl Run {
     /// becomes of this run.
     pub(super) fn begin_sources(&mut self, tick: Timestamp) -> Result<(), RunError> {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        self.sources.starts(&self.plan)?.map_or(Ok(()), |starts| keeper.start(tick, starts))
+        self.sources.starts()?.map_or(Ok(()), |starts| keeper.start(tick, starts))
     }
 
     /// Ends the run, however it went: notes that the last batch was delivered, or sinks would get it again for nothing. Not
@@ -196,7 +196,7 @@ fn check_sinks(new: &[String], keeper: &Keeper, recovered: &Recovery) -> Result<
 fn changes(store: &StateStore, whole: &BTreeSet<TableId>) -> Result<Vec<Section>, StateError> {
     let mut sections = Vec::new();
     for kept in store.kept() {
-        let id = TableId { stream: kept.stream.clone(), table: kept.spec.name.clone() };
+        let id = kept.id();
         for (partition, table) in kept.tables() {
             let limits = BlockLimits::default();
             let blocks = if whole.contains(&id) { table.whole(limits) } else { table.changes(limits) };

@@ -8,7 +8,7 @@ use tidemill_plan::graph::Plan;
 use tidemill_state::{evolve::plan_evolution, table::Table};
 
 use crate::{
-    checkpoint::{AsTable, Loaded, Migration, Renames, RestoreError, States, TableId, newest, other_versions, rows_of},
+    checkpoint::{AsTable, Loaded, Migration, Renames, States, TableId, empty_table, newest, other_versions, rows_of},
     failure::RunError,
     operators::Guests,
     store::StateStore,
@@ -49,9 +49,8 @@ impl Restorer<'_> {
         let mut migrations = Vec::new();
         store.note_changes();
         for kept in store.kept_mut() {
-            let id = TableId { stream: kept.stream.clone(), table: kept.spec.name.clone() };
-            let wanted = self.schemas.iter().find(|schema| (&schema.stream, &schema.table) == (&id.stream, &id.table));
-            let wanted = wanted.expect("who has a table has a schema").clone();
+            let id = kept.id();
+            let wanted = id.schema_in(self.schemas).expect("who has a table has a schema").clone();
             let stored = newest(&history, self.renames, &id);
             let tables: Vec<&mut Table> = kept.tables_mut().collect();
             match stored {
@@ -68,14 +67,13 @@ impl Restorer<'_> {
         }
         let of_sources: Vec<&TableSchema> = self.schemas.iter().filter(|schema| schema.is_of_source).collect();
         for &wanted in &of_sources {
-            let rows = wanted.rows.parse().map_err(|_| no_schema(wanted))?;
-            states.add(wanted.clone(), vec![Loaded::Old(Box::new(Table::new(wanted.kind, &rows, 0)))])?;
+            states.add(wanted.clone(), vec![Loaded::Old(Box::new(empty_table(wanted)?))])?;
         }
         states.load(archive, snapshot, deltas)?;
         let keys = states.keys();
         let mut rows = BTreeMap::new();
         for wanted in of_sources {
-            for mut table in states.take(&TableId { stream: wanted.stream.clone(), table: wanted.table.clone() }) {
+            for mut table in states.take(&TableId::new(&wanted.stream, &wanted.table)) {
                 rows.insert(wanted.stream.clone(), rows_of(wanted, table.as_table())?);
             }
         }
@@ -92,10 +90,6 @@ impl Restorer<'_> {
         let mut guest = self.guests.slot_of(node)?;
         Ok(migration.run(old, &mut guest)?)
     }
-}
-
-fn no_schema(wanted: &TableSchema) -> RestoreError {
-    RestoreError::Schema { stream: wanted.stream.clone(), schema: wanted.rows.clone() }
 }
 
 /// Says which values are lost: a field that is given another name is one that goes and one that comes.

@@ -10,14 +10,14 @@ use tidemill_model::{
     time::Timestamp,
 };
 use tidemill_plan::{
-    graph::{NodeId, Plan},
+    graph::{Node, NodeId, Plan},
     stages::{Input, Stages},
 };
 
 use super::patience::Patience;
 use crate::{
     arrival::Arrived,
-    checkpoint::{InputKeeper, Pending, Renames, Settled, check_sources, source_schema},
+    checkpoint::{InputKeeper, Pending, Renames, Settled, check_sources},
     failure::RunError,
 };
 use feed::SourceFeed;
@@ -66,7 +66,8 @@ impl Sources {
         let feeds = sources.into_iter().filter_map(|(node, source)| {
             let stage = stages.stages.iter().position(|stage| stage.input == Input::Source(node))?;
             let partitions = stages.stages[stage].partitions;
-            Some(SourceFeed::new(&plan.nodes[node.0].name, node, stage, partitions, source))
+            let Node { name, previously, .. } = plan.node(node);
+            Some(SourceFeed::new((name, previously.as_deref()), node, stage, partitions, source))
         });
         Sources { feeds: feeds.collect(), input: None }
     }
@@ -126,18 +127,13 @@ impl Sources {
     }
 
     /// What they keep in tables, where there is a checkpoint.
-    pub(super) fn tables(&mut self, plan: &Plan) -> Vec<TableSchema> {
-        let schema = |feed: &mut SourceFeed| {
-            let previously = plan.node(feed.node).previously.as_deref();
-            let spec = feed.table()?;
-            Some(source_schema(&feed.stream, previously, &spec, false))
-        };
-        self.feeds.iter_mut().filter_map(schema).collect()
+    pub(super) fn tables(&mut self) -> Vec<TableSchema> {
+        self.feeds.iter_mut().filter_map(|feed| Some(feed.table(false)?.1)).collect()
     }
 
     /// Where those begin that the checkpoint does not know, if they have a table or their input is logged; `None`: there are
     /// none.
-    pub(super) fn starts(&mut self, plan: &Plan) -> Result<Option<Settled>, RunError> {
+    pub(super) fn starts(&mut self) -> Result<Option<Settled>, RunError> {
         let mut settled = Settled::default();
         let end = self.input.as_ref().map(InputKeeper::end);
         for feed in self.feeds.iter_mut().filter(|feed| feed.is_new) {
@@ -146,10 +142,9 @@ impl Sources {
                 settled.pins.push(feed.begin_logged(end));
                 continue;
             }
-            let Some(spec) = feed.table() else { continue };
-            let previously = plan.node(feed.node).previously.as_deref();
+            let Some((spec, schema)) = feed.table(true) else { continue };
             settled.pins.push(feed.pin(None)?);
-            settled.tables.push(source_schema(&feed.stream, previously, &spec, true));
+            settled.tables.push(schema);
             settled.sections.extend(feed.changes(&spec)?);
         }
         Ok((!settled.pins.is_empty()).then_some(settled))
@@ -235,19 +230,13 @@ impl Sources {
 
     /// What a checkpoint keeps of the sealed batch, when all of it was taken. `logged`: where its input lies in the log.
     /// `is_again`: it is kept already what changed in tables.
-    pub(super) fn settled(
-        &mut self,
-        plan: &Plan,
-        logged: Option<LoggedRange>,
-        is_again: bool,
-    ) -> Result<Settled, RunError> {
+    pub(super) fn settled(&mut self, logged: Option<LoggedRange>, is_again: bool) -> Result<Settled, RunError> {
         let mut settled = Settled::default();
         for feed in self.feeds.iter_mut().filter(|feed| feed.has_pin()) {
             settled.pins.push(feed.pin(logged)?);
-            let Some(spec) = feed.table().filter(|_| !is_again) else { continue };
+            let Some((spec, schema)) = feed.table(false).filter(|_| !is_again) else { continue };
             if let Some(section) = feed.changes(&spec)? {
-                let previously = plan.node(feed.node).previously.as_deref();
-                settled.tables.push(source_schema(&feed.stream, previously, &spec, false));
+                settled.tables.push(schema);
                 settled.sections.push(section);
             }
         }

@@ -2,7 +2,7 @@
 
 use arrow_array::RecordBatch;
 use tidemill_model::{
-    columns::{Column, Rows, RowsBuffer, columns_of, compact},
+    columns::{Column, Rows, columns_of, compact},
     key::{Slot, check_key},
     schema::Schema,
     table::TableKind,
@@ -10,7 +10,7 @@ use tidemill_model::{
 };
 
 use super::{Action, KeyedTable, blocks::STATE_NODES_FIRST};
-use crate::table::{ApplyError, checked_schema};
+use crate::table::{ApplyError, checked_schema, split_rows};
 
 impl KeyedTable {
     /// Makes room for so many keys more, before blocks with so many are applied: it halves the time of loading. The
@@ -90,20 +90,7 @@ impl KeyedTable {
 /// The block is of another schema.
 pub(crate) fn split(state: &Schema, block: &RecordBatch, partitions: u32) -> Result<Vec<RecordBatch>, ApplyError> {
     let schema = checked_schema(TableKind::Keyed, state, block)?;
-    let (block, arrow) = (compact(block), block.schema());
-    let columns = columns_of(&block);
-    let rows = Rows { schema: &schema, len: block.num_rows(), columns: &columns };
-    let mut chosen: Vec<Vec<u32>> = (0..partitions).map(|_| Vec::new()).collect();
-    for (row, key) in (0u32..).zip(slices(&columns[0])) {
-        chosen[Slot::of(key).partition(partitions) as usize].push(row);
-    }
-    let mut taken = RowsBuffer::new(&schema);
-    let take = |rows_of: Vec<u32>| {
-        taken.clear();
-        taken.take(&rows, &rows_of)?;
-        taken.to_batch(&arrow).map_err(|error| ApplyError::Layout(error.to_string()))
-    };
-    chosen.into_iter().map(take).collect()
+    split_rows(&schema, block, partitions, |columns, row| Some(Slot::of(columns[0].slice(row)).partition(partitions)))
 }
 
 fn check_keys(schema: &Schema, keys: &Column<'_>) -> Result<(), ApplyError> {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use tidemill_checkpoint::{InputPosition, LoggedRange, Section, SourcePin};
+use tidemill_checkpoint::{InputPosition, LoggedRange, Section, SourcePin, TableSchema};
 use tidemill_model::{
     ports::{Chunk, Owner, PortError, Repeatable, Sealed, Source, SourceRows, Taken},
     table::TableSpec,
@@ -12,13 +12,15 @@ use tidemill_plan::graph::NodeId;
 
 use crate::{
     arrival::{Arrival, Arrived},
-    checkpoint::{InputKeeper, Pending, RestoreError, section_of},
+    checkpoint::{InputKeeper, Pending, RestoreError, section_of, source_schema},
     failure::RunError,
     run::patience::Patience,
 };
 
 pub(super) struct SourceFeed {
     pub(super) stream: String,
+    /// What the stream was called before.
+    previously: Option<String>,
     pub(super) node: NodeId,
     pub(super) stage: usize,
     partitions: usize,
@@ -44,8 +46,9 @@ pub(super) struct SourceFeed {
 }
 
 impl SourceFeed {
+    /// A source of a stream, which may have had another name before.
     pub(super) fn new(
-        stream: &str,
+        (stream, previously): (&str, Option<&str>),
         node: NodeId,
         stage: usize,
         partitions: u32,
@@ -53,6 +56,7 @@ impl SourceFeed {
     ) -> SourceFeed {
         SourceFeed {
             stream: stream.to_owned(),
+            previously: previously.map(str::to_owned),
             node,
             stage,
             partitions: partitions as usize,
@@ -152,9 +156,11 @@ impl SourceFeed {
         source.restore(rows).and_then(|()| go_on(source)).map_err(|error| self.failed(error))
     }
 
-    /// The table that it keeps.
-    pub(super) fn table(&mut self) -> Option<TableSpec> {
-        self.source.repeatable()?.table()
+    /// The table that it keeps. `is_whole`: what was kept under its name before does not count.
+    pub(super) fn table(&mut self, is_whole: bool) -> Option<(TableSpec, TableSchema)> {
+        let spec = self.source.repeatable()?.table()?;
+        let schema = source_schema(&self.stream, self.previously.as_deref(), &spec, is_whole);
+        Some((spec, schema))
     }
 
     /// What changed in its table, which is `spec`; `None`: nothing.

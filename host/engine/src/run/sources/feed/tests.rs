@@ -44,7 +44,8 @@ fn chunk(rows: usize) -> Chunk {
 
 /// A feed of the stream `s` in so many partitions, before which chunks of so many rows were logged.
 fn feed(partitions: u32, planned: Option<&[usize]>, open: &[usize]) -> SourceFeed {
-    let mut feed = SourceFeed::new("s", NodeId(0), 0, partitions, Box::new(Live("n: integer".parse().unwrap())));
+    let mut feed =
+        SourceFeed::new(("s", None), NodeId(0), 0, partitions, Box::new(Live("n: integer".parse().unwrap())));
     let logged = |rows: &[usize]| [("s".to_owned(), rows.iter().map(|&rows| chunk(rows)).collect())].into();
     let mut pending = Pending { planned: planned.map(logged).unwrap_or_default(), open: logged(open) };
     feed.resume_logged(&mut pending, planned.is_some(), None, None).unwrap();
