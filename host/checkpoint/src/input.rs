@@ -16,6 +16,7 @@
 mod frames;
 mod look;
 mod segment;
+mod sync;
 
 use std::{fmt, sync::Arc};
 
@@ -24,6 +25,7 @@ use arrow_array::RecordBatch;
 pub use frames::{Frame, Frames};
 pub use look::{LooseEnd, SegmentFound};
 pub(crate) use look::{check, segments};
+pub use sync::InputSync;
 
 use crate::{
     error::CheckpointError,
@@ -33,6 +35,7 @@ use crate::{
     storage::{Appender, Storage, StorageError},
 };
 use segment::{SegmentHeader, Tail};
+use sync::Begun;
 
 /// How long a segment gets before the next one is begun.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
@@ -53,6 +56,8 @@ pub struct InputLog {
     synced_bytes: u64,
     /// The current segment; none after a failure, when its end is not known.
     appender: Option<Box<dyn Appender>>,
+    /// A sync that was begun, and is not known to have ended.
+    begun: Option<Begun>,
     /// The last frame's bytes: kept for the room, because chunks are about as long as the one before.
     frame: Vec<u8>,
 }
@@ -95,6 +100,7 @@ impl InputLog {
                 bytes: 0,
                 synced_bytes: 0,
                 appender: None,
+                begun: None,
                 frame: Vec::new(),
             };
             let at = log.end;
@@ -118,8 +124,10 @@ impl InputLog {
         if stream.len() > STREAM_BYTES_MAX {
             return Err(CheckpointError::OutOfOrder { what: "a stream's name is far too long".to_owned() });
         }
+        self.notice_sync();
         let is_full = self.appender.as_ref().is_some_and(|appender| appender.is_full());
-        if self.end.frames > 0 && (is_full || self.bytes >= self.segment_bytes) {
+        // The next segment says how much of this one counts, so all of it must be durable then. Who syncs it is not waited for.
+        if self.begun.is_none() && self.end.frames > 0 && (is_full || self.bytes >= self.segment_bytes) {
             self.sync()?;
             self.roll()?;
         }
@@ -137,13 +145,40 @@ impl InputLog {
     /// Makes durable what was appended, all at once, and gives the place behind it. Fails if another host has claimed the
     /// checkpoint: then what was not synced before counts for nobody, and must not be acknowledged.
     pub fn sync(&mut self) -> Result<InputPosition, CheckpointError> {
-        if self.synced_bytes < self.bytes || self.appender.is_none() {
-            self.run(|appender| appender.sync())?;
-            // In this order: a claim that is not there yet is made by a host that will see what is durable now.
-            self.fence.check().inspect_err(|_| self.appender = None)?;
-            self.synced_bytes = self.bytes;
+        if let Some(sync) = self.begin_sync()? {
+            let synced = sync.finish();
+            self.notice_sync();
+            synced?;
         }
         Ok(self.end)
+    }
+
+    /// Begins to make durable what was appended, for any thread to finish while more is appended; `None`: it is durable. The one
+    /// before must have been finished.
+    pub fn begin_sync(&mut self) -> Result<Option<InputSync>, CheckpointError> {
+        self.notice_sync();
+        if self.synced_bytes == self.bytes && self.appender.is_some() {
+            return Ok(None);
+        }
+        let mut work = None;
+        self.run(|appender| {
+            work = Some(appender.begin_sync()?);
+            Ok(())
+        })?;
+        let sync = work.map(|work| InputSync::new(work, self.fence.clone(), self.bytes));
+        self.begun = sync.as_ref().map(InputSync::begun);
+        Ok(sync)
+    }
+
+    /// Notices what has come of a sync that another thread had to finish.
+    fn notice_sync(&mut self) {
+        match self.begun.as_ref().and_then(Begun::outcome) {
+            None => return,
+            Some(Ok(bytes)) => self.synced_bytes = bytes,
+            // The end of the segment is not known any more.
+            Some(Err(())) => self.appender = None,
+        }
+        self.begun = None;
     }
 
     /// The place behind everything that was appended, durable or not.
@@ -154,20 +189,6 @@ impl InputLog {
     /// The chunks of a range, of all streams, in order.
     pub fn read(&self, range: LoggedRange) -> Frames {
         Frames::new(self.storage.clone(), self.fence.pipeline(), range)
-    }
-
-    /// Removes segments that lie before a place altogether, and gives how many.
-    pub fn remove_before(&mut self, position: InputPosition) -> Result<usize, CheckpointError> {
-        self.fence.check()?;
-        let before = position.segment.min(self.end.segment);
-        let mut removed = 0;
-        for (segment, _) in numbered(&*self.storage, "input")? {
-            if segment < before {
-                self.storage.remove(&segment_name(segment))?;
-                removed += 1;
-            }
-        }
-        Ok(removed)
     }
 
     /// Goes on in a new segment. A number that is taken has the segment of a host that this one has fenced off, begun

@@ -43,7 +43,7 @@ mod survey;
 pub use budget::{Budget, Shortage};
 pub use error::CheckpointError;
 pub use format::{FormatError, HEADER_BYTES_MAX, SECTION_BYTES_MAX, Section, SectionKind, VERSION};
-pub use input::{Cut, Frame, Frames, InputLog, LooseEnd, SEGMENT_BYTES, SegmentFound};
+pub use input::{Cut, Frame, Frames, InputLog, InputSync, LooseEnd, SEGMENT_BYTES, SegmentFound};
 pub use log::{Archive, Cleaned, Fence, Glance, Log, Removal, Removed, Sections, SnapshotsFound};
 pub use outbox::{OutboxDraft, Outboxes};
 pub use record::{
@@ -54,7 +54,7 @@ pub use recover::{Committed, FellBack, Planned, Recovery, Refusal, Scanned, Unde
 pub use retain::{Keep, Removable, SnapshotFile, removable};
 pub use storage::{
     Advice, Appender, Call, Draft, Entry, FOLDERS, Fault, LocalFolder, MemoryStorage, ObjectStorage, Operation,
-    Readers, Storage, StorageError,
+    Readers, Storage, StorageError, SyncWork,
 };
 pub use survey::{
     BatchFound, Consequence, Contents, Damage, History, OutboxFound, Past, PastError, SnapshotFound, Survey,

@@ -98,13 +98,21 @@ pub trait Draft: Send {
     fn publish(self: Box<Self>) -> Result<(), StorageError>;
 }
 
+/// The rest of a sync that was begun, for any thread to do.
+pub type SyncWork = Box<dyn FnOnce() -> Result<(), StorageError> + Send>;
+
 /// The end of a file that grows. After an error its end is not known, and it must not be used further.
 pub trait Appender: Send {
     /// Adds bytes to its end; a crash may lose them, or a part, until they are synced.
     fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError>;
 
+    /// Begins to make durable what was appended until now. More may be appended before the work is done.
+    fn begin_sync(&mut self) -> Result<SyncWork, StorageError>;
+
     /// Makes everything appended durable.
-    fn sync(&mut self) -> Result<(), StorageError>;
+    fn sync(&mut self) -> Result<(), StorageError> {
+        self.begin_sync()?()
+    }
 
     /// Whether it would be slow to read if it grew further, so that another file is better begun.
     fn is_full(&self) -> bool {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Archive, Fence, Log, scan};
 use crate::{
     error::CheckpointError,
-    record::{InputPosition, Number, snapshot_name},
+    record::{InputPosition, Number, segment_name, snapshot_name},
     retain::{Keep, Removable, SnapshotFile, removable},
     storage::Storage,
 };
@@ -18,7 +18,7 @@ use crate::{
 pub struct Cleaned {
     /// The files that are gone.
     pub removed: Vec<String>,
-    /// What [`InputLog::remove_before`](crate::InputLog::remove_before) can be told, if anything.
+    /// What [`Log::remove_input_before`] can be told, if anything.
     pub input_before: Option<InputPosition>,
 }
 
@@ -99,6 +99,16 @@ impl Log {
         self.damaged_snapshots.retain(|commit| !damaged.contains(commit));
         self.records.retain(|record| removable.records.binary_search(&record.number).is_err());
         Cleaned { removed: removable.names().collect(), input_before: removable.input_before }
+    }
+
+    /// Removes segments of the input log that lie before a place altogether, and gives how many. The newest one stays.
+    pub fn remove_input_before(&self, position: InputPosition) -> Result<usize, CheckpointError> {
+        self.fence.check()?;
+        let mut segments = scan::numbered(&*self.storage, "input")?;
+        segments.pop();
+        segments.retain(|&(segment, _)| segment < position.segment);
+        segments.iter().try_for_each(|&(segment, _)| self.storage.remove(&segment_name(segment)))?;
+        Ok(segments.len())
     }
 
     fn decide(&self, keep: Keep, found: SnapshotsFound, verified: Option<Number>) -> Removal {

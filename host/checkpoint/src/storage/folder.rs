@@ -5,12 +5,15 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tidemill_model::ports::{Disk, DiskCall, FolderError, Folders};
 
-use super::{Appender, Draft, Entry, FOLDERS, Storage, StorageError};
+use super::{Appender, Draft, Entry, FOLDERS, Storage, StorageError, SyncWork};
 
 /// Where files are until they get their names.
 const DRAFTS: &str = "tmp";
@@ -48,7 +51,7 @@ struct Unpublished {
 
 struct FolderAppender {
     disk: Disk,
-    file: File,
+    file: Arc<File>,
     path: PathBuf,
     /// Its length.
     bytes: u64,
@@ -199,6 +202,7 @@ impl Storage for LocalFolder {
         let file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
         let disk = self.disk.clone();
+        let file = Arc::new(file);
         Ok(Box::new(FolderAppender { disk, file, path, bytes, handed_on: bytes, has_reserve: false }))
     }
 
@@ -275,7 +279,7 @@ impl Drop for Unpublished {
 
 impl Appender for FolderAppender {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        let written = self.disk.call(DiskCall::Write(&self.path, bytes), || self.file.write_all(bytes));
+        let written = self.disk.call(DiskCall::Write(&self.path, bytes), || (&*self.file).write_all(bytes));
         written.map_err(|error| StorageError::system("append to", shown(&self.path), error))?;
         self.bytes += bytes.len() as u64;
         if self.bytes - self.handed_on >= WRITEBACK_BYTES {
@@ -286,9 +290,12 @@ impl Appender for FolderAppender {
         Ok(())
     }
 
-    fn sync(&mut self) -> Result<(), StorageError> {
-        let synced = self.disk.call(DiskCall::SyncFile(&self.path), || self.file.sync_data());
-        synced.map_err(|error| StorageError::system("sync", shown(&self.path), error))
+    fn begin_sync(&mut self) -> Result<SyncWork, StorageError> {
+        let (disk, file, path) = (self.disk.clone(), self.file.clone(), self.path.clone());
+        Ok(Box::new(move || {
+            let synced = disk.call(DiskCall::SyncFile(&path), || file.sync_data());
+            synced.map_err(|error| StorageError::system("sync", shown(&path), error))
+        }))
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Appender, Call, Draft, Entry, Fault, Operation, Storage, StorageError};
+use super::{Appender, Call, Draft, Entry, Fault, Operation, Storage, StorageError, SyncWork};
 
 /// Files in memory. Clones are the same storage, as two hosts would see it.
 #[derive(Clone, Default)]
@@ -279,11 +279,16 @@ impl Appender for MemoryAppender {
         })
     }
 
-    fn sync(&mut self) -> Result<(), StorageError> {
-        self.storage.call(Operation::Sync, &self.name, |shared| {
-            let content = shared.file(&self.name)?;
-            content.synced = content.bytes.len();
-            Ok(())
-        })
+    /// Nothing but what was there when it was begun becomes durable.
+    fn begin_sync(&mut self) -> Result<SyncWork, StorageError> {
+        let (storage, name) = (self.storage.clone(), self.name.clone());
+        let begun = storage.lock().file(&name).map_or(0, |content| content.bytes.len());
+        Ok(Box::new(move || {
+            storage.call(Operation::Sync, &name, |shared| {
+                let content = shared.file(&name)?;
+                content.synced = content.synced.max(begun.min(content.bytes.len()));
+                Ok(())
+            })
+        }))
     }
 }

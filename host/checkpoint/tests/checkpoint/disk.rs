@@ -10,6 +10,7 @@ use std::{
 
 use tidemill_checkpoint::{
     Appender, CheckpointError, Draft, Entry, InputLog, LocalFolder, Log, Record, SectionKind, Storage, StorageError,
+    SyncWork,
 };
 use tidemill_model::{
     testing::disk::{Contents, ForgetfulDisk, Forgets, lay, scratch},
@@ -47,6 +48,7 @@ struct CheckedDraft(Box<dyn Draft>, Promise);
 struct CheckedAppender(Box<dyn Appender>, Promise);
 
 /// That a file is there.
+#[derive(Clone)]
 struct Promise {
     disk: Arc<ForgetfulDisk>,
     path: PathBuf,
@@ -146,8 +148,9 @@ impl Appender for CheckedAppender {
         self.0.append(bytes)
     }
 
-    fn sync(&mut self) -> Result<(), StorageError> {
-        self.1.made(self.0.sync())
+    fn begin_sync(&mut self) -> Result<SyncWork, StorageError> {
+        let (work, promise) = (self.0.begin_sync()?, self.1.clone());
+        Ok(Box::new(move || promise.made(work())))
     }
 }
 

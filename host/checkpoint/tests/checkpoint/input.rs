@@ -2,15 +2,26 @@
 
 use std::sync::Arc;
 
-use tidemill_checkpoint::{CheckpointError, Fault, InputLog, InputPosition, Log, LoggedRange, MemoryStorage, Storage};
+use tidemill_checkpoint::{
+    CheckpointError, Fault, InputLog, InputPosition, Log, LoggedRange, MemoryStorage, Operation, Storage,
+};
 use tidemill_model::time::Timestamp;
 
 use crate::scene::{PIPELINE, START, numbers, read, rows};
 
 fn open(storage: &MemoryStorage, needed: Option<InputPosition>, bytes: u64) -> Result<InputLog, CheckpointError> {
+    open_all(storage, needed, bytes).map(|(_, input)| input)
+}
+
+fn open_all(
+    storage: &MemoryStorage,
+    needed: Option<InputPosition>,
+    bytes: u64,
+) -> Result<(Log, InputLog), CheckpointError> {
     let shared = Arc::new(storage.clone());
     let (log, _) = Log::open(shared.clone(), PIPELINE, "host", Timestamp(0)).unwrap();
-    InputLog::open(shared, log.fence(), needed, bytes).map(|(input, _)| input)
+    let (input, _) = InputLog::open(shared, log.fence(), needed, bytes)?;
+    Ok((log, input))
 }
 
 #[test]
@@ -77,17 +88,17 @@ fn damage_before_what_was_synced_is_no_torn_end() {
 #[test]
 fn segments_go_when_nothing_needs_them() {
     let storage = MemoryStorage::new();
-    let mut input = open(&storage, None, 1).unwrap();
+    let (log, mut input) = open_all(&storage, None, 1).unwrap();
     for number in 0..5 {
         input.append("numbers", None, &rows(&[number])).unwrap();
     }
     input.sync().unwrap();
     let kept = InputPosition { segment: 4, frames: 0 };
-    assert_eq!(input.remove_before(kept).unwrap(), 3);
+    assert_eq!(log.remove_input_before(kept).unwrap(), 3);
     assert_eq!(read(&input, kept, input.position()).unwrap(), [3, 4]);
     let gone = input.read(LoggedRange { first: START, end: kept }).next();
     assert!(matches!(gone, Some(Err(CheckpointError::InputLost { .. }))));
-    assert_eq!(input.remove_before(InputPosition { segment: u64::MAX, frames: 0 }).unwrap(), 1);
+    assert_eq!(log.remove_input_before(InputPosition { segment: u64::MAX, frames: 0 }).unwrap(), 1);
     assert_eq!(open(&storage, None, 1).unwrap().position().segment, 6);
 }
 
@@ -194,4 +205,54 @@ fn a_sync_of_nothing_new_asks_for_nothing() {
         input.sync().unwrap();
         assert!(storage.calls() > before + 1);
     }
+}
+
+/// Chunks come on while those before are made durable. A crash leaves what was there when that was begun.
+#[test]
+fn a_sync_covers_what_was_there_when_it_was_begun() {
+    let storage = MemoryStorage::new();
+    let mut input = open(&storage, None, 1).unwrap();
+    let first = input.append("numbers", None, &rows(&[1])).unwrap();
+    let sync = input.begin_sync().unwrap().expect("something is to be made durable");
+    // The segment is full: it goes on as long as it is not known how much of it is durable.
+    let second = input.append("numbers", None, &rows(&[2])).unwrap();
+    assert_eq!((first.segment, second.segment, second.frames), (1, 1, 2));
+    sync.finish().unwrap();
+    let crashed = storage.copy();
+    crashed.restart(|_, _| 0);
+    assert!(matches!(open(&crashed, Some(second), 1), Err(CheckpointError::InputLost { .. })));
+    assert_eq!(read(&open(&crashed, Some(first), 1).unwrap(), START, first).unwrap(), [1]);
+    let third = input.append("numbers", None, &rows(&[3])).unwrap();
+    assert_eq!((third.segment, third.frames), (2, 1), "it has ended, with all that it has");
+    assert_eq!(input.sync().unwrap(), third);
+    assert!(input.begin_sync().unwrap().is_none(), "all is durable");
+    storage.restart(|_, _| 0);
+    assert_eq!(read(&open(&storage, Some(third), 1).unwrap(), START, third).unwrap(), [1, 2, 3]);
+}
+
+/// Whatever becomes of a sync that was handed on: nothing is added behind what may be missing.
+#[test]
+fn nothing_is_logged_behind_a_sync_that_failed() {
+    for is_dropped in [false, true] {
+        let storage = MemoryStorage::new();
+        let mut input = open(&storage, None, 1 << 20).unwrap();
+        input.append("numbers", None, &rows(&[1])).unwrap();
+        let sync = input.begin_sync().unwrap().expect("something is to be made durable");
+        storage.set_faults(|call| if call.operation == Operation::Sync { Fault::Before } else { Fault::None });
+        match is_dropped {
+            true => drop(sync),
+            false => assert!(matches!(sync.finish(), Err(CheckpointError::Storage(_)))),
+        }
+        storage.set_faults(|_| Fault::None);
+        assert!(matches!(input.append("numbers", None, &rows(&[2])), Err(CheckpointError::InputFailed { .. })));
+        assert!(matches!(input.sync(), Err(CheckpointError::InputFailed { .. })));
+    }
+    // And of one that was done by a host which had been overtaken.
+    let storage = MemoryStorage::new();
+    let mut input = open(&storage, None, 1 << 20).unwrap();
+    input.append("numbers", None, &rows(&[1])).unwrap();
+    let sync = input.begin_sync().unwrap().expect("something is to be made durable");
+    let _later = open(&storage, None, 1 << 20).unwrap();
+    assert!(matches!(sync.finish(), Err(CheckpointError::Fenced { .. })));
+    assert!(matches!(input.append("numbers", None, &rows(&[2])), Err(CheckpointError::InputFailed { .. })));
 }

@@ -168,7 +168,7 @@ impl World {
                 let snapshot = [Ok(section(SectionKind::State, &[sum, count]))];
                 log.archive().write_snapshot(commit, snapshot)?;
                 let cleaned = log.clean(Keep { batches: 0, bytes: 0 })?;
-                cleaned.input_before.map(|position| input.remove_before(position)).transpose()?;
+                cleaned.input_before.map(|position| log.remove_input_before(position)).transpose()?;
             }
             if count >= last {
                 log.append(Record::Delivered { batch }, &[])?;

@@ -1,7 +1,7 @@
 //! Growing a file: what was appended since the last sync becomes its next object.
 
 use super::{in_flight::InFlight, layout, objects::Objects, reader};
-use crate::storage::{Appender, StorageError};
+use crate::storage::{Appender, StorageError, SyncWork};
 
 /// With so many parts a file takes a second or two to be read.
 const PARTS_MAX: usize = 1_000;
@@ -53,10 +53,11 @@ impl Appender for ObjectAppender {
         self.parts >= PARTS_MAX
     }
 
-    fn sync(&mut self) -> Result<(), StorageError> {
+    fn begin_sync(&mut self) -> Result<SyncWork, StorageError> {
         if !self.buffer.is_empty() {
             self.put_part()?;
         }
-        self.in_flight.wait_for_all()
+        let mut begun = self.in_flight.split();
+        Ok(Box::new(move || begun.wait_for_all()))
     }
 }

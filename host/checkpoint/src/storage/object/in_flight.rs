@@ -24,6 +24,12 @@ impl InFlight {
         InFlight { objects: objects.clone(), action, puts: VecDeque::new() }
     }
 
+    /// What is on its way now, for another to wait for.
+    pub fn split(&mut self) -> InFlight {
+        let rest = InFlight::new(&self.objects, self.action);
+        std::mem::replace(self, rest)
+    }
+
     /// Begins to put a part, when there are not too many on their way.
     pub fn put(&mut self, name: String, part: Vec<u8>) -> Result<(), StorageError> {
         while self.puts.len() >= IN_FLIGHT_MAX {
