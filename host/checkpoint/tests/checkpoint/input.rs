@@ -210,18 +210,22 @@ fn a_sync_of_nothing_new_asks_for_nothing() {
 /// Chunks come on while those before are made durable. A crash leaves what was there when that was begun.
 #[test]
 fn a_sync_covers_what_was_there_when_it_was_begun() {
-    let storage = MemoryStorage::new();
-    let mut input = open(&storage, None, 1).unwrap();
-    let first = input.append("numbers", None, &rows(&[1])).unwrap();
-    let sync = input.begin_sync().unwrap().expect("something is to be made durable");
-    // The segment is full: it goes on as long as it is not known how much of it is durable.
-    let second = input.append("numbers", None, &rows(&[2])).unwrap();
-    assert_eq!((first.segment, second.segment, second.frames), (1, 1, 2));
-    sync.finish().unwrap();
-    let crashed = storage.copy();
+    let begun = || {
+        let storage = MemoryStorage::new();
+        let mut input = open(&storage, None, 1).unwrap();
+        let first = input.append("numbers", None, &rows(&[1])).unwrap();
+        let sync = input.begin_sync().unwrap().expect("something is to be made durable");
+        // The segment is full: it goes on as long as it is not known how much of it is durable.
+        let second = input.append("numbers", None, &rows(&[2])).unwrap();
+        assert_eq!((first.segment, second.segment, second.frames), (1, 1, 2));
+        sync.finish().unwrap();
+        (storage, input, first, second)
+    };
+    let (crashed, _, first, second) = begun();
     crashed.restart(|_, _| 0);
     assert!(matches!(open(&crashed, Some(second), 1), Err(CheckpointError::InputLost { .. })));
     assert_eq!(read(&open(&crashed, Some(first), 1).unwrap(), START, first).unwrap(), [1]);
+    let (storage, mut input, ..) = begun();
     let third = input.append("numbers", None, &rows(&[3])).unwrap();
     assert_eq!((third.segment, third.frames), (2, 1), "it has ended, with all that it has");
     assert_eq!(input.sync().unwrap(), third);
