@@ -44,7 +44,7 @@ pub use budget::{Budget, Shortage};
 pub use error::CheckpointError;
 pub use format::{FormatError, HEADER_BYTES_MAX, SECTION_BYTES_MAX, Section, SectionKind, VERSION};
 pub use input::{Cut, Frame, Frames, InputLog, InputSync, LooseEnd, SEGMENT_BYTES, SegmentFound};
-pub use log::{Archive, Cleaned, Fence, Glance, Log, Removal, Removed, Sections, SnapshotsFound};
+pub use log::{Archive, Cleaned, Fence, Glance, Log, Removal, Removed, Sections, SnapshotsFound, Usage};
 pub use outbox::{OutboxDraft, Outboxes};
 pub use record::{
     Commit, InputPosition, LoggedRange, Number, Outbox, OutboxParts, Plan, PluginDigest, Record, RecordHeader,

@@ -5,6 +5,7 @@ mod fence;
 mod open;
 mod removal;
 mod scan;
+mod usage;
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -24,6 +25,7 @@ pub use fence::Fence;
 pub use open::Glance;
 pub use removal::{Cleaned, Removal, Removed, SnapshotsFound};
 pub(crate) use scan::{Scan, damage, file_error, numbered, own, verify_record, verify_snapshot};
+pub use usage::Usage;
 
 /// A checkpoint's log, of the host that has claimed it.
 pub struct Log {
@@ -34,6 +36,7 @@ pub struct Log {
     head: Number,
     /// What is there, by number.
     records: Vec<Scanned>,
+    usage: Usage,
     /// The last batch that counts.
     committed: Option<Timestamp>,
     /// The newest plan without a commit.
@@ -110,14 +113,9 @@ impl Log {
         at.ok().and_then(|at| outbox_of(&self.records[at]))
     }
 
-    /// Bytes of all files of the checkpoint: what a disk budget is compared with. The log, which has the many, is not
-    /// looked at for it.
-    pub fn used_bytes(&self) -> Result<u64, CheckpointError> {
-        let mut bytes = self.records.iter().map(|record| record.bytes).sum::<u64>();
-        for folder in ["state", "input", "outbox"] {
-            bytes += self.storage.list(folder)?.iter().map(|entry| entry.bytes).sum::<u64>();
-        }
-        Ok(bytes)
+    /// For asking, on any thread, how many bytes the checkpoint has.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
     }
 
     fn check_order(&self, record: &Record, sections: &[Section]) -> Result<(), CheckpointError> {
@@ -197,6 +195,7 @@ impl Log {
             }
         }
         self.records.push(Scanned { number: header.number, bytes, found: Ok(header) });
+        self.usage.log_grew(bytes);
     }
 }
 

@@ -23,7 +23,7 @@ use tidemill_plan::CheckpointEntry;
 
 pub(crate) use foresee::{check_sources, foresee};
 pub(crate) use input::{InputKeeper, Pending, planned_chunks};
-pub(crate) use keeper::{Keeper, Settled};
+pub(crate) use keeper::{Keeper, Room, Settled};
 pub(crate) use lineage::{newest, other_versions};
 pub(crate) use migrate::{Loaded, Migration};
 pub(crate) use renames::Renames;

@@ -44,17 +44,6 @@ impl Counters {
         self.lock().batch.clear();
     }
 
-    /// All counters as they will be when the batch is done.
-    pub(crate) fn with_batch(&self) -> Vec<(String, u64)> {
-        let state = self.lock();
-        let mut totals = state.totals.clone();
-        for (name, delta) in &state.batch {
-            let total = totals.entry(name.clone()).or_default();
-            *total = total.saturating_add(*delta);
-        }
-        totals.into_iter().collect()
-    }
-
     /// Goes on from these totals.
     pub(crate) fn restore(&self, totals: &[(String, u64)]) {
         self.lock().totals = totals.iter().cloned().collect();

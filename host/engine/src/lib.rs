@@ -74,6 +74,7 @@
 mod arrival;
 mod build;
 pub mod checkpoint;
+mod commit;
 mod counters;
 mod failure;
 mod open;

@@ -16,18 +16,28 @@ use crate::{
 };
 use pace::{Millis, News, Pace};
 
-/// What is known of a batch when it is done.
+/// What is known of a batch when it is handed over to be committed.
 pub(crate) struct BatchReport {
     pub(crate) time: Timestamp,
     /// When the tick was served.
     pub(crate) began: Timestamp,
-    pub(crate) ended: Timestamp,
+    /// When the loop had done with it.
+    pub(crate) left: Timestamp,
+    /// Rows that sources gave, and time spent before the tick.
+    pub(crate) intake: Intake,
     pub(crate) rejections: Rejections,
     pub(crate) irregularities: Vec<(String, Irregularity)>,
     /// Why it was skipped, if it was.
     pub(crate) skipped: Option<RunError>,
     /// It is a past batch, run again for a look: how long that took says nothing.
     pub(crate) is_replayed: bool,
+}
+
+/// What was taken of a batch until its end.
+#[derive(Debug, Default)]
+pub(crate) struct Intake {
+    rows: u64,
+    ahead: Duration,
 }
 
 /// What a run did.
@@ -53,9 +63,10 @@ pub(crate) struct Reporter {
     summary: Summary,
     /// The outputs that get the dead letters of streams and outputs.
     letters: BTreeMap<String, String>,
-    rows: u64,
-    /// Time spent on the open batch before its tick.
-    ahead: Duration,
+    /// Of the open batch.
+    intake: Intake,
+    /// How many batches have ended for the loop.
+    left: u64,
     pace: Pace,
     /// Whether it was said of the open batch that it is full.
     full: bool,
@@ -74,25 +85,33 @@ impl Reporter {
             interval: plan.interval,
             summary: Summary::default(),
             letters: letters.collect(),
-            rows: 0,
-            ahead: Duration::ZERO,
+            intake: Intake::default(),
+            left: 0,
             pace: Pace::new(plan.interval),
             full: false,
         }
     }
 
+    /// How many batches were run, of which the last one may not be committed yet.
     pub(crate) fn batches(&self) -> u64 {
-        self.summary.batches
+        self.left
     }
 
-    /// Rows that a source gave for this batch.
+    /// Rows that a source gave for the open batch.
     pub(crate) fn add_rows(&mut self, rows: u64) {
-        self.rows += rows;
+        self.intake.rows += rows;
     }
 
-    /// Time spent on this batch before its tick.
+    /// Time spent on the open batch before its tick.
     pub(crate) fn add_ahead(&mut self, time: Duration) {
-        self.ahead += time;
+        self.intake.ahead += time;
+    }
+
+    /// The open batch has run, and the next one is open.
+    pub(crate) fn leave(&mut self) -> Intake {
+        self.left += 1;
+        self.full = false;
+        std::mem::take(&mut self.intake)
     }
 
     /// Nothing is taken from the sources until the tick, if the batch `is_full`.
@@ -106,17 +125,16 @@ impl Reporter {
         self.full |= is_full;
     }
 
-    /// A batch is done.
-    pub(crate) fn batch(&mut self, report: BatchReport) {
-        let execution = report.ended.since(report.began);
-        let (rows, ahead) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.ahead));
+    /// A batch is done, since `ended`.
+    pub(crate) fn batch(&mut self, report: BatchReport, ended: Timestamp) {
+        let Intake { rows, ahead } = report.intake;
         if !report.is_replayed {
-            tell_delay(&report, rows, ahead);
+            tell_delay(&report, ended);
         }
-        self.full = false;
         self.summary.batches += 1;
         self.summary.rows += rows;
-        self.tell_pace(report.time, ahead + execution);
+        // Commits beside the next batch make nothing late before that has to wait for them.
+        self.tell_pace(report.time, ahead + report.left.since(report.began));
         if let Some(error) = &report.skipped {
             self.summary.skipped += 1;
             tracing::warn!(rows, "batch {} is skipped: {error}", report.time);
@@ -174,13 +192,13 @@ impl Reporter {
     }
 }
 
-fn tell_delay(report: &BatchReport, rows: u64, ahead: Duration) {
+fn tell_delay(report: &BatchReport, ended: Timestamp) {
     tracing::info!(
-        rows,
-        ahead_ms = ahead.as_millis() as u64,
+        rows = report.intake.rows,
+        ahead_ms = report.intake.ahead.as_millis() as u64,
         "Total delay: {:.3} s for time {} ms (execution: {:.3} s)",
-        report.ended.since(report.time).as_secs_f64(),
+        ended.since(report.time).as_secs_f64(),
         report.time.millis(),
-        report.ended.since(report.began).as_secs_f64(),
+        ended.since(report.began).as_secs_f64(),
     );
 }

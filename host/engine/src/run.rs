@@ -5,6 +5,7 @@ mod due;
 mod exchanges;
 mod outputs;
 mod patience;
+mod recover;
 mod replay;
 mod restore;
 mod room;
@@ -13,7 +14,10 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use tidemill_checkpoint::Recovery;
 use tidemill_guest::Plugin;
@@ -29,7 +33,8 @@ use tidemill_plan::{
 use crate::{
     arrival::Arrived,
     build::Builder,
-    checkpoint::{Checkpoint, Keeper, Renames, foresee, table_schemas},
+    checkpoint::{Checkpoint, Keeper, Renames, TableId, foresee, table_schemas},
+    commit::{Commits, Committer, Sinks},
     counters::Counters,
     failure::RunError,
     operators::{Guests, Rejections},
@@ -122,7 +127,12 @@ pub struct Run {
     held_bytes_max: usize,
     reporter: Reporter,
     counters: Counters,
-    keeper: Option<Keeper>,
+    /// What a run leaves in the world.
+    commits: Commits,
+    /// The batch that left the loop, until it is done.
+    committing: Option<BatchReport>,
+    /// The tables that the next commit has to hold as a whole.
+    whole: BTreeSet<TableId>,
     room: RoomWatch,
     /// What the checkpoint says, until the run begins.
     recovered: Option<Recovery>,
@@ -147,7 +157,7 @@ impl Run {
             let given = parts.sources.iter().filter(|(id, _)| *id == NodeId(index)).count();
             assert_eq!(given, usize::from(is_source), "every source node has a source");
         }
-        outputs::look(&parts.plan, &parts.sinks, parts.checkpoint.is_some())?;
+        Sinks::look(&parts.plan, &parts.sinks, parts.checkpoint.is_some())?;
         let stages = Stages::of(&parts.plan);
         let guests = Guests::new(parts.plugins, settings.fresh_instances);
         let rows_max: Vec<Option<usize>> = parts.sinks.iter().map(|sink| sink.rows_max()).collect();
@@ -172,24 +182,29 @@ impl Run {
             Keeper::open(checkpoint, &plan.name, states, plan.partitions, renames, now, parts.spawn.clone())
         };
         let (keeper, recovered) = parts.checkpoint.map(&mut open).transpose()?.unzip();
+        let room = RoomWatch::new(keeper.as_ref().map(Keeper::room));
+        let sinks = Sinks::new(&parts.plan, parts.sinks, keeper.as_ref().map(Keeper::outboxes));
+        let committer = Committer { keeper, sinks, clock: parts.clock.clone() };
         Ok(Run {
             tasks,
             store: StateStore::new(&parts.plan, &stages, settings.seed, parts.plan.may_skip()),
             sources,
-            outputs: Outputs::new(&parts.plan, &stages, &presence, parts.sinks, keeper.as_ref().map(Keeper::outboxes)),
+            outputs: Outputs::new(&parts.plan, &stages, &presence, &rows_max),
             exchanges: Exchanges::new(stages.exchanges),
             stages,
             clock: parts.clock,
             pool: Pool::new(settings.workers, &*parts.spawn),
             stopper: Stopper::new(parts.wake.clone()),
+            commits: Commits::new(committer, parts.spawn, parts.wake.clone()),
+            committing: None,
+            whole: BTreeSet::new(),
             wake: parts.wake,
             until: settings.until,
             held_bytes_max: HELD_BYTES_MAX,
             reporter: Reporter::new(&parts.plan),
             counters: guests.counters().clone(),
             guests,
-            keeper,
-            room: RoomWatch::default(),
+            room,
             recovered,
             skipped: None,
             collected: None,
@@ -253,6 +268,7 @@ impl Run {
     fn head_start(&mut self, tick: Timestamp) -> Result<(), RunError> {
         let mut due = Due::new(self.plan.interval, tick, self.clock.now());
         while !due.is_reached(self.clock.now()) && !self.stopper.is_stopped() {
+            self.look_after_commit()?;
             let began = self.clock.now();
             let is_full = self.held_bytes() > self.held_bytes_max;
             let is_held = is_full || self.skipped.is_some() || self.is_short_of_room()?;
@@ -288,27 +304,17 @@ impl Run {
             self.unless_skipped(ran)?;
         }
         let skipped = self.skipped.take();
-        if skipped.is_some() {
-            absent = self.skip(tick)?;
-        }
-        self.commit(tick, &absent)?;
         let mut rejections = Rejections::default();
-        for task in self.tasks.iter_mut().flatten().flatten() {
-            if skipped.is_none() {
-                rejections.merge(&task.batch.rejections);
-            }
-        }
-        self.store.end_batch();
-        if let Some(keeper) = &mut self.keeper {
-            keeper.tidy(tick, self.sources.input())?;
+        if skipped.is_some() {
+            absent = self.skip()?;
+        } else {
+            self.tasks.iter().flatten().flatten().for_each(|task| rejections.merge(&task.batch.rejections));
         }
         let irregularities = self.sources.irregularities();
-        let now = self.clock.now();
-        self.counters.commit();
-        let is_replayed = self.collected.is_some();
-        let report = BatchReport { time: tick, began, ended: now, rejections, irregularities, skipped, is_replayed };
-        self.reporter.batch(report);
-        Ok(())
+        let (intake, is_replayed) = (self.reporter.leave(), self.collected.is_some());
+        let left = self.clock.now();
+        let report = BatchReport { time: tick, began, left, intake, rejections, irregularities, skipped, is_replayed };
+        self.leave(&absent, report)
     }
 
     /// Runs all stages for what the sealed sources still have.
@@ -320,7 +326,11 @@ impl Run {
             };
             self.run_stage(stage, tick, feed, Some(absent))?;
         }
-        Ok(self.outputs.arrange(tick)?)
+        if !self.outputs.has_written() {
+            return Ok(self.outputs.arrange(tick, None)?);
+        }
+        self.settle()?;
+        Ok(self.outputs.arrange(tick, Some(&mut self.commits.idle().sinks))?)
     }
 
     /// What a sealed source still has: run round by round, the last one given back for the end of the batch.
@@ -388,7 +398,12 @@ impl Run {
                 Left::Output(output, piece) => self.outputs.put(output, stage, time, piece)?,
             }
         }
-        Ok(self.outputs.write_if_many(time)?)
+        if self.outputs.has_many() {
+            // Sinks get the rows of one batch after those of the other.
+            self.settle()?;
+            self.outputs.write(time, &mut self.commits.idle().sinks)?;
+        }
+        Ok(())
     }
 }
 

@@ -13,6 +13,8 @@ use crate::checkpoint::TableId;
 /// All tables of a run.
 pub(crate) struct StateStore {
     kept: Vec<Kept>,
+    /// The tables note what changes.
+    notes: bool,
 }
 
 /// A table that a stream keeps, in all of its partitions.
@@ -48,7 +50,7 @@ impl StateStore {
                 }
             }
         }
-        StateStore { kept }
+        StateStore { kept, notes: false }
     }
 
     /// Lends the tables of a stage's partition for a batch, which begins for them.
@@ -70,9 +72,9 @@ impl StateStore {
         }
     }
 
-    /// Every table, each with its partitions.
-    pub(crate) fn kept(&self) -> impl Iterator<Item = &Kept> {
-        self.kept.iter()
+    /// Every table of which it is noted what changes, each with its partitions.
+    pub(crate) fn noted(&self) -> impl Iterator<Item = &Kept> {
+        self.kept.iter().filter(|_| self.notes)
     }
 
     /// The same, to fill them.
@@ -82,6 +84,7 @@ impl StateStore {
 
     /// From now on the tables note what changes.
     pub(crate) fn note_changes(&mut self) {
+        self.notes = true;
         self.tables_mut().for_each(|table| table.note_changes(true));
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidemill_model::time::Timestamp;
 
 use super::{
-    Archive, Fence, Log,
+    Archive, Fence, Log, Usage,
     scan::{Scan, numbered},
 };
 use crate::{
@@ -148,6 +148,7 @@ fn opened(
         return Err(archive.file_error(&record_name(claim.number), source));
     }
     let log = Log {
+        usage: Usage::new(storage.clone(), &scan.records),
         storage,
         archive,
         fence,

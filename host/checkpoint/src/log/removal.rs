@@ -98,6 +98,7 @@ impl Log {
     pub fn forget(&mut self, Removed { removable, damaged }: Removed) -> Cleaned {
         self.damaged_snapshots.retain(|commit| !damaged.contains(commit));
         self.records.retain(|record| removable.records.binary_search(&record.number).is_err());
+        self.usage.log_has(&self.records);
         Cleaned { removed: removable.names().collect(), input_before: removable.input_before }
     }
 

@@ -40,7 +40,7 @@ fn a_checkpoint_in_a_folder_goes_on_where_it_was() {
     let (_, recovered) = Log::open(storage, PIPELINE, "second", Timestamp(0)).unwrap();
     assert_eq!((recovered.snapshot, recovered.last.unwrap().number), (Some(3), 3));
     assert_eq!(names(&path.join("tmp")), Vec::<String>::new());
-    assert!(log.used_bytes().unwrap() > 1000);
+    assert!(log.usage().bytes().unwrap() > 1000);
     assert!(matches!(log.fence().check(), Err(CheckpointError::Fenced { generation: 2, .. })));
 }
 

@@ -342,7 +342,7 @@ fn the_bytes_in_use_are_those_of_the_files() {
     world.run(8).unwrap();
     let mut log = open(&world.storage, "next");
     let bytes = |storage: &MemoryStorage| storage.files().values().map(|content| content.len() as u64).sum::<u64>();
-    assert_eq!(log.used_bytes().unwrap(), bytes(&world.storage));
+    assert_eq!(log.usage().bytes().unwrap(), bytes(&world.storage));
     let before = log.records().len();
     let batch = Timestamp(100_000_000);
     let number = log.append(Record::Plan(plan(batch, None, None)), &[]).unwrap();
@@ -353,7 +353,7 @@ fn the_bytes_in_use_are_those_of_the_files() {
         let state = [Ok(section(SectionKind::State, &[36, 8]))];
         log.archive().write_snapshot(number, state).unwrap();
         log.rely_on(number).unwrap();
-        assert_eq!(log.used_bytes().unwrap(), bytes(&world.storage));
+        assert_eq!(log.usage().bytes().unwrap(), bytes(&world.storage));
     }
     assert!(log.records().len() < before, "{} records", log.records().len());
     let there = world.storage.files().into_keys().filter(|name| name.starts_with("log/")).count();

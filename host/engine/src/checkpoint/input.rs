@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use tidemill_checkpoint::{
-    CheckpointError, Fence, Frame, Frames, InputLog, InputPosition, LoggedRange, Plan, SourcePin, Storage,
+    CheckpointError, Fence, Frame, Frames, InputLog, InputPosition, InputSync, LoggedRange, Plan, SourcePin, Storage,
 };
 use tidemill_model::ports::Chunk;
 
@@ -69,7 +69,7 @@ impl InputKeeper {
         Ok((InputKeeper { log, first: middle, appended_bytes: 0 }, pending))
     }
 
-    /// Logs what a source gave. It is durable after the next [`InputKeeper::sync`].
+    /// Logs what a source gave. It is durable when the next [sync](InputKeeper::begin_sync) is done.
     pub(crate) fn append(&mut self, stream: &str, chunks: &[Chunk]) -> Result<(), CheckpointError> {
         for chunk in chunks {
             self.log.append(stream, chunk.partition, &chunk.rows)?;
@@ -83,9 +83,9 @@ impl InputKeeper {
         self.appended_bytes
     }
 
-    /// Makes durable what was logged.
-    pub(crate) fn sync(&mut self) -> Result<(), CheckpointError> {
-        self.log.sync().map(drop)
+    /// Begins to make durable what was logged; `None`: it is.
+    pub(crate) fn begin_sync(&mut self) -> Result<Option<InputSync>, CheckpointError> {
+        self.log.begin_sync()
     }
 
     /// Behind everything that was logged.
@@ -98,14 +98,9 @@ impl InputKeeper {
         LoggedRange { first: self.first, end: self.log.position() }
     }
 
-    /// The batch with this input was planned.
-    pub(crate) fn planned(&mut self, batch: LoggedRange) {
+    /// What comes from now on belongs to the batch behind the one with this input.
+    pub(crate) fn end_batch(&mut self, batch: LoggedRange) {
         self.first = batch.end;
-    }
-
-    /// Forgets segments that lie before a place altogether.
-    pub(crate) fn remove_before(&mut self, position: InputPosition) -> Result<(), CheckpointError> {
-        self.log.remove_before(position).map(drop)
     }
 }
 

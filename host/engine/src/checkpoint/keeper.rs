@@ -1,17 +1,14 @@
 //! The log of a run: plans, commits, deliveries, each an append to the checkpoint's log between two failpoints.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use tidemill_checkpoint::{
-    Archive, Budget, CheckpointError, Cleaned, Commit, Fence, Keep, Log, LoggedRange, Number, Outbox, Outboxes, Plan,
-    PluginDigest, Record, Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, Start, Storage, TableSchema,
+    Archive, Budget, CheckpointError, Cleaned, Commit, Fence, Keep, Log, Number, Outbox, Outboxes, Plan, PluginDigest,
+    Record, Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, Start, Storage, TableSchema, Usage,
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
 
-use super::{
-    Checkpoint, Failpoints, InputKeeper, Renames, Step, TableId, cleaner::Cleaner, restore::states_of,
-    snapshots::Snapshots,
-};
+use super::{Checkpoint, Failpoints, Renames, Step, cleaner::Cleaner, restore::states_of, snapshots::Snapshots};
 use crate::failure::RunError;
 
 /// A budget is shared among two snapshots, what happened since them, the input of the open batch, and history: which
@@ -53,8 +50,13 @@ pub(crate) struct Keeper {
     /// The snapshot that stays alone.
     relied_on: Option<Number>,
     renames: Renames,
-    /// The tables that the next commit has to hold as a whole.
-    whole: BTreeSet<TableId>,
+}
+
+/// For asking whether there is room, while a batch is being committed too.
+pub(crate) struct Room {
+    usage: Usage,
+    storage: Arc<dyn Storage>,
+    budget: Budget,
 }
 
 impl Keeper {
@@ -93,7 +95,6 @@ impl Keeper {
             cleaner: Cleaner::new(spawn),
             relied_on: None,
             renames,
-            whole: BTreeSet::new(),
         };
         Ok((keeper, recovered))
     }
@@ -105,16 +106,6 @@ impl Keeper {
     /// What streams of the checkpoint are called now.
     pub(crate) fn renames(&self) -> &Renames {
         &self.renames
-    }
-
-    /// The next commit has to hold these tables as a whole, because their version is another than in the one before.
-    pub(crate) fn commit_whole(&mut self, tables: BTreeSet<TableId>) {
-        self.whole = tables;
-    }
-
-    /// The tables that the next commit has to hold as a whole.
-    pub(crate) fn whole(&self) -> &BTreeSet<TableId> {
-        &self.whole
     }
 
     /// For rows that are too many for a commit's record. Asked for once.
@@ -140,9 +131,9 @@ impl Keeper {
         self.budget.share(SEGMENT_BYTES, PART_SHARE)
     }
 
-    /// After how much more input it is to be looked whether there is room for it.
-    pub(crate) fn look_bytes(&self) -> u64 {
-        self.budget.share(LOOK_BYTES, PART_SHARE)
+    /// For asking whether there is room.
+    pub(crate) fn room(&self) -> Room {
+        Room { usage: self.log.usage().clone(), storage: self.storage.clone(), budget: self.budget }
     }
 
     /// What the pipeline keeps.
@@ -174,12 +165,7 @@ impl Keeper {
 
     /// Settles the input of a batch, and what changes with it in the tables of sources. One that is run again has its plan
     /// already; but a source that the pipeline has no more gave nothing to it now, and is not to be taken for one that did.
-    pub(crate) fn plan(
-        &mut self,
-        batch: Timestamp,
-        settled: Settled,
-        input: Option<(&mut InputKeeper, LoggedRange)>,
-    ) -> Result<Number, RunError> {
+    pub(crate) fn plan(&mut self, batch: Timestamp, settled: Settled) -> Result<Number, RunError> {
         if let Some((number, planned)) = self.again.take() {
             let sources = &settled.pins;
             let is_there =
@@ -189,11 +175,7 @@ impl Keeper {
             let again = Settled { pins: there, ..Settled::default() };
             return if gone.is_empty() { Ok(number) } else { self.write_plan(batch, again) };
         }
-        let number = self.write_plan(batch, settled)?;
-        if let Some((input, range)) = input {
-            input.planned(range);
-        }
-        Ok(number)
+        self.write_plan(batch, settled)
     }
 
     /// Whether the next plan is there already, so that nobody asks what changed in the tables of sources.
@@ -245,7 +227,6 @@ impl Keeper {
         let commit = Commit { batch, plan, counters, tables: self.states.clone(), outbox };
         let number =
             self.step(Step::Commit, batch, |keeper| Ok(keeper.log.append(Record::Commit(commit), sections)?))?;
-        self.whole.clear();
         self.snapshots.committed(number, self.newest_bytes() + outbox_bytes);
         Ok(())
     }
@@ -256,7 +237,7 @@ impl Keeper {
     }
 
     /// Has a snapshot made if it is time, and has removed what no recovery needs when one was made.
-    pub(crate) fn tidy(&mut self, batch: Timestamp, input: Option<&mut InputKeeper>) -> Result<(), RunError> {
+    pub(crate) fn tidy(&mut self, batch: Timestamp) -> Result<(), RunError> {
         if self.snapshots.is_due() {
             self.begin_snapshot(batch)?;
         }
@@ -269,36 +250,23 @@ impl Keeper {
                 Ok(())
             })?;
         }
-        self.forget_removed(input)
+        self.forget_removed()
     }
 
     /// Forgets what was removed in the background, and what no record names any more then.
-    fn forget_removed(&mut self, input: Option<&mut InputKeeper>) -> Result<(), RunError> {
+    fn forget_removed(&mut self) -> Result<(), RunError> {
         match self.cleaner.poll() {
             Some(removed) => {
                 let removed = removed?;
-                self.remove(input, |log| Ok(log.forget(removed)))
+                self.remove(|log| Ok(log.forget(removed)))
             }
             None => Ok(()),
         }
     }
 
-    /// Why no new input is to be taken, if there is too little room for it.
-    /// `open_bytes`: of a file that has no name yet.
-    pub(crate) fn shortage(&self, open_bytes: u64) -> Result<Option<Shortage>, CheckpointError> {
-        // To count them is to list files, which costs time and money where they are not on this machine.
-        let used = if self.budget.bytes_max.is_some() { self.log.used_bytes()? + open_bytes } else { 0 };
-        Ok(self.budget.shortage(used, self.storage.free_bytes()?))
-    }
-
     /// Removes all that no recovery needs; `begin`: has a snapshot made, after which that is more, unless one is being made.
     /// Where the newest snapshot holds everything there can be no other one: it is read whole, and stays alone.
-    pub(crate) fn make_room(
-        &mut self,
-        batch: Timestamp,
-        input: Option<&mut InputKeeper>,
-        begin: bool,
-    ) -> Result<(), RunError> {
+    pub(crate) fn make_room(&mut self, batch: Timestamp, begin: bool) -> Result<(), RunError> {
         // Who waits for room is not to wait for ever if another host has taken over.
         self.log.fence().check()?;
         if begin && self.snapshots.is_possible() {
@@ -306,21 +274,21 @@ impl Keeper {
         }
         let is_new = self.snapshots.poll().is_some();
         if self.cleaner.is_running() {
-            return self.forget_removed(input);
+            return self.forget_removed();
         }
         match self.snapshots.complete().filter(|&snapshot| self.relied_on != Some(snapshot)) {
-            Some(snapshot) => self.rely_on(snapshot, batch, input),
-            None if is_new || begin => self.clean(batch, input, Keep { batches: 0, bytes: 0 }),
+            Some(snapshot) => self.rely_on(snapshot, batch),
+            None if is_new || begin => self.clean(batch, Keep { batches: 0, bytes: 0 }),
             None => Ok(()),
         }
     }
 
     /// Removes all that the newest snapshot stands for.
-    fn rely_on(&mut self, snapshot: Number, batch: Timestamp, input: Option<&mut InputKeeper>) -> Result<(), RunError> {
+    fn rely_on(&mut self, snapshot: Number, batch: Timestamp) -> Result<(), RunError> {
         // Its commit must not be the newest record: that may turn out damaged.
         self.note_delivered()?;
         self.relied_on = Some(snapshot);
-        self.step(Step::Clean, batch, |keeper| keeper.remove(input, |log| log.rely_on(snapshot)))
+        self.step(Step::Clean, batch, |keeper| keeper.remove(|log| log.rely_on(snapshot)))
     }
 
     fn begin_snapshot(&mut self, batch: Timestamp) -> Result<(), RunError> {
@@ -330,18 +298,14 @@ impl Keeper {
         })
     }
 
-    fn clean(&mut self, batch: Timestamp, input: Option<&mut InputKeeper>, keep: Keep) -> Result<(), RunError> {
-        self.step(Step::Clean, batch, |keeper| keeper.remove(input, |log| log.clean(keep)))
+    fn clean(&mut self, batch: Timestamp, keep: Keep) -> Result<(), RunError> {
+        self.step(Step::Clean, batch, |keeper| keeper.remove(|log| log.clean(keep)))
     }
 
-    fn remove(
-        &mut self,
-        input: Option<&mut InputKeeper>,
-        of_log: impl FnOnce(&mut Log) -> Result<Cleaned, CheckpointError>,
-    ) -> Result<(), RunError> {
+    fn remove(&mut self, of_log: impl FnOnce(&mut Log) -> Result<Cleaned, CheckpointError>) -> Result<(), RunError> {
         let cleaned = of_log(&mut self.log)?;
-        if let (Some(input), Some(position)) = (input, cleaned.input_before) {
-            input.remove_before(position)?;
+        if let Some(position) = cleaned.input_before {
+            self.log.remove_input_before(position)?;
         }
         Ok(())
     }
@@ -364,5 +328,22 @@ impl Keeper {
             self.noted = self.delivered;
         }
         Ok(())
+    }
+}
+
+impl Room {
+    /// After how much more input it is to be looked whether there is room for it.
+    pub(crate) fn look_bytes(&self) -> u64 {
+        self.budget.share(LOOK_BYTES, PART_SHARE)
+    }
+
+    /// Why no new input is to be taken, if there is too little room for it.
+    /// `open_bytes`: of a file that has no name yet; `coming_bytes`: of what is being written.
+    pub(crate) fn shortage(&self, open_bytes: u64, coming_bytes: u64) -> Result<Option<Shortage>, CheckpointError> {
+        // To count them is to list files, which costs time and money where they are not on this machine.
+        let counted = self.budget.bytes_max.is_some();
+        let used = if counted { self.usage.bytes()? + open_bytes + coming_bytes } else { 0 };
+        let free = self.storage.free_bytes()?.map(|free| free.saturating_sub(coming_bytes));
+        Ok(self.budget.shortage(used, free))
     }
 }

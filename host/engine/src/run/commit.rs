@@ -1,130 +1,97 @@
-//! What makes a batch count, and seen: in the order that [`steps`](crate::checkpoint) describes.
+//! A batch whose stages have run leaves the loop, to be committed beside it.
 
 use std::collections::BTreeSet;
 
-use tidemill_checkpoint::{CheckpointError, Recovery, Section, SectionKind};
-use tidemill_model::{ports::Owner, time::Timestamp};
+use tidemill_checkpoint::{CheckpointError, InputSync, Section, SectionKind};
 use tidemill_plan::graph::NodeId;
 use tidemill_state::table::{BlockLimits, StateError};
 
-use super::{Run, patience::Patience, restore::Restorer, sources::Resumed};
+use super::Run;
 use crate::{
-    checkpoint::{InputKeeper, Keeper, Pending, RestoreError, Step, TableId},
+    checkpoint::{Keeper, Settled, TableId},
+    commit::{CommitJob, News},
     failure::RunError,
+    report::BatchReport,
     store::StateStore,
 };
 
 impl Run {
-    /// Commits a batch whose stages have run, if there is a checkpoint, and gives it to the sinks.
-    pub(super) fn commit(&mut self, tick: Timestamp, absent: &[NodeId]) -> Result<(), RunError> {
+    /// Ends the open batch, whose stages have run, and has it committed and delivered beside the next one.
+    pub(super) fn leave(&mut self, absent: &[NodeId], report: BatchReport) -> Result<(), RunError> {
+        let rows = self.outputs.seal(absent);
+        let changes = changes(&self.store, &std::mem::take(&mut self.whole))?;
+        self.store.end_batch();
+        self.counters.commit();
         if let Some(collected) = &mut self.collected {
-            collected.sections = changes(&self.store, &collected.whole)?;
-            collected.sections.extend(self.outputs.sections(absent));
+            collected.sections = changes;
+            collected.sections.extend(self.commits.idle().sinks.sections(&rows));
+            self.reporter.batch(report, self.clock.now());
             return Ok(());
         }
-        let Some(keeper) = &mut self.keeper else {
-            self.outputs.stage(tick, absent)?;
-            return self.outputs.deliver(tick, absent);
-        };
-        let logged = match self.sources.input() {
-            Some(input) => {
-                keeper.step(Step::Log, tick, |_| Ok(input.sync()?))?;
-                Some(input.batch())
-            }
-            None => None,
-        };
-        let settled = self.sources.settled(logged, keeper.is_again())?;
-        let plan = keeper.plan(tick, settled, self.sources.input().zip(logged))?;
-        let outbox = match self.outputs.take_outbox(absent) {
-            Some((draft, parts)) => Some(keeper.step(Step::Outbox, tick, |_| Ok(draft.publish(parts)?))?),
-            None => None,
-        };
-        let mut sections = changes(&self.store, keeper.whole())?;
-        sections.extend(self.outputs.sections(absent));
-        keeper.commit(tick, plan, self.counters.with_batch(), &sections, outbox)?;
-        // Not with the plan: a damaged newest record is passed over, and what it says must not have been told.
-        self.sources.acknowledge();
-        // A host that slept here for long is not to deliver what another one has delivered since.
-        keeper.fence().check()?;
-        keeper.step(Step::Stage, tick, |_| self.outputs.stage(tick, absent))?;
-        keeper.step(Step::Deliver, tick, |_| self.outputs.deliver(tick, absent))?;
-        keeper.delivered(tick);
+        // Batches are committed one after the other. Until the one before counts nothing newer of its sources is settled.
+        self.settle()?;
+        let (logged, settled) = self.settled()?;
+        let counters = self.counters.totals();
+        let report = BatchReport { left: self.clock.now(), ..report };
+        self.commits.hand_over(CommitJob { batch: report.time, logged, settled, changes, counters, rows });
+        self.committing = Some(report);
         Ok(())
     }
 
-    /// Goes on from the checkpoint, if there is one; gives the last batch that counts. A batch that was planned and not
-    /// committed is run again.
-    pub(super) fn recover(&mut self) -> Result<Option<Timestamp>, RunError> {
-        let (Some(keeper), Some(recovered)) = (&mut self.keeper, self.recovered.take()) else {
-            self.begin()?;
-            return Ok(None);
-        };
-        if let Some(fell_back) = &recovered.fell_back {
-            tracing::warn!(
-                "record {} of the checkpoint is damaged and passed over: {}",
-                fell_back.number,
-                fell_back.what
-            );
+    /// What a checkpoint keeps of the input of the batch that ends.
+    fn settled(&mut self) -> Result<(Option<Option<InputSync>>, Settled), RunError> {
+        let Some(keeper) = self.commits.keeper() else { return Ok((None, Settled::default())) };
+        let is_again = keeper.is_again();
+        let (mut logged, mut range) = (None, None);
+        if let Some(input) = self.sources.input() {
+            (logged, range) = (Some(input.begin_sync()?), Some(input.batch()));
         }
-        let last = recovered.last.as_ref().map(|last| last.commit.batch);
-        let last_plan = recovered.last.as_ref().map(|last| &last.plan);
-        let planned = recovered.planned.as_ref().map(|planned| &planned.plan);
-        if let Some((output, newest)) = self.outputs.ahead_of(last)? {
-            return Err(RunError::SinkAhead { output, newest, last });
+        let settled = self.sources.settled(range, is_again)?;
+        if let (Some(input), Some(range), false) = (self.sources.input(), range, is_again) {
+            input.end_batch(range);
         }
-        check_sinks(&self.outputs.new_ones(), keeper, &recovered)?;
-        if let Some((old, now)) = keeper.renames().taken.clone() {
-            return Err(RestoreError::NameTaken { old, now }.into());
-        }
-        let mut pending = Pending::default();
-        if self.sources.need_log() {
-            let storage = keeper.storage().clone();
-            let (input, logged) = InputKeeper::open(
-                storage,
-                keeper.fence(),
-                (last_plan, planned),
-                &recovered.starts,
-                keeper.segment_bytes(),
-                keeper.renames(),
-            )?;
-            self.sources.log_to(input);
-            pending = logged;
-        }
-        let of = |number| (number, keeper.states_of(number));
-        let deltas: Vec<_> = recovered.deltas.iter().map(|&number| of(number)).collect();
-        let (plan, guests, renames) = (&self.plan, &self.guests, keeper.renames());
-        let restorer = Restorer { plan, guests, schemas: keeper.tables(), renames };
-        let restored = restorer.restore(&mut self.store, keeper.archive(), recovered.snapshot.map(of), &deltas)?;
-        let resumed = Resumed { last: last_plan, planned, starts: &recovered.starts, tables: &restored.of_sources };
-        self.sources.resume(resumed, pending, keeper.renames())?;
-        keeper.commit_whole(restored.whole);
-        if let Some(last) = &recovered.last {
-            self.counters.restore(&last.commit.counters);
-            tracing::info!(keys = restored.keys, "going on behind the batch {}", last.commit.batch);
-        }
-        self.begin()?;
-        for undelivered in &recovered.undelivered {
-            self.deliver_again(undelivered.number, undelivered.batch)?;
-        }
-        if let Some(planned) = recovered.planned.as_ref().map(|planned| planned.plan.batch) {
-            tracing::info!("running the batch {planned} again, with the same input");
-            self.batch(planned)?;
-            return Ok(Some(planned));
-        }
-        Ok(last)
+        Ok((logged, settled))
     }
 
-    /// Keeps where sources begin, before the first batch has anything of them: what comes from now on is theirs, whatever
-    /// becomes of this run.
-    pub(super) fn begin_sources(&mut self, tick: Timestamp) -> Result<(), RunError> {
-        let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        self.sources.starts()?.map_or(Ok(()), |starts| keeper.start(tick, starts))
+    /// Waits until the batch that left the loop is done, if there is one.
+    pub(super) fn settle(&mut self) -> Result<(), RunError> {
+        while let Some(news) = self.commits.wait() {
+            self.heed(news)?;
+        }
+        Ok(())
     }
 
-    /// Ends the run, however it went: notes that the last batch was delivered, or sinks would get it again for nothing. Not
-    /// where the log itself has failed, or a test has the machine stop here.
+    /// Looks what has come of the batch that left the loop.
+    pub(super) fn look_after_commit(&mut self) -> Result<(), RunError> {
+        while let Some(news) = self.commits.news() {
+            self.heed(news)?;
+        }
+        Ok(())
+    }
+
+    fn heed(&mut self, news: News) -> Result<(), RunError> {
+        match news {
+            News::Committed => self.sources.acknowledge(),
+            News::Done(done) => {
+                let (report, ended) = (self.committing.take(), done?);
+                report.into_iter().for_each(|report| self.reporter.batch(report, ended));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the run, however it went: the batch that left the loop is brought to its end, and it is noted that the last one was
+    /// delivered, or sinks would get it again for nothing. Not where the log itself has failed, or a test has the machine stop
+    /// here.
     pub(super) fn end(&mut self, result: Result<(), RunError>) -> Result<(), RunError> {
-        let Some(keeper) = &mut self.keeper else { return result };
+        let result = match (self.settle(), result) {
+            (Err(earlier), Err(later)) => {
+                tracing::warn!("after that: {later}");
+                Err(earlier)
+            }
+            (settled, result) => settled.and(result),
+        };
+        let Some(keeper) = self.commits.keeper() else { return result };
         let error = match result {
             Ok(()) => return keeper.finish(),
             Err(RunError::Failpoint { step, batch }) => return Err(RunError::Failpoint { step, batch }),
@@ -136,32 +103,6 @@ impl Run {
             tracing::warn!("it could not be noted that the last batch was delivered: {why}");
         }
         Err(error)
-    }
-
-    /// Begins to receive, and makes the outputs' places this run's. What is to be refused has been: from here on there are
-    /// effects.
-    pub(super) fn begin(&mut self) -> Result<(), RunError> {
-        let fence = self.keeper.as_ref().map(Keeper::fence);
-        let is_held = || fence.is_none_or(|fence| fence.check().is_ok());
-        let generation = fence.map(|fence| fence.generation());
-        // A host that slept since it took the checkpoint over may have lost it.
-        fence.map_or(Ok(()), |fence| fence.check())?;
-        let owner = Owner { pipeline: &self.plan.name, generation, is_held: &is_held };
-        let patience = Patience { clock: &*self.clock, wake: &self.wake, stopper: &self.stopper };
-        self.sources.begin(&owner, &patience)?;
-        self.outputs.begin(&owner)
-    }
-
-    fn deliver_again(&mut self, number: u64, batch: Timestamp) -> Result<(), RunError> {
-        let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        tracing::info!("delivering the batch {batch} again");
-        let mut present = self.outputs.restore(batch, keeper.archive().read_sections(number)?)?;
-        if let Some(outbox) = keeper.outbox_of(number) {
-            present.extend(self.outputs.restore_outbox(batch, outbox, keeper.archive().outbox(outbox)?)?);
-        }
-        keeper.step(Step::Deliver, batch, |_| self.outputs.deliver_again(batch, &present))?;
-        keeper.delivered(batch);
-        Ok(())
     }
 }
 
@@ -177,25 +118,10 @@ fn reason(keeper: &Keeper, error: RunError) -> RunError {
     }
 }
 
-/// Of the sinks that are new none has got the last batch already.
-fn check_sinks(new: &[String], keeper: &Keeper, recovered: &Recovery) -> Result<(), RunError> {
-    let Some(last) = &recovered.last else { return Ok(()) };
-    if new.is_empty() || recovered.undelivered.iter().any(|undelivered| undelivered.number == last.number) {
-        return Ok(());
-    }
-    let sections = keeper.archive().read_sections(last.number)?;
-    let outputs = sections.iter().filter(|section| section.kind == SectionKind::Output);
-    let beside = last.commit.outbox.iter().flat_map(|outbox| &outbox.outputs).map(|output| &output.output);
-    match outputs.map(|section| &section.stream).chain(beside).find(|output| new.contains(output)) {
-        Some(output) => Err(RunError::SinkGone { output: output.clone(), last: last.commit.batch }),
-        None => Ok(()),
-    }
-}
-
-/// What a batch changed in the tables, by partition; of the tables `whole` all that they hold.
+/// What a batch changed in the tables, if somebody wants to know, by partition; of the tables `whole` all that they hold.
 fn changes(store: &StateStore, whole: &BTreeSet<TableId>) -> Result<Vec<Section>, StateError> {
     let mut sections = Vec::new();
-    for kept in store.kept() {
+    for kept in store.noted() {
         let id = kept.id();
         for (partition, table) in kept.tables() {
             let limits = BlockLimits::default();

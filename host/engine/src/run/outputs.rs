@@ -1,23 +1,21 @@
-//! The outputs of a run: rows by output and part, written, staged and then delivered in the order of the pipeline.
+//! The outputs of a run: what stages leave for sinks, put into the parts of a batch.
 
-mod outbox;
 mod parts;
 
 use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
-use tidemill_checkpoint::{self as checkpoint, OutboxDraft, OutboxParts, Outboxes, Section, SectionKind, Sections};
-use tidemill_model::{
-    ports::{Owner, PortError, Sink, SinkBatch, SinkParts, SinkRows},
-    schema::Schema,
-    time::Timestamp,
-};
+use arrow_schema::{ArrowError, SchemaRef};
+use tidemill_model::{ports::PortError, time::Timestamp};
 use tidemill_plan::{
     graph::{NodeId, Plan},
     stages::{Leaves, Order, Stage, Stages},
 };
 
-use crate::{failure::RunError, pieces::Piece, presence::Presence};
-use outbox::{OUTBOX_BYTES, Outbox};
+use crate::{
+    commit::{OUTBOX_BYTES, OutputRows, Sinks},
+    failure::RunError,
+    pieces::Piece,
+    presence::Presence,
+};
 use parts::{Kept, Parts, PartsBy};
 
 pub(super) struct Outputs {
@@ -28,46 +26,32 @@ pub(super) struct Outputs {
     writable_bytes: usize,
     /// With more they are written.
     writable_bytes_max: usize,
-    outbox: Outbox,
+    /// Bytes that were written of open batches since the run began, and of this one.
+    written_bytes: (u64, u64),
     /// None of them has a batch at this tick, whatever its sources have.
     skipped: bool,
 }
 
 struct OutputFeed {
     name: String,
-    schema: Schema,
-    arrow: arrow_schema::SchemaRef,
-    sink: Box<dyn Sink>,
+    arrow: SchemaRef,
     /// What stages have left of the open batch.
     kept: Vec<Kept>,
     parts: Parts,
     /// How many rows the sink looks at.
     rows_max: Option<usize>,
-    /// The rows of the sealed batch: of each part, in order,
-    rows: Vec<Vec<RecordBatch>>,
-    /// unless they have been written already. Which parts there are is known when all rows are.
-    written: Option<Vec<u32>>,
+    /// Rows of the open batch were given to the sink.
+    is_written: bool,
+    /// The rows of the sealed batch.
+    rows: OutputRows,
     presence: Presence,
     has_letters: bool,
 }
 
-/// Refuses outputs whose places are another's. Nothing is changed.
-pub(super) fn look(plan: &Plan, sinks: &[Box<dyn Sink>], is_kept: bool) -> Result<(), RunError> {
-    plan.outputs.iter().zip(sinks).try_for_each(|(output, sink)| {
-        sink.look(&plan.name, is_kept).map_err(|error| RunError::Place { output: output.name.clone(), error })
-    })
-}
-
 impl Outputs {
-    /// `outboxes`: for rows that are too many for a commit's record, if there is a checkpoint.
-    pub(super) fn new(
-        plan: &Plan,
-        stages: &Stages,
-        presence: &[Presence],
-        sinks: Vec<Box<dyn Sink>>,
-        outboxes: Option<Outboxes>,
-    ) -> Outputs {
-        let outputs = plan.outputs.iter().enumerate().zip(sinks).map(|((index, output), sink)| {
+    /// `rows_max`: for each output how many rows its sink looks at.
+    pub(super) fn new(plan: &Plan, stages: &Stages, presence: &[Presence], rows_max: &[Option<usize>]) -> Outputs {
+        let outputs = plan.outputs.iter().enumerate().map(|(index, output)| {
             let leaves = |stage: &&Stage| match output.dead_letters {
                 Some(caller) => stage.steps.iter().any(|step| step.kind.caller(plan) == Some(caller)),
                 None => stage.steps.iter().any(|step| step.leaves == Some(Leaves::Output(index))),
@@ -80,14 +64,12 @@ impl Outputs {
             let arrow = output.schema.to_arrow();
             OutputFeed {
                 name: output.name.clone(),
-                schema: output.schema.clone(),
                 parts: Parts::new(parts_by, arrow.clone()),
                 arrow,
-                rows_max: sink.rows_max(),
-                sink,
+                rows_max: rows_max[index],
                 kept: Vec::new(),
-                rows: Vec::new(),
-                written: None,
+                is_written: false,
+                rows: OutputRows::Absent,
                 presence: presence[output.from.0].clone(),
                 has_letters: output.dead_letters.is_some(),
             }
@@ -97,7 +79,7 @@ impl Outputs {
             held_bytes: 0,
             writable_bytes: 0,
             writable_bytes_max: OUTBOX_BYTES,
-            outbox: Outbox::new(outboxes),
+            written_bytes: (0, 0),
             skipped: false,
         }
     }
@@ -108,12 +90,8 @@ impl Outputs {
     }
 
     /// The batch is skipped: no output has one.
-    pub(super) fn skip(&mut self, time: Timestamp) -> Result<(), RunError> {
-        self.outbox.take();
-        self.each(time, |output| output.written.is_some(), |output, time| output.sink.discard(time))?;
-        self.clear();
+    pub(super) fn skip(&mut self) {
         self.skipped = true;
-        Ok(())
     }
 
     /// Takes what a stage left for the sink of an output.
@@ -127,15 +105,23 @@ impl Outputs {
         Ok(())
     }
 
-    /// Writes rows of the open batch, if too many are held.
-    pub(super) fn write_if_many(&mut self, time: Timestamp) -> Result<(), RunError> {
-        if self.writable_bytes <= self.writable_bytes_max {
-            return Ok(());
-        }
-        let writable = self.outputs.iter_mut().filter(|output| output.rows_max.is_none() && !output.kept.is_empty());
-        for output in writable {
-            output.written.get_or_insert_default();
-            output.write(time, &mut self.outbox)?;
+    /// Whether so many rows of the open batch are held that they are to be written.
+    pub(super) fn has_many(&self) -> bool {
+        self.writable_bytes > self.writable_bytes_max
+    }
+
+    /// Whether rows of the open batch were written.
+    pub(super) fn has_written(&self) -> bool {
+        self.outputs.iter().any(|output| output.is_written)
+    }
+
+    /// Writes rows of the open batch to the sinks.
+    pub(super) fn write(&mut self, time: Timestamp, sinks: &mut Sinks) -> Result<(), RunError> {
+        for (place, output) in self.outputs.iter_mut().enumerate() {
+            if output.rows_max.is_none() && !output.kept.is_empty() {
+                output.is_written = true;
+                self.written_bytes.1 += output.write(place, time, sinks)?;
+            }
         }
         self.held_bytes -= std::mem::take(&mut self.writable_bytes);
         Ok(())
@@ -143,7 +129,7 @@ impl Outputs {
 
     /// Bytes that were written of open batches since the run began, and of this one.
     pub(super) fn written_bytes(&self) -> (u64, u64) {
-        self.outbox.bytes()
+        (self.written_bytes.0 + self.written_bytes.1, self.written_bytes.1)
     }
 
     /// Bytes of rows that are held of the open batch, about.
@@ -151,221 +137,76 @@ impl Outputs {
         self.held_bytes
     }
 
-    /// Puts what stages left of the sealed batch in order.
-    pub(super) fn arrange(&mut self, time: Timestamp) -> Result<(), RunError> {
+    /// Puts what stages left of the sealed batch in order. Of outputs whose rows were written the rest is written, to `sinks`.
+    pub(super) fn arrange(&mut self, time: Timestamp, mut sinks: Option<&mut Sinks>) -> Result<(), RunError> {
         (self.held_bytes, self.writable_bytes) = (0, 0);
-        for output in &mut self.outputs {
-            if output.written.is_some() {
-                output.write(time, &mut self.outbox)?;
-                output.written = Some(output.parts.order());
-            } else {
-                output.arrange().map_err(|error| misfit(&output.name, time, error))?;
+        for (place, output) in self.outputs.iter_mut().enumerate() {
+            match &mut sinks {
+                Some(sinks) if output.is_written => {
+                    self.written_bytes.1 += output.write(place, time, sinks)?;
+                    output.rows = OutputRows::Written(output.parts.order());
+                }
+                _ => output.arrange().map_err(|error| misfit(&output.name, time, error))?,
             }
         }
         Ok(())
     }
 
-    /// What a commit's record keeps of the batch: the rows of every output that has a batch at this tick, each part's, but those
-    /// that were written while it was open.
-    pub(super) fn sections(&self, absent: &[NodeId]) -> Vec<Section> {
-        let present = self.outputs.iter().filter(|output| !self.skipped && output.is_present(absent));
-        let sections = present.flat_map(|output| {
-            (0u32..).zip(&output.rows).map(|(partition, batches)| Section {
-                kind: SectionKind::Output,
-                stream: output.name.clone(),
-                table: String::new(),
-                partition,
-                batches: batches.clone(),
-            })
-        });
-        sections.collect()
-    }
-
-    /// What was written of the batch while it was open, to be published before its commit; and what of it makes the batch.
-    pub(super) fn take_outbox(&mut self, absent: &[NodeId]) -> Option<(OutboxDraft, Vec<OutboxParts>)> {
-        let draft = self.outbox.take()?;
-        let present = self.outputs.iter().filter(|output| output.is_present(absent));
-        let parts =
-            |output: &OutputFeed| Some(OutboxParts { output: output.name.clone(), parts: output.written.clone()? });
-        let written: Vec<OutboxParts> = present.filter_map(parts).collect();
-        (!written.is_empty()).then_some((draft, written))
-    }
-
-    /// Makes the places of all outputs this run's.
-    pub(super) fn begin(&mut self, owner: &Owner<'_>) -> Result<(), RunError> {
-        self.outputs.iter_mut().try_for_each(|output| {
-            output.sink.begin(owner).map_err(|error| RunError::Place { output: output.name.clone(), error })
-        })
-    }
-
-    /// The newest batch that a sink has made visible, of the first that has one after `last`, with the output's name.
-    pub(super) fn ahead_of(&mut self, last: Option<Timestamp>) -> Result<Option<(String, Timestamp)>, RunError> {
-        for output in &mut self.outputs {
-            let newest = output.sink.newest();
-            let newest = newest.map_err(|error| failed(&output.name, last.unwrap_or(Timestamp(0)), error))?;
-            if let Some(newest) = newest.filter(|&newest| Some(newest) > last) {
-                return Ok(Some((output.name.clone(), newest)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The names of the outputs whose sinks are new.
-    pub(super) fn new_ones(&self) -> Vec<String> {
-        self.outputs.iter().filter(|output| output.sink.is_new()).map(|output| output.name.clone()).collect()
-    }
-
-    /// Takes the rows of a batch back from a checkpoint, and gives the names of the outputs that have a batch.
-    pub(super) fn restore(&mut self, time: Timestamp, sections: Vec<Section>) -> Result<Vec<String>, RunError> {
-        let mut present = Vec::new();
-        for section in sections.into_iter().filter(|section| section.kind == SectionKind::Output) {
-            let output = self.deliverable(time, &section)?;
-            if !present.contains(&section.stream) {
-                output.rows.clear();
-                present.push(section.stream.clone());
-            }
-            output.rows.resize(section.partition as usize, Vec::new());
-            output.rows.push(section.batches);
-        }
-        Ok(present)
-    }
-
-    /// Writes the rows of a batch that lie beside its record, and gives the names of their outputs. They are read little by
-    /// little, so that it is known at the end that all of them were right.
-    pub(super) fn restore_outbox(
-        &mut self,
-        time: Timestamp,
-        outbox: &checkpoint::Outbox,
-        sections: Sections,
-    ) -> Result<Vec<String>, RunError> {
-        let named = |name: &str| outbox.outputs.iter().find(|output| output.output == name);
-        for section in sections {
-            let section = section?;
-            if named(&section.stream).is_none_or(|output| !output.parts.contains(&section.partition)) {
-                continue;
-            }
-            let output = self.deliverable(time, &section)?;
-            for rows in &section.batches {
-                output.write_to_sink(time, section.partition, rows)?;
-            }
-        }
-        for OutboxParts { output, parts } in &outbox.outputs {
-            let gone = || undeliverable(output, time, "the pipeline no longer has it");
-            let output = self.outputs.iter_mut().find(|found| found.name == *output).ok_or_else(gone)?;
-            output.written = Some(parts.clone());
-        }
-        Ok(outbox.outputs.iter().map(|output| output.output.clone()).collect())
-    }
-
-    /// The output of rows that a checkpoint has.
-    fn deliverable(&mut self, time: Timestamp, section: &Section) -> Result<&mut OutputFeed, RunError> {
-        let undeliverable = |why| undeliverable(&section.stream, time, why);
-        let output = self.outputs.iter_mut().find(|output| output.name == section.stream);
-        let output = output.ok_or_else(|| undeliverable("the pipeline no longer has it"))?;
-        if section.batches.iter().any(|batch| batch.schema().fields() != output.arrow.fields()) {
-            return Err(undeliverable("its rows now have other fields"));
-        }
-        Ok(output)
-    }
-
-    /// Stages the batch of every output, in order. An output whose sources all have no batch at this tick has none either.
-    pub(super) fn stage(&mut self, time: Timestamp, absent: &[NodeId]) -> Result<(), RunError> {
-        let skipped = self.skipped;
-        let is_unwanted = |output: &OutputFeed| output.written.is_some() && !output.is_present(absent);
-        self.each(time, is_unwanted, |output, time| output.sink.discard(time))?;
-        self.each(time, |output| !skipped && output.is_present(absent), OutputFeed::stage)
-    }
-
-    /// Makes the staged batch of every output visible, in order.
-    pub(super) fn deliver(&mut self, time: Timestamp, absent: &[NodeId]) -> Result<(), RunError> {
-        let skipped = self.skipped;
-        self.each(time, |output| !skipped && output.is_present(absent), OutputFeed::deliver)?;
-        self.clear();
-        Ok(())
-    }
-
-    /// Stages and delivers what was [restored](Outputs::restore) for the outputs with these names.
-    pub(super) fn deliver_again(&mut self, time: Timestamp, present: &[String]) -> Result<(), RunError> {
-        self.each(time, |output| present.contains(&output.name), OutputFeed::stage)?;
-        self.each(time, |output| present.contains(&output.name), OutputFeed::deliver)?;
-        self.clear();
-        Ok(())
-    }
-
-    fn each(
-        &mut self,
-        time: Timestamp,
-        is_present: impl Fn(&OutputFeed) -> bool,
-        action: impl Fn(&mut OutputFeed, Timestamp) -> Result<(), PortError>,
-    ) -> Result<(), RunError> {
-        let mut outputs = self.outputs.iter_mut().filter(|output| is_present(output));
-        outputs.try_for_each(|output| action(output, time).map_err(|error| failed(&output.name, time, error)))
-    }
-
-    fn clear(&mut self) {
-        (self.held_bytes, self.writable_bytes, self.skipped) = (0, 0, false);
-        self.outputs.iter_mut().for_each(|output| {
-            output.kept.clear();
-            output.parts.clear();
-            output.rows.clear();
-            output.written = None;
-        });
+    /// What every output has of the batch, which ends. One whose sources all have no batch at this tick has none either.
+    pub(super) fn seal(&mut self, absent: &[NodeId]) -> Vec<OutputRows> {
+        let skipped = std::mem::take(&mut self.skipped);
+        (self.held_bytes, self.writable_bytes) = (0, 0);
+        self.written_bytes = (self.written_bytes.0 + self.written_bytes.1, 0);
+        self.outputs.iter_mut().map(|output| output.seal(skipped, absent)).collect()
     }
 }
 
 impl OutputFeed {
     /// Whether it has a batch at this tick. Of dead letters there is one only if there are any.
     fn is_present(&self, absent: &[NodeId]) -> bool {
-        let has_rows = || self.written.is_some() || self.rows.iter().any(|rows| !rows.is_empty());
+        let has_rows = || match &self.rows {
+            OutputRows::Held(parts) => parts.iter().any(|rows| !rows.is_empty()),
+            rows => matches!(rows, OutputRows::Written(_)),
+        };
         (!self.has_letters || has_rows()) && self.presence.is_present(absent)
     }
 
     /// Puts what stages left of a batch that is held in order.
     fn arrange(&mut self) -> Result<(), ArrowError> {
-        let rows = self.parts.add(std::mem::take(&mut self.kept))?;
-        self.rows = vec![Vec::new(); self.parts.order().len()];
-        for (part, rows) in rows {
-            self.rows[part as usize].push(rows);
+        let added = self.parts.add(std::mem::take(&mut self.kept))?;
+        let mut rows: Vec<Vec<RecordBatch>> = vec![Vec::new(); self.parts.order().len()];
+        for (part, added) in added {
+            rows[part as usize].push(added);
         }
-        parts::keep_first(&mut self.rows, self.rows_max);
+        parts::keep_first(&mut rows, self.rows_max);
+        self.rows = OutputRows::Held(rows);
         Ok(())
     }
 
-    /// Writes what stages left.
-    fn write(&mut self, time: Timestamp, outbox: &mut Outbox) -> Result<(), RunError> {
+    /// Writes what stages left, and gives how many bytes went beside the record.
+    fn write(&mut self, place: usize, time: Timestamp, sinks: &mut Sinks) -> Result<u64, RunError> {
         let rows = self.parts.add(std::mem::take(&mut self.kept));
+        let mut bytes = 0;
         for (part, rows) in rows.map_err(|error| misfit(&self.name, time, error))? {
-            outbox.write(&self.name, part, &rows)?;
-            self.write_to_sink(time, part, &rows)?;
+            bytes += sinks.write(place, time, part, &rows)?;
         }
-        Ok(())
+        Ok(bytes)
     }
 
-    fn write_to_sink(&mut self, batch: Timestamp, part: u32, rows: &RecordBatch) -> Result<(), RunError> {
-        let written = self.sink.write(&SinkRows { batch, part, schema: &self.schema, rows });
-        written.map_err(|error| failed(&self.name, batch, error))
-    }
-
-    fn stage(&mut self, time: Timestamp) -> Result<(), PortError> {
-        match &self.written {
-            Some(parts) => self.sink.stage(&SinkParts { time, schema: &self.schema, parts }),
-            None => SinkBatch { time, schema: &self.schema, parts: &self.rows }.stage(&mut *self.sink),
+    fn seal(&mut self, skipped: bool, absent: &[NodeId]) -> OutputRows {
+        let is_present = !skipped && self.is_present(absent);
+        let rows = std::mem::take(&mut self.rows);
+        self.kept.clear();
+        self.parts.clear();
+        match std::mem::take(&mut self.is_written) {
+            _ if is_present => rows,
+            true => OutputRows::Unwanted,
+            false => OutputRows::Absent,
         }
     }
-
-    fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
-        self.sink.deliver(time)
-    }
-}
-
-fn undeliverable(output: &str, batch: Timestamp, why: &'static str) -> RunError {
-    RunError::Undeliverable { output: output.to_owned(), batch, why }
 }
 
 fn misfit(output: &str, batch: Timestamp, error: ArrowError) -> RunError {
-    failed(output, batch, PortError::configuration(format!("rows that do not fit the schema: {error}")))
-}
-
-fn failed(output: &str, batch: Timestamp, error: PortError) -> RunError {
+    let error = PortError::configuration(format!("rows that do not fit the schema: {error}"));
     RunError::Sink { output: output.to_owned(), batch, error }
 }

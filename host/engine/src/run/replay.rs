@@ -1,12 +1,12 @@
 //! One batch that has been run before, run again, without a checkpoint and without sinks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tidemill_checkpoint::{Archive, Number, Past, Scanned, Section, TableSchema};
 
 use super::{Run, restore::Restorer, sources::Resumed};
 use crate::{
-    checkpoint::{Pending, Renames, TableId, other_versions, states_of, table_schemas},
+    checkpoint::{Pending, Renames, other_versions, states_of, table_schemas},
     failure::RunError,
     report::Summary,
 };
@@ -24,8 +24,6 @@ pub(crate) struct ReplayedBatch {
 /// What a batch that is replayed would commit, in place of committing it.
 #[derive(Default)]
 pub(super) struct Collected {
-    /// The tables that are wanted as a whole, not only what changes.
-    pub(super) whole: BTreeSet<TableId>,
     pub(super) sections: Vec<Section>,
 }
 
@@ -53,7 +51,8 @@ impl Run {
         let whole = other_versions(&history, renames, then);
         self.counters.restore(counters);
         self.outputs.hold(usize::MAX);
-        self.collected = Some(Collected { whole, ..Collected::default() });
+        self.whole = whole;
+        self.collected = Some(Collected::default());
         let plan = &past.plan;
         let (starts, tables) = (&[][..], &BTreeMap::new());
         let of_batch = Resumed { last: None, planned: Some(plan), starts, tables };

@@ -6,7 +6,10 @@ use tidemill_checkpoint::Shortage;
 use tidemill_model::time::Timestamp;
 
 use super::Run;
-use crate::{checkpoint::InputKeeper, failure::RunError};
+use crate::{
+    checkpoint::{InputKeeper, Room},
+    failure::RunError,
+};
 
 /// How often it is looked whether there is room again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -15,13 +18,20 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_secs(60);
 
 /// What is known of the room for input.
-#[derive(Default)]
 pub(super) struct RoomWatch {
+    /// `None`: there is no checkpoint.
+    room: Option<Room>,
     /// Nothing more is taken of the open batch.
     is_short: bool,
     /// Bytes of input that had been logged, and of rows that had been written, at the last look.
     seen_bytes: u64,
     told_at: Option<Timestamp>,
+}
+
+impl RoomWatch {
+    pub(super) fn new(room: Option<Room>) -> RoomWatch {
+        RoomWatch { room, is_short: false, seen_bytes: 0, told_at: None }
+    }
 }
 
 impl Run {
@@ -30,15 +40,15 @@ impl Run {
     pub(super) fn wait_for_room(&mut self, tick: Timestamp) -> Result<Timestamp, RunError> {
         self.room.is_short = false;
         let mut looks = 0_u32;
-        while let Some(shortage) = self.keeper.as_ref().map_or(Ok(None), |keeper| keeper.shortage(0))? {
+        while let Some(shortage) = self.shortage(0)? {
             if self.stopper.is_stopped() {
                 break;
             }
             self.tell_shortage(&shortage);
-            if let Some(keeper) = &mut self.keeper {
+            if let Some(keeper) = self.commits.keeper() {
                 // A snapshot that fails is tried again, less and less often: it reads all state.
                 let begin = looks == 0 || looks.is_power_of_two();
-                keeper.make_room(tick, self.sources.input(), begin)?;
+                keeper.make_room(tick, begin)?;
             }
             looks = looks.saturating_add(1);
             let look_again = self.clock.now().0.saturating_add(LOOK_AGAIN.as_micros() as i64);
@@ -54,17 +64,33 @@ impl Run {
 
     /// Whether there is too little room for more input of the open batch. It is looked again after every few megabytes.
     pub(super) fn is_short_of_room(&mut self) -> Result<bool, RunError> {
-        let Some(keeper) = &self.keeper else { return Ok(false) };
+        let Some(look_bytes) = self.room.room.as_ref().map(Room::look_bytes) else { return Ok(false) };
         let logged_bytes = self.sources.input().map_or(0, |input: &mut InputKeeper| input.appended_bytes());
         let (written_bytes, open_bytes) = self.outputs.written_bytes();
         let bytes = logged_bytes + written_bytes;
-        if !self.room.is_short && bytes - self.room.seen_bytes >= keeper.look_bytes() {
+        if !self.room.is_short && bytes - self.room.seen_bytes >= look_bytes {
             self.room.seen_bytes = bytes;
-            let shortage = keeper.shortage(open_bytes)?;
+            let shortage = self.shortage(open_bytes)?;
             self.room.is_short = shortage.is_some();
             shortage.iter().for_each(|shortage| self.tell_shortage(shortage));
         }
         Ok(self.room.is_short)
+    }
+
+    /// Why no new input is to be taken. If there is one, no batch is being committed any more: what that would need is not known
+    /// before.
+    fn shortage(&mut self, open_bytes: u64) -> Result<Option<Shortage>, RunError> {
+        self.look_after_commit()?;
+        let coming_bytes = self.commits.coming_bytes();
+        let look = |room: &Option<Room>, coming_bytes| {
+            room.as_ref().map_or(Ok(None), |room| room.shortage(open_bytes, coming_bytes))
+        };
+        let shortage = look(&self.room.room, coming_bytes.unwrap_or(0))?;
+        if shortage.is_none() || coming_bytes.is_none() {
+            return Ok(shortage);
+        }
+        self.settle()?;
+        Ok(look(&self.room.room, 0)?)
     }
 
     fn tell_shortage(&mut self, shortage: &Shortage) {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tidemill_model::time::Timestamp;
 use tidemill_plan::{graph::NodeId, stages::Input};
 
 use super::{ROUND_BYTES, Run};
@@ -37,7 +36,7 @@ impl Run {
 
     /// Drops what the sealed sources still have, and what the stages made of the rest. Gives the sources: none of them
     /// has a batch at this tick.
-    pub(super) fn skip(&mut self, tick: Timestamp) -> Result<Arc<[NodeId]>, RunError> {
+    pub(super) fn skip(&mut self) -> Result<Arc<[NodeId]>, RunError> {
         let mut absent = Vec::new();
         for stage in 0..self.stages.stages.len() {
             let Input::Source(node) = self.stages.stages[stage].input else { continue };
@@ -50,7 +49,7 @@ impl Run {
         }
         self.store.undo();
         self.exchanges.clear();
-        self.outputs.skip(tick)?;
+        self.outputs.skip();
         self.counters.abandon();
         Ok(absent.into())
     }

@@ -23,6 +23,7 @@ use crate::{
     },
     show,
     source::{Chopped, Given},
+    spawn::commits,
 };
 use feed::{BATCHES, Feed, SKIPPED, feed};
 use samples::{SAMPLES, Sample};
@@ -108,10 +109,12 @@ fn rows_are_the_same_in_every_mode() {
         let expect: Batches = (sample.model)(&feed).into_iter().map(|rows| comparable(sample, rows)).collect();
         for partitions in [1, 2, 4, 7] {
             for chunk_rows in [1, 3, usize::MAX] {
-                for (workers, seed, fresh, ahead, early) in
-                    [(1, 1, false, false, false), (3, u64::MAX, true, true, true), (2, 7, false, true, false)]
-                {
-                    let mode = Mode { partitions, workers, seed, fresh, chunk_rows, ahead, early };
+                for (workers, seed, fresh, ahead, early, late) in [
+                    (1, 1, false, false, false, false),
+                    (3, u64::MAX, true, true, true, false),
+                    (2, 7, false, true, false, true),
+                ] {
+                    let mode = Mode { partitions, workers, seed, fresh, chunk_rows, ahead, early, late };
                     assert_eq!(run(sample, &feed, mode), expect, "{} {mode:?}", sample.name);
                     count += 1;
                 }
@@ -139,7 +142,7 @@ fn a_run_may_be_stopped_at_any_step() {
         for (step, after) in Step::ALL.into_iter().flat_map(|step| [(step, false), (step, true)]) {
             for batch in 1..=BATCHES {
                 let early = batch % 2 == 0 || step == Step::Outbox;
-                let world = World { early, ..world(sample, &feed) };
+                let world = World { early, spawn: commits(after), ..world(sample, &feed) };
                 if world.run(Some(Stop { step, after, batch: at(batch) })) == Ended::Stopped {
                     assert_eq!(world.run(None), Ended::Done);
                 }

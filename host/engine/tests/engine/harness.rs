@@ -27,6 +27,7 @@ use crate::{
     mode::Mode,
     sink::{Collect, Delivered, Log},
     source::Chopped,
+    spawn::commits,
 };
 
 /// Plugins under the names that the tests know them by.
@@ -82,7 +83,7 @@ pub fn run_with_plugins(
     let sinks: Vec<Box<dyn Sink>> =
         plan.outputs.iter().map(|output| -> Box<dyn Sink> { Box::new(Collect::new(&output.name, &log)) }).collect();
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
-    let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn: Arc::new(Threads), checkpoint: None };
+    let parts = Parts { plan, plugins, sources, sinks, clock, wake, spawn: commits(mode.late), checkpoint: None };
     let settings = Settings { workers: mode.workers, seed: mode.seed, fresh_instances: mode.fresh, until: Until::Done };
     let result = Run::try_new(parts, &settings).and_then(|mut run| {
         mode.set(&mut run);

@@ -24,5 +24,6 @@ mod show;
 mod sink;
 mod skipped;
 mod source;
+mod spawn;
 mod stages;
 mod threads;

@@ -16,11 +16,21 @@ pub struct Mode {
     pub ahead: bool,
     /// Rows for sinks are written as soon as there are any, as those of large batches are.
     pub early: bool,
+    /// Each batch is delivered when the next one has been run.
+    pub late: bool,
 }
 
 /// One worker, whole batches.
-pub const PLAIN: Mode =
-    Mode { partitions: 4, workers: 1, seed: 1, fresh: false, chunk_rows: usize::MAX, ahead: false, early: false };
+pub const PLAIN: Mode = Mode {
+    partitions: 4,
+    workers: 1,
+    seed: 1,
+    fresh: false,
+    chunk_rows: usize::MAX,
+    ahead: false,
+    early: false,
+    late: false,
+};
 
 /// Numbers of partitions that cases are run with.
 const PARTITIONS: [u32; 4] = [1, 2, 4, 7];
@@ -45,7 +55,7 @@ pub fn groups(partitions: Option<u32>) -> Vec<Vec<Mode>> {
             vec![
                 small,
                 Mode { workers: 2, seed: u64::MAX, ahead: true, early: true, ..small },
-                Mode { fresh: true, ..small },
+                Mode { fresh: true, late: true, ..small },
             ],
         ]
     };

@@ -22,8 +22,8 @@ use crate::{
 use model::{Batch, Model, Row};
 
 fn modes() -> impl Strategy<Value = Mode> {
-    let mode = (1..9_u32, 1..4_usize, any::<u64>(), any::<bool>(), 1..12_usize, any::<bool>(), any::<bool>());
-    mode.prop_map(|(partitions, workers, seed, fresh, chunk_rows, ahead, early)| Mode {
+    let mode = (1..9_u32, 1..4_usize, any::<u64>(), any::<bool>(), 1..12_usize, any::<(bool, bool, bool)>());
+    mode.prop_map(|(partitions, workers, seed, fresh, chunk_rows, (ahead, early, late))| Mode {
         partitions,
         workers,
         seed,
@@ -31,6 +31,7 @@ fn modes() -> impl Strategy<Value = Mode> {
         chunk_rows,
         ahead,
         early,
+        late,
     })
 }
 

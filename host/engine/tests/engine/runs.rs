@@ -14,6 +14,7 @@ use crate::{
     guests::guests,
     harness,
     live::{Called, Live, SharedFeed, Step, WaitedFor},
+    spawn::CommitsAtOnce,
 };
 
 const TEXT: &str = "[streams.out]\nqueue = { schema = \"n: integer\", batches = [] }";
@@ -80,7 +81,7 @@ impl Bench {
                 sinks,
                 clock,
                 wake: self.wake.clone(),
-                spawn: Arc::new(Threads),
+                spawn: Arc::new(CommitsAtOnce),
                 checkpoint: None,
             },
             &settings,

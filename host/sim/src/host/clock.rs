@@ -63,9 +63,10 @@ impl Threads {
 }
 
 impl Spawn for Threads {
-    /// Workers never get a turn: the thread that waits for them does their work meanwhile.
+    /// Workers never get a turn: the thread that waits for them does their work meanwhile. So it does with a commit whose turn has
+    /// not come.
     fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
-        if name == "snapshot" {
+        if name == "snapshot" || name == "commit" {
             self.simulation.world().hosts[self.host].work.push(work);
         }
     }

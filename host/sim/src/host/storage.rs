@@ -1,11 +1,12 @@
 //! A host's way to the storage, which may fail.
 
 use std::{
+    collections::BTreeMap,
     io::{Cursor, Error, Read},
     sync::Arc,
 };
 
-use tidemill_checkpoint::{Appender, Draft, Entry, Storage, StorageError};
+use tidemill_checkpoint::{Appender, Draft, Entry, Storage, StorageError, SyncWork};
 
 use crate::{
     simulation::Simulation,
@@ -175,15 +176,21 @@ impl Appender for SimulatedAppender {
         })
     }
 
-    fn sync(&mut self) -> Result<(), StorageError> {
-        let SimulatedAppender { storage, name, inner } = self;
-        let host = storage.host;
-        storage.call(Site::Change, "sync", name, |world, _| {
-            inner.sync()?;
-            if world.owner == Some(host) {
-                world.feeds.values_mut().for_each(|feed| feed.synced_by(host));
-            }
-            Ok(())
-        })
+    fn begin_sync(&mut self) -> Result<SyncWork, StorageError> {
+        let (storage, name) = (self.storage.clone(), self.name.clone());
+        let (host, work) = (storage.host, self.inner.begin_sync()?);
+        let begun: BTreeMap<_, _> =
+            storage.simulation.world().feeds.iter().map(|(stream, feed)| (*stream, feed.appended(host))).collect();
+        Ok(Box::new(move || {
+            storage.call(Site::Change, "sync", &name, |world, _| {
+                work()?;
+                if world.owner == Some(host) {
+                    for (stream, feed) in &mut world.feeds {
+                        feed.synced_by(host, &begun[stream]);
+                    }
+                }
+                Ok(())
+            })
+        }))
     }
 }

@@ -1,6 +1,6 @@
 //! Lines that arrive with time.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use tidemill_model::time::Timestamp;
 
@@ -178,9 +178,15 @@ impl Feed {
         first.into_iter().chain(rest).for_each(|given| given.log = Logged::Appended);
     }
 
-    /// What a host has appended is durable.
-    pub fn synced_by(&mut self, host: HostId) {
+    /// The lines that a host has appended and that are not durable.
+    pub fn appended(&self, host: HostId) -> BTreeSet<i64> {
+        let appended = self.given.iter().filter(|given| given.host == host && given.log == Logged::Appended);
+        appended.map(|given| given.number).collect()
+    }
+
+    /// Of these, which a host has appended, all are durable.
+    pub fn synced_by(&mut self, host: HostId, lines: &BTreeSet<i64>) {
         let appended = self.given.iter_mut().filter(|given| given.host == host && given.log == Logged::Appended);
-        appended.for_each(|given| given.log = Logged::Durable);
+        appended.filter(|given| lines.contains(&given.number)).for_each(|given| given.log = Logged::Durable);
     }
 }

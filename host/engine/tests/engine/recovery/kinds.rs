@@ -28,7 +28,7 @@ use tidemill_model::{
 use tidemill_plan::graph::NodeId;
 
 use super::world::{Stop, StopAt};
-use crate::{guests::guests, harness};
+use crate::{guests::guests, harness, spawn::CommitsAtOnce};
 
 /// Batches that are compared. With a snapshot after every second commit, and nothing kept that is not needed, the third
 /// makes one and the fourth cleans up.
@@ -107,7 +107,7 @@ impl Place {
             sinks,
             clock,
             wake,
-            spawn: Arc::new(Threads),
+            spawn: Arc::new(CommitsAtOnce),
             checkpoint: Some(checkpoint),
         };
         let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Batches(BATCHES as u64) };

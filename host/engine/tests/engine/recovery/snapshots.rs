@@ -116,11 +116,14 @@ fn cleaning(mut removes: impl FnMut(&str) -> Fault + Send + 'static) -> World {
     world
 }
 
-/// Does all at once but one piece of work, which gets a thread.
+/// Does all at once but one piece of work for snapshots, which gets a thread.
 struct AllAtOnceBut(AtomicU64);
 
 impl Spawn for AllAtOnceBut {
     fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
+        if name == "commit" {
+            return work();
+        }
         if self.0.fetch_sub(1, Ordering::Relaxed) == 1 { Threads.spawn(name, work) } else { work() }
     }
 }

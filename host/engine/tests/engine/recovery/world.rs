@@ -29,7 +29,7 @@ use tidemill_model::{
 };
 use tidemill_plan::graph::{Output, Plan};
 
-use crate::{guests::guests, harness};
+use crate::{guests::guests, harness, spawn::CommitsAtOnce};
 pub use heard::heard;
 use peers::{Exactly, Live};
 
@@ -185,7 +185,7 @@ impl World {
             acknowledged: None,
             second: None,
             clock: None,
-            spawn: Arc::new(Threads),
+            spawn: Arc::new(CommitsAtOnce),
             broken: Arc::default(),
             broken_source: Arc::default(),
             on_step: None,
@@ -262,7 +262,7 @@ impl World {
             plugins: guests().plugins(),
             sources,
             clock: Arc::new(ManualClock::new(Timestamp(0))),
-            spawn: Arc::new(Threads),
+            spawn: Arc::new(CommitsAtOnce),
             history,
             past,
         };

@@ -16,18 +16,16 @@ pub(super) struct Outbox {
     outboxes: Option<Outboxes>,
     /// Of the open batch.
     draft: Option<OutboxDraft>,
-    /// Bytes of all batches.
-    written_bytes: u64,
 }
 
 impl Outbox {
     pub(super) fn new(outboxes: Option<Outboxes>) -> Outbox {
-        Outbox { outboxes, draft: None, written_bytes: 0 }
+        Outbox { outboxes, draft: None }
     }
 
-    /// Adds rows to a part of an output's batch.
-    pub(super) fn write(&mut self, output: &str, part: u32, rows: &RecordBatch) -> Result<(), CheckpointError> {
-        let Some(outboxes) = &mut self.outboxes else { return Ok(()) };
+    /// Adds rows to a part of an output's batch, and gives how many bytes these are.
+    pub(super) fn write(&mut self, output: &str, part: u32, rows: &RecordBatch) -> Result<u64, CheckpointError> {
+        let Some(outboxes) = &mut self.outboxes else { return Ok(0) };
         let draft = match &mut self.draft {
             Some(draft) => draft,
             none => none.insert(outboxes.begin()?),
@@ -38,18 +36,12 @@ impl Outbox {
             let kind = SectionKind::Output;
             draft.write(&Section { kind, stream, table, partition: part, batches: vec![rows] })?;
         }
-        self.written_bytes += draft.bytes() - before;
-        Ok(())
+        Ok(draft.bytes() - before)
     }
 
     /// What was written of the open batch, to be published.
     pub(super) fn take(&mut self) -> Option<OutboxDraft> {
         self.draft.take()
-    }
-
-    /// Bytes that were written since the run began, and those of the open batch.
-    pub(super) fn bytes(&self) -> (u64, u64) {
-        (self.written_bytes, self.draft.as_ref().map_or(0, OutboxDraft::bytes))
     }
 }
 

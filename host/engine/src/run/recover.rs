@@ -1,0 +1,127 @@
+//! Going on from a checkpoint, until the first new batch.
+
+use tidemill_checkpoint::{Recovery, SectionKind};
+use tidemill_model::{ports::Owner, time::Timestamp};
+
+use super::{Run, patience::Patience, restore::Restorer, sources::Resumed};
+use crate::{
+    checkpoint::{InputKeeper, Keeper, Pending, RestoreError, Step},
+    commit::Committer,
+    failure::RunError,
+};
+
+impl Run {
+    /// Goes on from the checkpoint, if there is one; gives the last batch that counts. A batch that was planned and not
+    /// committed is run again.
+    pub(super) fn recover(&mut self) -> Result<Option<Timestamp>, RunError> {
+        let recovered = self.recovered.take();
+        let (Committer { keeper: Some(keeper), sinks, .. }, Some(recovered)) = (self.commits.idle(), recovered) else {
+            self.begin()?;
+            return Ok(None);
+        };
+        if let Some(fell_back) = &recovered.fell_back {
+            tracing::warn!(
+                "record {} of the checkpoint is damaged and passed over: {}",
+                fell_back.number,
+                fell_back.what
+            );
+        }
+        let last = recovered.last.as_ref().map(|last| last.commit.batch);
+        let last_plan = recovered.last.as_ref().map(|last| &last.plan);
+        let planned = recovered.planned.as_ref().map(|planned| &planned.plan);
+        if let Some((output, newest)) = sinks.ahead_of(last)? {
+            return Err(RunError::SinkAhead { output, newest, last });
+        }
+        check_sinks(&sinks.new_ones(), keeper, &recovered)?;
+        if let Some((old, now)) = keeper.renames().taken.clone() {
+            return Err(RestoreError::NameTaken { old, now }.into());
+        }
+        let mut pending = Pending::default();
+        if self.sources.need_log() {
+            let storage = keeper.storage().clone();
+            let (input, logged) = InputKeeper::open(
+                storage,
+                keeper.fence(),
+                (last_plan, planned),
+                &recovered.starts,
+                keeper.segment_bytes(),
+                keeper.renames(),
+            )?;
+            self.sources.log_to(input);
+            pending = logged;
+        }
+        let of = |number| (number, keeper.states_of(number));
+        let deltas: Vec<_> = recovered.deltas.iter().map(|&number| of(number)).collect();
+        let (plan, guests, renames) = (&self.plan, &self.guests, keeper.renames());
+        let restorer = Restorer { plan, guests, schemas: keeper.tables(), renames };
+        let restored = restorer.restore(&mut self.store, keeper.archive(), recovered.snapshot.map(of), &deltas)?;
+        let resumed = Resumed { last: last_plan, planned, starts: &recovered.starts, tables: &restored.of_sources };
+        self.sources.resume(resumed, pending, keeper.renames())?;
+        self.whole = restored.whole;
+        if let Some(last) = &recovered.last {
+            self.counters.restore(&last.commit.counters);
+            tracing::info!(keys = restored.keys, "going on behind the batch {}", last.commit.batch);
+        }
+        self.begin()?;
+        for undelivered in &recovered.undelivered {
+            self.deliver_again(undelivered.number, undelivered.batch)?;
+        }
+        if let Some(planned) = recovered.planned.as_ref().map(|planned| planned.plan.batch) {
+            tracing::info!("running the batch {planned} again, with the same input");
+            self.batch(planned)?;
+            return Ok(Some(planned));
+        }
+        Ok(last)
+    }
+
+    /// Keeps where sources begin, before the first batch has anything of them: what comes from now on is theirs, whatever
+    /// becomes of this run.
+    pub(super) fn begin_sources(&mut self, tick: Timestamp) -> Result<(), RunError> {
+        self.settle()?;
+        let Some(keeper) = self.commits.keeper() else { return Ok(()) };
+        self.sources.starts()?.map_or(Ok(()), |starts| keeper.start(tick, starts))
+    }
+
+    /// Begins to receive, and makes the outputs' places this run's. What is to be refused has been: from here on there are
+    /// effects.
+    pub(super) fn begin(&mut self) -> Result<(), RunError> {
+        let Committer { keeper, sinks, .. } = self.commits.idle();
+        let fence = keeper.as_ref().map(Keeper::fence);
+        let is_held = || fence.is_none_or(|fence| fence.check().is_ok());
+        let generation = fence.map(|fence| fence.generation());
+        // A host that slept since it took the checkpoint over may have lost it.
+        fence.map_or(Ok(()), |fence| fence.check())?;
+        let owner = Owner { pipeline: &self.plan.name, generation, is_held: &is_held };
+        let patience = Patience { clock: &*self.clock, wake: &self.wake, stopper: &self.stopper };
+        self.sources.begin(&owner, &patience)?;
+        sinks.begin(&owner)
+    }
+
+    fn deliver_again(&mut self, number: u64, batch: Timestamp) -> Result<(), RunError> {
+        let Committer { keeper: Some(keeper), sinks, .. } = self.commits.idle() else { return Ok(()) };
+        tracing::info!("delivering the batch {batch} again");
+        keeper.step(Step::Deliver, batch, |keeper| {
+            let archive = keeper.archive();
+            let outbox = keeper.outbox_of(number);
+            let beside = outbox.map(|outbox| Ok::<_, RunError>((outbox, archive.outbox(outbox)?))).transpose()?;
+            sinks.deliver_again(batch, archive.read_sections(number)?, beside)
+        })?;
+        keeper.delivered(batch);
+        Ok(())
+    }
+}
+
+/// Of the sinks that are new none has got the last batch already.
+fn check_sinks(new: &[String], keeper: &Keeper, recovered: &Recovery) -> Result<(), RunError> {
+    let Some(last) = &recovered.last else { return Ok(()) };
+    if new.is_empty() || recovered.undelivered.iter().any(|undelivered| undelivered.number == last.number) {
+        return Ok(());
+    }
+    let sections = keeper.archive().read_sections(last.number)?;
+    let outputs = sections.iter().filter(|section| section.kind == SectionKind::Output);
+    let beside = last.commit.outbox.iter().flat_map(|outbox| &outbox.outputs).map(|output| &output.output);
+    match outputs.map(|section| &section.stream).chain(beside).find(|output| new.contains(output)) {
+        Some(output) => Err(RunError::SinkGone { output: output.clone(), last: last.commit.batch }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,32 @@
+//! When batches are committed: beside the next one, or not.
+
+use std::sync::Arc;
+
+use tidemill_connect::system::Threads;
+use tidemill_model::ports::Spawn;
+
+/// Threads, but that each batch is committed before the next one begins: where it matters for a test what the run has taken of
+/// that.
+pub struct CommitsAtOnce;
+
+/// Threads, but that each batch is committed when it is waited for, as late as may be: the next one has been run then.
+pub struct CommitsLate;
+
+impl Spawn for CommitsAtOnce {
+    fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
+        if name == "commit" { work() } else { Threads.spawn(name, work) }
+    }
+}
+
+impl Spawn for CommitsLate {
+    fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
+        if name != "commit" {
+            Threads.spawn(name, work);
+        }
+    }
+}
+
+/// One of them.
+pub fn commits(late: bool) -> Arc<dyn Spawn> {
+    if late { Arc::new(CommitsLate) } else { Arc::new(CommitsAtOnce) }
+}
