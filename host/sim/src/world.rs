@@ -121,8 +121,8 @@ pub(crate) struct HostState {
     pub is_opening: bool,
     /// It was told to stop.
     pub is_stopped: bool,
-    /// The lines of the batch that it sealed last, of the feeds that can be read again.
-    pub sealed: BTreeMap<&'static str, Range<usize>>,
+    /// The lines of the batches that it sealed, of the feeds that can be read again.
+    pub sealed: BTreeMap<Timestamp, BTreeMap<&'static str, Range<usize>>>,
     /// What it says when it has run everything.
     pub summary: Option<Summary>,
     /// The batch that its next record commits.
@@ -219,8 +219,9 @@ impl World {
     /// A commit record has appeared. An error says which promise is broken.
     pub fn committed(&mut self, host: HostId, batch: Timestamp, record: &str) -> Result<(), String> {
         self.waits = 0;
-        let HostState { sealed: lines, edition, .. } = &self.hosts[host];
-        let committed = Committed { record: record.to_owned(), edition: *edition, host, lines: lines.clone() };
+        let HostState { sealed, edition, .. } = &mut self.hosts[host];
+        let lines = sealed.remove(&batch).unwrap_or_default();
+        let committed = Committed { record: record.to_owned(), edition: *edition, host, lines };
         if self.committed.insert(batch, committed).is_some() {
             return Err(format!("host {host} commits the batch {batch} a second time"));
         }

@@ -132,7 +132,8 @@ fn of_lines_that_cannot_only_the_end_of_what_was_not_logged_is_lost() {
     check(&world, &[&zero], &["1000001 1 w1"], "batch 0 ms has line 1000001 `w1`, which is none");
     let feed = world.feeds.get_mut(LIVE).expect("it is there");
     feed.appended_by(0);
-    feed.synced_by(0);
+    let appended = feed.appended(0);
+    feed.synced_by(0, &appended);
     let logged: Vec<Logged> = feed.given.iter().map(|given| given.log).collect();
     let (begins, goes_on) = (Logged::No { begins_chunk: true }, Logged::No { begins_chunk: false });
     assert_eq!(logged, [Logged::Durable, Logged::Durable, begins, goes_on], "a chunk at a time");

@@ -91,7 +91,7 @@ impl Source for FolderSource {
             let first = places.first().copied().unwrap_or(0);
             let is_left = |file| !self.done.contains(&file) && !batch.contains(&file);
             let last = feed.ends_at(feed.lines.len()) && !feed.files(Timestamp(i64::MAX)).any(is_left);
-            world.hosts[self.port.host].sealed.insert(FILES, first..end);
+            world.hosts[self.port.host].sealed.entry(at).or_default().insert(FILES, first..end);
             (batch, last)
         })?;
         self.again = None;

@@ -69,7 +69,7 @@ impl Source for RepeatableSource {
                 let (first, end) = (self.first, self.port.received(world, self.first, at).max(self.next));
                 Pin { first, end, is_absent: first == end && world.random.once_in(ABSENT_EVERY) }
             });
-            world.hosts[self.port.host].sealed.insert(REPEATABLE, pin.first..pin.end);
+            world.hosts[self.port.host].sealed.entry(at).or_default().insert(REPEATABLE, pin.first..pin.end);
             (pin, world.feeds[REPEATABLE].ends_at(pin.end))
         })?;
         self.again = None;
