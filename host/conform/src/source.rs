@@ -76,6 +76,7 @@ pub fn walk_source(connectors: Connectors, sample: &SourceSample) {
         (Some(_), None) => live::walk(&walk),
         (Some(_), Some(_)) => {
             live::walk_acknowledging(&walk);
+            live::walk_ahead(&walk);
             pins::walk(&walk);
         }
         (None, Some(_)) => panic!("{}: only a source that is logged acknowledges", sample.name),

@@ -9,7 +9,7 @@
 //! | with a checkpoint, when it is claimed | [`Source::repeatable`], [`Source::acknowledging`] | any number of times, from now on; who is asked for pins keeps what they need |
 //! | the same, of a source that the checkpoint knows | [`Repeatable::restore`], if it has a table; then [`Repeatable::resume_after`] or [`Repeatable::repeat`]; [`Acknowledging::resume_after`] | once |
 //! | behind it, when all that may be refused has been | [`Source::begin`] | once; as often as it fails in passing. From here on there are effects |
-//! | if the checkpoint knows the source | [`Acknowledging::acknowledge`] | once, and then behind each commit; else behind each commit alone |
+//! | if the checkpoint knows the source | [`Acknowledging::acknowledge`] | once, and then behind each commit; else behind each commit alone. The next batch may have been taken of by then, and sealed, but has no pin |
 //! | while a batch is open | [`Source::take`] | any number of times |
 //! | at the tick | [`Source::seal`] | once a batch |
 //! | behind it | [`Source::take`] until it says [`Taken::end`] | once at least |
@@ -29,6 +29,9 @@
 //! | while a batch of many rows is open | [`Sink::write`] | any number of times, unless it has a [`Sink::rows_max`] |
 //! | when such a batch is skipped, or the sink's stream turns out to have none | [`Sink::discard`] | once |
 //! | when a batch is committed, or done if there is no checkpoint | [`Sink::write`] of the rest and [`Sink::stage`] of all sinks, then [`Sink::deliver`] of all, in the order of the pipeline | once each; not of a sink whose stream has no batch, or when the batch is skipped |
+//!
+//! Sinks are called by another thread than sources are, while the next batch is received and run; but one sink after the other, and
+//! one batch after the other.
 //!
 //! A sink that fails ends the run. The next run begins with that batch, from its commit.
 
@@ -163,8 +166,8 @@ pub trait Acknowledging {
     /// The pin is not one of this source.
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError>;
 
-    /// What the last pin stands for is durable, and is not needed from a peer again. Peers are not read before this was
-    /// called once.
+    /// What the last pin stands for is durable, and is not needed from a peer again; what was taken since then is not. Peers are
+    /// not read before this was called once.
     fn acknowledge(&mut self);
 }
 

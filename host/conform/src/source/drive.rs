@@ -77,6 +77,11 @@ impl Batch {
         taken.end.then(|| std::mem::take(&mut self.given))
     }
 
+    /// The rows that were taken of it until now.
+    pub(super) fn rows(&self, schema: &Schema) -> Vec<Vec<Value>> {
+        self.given.rows(schema)
+    }
+
     /// The rest of a batch.
     pub(super) fn end(mut self, feed: &dyn Feed, source: &mut dyn Source, pattern: (usize, usize)) -> Given {
         (0..TAKES_MAX).find_map(|_| self.step(feed, source, pattern)).expect("a batch has an end")

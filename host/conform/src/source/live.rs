@@ -16,6 +16,9 @@ use super::{
 /// How long it is waited for more, between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// How often it is looked for rows that may not come.
+const LOOKS: usize = 40;
+
 /// Calls behind which a source is stopped, at most.
 const CALLS: usize = 5;
 
@@ -67,6 +70,44 @@ pub(super) fn walk(walk: &Walk<'_>) {
         (0..calls).take_while(|_| batch.step(&*feed, &mut *source, (1, 1)).is_none()).for_each(drop);
         source.stop();
     }
+}
+
+/// A batch is committed while the next one is open: peers are told behind rows of that, which were taken and are not durable. They
+/// come again if the run is killed.
+pub(super) fn walk_ahead(walk: &Walk<'_>) {
+    let mut feed = (walk.sample.feed)();
+    let (mut durable, mut pinned) = (RowValues::new(), None);
+    let mut source = next(walk, &*feed, None);
+    commit(walk, &mut *feed, &mut *source, &mut durable, &mut pinned);
+    for number in 0..walk.sample.batches {
+        durable.extend(batch(walk, &mut *feed, &mut *source, 1));
+        let pin = pin_of(&mut *source);
+        feed.come(number);
+        let mut open = Batch::default();
+        // Only chunks that are full are there before a batch ends: of few rows there are none, however long one waits.
+        for _ in 0..LOOKS {
+            feed.turn();
+            assert!(open.step(&*feed, &mut *source, (usize::MAX, 1)).is_none(), "a batch ends that is not sealed");
+            if !open.rows(source.schema()).is_empty() {
+                break;
+            }
+            feed.world().wake.wait(Some(PAUSE));
+        }
+        acknowledging(&mut *source).acknowledge();
+        feed.turn();
+        drop(source);
+        source = next(walk, &*feed, Some(&pin));
+        until("all rows are durable", |_| {
+            commit(walk, &mut *feed, &mut *source, &mut durable, &mut pinned);
+            let are_there = durable.len() >= all(&*feed).len();
+            if !are_there {
+                feed.world().wake.wait(Some(PAUSE));
+            }
+            are_there.then_some(())
+        });
+        assert_eq!(durable, all(&*feed), "{}: the rows, some of them taken ahead", walk.sample.name);
+    }
+    source.stop();
 }
 
 /// Where a run is killed, in a batch that has rows.

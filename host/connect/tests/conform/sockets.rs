@@ -19,9 +19,9 @@ use tidemill_model::{connector::World, testing::Value};
 /// How long a peer may take a connection, or what it is sent.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Lines that come for a batch.
+/// Lines that come for a batch: of one of them some chunks are full before it ends.
 fn lines(batch: usize) -> Vec<String> {
-    (0..[3, 1, 200, 7][batch % 4]).map(|line| format!("line {line} of {batch}")).collect()
+    (0..[3, 1, 400, 7][batch % 4]).map(|line| format!("line {line} of {batch} {:>1$}", "", line * 4)).collect()
 }
 
 /// Listens, and sends to whoever connects.
@@ -105,13 +105,15 @@ struct Keeper {
     /// And how many lines were sent over it; nothing before a number was told.
     connection: Option<(TcpStream, Option<usize>)>,
     told: Vec<u8>,
+    /// How many lines are durable, as far as it was told: it does not keep them.
+    durable: usize,
     all: Vec<String>,
 }
 
 impl Keeper {
     fn feed() -> Box<dyn Feed> {
         let (folder, address) = (tempfile::tempdir().unwrap(), address());
-        Box::new(Keeper { folder, address, connection: None, told: Vec::new(), all: Vec::new() })
+        Box::new(Keeper { folder, address, connection: None, told: Vec::new(), durable: 0, all: Vec::new() })
     }
 
     /// Sends what is to be sent; an error is the connection's end.
@@ -130,6 +132,8 @@ impl Keeper {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof),
                 Ok(_) if byte[0] == b'\n' => {
                     let number = String::from_utf8(std::mem::take(&mut self.told)).unwrap().parse().unwrap();
+                    assert!(number >= self.durable, "{} lines were said to be durable, and now {number}", self.durable);
+                    self.durable = number;
                     sent.get_or_insert(number);
                 }
                 Ok(_) => self.told.push(byte[0]),

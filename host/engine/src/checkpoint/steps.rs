@@ -1,6 +1,7 @@
 //! The steps of a batch that change what would be left behind by a crash, each with a name.
 //!
-//! The order stands here and in [`Run`](crate::Run)'s batch, nowhere else:
+//! The order stands here and in `engine/commit.rs`, nowhere else. From step 2 on another thread does it, while the next batch is
+//! received and run; but one batch after the other, each to its end:
 //!
 //! 0. [`Step::Start`], before the first batch: where those sources begin that the checkpoint does not know is durable.
 //! 1. The batch is run. Input that cannot be read again is written to the input log before it is run. Nothing of the batch
