@@ -262,9 +262,10 @@ fn look_for_end(storage: &dyn Storage, pipeline: &str) -> Result<(u64, u64, Tail
     let newest = segment::newest(storage, pipeline, &segments)?;
     let mut tail = Tail { frames: 0, bytes: 0, cut: None };
     if newest > 0 {
-        // Frames that a host which was killed left in the system's memory count, so they must become durable.
-        storage.appender(&segment_name(newest))?.sync()?;
         tail = segment::tail(storage, pipeline, newest)?;
+        // Frames that a host which was killed left in the system's memory count, so they must become durable: behind the look,
+        // because a host that lives still may add others meanwhile.
+        storage.appender(&segment_name(newest))?.sync()?;
     }
     Ok((segments.last().copied().unwrap_or(0), newest, tail))
 }

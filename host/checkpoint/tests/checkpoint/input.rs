@@ -207,6 +207,34 @@ fn a_sync_of_nothing_new_asks_for_nothing() {
     }
 }
 
+/// The host before goes on adding to its segment while the next one looks for the end. Only what is durable may count: at every
+/// call of that look another chunk comes, and in the end the power is cut.
+#[test]
+fn what_a_host_before_adds_meanwhile_does_not_count_unless_it_is_durable() {
+    for only_at in [Operation::Appender, Operation::Sync, Operation::Read] {
+        let storage = MemoryStorage::new();
+        let mut first = open(&storage, None, 1 << 20).unwrap();
+        let needed = first.append("numbers", None, &rows(&[0])).unwrap();
+        first.sync().unwrap();
+        let (mut next, mut added) = (1, 0);
+        storage.set_faults(move |call| {
+            // What this does itself is not seen here.
+            if call.operation == only_at && call.name == "input/00000000000000000001" && added < 8 {
+                first.append("numbers", None, &rows(&[next])).unwrap();
+                (next, added) = (next + 1, added + 1);
+            }
+            Fault::None
+        });
+        let second = open(&storage, Some(needed), 1 << 20).unwrap();
+        let end = second.position();
+        storage.set_faults(|_| Fault::None);
+        storage.restart(|_, _| 0);
+        let third = open(&storage, Some(needed), 1 << 20).unwrap();
+        let numbers = read(&third, START, end).unwrap();
+        assert_eq!(numbers, (0..numbers.len() as i64).collect::<Vec<_>>(), "{only_at:?}");
+    }
+}
+
 /// Chunks come on while those before are made durable. A crash leaves what was there when that was begun.
 #[test]
 fn a_sync_covers_what_was_there_when_it_was_begun() {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{Parts, Run, RunError, Settings, Stopper, Summary, Until};
 use tidemill_model::{
-    ports::{Clock, Irregularity, PortError, Sink, Wake},
+    ports::{Clock, Irregularity, PortError, Sink, Spawn, Wake},
     time::Timestamp,
 };
 use tidemill_plan::graph::NodeId;
@@ -14,7 +14,7 @@ use crate::{
     guests::guests,
     harness,
     live::{Called, Live, SharedFeed, Step, WaitedFor},
-    spawn::CommitsAtOnce,
+    spawn::commits,
 };
 
 const TEXT: &str = "[streams.out]\nqueue = { schema = \"n: integer\", batches = [] }";
@@ -29,6 +29,26 @@ struct Bench {
     delivered: Arc<Mutex<Batches>>,
     /// What the clock showed when a run had ended.
     ended_at: Arc<Mutex<i64>>,
+    /// Commits get their turn when the test says so.
+    turns: Option<Turns>,
+}
+
+/// Commits that wait for their turn.
+#[derive(Clone, Default)]
+struct Turns(Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>);
+
+impl Turns {
+    fn give(&self) {
+        let work = self.0.lock().unwrap().pop();
+        work.expect("a batch waits for its commit")();
+    }
+}
+
+impl Spawn for Turns {
+    fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
+        assert_eq!(name, "commit", "one worker, and no checkpoint");
+        self.0.lock().unwrap().push(work);
+    }
 }
 
 /// What was delivered: seconds and rows.
@@ -81,7 +101,7 @@ impl Bench {
                 sinks,
                 clock,
                 wake: self.wake.clone(),
-                spawn: Arc::new(CommitsAtOnce),
+                spawn: self.turns.clone().map_or_else(|| commits(false), |turns| Arc::new(turns)),
                 checkpoint: None,
             },
             &settings,
@@ -156,6 +176,34 @@ fn rows_that_come_before_the_tick_are_run_ahead_of_it_and_belong_to_it() {
 
 fn clock_millis(clock: &ManualClock) -> i64 {
     clock.now().millis()
+}
+
+/// The loop goes on with the next batch, waits for its tick, and is woken by what has come of the batch before.
+#[test]
+fn a_batch_is_delivered_while_the_next_one_is_waited_for() {
+    for turns_at in [1_500_000, 2 * SECOND, i64::MAX] {
+        let turns = Turns::default();
+        let bench = Bench { turns: Some(turns.clone()), ..Bench::default() };
+        let (delivered, seen) = (bench.delivered.clone(), Arc::new(Mutex::new(Vec::new())));
+        let noted = seen.clone();
+        let during = move |clock: &ManualClock, deadline: Timestamp| {
+            noted.lock().unwrap().push((deadline.0 / SECOND, delivered.lock().unwrap().len()));
+            let is_first = noted.lock().unwrap().iter().filter(|(tick, _)| *tick == 2).count() == 1;
+            if deadline.0 == 2 * SECOND && is_first && turns_at <= deadline.0 {
+                clock.advance_to(Timestamp(turns_at));
+                turns.give();
+            }
+        };
+        let (_, result) = bench.run(Until::Batches(3), during, nothing);
+        assert_eq!(result.unwrap().batches, 3);
+        assert_eq!(bench.delivered(), [(1, vec![]), (2, vec![]), (3, vec![])]);
+        // Before a batch is committed the one before is, whoever does it.
+        let expect = match turns_at {
+            1_500_000 => vec![(1, 0), (2, 0), (2, 1), (3, 1)],
+            _ => vec![(1, 0), (2, 0), (3, 1)],
+        };
+        assert_eq!(*seen.lock().unwrap(), expect, "{turns_at}");
+    }
 }
 
 #[test]

@@ -69,6 +69,9 @@ fn run_all(seeds: Vec<u64>) -> BTreeMap<u64, Result<Report, Failure>> {
             // Traces are long, and made again when they are wanted.
             let result = simulator().run(seed).map(|report| Report { trace: String::new(), ..report });
             let result = result.map_err(|failure| Failure { trace: end_of(&failure.trace), ..failure });
+            if let Err(failure) = &result {
+                let _ = writeln!(std::io::stderr(), "seed {seed}: {}", failure.what);
+            }
             let mut done = done.lock().unwrap();
             done.insert(seed, result);
             if done.len() % TOLD_EVERY == 0 {
