@@ -10,6 +10,8 @@ mod batches;
 mod boundary;
 mod builds;
 mod corpus;
+mod folder;
+mod headers;
 mod job;
 mod keys;
 mod many_keys;
@@ -32,8 +34,8 @@ use report::{Figure, Goal};
 /// Measures how fast Tidemill is.
 #[derive(Parser)]
 struct Options {
-    /// Only figures whose names begin with one of these (wordcount, sums, boundary, batch, state, recovery, memory, poison,
-    /// start, checkpoint, mutants, flakes), and those of build, which are measured only if they are named: a quarter of an hour.
+    /// Only figures whose names begin with one of these (wordcount, sums, boundary, batch, state, recovery, memory, folder,
+    /// poison, start, checkpoint, mutants, flakes), and those of build, which are measured only if they are named: a quarter of an hour.
     only: Vec<String>,
     /// Words of the corpus.
     #[arg(long, default_value_t = 20_000_000)]
@@ -72,10 +74,15 @@ fn main() -> anyhow::Result<()> {
         figures.push(many_keys::memory(&plugins)?);
         let folder = tempfile::tempdir_in(&options.target)?;
         figures.extend(many_keys::checkpoint(&plugins, folder.path())?);
+        figures.extend(headers::measure(folder.path())?);
     }
     if options.wants("memory") {
         let folder = tempfile::tempdir_in(&options.target)?;
         figures.push(memory::measure(&program(&options.target)?, folder.path())?);
+    }
+    if options.wants("folder") {
+        let folder = tempfile::tempdir_in(&options.target)?;
+        figures.extend(folder::measure(&program(&options.target)?, folder.path())?);
     }
     if options.wants("poison") {
         figures.extend(poison::measure(&plugins)?);

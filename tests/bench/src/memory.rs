@@ -69,7 +69,7 @@ fn copy(program: &Path, folder: &Path, partitions: &str, clock: &str) -> anyhow:
 }
 
 /// The most memory that a process has had when it has ended.
-fn most_kib(mut child: Child) -> anyhow::Result<u64> {
+pub fn most_kib(mut child: Child) -> anyhow::Result<u64> {
     let status = format!("/proc/{}/status", child.id());
     let (end, ended) = channel();
     let waiting = thread::spawn(move || end.send(child.wait()));
