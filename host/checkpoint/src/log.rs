@@ -87,11 +87,6 @@ impl Log {
         &self.fence
     }
 
-    /// The sections of a commit record.
-    pub fn read_sections(&self, number: Number) -> Result<Vec<Section>, CheckpointError> {
-        self.archive.read_sections(number)
-    }
-
     /// For rows of sinks that are too many for a record. Asked for once: numbers begin anew.
     pub fn outboxes(&self) -> Outboxes {
         Outboxes::new(self.archive.clone())

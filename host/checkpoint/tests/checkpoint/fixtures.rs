@@ -87,7 +87,7 @@ fn check(version: u16, number: u64, beside: &[i64]) {
     assert_eq!((log.fence().generation(), recovered.snapshot, recovered.deltas.len()), (2, Some(number), 0));
     assert_eq!(recovered.delivered, Some(Timestamp(1_700_000_005_000_000)));
     assert_eq!(state(log.archive(), &recovered).unwrap(), (7, 3));
-    assert_eq!(section_numbers(&log.read_sections(number).unwrap(), SectionKind::Output), [1, 2, 4]);
+    assert_eq!(section_numbers(&log.archive().read_sections(number).unwrap(), SectionKind::Output), [1, 2, 4]);
     assert_eq!(outputs(&log, number).unwrap(), [&[1, 2, 4], beside].concat());
     let last = recovered.last.unwrap();
     let range =

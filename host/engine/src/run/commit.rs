@@ -32,9 +32,8 @@ impl Run {
         self.settle()?;
         let (logged, settled) = self.settled()?;
         let counters = self.counters.totals();
-        let report = BatchReport { left: self.clock.now(), ..report };
         self.commits.hand_over(CommitJob { batch: report.time, logged, settled, changes, counters, rows });
-        self.committing = Some(report);
+        self.committing = Some(BatchReport { left: self.clock.now(), ..report });
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use crate::{
     guests::guests,
     harness,
     live::{Called, Live, SharedFeed, Step, WaitedFor},
+    recovery::world::heard,
     spawn::commits,
 };
 
@@ -203,6 +204,23 @@ fn a_batch_is_delivered_while_the_next_one_is_waited_for() {
             _ => vec![(1, 0), (2, 0), (3, 1)],
         };
         assert_eq!(*seen.lock().unwrap(), expect, "{turns_at}");
+    }
+}
+
+/// Commits that take longer than the interval hold the next batch up, whoever makes them; those that take less hold nobody up.
+#[test]
+fn that_batches_wait_for_commits_is_told() {
+    for (turns, millis, is_told) in
+        [(None, 900, false), (Some(()), 900, false), (None, 1_500, true), (Some(()), 1_500, true)]
+    {
+        let bench = Bench { turns: turns.map(|()| Turns::default()), ..Bench::default() };
+        let slow = move |clock: &ManualClock, _: Timestamp| clock.advance_to(Timestamp(clock.now().0 + millis * 1_000));
+        let said = heard(|| assert_eq!(bench.run(Until::Batches(6), nothing, slow).1.unwrap().batches, 6));
+        let is_pace =
+            |said: &&String| said.contains("batches take longer than the interval of 1000 ms: 1500 ms for this one");
+        assert_eq!(said.iter().filter(is_pace).count(), usize::from(is_told), "{millis} ms: {said:?}");
+        let delays = said.iter().filter(|said| said.contains("Total delay")).count();
+        assert_eq!(delays, 6, "each batch is told of when it was delivered: {said:?}");
     }
 }
 
