@@ -38,6 +38,8 @@ pub(crate) struct CommitJob {
     pub(crate) counters: Vec<(String, u64)>,
     /// By output.
     pub(crate) rows: Vec<OutputRows>,
+    /// Bytes that were written beside its record and have no name yet.
+    pub(crate) written_bytes: u64,
 }
 
 impl CommitJob {
@@ -45,7 +47,8 @@ impl CommitJob {
     fn bytes(&self) -> u64 {
         let of_sections = self.changes.iter().chain(&self.settled.sections).flat_map(|section| &section.batches);
         let held = self.rows.iter().flat_map(|rows| if let OutputRows::Held(parts) = rows { &parts[..] } else { &[] });
-        of_sections.chain(held.flatten()).map(|rows| rows.get_array_memory_size() as u64).sum()
+        let all = of_sections.chain(held.flatten());
+        all.map(|rows| rows.get_array_memory_size() as u64).sum::<u64>() + self.written_bytes
     }
 }
 
@@ -53,7 +56,7 @@ impl Committer {
     /// Commits a batch, if there is a checkpoint, and gives it to the sinks; `committed` is told when it counts. Gives the time
     /// when all was done.
     pub(crate) fn commit(&mut self, job: CommitJob, committed: &dyn Fn()) -> Result<Timestamp, RunError> {
-        let CommitJob { batch, logged, settled, changes, counters, rows } = job;
+        let CommitJob { batch, logged, settled, changes, counters, rows, .. } = job;
         let sinks = &mut self.sinks;
         let Some(keeper) = &mut self.keeper else {
             sinks.stage(batch, &rows)?;

@@ -75,7 +75,7 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What the sources ring when rows have come.
     pub wake: Wake,
-    /// Starts the worker threads, and one for each snapshot.
+    /// Starts the worker threads, and one for each commit and each snapshot.
     pub spawn: Arc<dyn Spawn>,
     /// Where to keep what must survive the run; `None`: nowhere.
     pub checkpoint: Option<Checkpoint>,
@@ -310,9 +310,9 @@ impl Run {
         } else {
             self.tasks.iter().flatten().flatten().for_each(|task| rejections.merge(&task.batch.rejections));
         }
-        let irregularities = self.sources.irregularities();
         let (intake, is_replayed) = (self.reporter.leave(), self.collected.is_some());
         let left = self.clock.now();
+        let irregularities = Vec::new();
         let report = BatchReport { time: tick, began, left, intake, rejections, irregularities, skipped, is_replayed };
         self.leave(&absent, report)
     }
@@ -353,6 +353,7 @@ impl Run {
         feed: Feed,
         end: Option<&Arc<[NodeId]>>,
     ) -> Result<(), Failed> {
+        self.look_after_commit()?;
         let store = &mut self.store;
         let tasks = self.tasks[stage].iter_mut().enumerate().map(|(partition, task)| {
             let mut task = task.take().expect("no task is with a worker now");

@@ -88,8 +88,11 @@ impl Commits {
         self.coming_bytes = job.bytes();
         self.shared.lock().stage = Stage::Waiting(committer, job);
         let shared = self.shared.clone();
-        // Without a thread it is done by whoever waits for it.
         self.spawn.spawn("commit".to_owned(), Box::new(move || shared.serve()));
+        if Arc::strong_count(&self.shared) == 1 {
+            // The work is gone: it is done, or there was no thread for it.
+            self.shared.serve();
+        }
         // What is new by now is seen before anything is waited for.
         self.shared.lock().rings = true;
     }
@@ -126,6 +129,18 @@ impl Commits {
             let state = self.shared.lock();
             drop(self.shared.told.wait_while(state, is_untold).unwrap_or_else(PoisonError::into_inner));
         }
+    }
+}
+
+/// Whoever drops a run may begin another one in its place: nothing of this one is at work then.
+impl Drop for Commits {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        if matches!(state.stage, Stage::Waiting(..)) {
+            state.stage = Stage::Idle;
+        }
+        let is_at_work = |state: &mut State| matches!(state.stage, Stage::Working);
+        drop(self.shared.told.wait_while(state, is_at_work).unwrap_or_else(PoisonError::into_inner));
     }
 }
 

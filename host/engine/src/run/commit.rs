@@ -18,6 +18,7 @@ use crate::{
 impl Run {
     /// Ends the open batch, whose stages have run, and has it committed and delivered beside the next one.
     pub(super) fn leave(&mut self, absent: &[NodeId], report: BatchReport) -> Result<(), RunError> {
+        let (_, written_bytes) = self.outputs.written_bytes();
         let rows = self.outputs.seal(absent);
         let changes = changes(&self.store, &std::mem::take(&mut self.whole))?;
         self.store.end_batch();
@@ -25,15 +26,18 @@ impl Run {
         if let Some(collected) = &mut self.collected {
             collected.sections = changes;
             collected.sections.extend(self.commits.idle().sinks.sections(&rows));
-            self.reporter.batch(report, self.clock.now());
+            let irregularities = self.sources.irregularities();
+            self.reporter.batch(BatchReport { irregularities, ..report }, self.clock.now());
             return Ok(());
         }
         // Batches are committed one after the other. Until the one before counts nothing newer of its sources is settled.
         self.settle()?;
         let (logged, settled) = self.settled()?;
-        let counters = self.counters.totals();
-        self.commits.hand_over(CommitJob { batch: report.time, logged, settled, changes, counters, rows });
-        self.committing = Some(BatchReport { left: self.clock.now(), ..report });
+        // What is told is what the pins stand for.
+        let irregularities = self.sources.irregularities();
+        let (batch, counters) = (report.time, self.counters.totals());
+        self.commits.hand_over(CommitJob { batch, logged, settled, changes, counters, rows, written_bytes });
+        self.committing = Some(BatchReport { left: self.clock.now(), irregularities, ..report });
         Ok(())
     }
 
@@ -83,13 +87,13 @@ impl Run {
     /// delivered, or sinks would get it again for nothing. Not where the log itself has failed, or a test has the machine stop
     /// here.
     pub(super) fn end(&mut self, result: Result<(), RunError>) -> Result<(), RunError> {
-        let result = match (self.settle(), result) {
-            (Err(earlier), Err(later)) => {
-                tracing::warn!("after that: {later}");
-                Err(earlier)
-            }
-            (settled, result) => settled.and(result),
-        };
+        if let Err(error) = &result
+            && self.commits.coming_bytes().is_some()
+        {
+            // That may take a while, and may fail itself.
+            tracing::warn!("the run ends when the batch before is delivered: {error}");
+        }
+        let result = self.settle().and(result);
         let Some(keeper) = self.commits.keeper() else { return result };
         let error = match result {
             Ok(()) => return keeper.finish(),

@@ -39,6 +39,7 @@ impl Run {
     /// received until then is still run, with the room that is kept for it.
     pub(super) fn wait_for_room(&mut self, tick: Timestamp) -> Result<Timestamp, RunError> {
         self.room.is_short = false;
+        let began = self.clock.now();
         let mut looks = 0_u32;
         while let Some(shortage) = self.shortage(0)? {
             if self.stopper.is_stopped() {
@@ -55,6 +56,8 @@ impl Run {
             self.clock.wait(Timestamp(look_again), &self.wake);
         }
         if looks == 0 {
+            // The batch before may have been waited for.
+            self.reporter.add_ahead(self.clock.now().since(began));
             return Ok(tick);
         }
         tracing::info!("going on with new input");

@@ -1,6 +1,9 @@
 //! The batch loop: ticks, stops, and what fails.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, OnceLock},
+};
 
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{Parts, Run, RunError, Settings, Stopper, Summary, Until};
@@ -36,11 +39,15 @@ struct Bench {
 
 /// Commits that wait for their turn.
 #[derive(Clone, Default)]
-struct Turns(Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>);
+struct Turns {
+    waiting: Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>,
+    /// There is no thread for them.
+    are_lost: bool,
+}
 
 impl Turns {
     fn give(&self) {
-        let work = self.0.lock().unwrap().pop();
+        let work = self.waiting.lock().unwrap().pop();
         work.expect("a batch waits for its commit")();
     }
 }
@@ -48,7 +55,9 @@ impl Turns {
 impl Spawn for Turns {
     fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
         assert_eq!(name, "commit", "one worker, and no checkpoint");
-        self.0.lock().unwrap().push(work);
+        if !self.are_lost {
+            self.waiting.lock().unwrap().push(work);
+        }
     }
 }
 
@@ -204,6 +213,32 @@ fn a_batch_is_delivered_while_the_next_one_is_waited_for() {
             _ => vec![(1, 0), (2, 0), (3, 1)],
         };
         assert_eq!(*seen.lock().unwrap(), expect, "{turns_at}");
+    }
+}
+
+/// The system gives no thread for a batch: it is committed at once, and not when the next one has been run.
+#[test]
+fn without_a_thread_a_batch_is_delivered_by_the_loop() {
+    let bench = Bench { turns: Some(Turns { are_lost: true, ..Turns::default() }), ..Bench::default() };
+    let (delivered, seen) = (bench.delivered.clone(), Arc::new(Mutex::new(Vec::new())));
+    let noted = seen.clone();
+    let during = move |_: &ManualClock, deadline: Timestamp| {
+        noted.lock().unwrap().push((deadline.0 / SECOND, delivered.lock().unwrap().len()));
+    };
+    let (_, result) = bench.run(Until::Batches(3), during, nothing);
+    assert_eq!(result.unwrap().batches, 3);
+    assert_eq!(*seen.lock().unwrap(), [(1, 0), (2, 1), (3, 2)]);
+}
+
+/// Whoever makes the commit, a panic in it is the run's, and the run leaves nothing behind that is still at work.
+#[test]
+fn a_panic_in_a_sink_is_the_runs() {
+    for turns in [None, Some(Turns::default()), Some(Turns { are_lost: true, ..Turns::default() })] {
+        let bench = Bench { turns, ..Bench::default() };
+        let breaks = |_: &ManualClock, at: Timestamp| assert!(at.0 < 2 * SECOND, "a mistake in a sink");
+        let run = AssertUnwindSafe(|| bench.run(Until::Batches(4), nothing, breaks).1.map(drop));
+        let panic = catch_unwind(run).unwrap_err();
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"a mistake in a sink"));
     }
 }
 

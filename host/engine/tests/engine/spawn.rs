@@ -1,6 +1,6 @@
 //! When batches are committed: beside the next one, or not.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tidemill_connect::system::Threads;
 use tidemill_model::ports::Spawn;
@@ -9,8 +9,10 @@ use tidemill_model::ports::Spawn;
 /// that.
 pub struct CommitsAtOnce;
 
-/// Threads, but that each batch is committed when it is waited for, as late as may be: the next one has been run then.
-pub struct CommitsLate;
+/// Threads, but that each batch is committed when it is waited for, as late as may be: the next one has been run then. The work for
+/// it is kept, as if it waited for a processor.
+#[derive(Default)]
+pub struct CommitsLate(Mutex<Vec<Box<dyn FnOnce() + Send>>>);
 
 impl Spawn for CommitsAtOnce {
     fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
@@ -20,13 +22,11 @@ impl Spawn for CommitsAtOnce {
 
 impl Spawn for CommitsLate {
     fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
-        if name != "commit" {
-            Threads.spawn(name, work);
-        }
+        if name == "commit" { self.0.lock().unwrap().push(work) } else { Threads.spawn(name, work) }
     }
 }
 
 /// One of them.
 pub fn commits(late: bool) -> Arc<dyn Spawn> {
-    if late { Arc::new(CommitsLate) } else { Arc::new(CommitsAtOnce) }
+    if late { Arc::new(CommitsLate::default()) } else { Arc::new(CommitsAtOnce) }
 }

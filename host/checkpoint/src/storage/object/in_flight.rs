@@ -8,7 +8,7 @@ use super::{
 };
 use crate::storage::StorageError;
 
-/// How many parts are on their way at once: so much memory they take.
+/// How many parts are on their way at once: so much memory they take, and as much again those of a sync that was begun.
 const IN_FLIGHT_MAX: usize = 4;
 
 /// PUTs that have begun and whose answers are not known yet, the oldest first.
