@@ -34,8 +34,9 @@ const BEGIN: Timestamp = Timestamp(1_767_225_600_000_000);
 /// A run that makes more calls than this does not come to an end.
 const CALLS_MAX: u64 = 200_000;
 
-/// Hosts that wait more often than this without a commit wait for ever.
-const WAITS_MAX: u32 = 200;
+/// Hosts that wait more often than this without a commit wait for ever. What comes meanwhile is one batch: it must not have so many
+/// rows of a key that those which fail are not searched for any more.
+const WAITS_MAX: u32 = 60;
 
 /// Work that a host has asked a thread for.
 pub(crate) type Work = Box<dyn FnOnce() + Send>;
