@@ -7,6 +7,7 @@ use tidemill_connect::{
     Address,
     generate::{GenerateKind, SEED, VOCABULARY, VOCABULARY_MAX},
 };
+use tidemill_guest::CompileRequest;
 use tidemill_model::time::Timestamp;
 use tidemill_plan::Override;
 
@@ -73,6 +74,18 @@ pub enum Command {
     Generate(Generate),
     /// Send the lines of standard input over TCP, for machines without netcat
     Nc(Nc),
+    /// Compile the component on standard input, for the program that starts this one
+    #[command(name = COMPILE, hide = true)]
+    Compile(Compile),
+}
+
+/// What the program starts itself with, to compile a component.
+pub const COMPILE: &str = "compile-component";
+
+#[derive(Args, Debug)]
+pub struct Compile {
+    /// The bounds
+    pub request: CompileRequest,
 }
 
 #[derive(Args, Debug)]

@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod compile;
 mod generate;
 mod inspect;
 mod nc;
@@ -22,5 +23,6 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Nc(arguments) => nc::run(&arguments),
+        Command::Compile(arguments) => compile::run(&arguments),
     }
 }

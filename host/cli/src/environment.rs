@@ -3,6 +3,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     hash::{BuildHasher, Hasher},
     num::NonZero,
     path::PathBuf,
@@ -14,6 +15,17 @@ pub fn compiled_code_folder() -> Option<PathBuf> {
     let folder = |variable: &str| env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     let caches = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
     Some(caches.join("tidemill").join("compiled"))
+}
+
+/// This program, and not what an update has put in its place meanwhile.
+pub fn program() -> PathBuf {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() { running } else { env::current_exe().unwrap_or(running) }
+}
+
+/// The variables that are the program's own, of which none is a secret.
+pub fn own_variables() -> Vec<(OsString, OsString)> {
+    env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"TIDEMILL_")).collect()
 }
 
 /// What object stores are to be known by: variables whose names begin with `AWS_`.

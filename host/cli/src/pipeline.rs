@@ -12,11 +12,11 @@ use std::{
 
 use tidemill_checkpoint::PluginDigest;
 use tidemill_connect::CONNECTORS;
-use tidemill_guest::{Plugin, Runtime, RuntimeSettings};
+use tidemill_guest::{ChildCompiler, Compiler, Plugin, Runtime, RuntimeSettings};
 use tidemill_plan::{CheckpointEntry, Manifest, diagnostics::Diagnostics, graph::Plan, stages::Stages};
 
 use crate::{
-    arguments::{self, Cache, Replacement},
+    arguments::{self, COMPILE, Cache, Replacement},
     environment,
     failure::Failure,
 };
@@ -25,6 +25,9 @@ pub use plugins::{hex, sha256};
 
 /// What is read of a pipeline file: more than a pipeline can have.
 const PIPELINE_BYTES_MAX: u64 = 16 << 20;
+
+/// More threads take memory for their stacks, and one component seldom has work for them.
+const COMPILE_THREADS_MAX: usize = 16;
 
 /// A pipeline without mistakes.
 pub struct Ready {
@@ -96,8 +99,14 @@ fn mistakes(path: &Path, diagnostics: &Diagnostics) -> Failure {
     Failure::input(format!("`{}` has {count}", path.display()))
 }
 
-/// A runtime that keeps compiled code where this user's caches are.
+/// A runtime that keeps compiled code where this user's caches are. This process compiles nothing.
 pub fn runtime(cache: Cache, instances_max: u32) -> Result<Runtime, Failure> {
     let cache = if cache.no_cache { None } else { environment::compiled_code_folder() };
-    Ok(Runtime::try_new(&RuntimeSettings { cache, instances_max, ..RuntimeSettings::default() })?)
+    let compiler = Compiler::Child(ChildCompiler {
+        program: environment::program(),
+        arguments: vec![COMPILE.into()],
+        variables: environment::own_variables(),
+        threads: environment::cores().min(COMPILE_THREADS_MAX),
+    });
+    Ok(Runtime::try_new(&RuntimeSettings { cache, compiler, instances_max, ..RuntimeSettings::default() })?)
 }

@@ -1,35 +1,59 @@
 //! Compiled code on disk, so that a plugin compiles once.
 //!
-//! Compiled code is machine code: whoever can write the cache can do anything that this process can. So the folder and
-//! its files belong to this user alone, a folder that others can write is not used, and each file is checked against a
-//! hash before it is believed. The hash finds damage; the permissions keep out people.
+//! Compiled code is machine code: whoever can write the cache can do anything that this process can. So the folder and its files
+//! belong to this user alone: what others own or can write is not used, nor is anything but a plain file. What a file says of
+//! itself (`code`) finds damage, and code that lies under another component's name; owner and mode keep out people.
+//!
+//! The folder is opened once, and what was checked is what is used: whoever renames something above it changes nothing.
+
+mod leftover;
 
 use std::{
-    fs::{self, File},
-    hash::{Hash, Hasher},
-    io::{self, Write},
+    fs::File,
+    io::{self, Read, Write},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{DirBuilderExt, MetadataExt},
+    },
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use wasmtime::{Engine, component::Component};
+use rustix::{
+    fs::{AtFlags, Mode, OFlags, open, openat, renameat, unlinkat},
+    io::Errno,
+    process::geteuid,
+};
+use tidemill_model::limits::Limits;
 
-/// What a file begins with; the last digit is the format's version.
-const MAGIC: &[u8; 16] = b"tidemill-code-1\n";
+use crate::code::{EngineHash, PACKED_BYTES, file_name};
 
-const HASH_BYTES: usize = blake3::OUT_LEN;
+/// The ending of a file that is being written.
+const UNFINISHED: &str = ".tmp";
+
+/// Others can write.
+const WRITABLE: u32 = 0o022;
 
 /// A folder of compiled components.
 #[derive(Clone, Debug)]
 pub(crate) struct Cache {
-    folder: PathBuf,
+    folder: Arc<OwnedFd>,
+    /// For messages.
+    path: PathBuf,
 }
 
 impl Cache {
     /// Uses `folder`, and makes it if it is not there. `None`, with a warning in the log, if it cannot be used.
     pub(crate) fn open(folder: &Path) -> Option<Cache> {
         match prepare(folder) {
-            Ok(()) => Some(Cache { folder: folder.to_owned() }),
+            Ok(opened) => {
+                let cache = Cache { folder: Arc::new(opened), path: folder.to_owned() };
+                leftover::remove(&cache);
+                Some(cache)
+            }
             Err(error) => {
                 tracing::warn!(folder = %folder.display(), "compiled code is not cached: {error}");
                 None
@@ -37,154 +61,104 @@ impl Cache {
         }
     }
 
-    /// The component's code, if it is there and undamaged.
-    pub(crate) fn read(&self, engine: &Engine, component: &[u8]) -> Option<Component> {
-        let path = self.path(engine, component);
-        let file = fs::read(&path).ok()?;
-        let Some(code) = checked(&file) else {
-            tracing::warn!(file = %path.display(), "compiled code in the cache is damaged: compiling again");
-            return None;
-        };
-        match deserialize(engine, code) {
-            Ok(component) => Some(component),
+    /// The packed code that lies under the component's name. What is there and cannot be believed is a warning in the log.
+    pub(crate) fn read(&self, engine: &EngineHash, component: &[u8], limits: &Limits) -> Option<Vec<u8>> {
+        let name = file_name(engine, component);
+        match self.file(&name).and_then(|file| whole(file, limits.compiled_bytes.saturating_add(PACKED_BYTES))) {
+            Ok(packed) => Some(packed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                tracing::warn!(file = %path.display(), "compiled code in the cache is of no use: {error:#}");
+                tracing::warn!(file = %self.path.join(name).display(), "compiled code in the cache is not used: {error}");
                 None
             }
         }
     }
 
-    /// Keeps the component's code. What goes wrong is a warning in the log: the cache only saves time.
-    pub(crate) fn write(&self, engine: &Engine, component: &[u8], compiled: &Component) {
-        let path = self.path(engine, component);
-        let written = compiled
-            .serialize()
-            .map_err(|error| io::Error::other(format!("{error:#}")))
-            .and_then(|code| write_file(&path, &code));
+    /// Keeps packed code. What goes wrong is a warning in the log: the cache only saves time.
+    pub(crate) fn write(&self, engine: &EngineHash, component: &[u8], packed: &[u8]) {
+        let name = file_name(engine, component);
+        let written = match self.write_file(&name, packed) {
+            // Another host that came takes what is being written for left over until it is locked.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.write_file(&name, packed),
+            written => written,
+        };
         if let Err(error) = written {
-            tracing::warn!(file = %path.display(), "compiled code is not cached: {error}");
+            tracing::warn!(file = %self.path.join(name).display(), "compiled code is not cached: {error}");
         }
     }
 
-    fn path(&self, engine: &Engine, component: &[u8]) -> PathBuf {
-        // Everything that makes code of one engine useless to another is in wasmtime's own fingerprint: its version,
-        // the settings, the processor.
-        let mut fingerprint = Fingerprint(blake3::Hasher::new());
-        engine.precompile_compatibility_hash().hash(&mut fingerprint);
-        fingerprint.0.update(MAGIC).update(&(component.len() as u64).to_le_bytes()).update(component);
-        self.folder.join(format!("{}.code", fingerprint.0.finalize().to_hex()))
-    }
-}
-
-struct Fingerprint(blake3::Hasher);
-
-impl Hasher for Fingerprint {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0.finalize().as_bytes().iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
-    }
-}
-
-fn checked(file: &[u8]) -> Option<&[u8]> {
-    let (hash, code) = file.strip_prefix(MAGIC)?.split_at_checked(HASH_BYTES)?;
-    (blake3::hash(code).as_bytes() == hash).then_some(code)
-}
-
-#[allow(unsafe_code, reason = "compiled code cannot be checked by its form")]
-fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `code` is what `Component::serialize` of an engine with this fingerprint gave: the file lies under that
-    // name in a folder that only this user can write, and its hash has just been checked over the bytes in memory.
-    unsafe { Component::deserialize(engine, code) }
-}
-
-fn write_file(path: &Path, code: &[u8]) -> io::Result<()> {
-    /// Tells apart the temporary files of threads that compile the same component.
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
-    let write = || {
-        let mut file = create_private(&temporary)?;
-        file.write_all(MAGIC)?;
-        file.write_all(blake3::hash(code).as_bytes())?;
-        file.write_all(code)?;
-        fs::rename(&temporary, path)
-    };
-    write().inspect_err(|_| {
-        // What is left over would only take room; there is nothing more to say than the error itself.
-        let _ = fs::remove_file(&temporary);
-    })
-}
-
-#[cfg(unix)]
-fn prepare(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let metadata = fs::metadata(folder)?;
-    if metadata.mode() & 0o022 != 0 {
-        return Err(io::Error::other("others can write the folder: `chmod 700` it"));
-    }
-    // Where the system shows this process as a folder, its owner is the user.
-    match fs::metadata("/proc/self") {
-        Ok(process) if process.uid() != metadata.uid() => Err(io::Error::other("the folder belongs to another user")),
-        _ => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-fn prepare(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
-}
-
-#[cfg(unix)]
-fn create_private(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-
-    File::options().write(true).create_new(true).mode(0o600).open(path)
-}
-
-#[cfg(not(unix))]
-fn create_private(path: &Path) -> io::Result<File> {
-    File::options().write(true).create_new(true).open(path)
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
-
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn only_what_was_written_is_believed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.code");
-        write_file(&path, b"machine code").unwrap();
-        let good = fs::read(&path).unwrap();
-        assert_eq!(checked(&good), Some(&b"machine code"[..]));
-        for end in 0..good.len() {
-            assert_eq!(checked(&good[..end]), None, "cut at {end}");
+    /// A file of the folder, to be read: a plain one that is nobody else's. What is no file does not hold anybody up.
+    fn file(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = openat(&*self.folder, name, flags, Mode::empty()).map_err(|error| match error {
+            Errno::LOOP => io::Error::other("it is a link"),
+            error => error.into(),
+        })?;
+        let file = File::from(file);
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is no file"));
         }
-        for at in 0..good.len() {
-            let mut damaged = good.clone();
-            damaged[at] ^= 0x10;
-            assert_eq!(checked(&damaged), None, "byte {at}");
-        }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        check_owner(&metadata)?;
+        Ok(file)
     }
 
-    #[test]
-    fn a_folder_that_others_can_write_or_that_is_none_is_not_used() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(Cache::open(&folder.path().join("new/folder")).is_some());
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(Cache::open(folder.path()).is_none());
-        let file = folder.path().join("file");
-        fs::write(&file, "").unwrap();
-        assert!(Cache::open(&file).is_none());
+    /// Writes a file so that nobody ever sees half of it, and a file that is there stays as it is to who reads it.
+    fn write_file(&self, name: &str, packed: &[u8]) -> io::Result<()> {
+        /// Tells apart what threads write that compile the same component.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let unfinished = format!("{name}.{}-{number}{UNFINISHED}", std::process::id());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(openat(&*self.folder, &unfinished, flags, Mode::RUSR | Mode::WUSR)?);
+        let mut write = || {
+            file.lock()?;
+            file.write_all(packed)?;
+            Ok(renameat(&*self.folder, &unfinished, &*self.folder, name)?)
+        };
+        write().inspect_err(|_: &io::Error| {
+            // What is left over would only take room; there is nothing more to say than the error itself.
+            let _ = unlinkat(&*self.folder, &unfinished, AtFlags::empty());
+        })
     }
 }
+
+/// The folder, opened: one of this user alone.
+fn prepare(folder: &Path) -> io::Result<OwnedFd> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = open(folder, flags, Mode::empty()).map_err(|error| match error {
+        Errno::NOTDIR | Errno::LOOP => io::Error::other("it is a link, or no folder"),
+        error => error.into(),
+    })?;
+    let opened = File::from(opened);
+    check_owner(&opened.metadata()?)?;
+    Ok(opened.into())
+}
+
+/// Whether nobody else may have written it.
+fn check_owner(metadata: &std::fs::Metadata) -> io::Result<()> {
+    if metadata.uid() != geteuid().as_raw() {
+        return Err(io::Error::other("it belongs to another user"));
+    }
+    if metadata.mode() & WRITABLE != 0 {
+        return Err(io::Error::other("others can write it: `chmod go-w` it"));
+    }
+    Ok(())
+}
+
+/// All of a file that has so many bytes at most.
+fn whole(file: File, bytes_max: usize) -> io::Result<Vec<u8>> {
+    let too_large = || io::Error::other("it is larger than its limit compiled-bytes allows");
+    let length = usize::try_from(file.metadata()?.len()).map_err(|_| too_large())?;
+    if length > bytes_max {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(length);
+    // One that grows meanwhile has another length than it says.
+    file.take(length as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

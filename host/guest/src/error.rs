@@ -1,6 +1,6 @@
 //! Why a runtime cannot start, or a plugin cannot be loaded.
 
-use crate::verdict::Verdict;
+use crate::{compile::CompileError, verdict::Verdict};
 
 /// Why a runtime cannot start, or a plugin cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,32 @@ pub enum LoadError {
         plugin: String,
         /// What it is, and what to do.
         what: String,
+    },
+    /// Compiling it asks for more than a limit of the plugin's allows.
+    #[error("plugin `{plugin}` cannot be compiled within its limit {key}={limit}")]
+    CompileLimit {
+        /// The plugin.
+        plugin: String,
+        /// Which limit, as a pipeline calls it.
+        key: &'static str,
+        /// What it is.
+        limit: String,
+    },
+    /// The compiler did not come to an answer.
+    #[error("plugin `{plugin}` cannot be compiled: the compiler ended over it ({reason})")]
+    Compiler {
+        /// The plugin.
+        plugin: String,
+        /// How it ended.
+        reason: String,
+    },
+    /// The machine does not give what compiling needs.
+    #[error("plugin `{plugin}` cannot be compiled: there is no process for it ({reason})")]
+    NoProcess {
+        /// The plugin.
+        plugin: String,
+        /// What the system said.
+        reason: String,
     },
     /// A component that was built for another version of the WIT package.
     #[error(
@@ -107,4 +133,18 @@ pub enum LoadError {
         /// What is wrong.
         reason: String,
     },
+}
+
+impl LoadError {
+    pub(crate) fn of_compiling(plugin: &str, error: CompileError) -> LoadError {
+        let plugin = plugin.to_owned();
+        match error {
+            CompileError::Refused { reason } => {
+                LoadError::NotComponent { plugin, what: format!("it cannot be compiled ({reason}): build it again") }
+            }
+            CompileError::Limit { key, limit } => LoadError::CompileLimit { plugin, key, limit },
+            CompileError::Failed { reason } => LoadError::Compiler { plugin, reason },
+            CompileError::NoProcess { reason } => LoadError::NoProcess { plugin, reason },
+        }
+    }
 }

@@ -7,8 +7,8 @@
 //! engine. It does not know pipelines, streams or state.
 //!
 //! Limits: every number is in [`tidemill_model::limits`]. A guest that goes beyond one, or returns what is not what it
-//! promised, fails its call; it cannot hurt the host or another guest. It reaches nothing but `log` and `count`. Compiling
-//! is not bounded in time, only by the component's size.
+//! promised, fails its call; it cannot hurt the host or another guest. It reaches nothing but `log` and `count`. A component
+//! is compiled in a process of its own, with limits of time and memory, where [`RuntimeSettings::compiler`] says so.
 //!
 //! ```
 //! use tidemill_guest::{Runtime, RuntimeSettings};
@@ -39,6 +39,8 @@ mod boundary;
 pub mod build;
 mod cache;
 mod call;
+mod code;
+mod compile;
 mod component;
 mod describe;
 mod error;
@@ -52,6 +54,7 @@ mod validate;
 mod verdict;
 
 pub use answer::{Changes, Mapped, Origins, UpdateCall};
+pub use compile::{ChildCompiler, CompileRequest, Compiler, compile_as_child};
 pub use component::encode_component;
 pub use error::LoadError;
 pub use instance::Instance;

@@ -10,6 +10,8 @@ use wasmtime::{
 
 use crate::{
     cache::Cache,
+    code::{self, EngineHash},
+    compile::{CompileError, Compiler},
     component::not_a_component,
     error::LoadError,
     host::{self, DATA_INTERFACE, HOST_INTERFACE, Host},
@@ -24,6 +26,8 @@ const WIT_VERSION: &str = "0.1.0";
 pub struct RuntimeSettings {
     /// The folder for compiled code; `None`: every load compiles.
     pub cache: Option<PathBuf>,
+    /// Who compiles; in this process, unless it is said.
+    pub compiler: Compiler,
     /// How many instances there may be at once. Each reserves 4 GiB of addresses, but memory only as it uses it.
     pub instances_max: u32,
     /// The most linear memory that any plugin's limits may allow.
@@ -36,6 +40,7 @@ pub struct RuntimeSettings {
 #[derive(Clone)]
 pub struct Runtime {
     engine: Engine,
+    engine_hash: EngineHash,
     linker: Arc<Linker<Host>>,
     cache: Option<Cache>,
     settings: RuntimeSettings,
@@ -46,6 +51,7 @@ impl Default for RuntimeSettings {
         let most = Limits::host_max();
         RuntimeSettings {
             cache: None,
+            compiler: Compiler::InProcess,
             instances_max: 256,
             memory_bytes_max: most.memory_bytes,
             table_elements_max: most.table_elements,
@@ -68,7 +74,8 @@ impl Runtime {
             reason: format!("{error:#}"),
         })?;
         let cache = settings.cache.as_deref().and_then(Cache::open);
-        Ok(Runtime { engine, linker: Arc::new(linker), cache, settings: settings.clone() })
+        let engine_hash = code::engine_hash(&engine);
+        Ok(Runtime { engine, engine_hash, linker: Arc::new(linker), cache, settings: settings.clone() })
     }
 
     /// Loads a plugin: checks that `component` is one and imports nothing that is not granted, compiles it or takes its
@@ -82,7 +89,7 @@ impl Runtime {
         if let Some(what) = not_a_component(component) {
             return Err(LoadError::NotComponent { plugin: name.to_owned(), what: what.to_owned() });
         }
-        let (compiled, was_compiled) = self.compiled(name, component)?;
+        let (compiled, was_compiled) = self.compiled(name, component, limits)?;
         let imports = self.granted_imports(name, &compiled)?;
         let linked = self.linker.instantiate_pre(&compiled).map_err(|error| LoadError::Imports {
             plugin: name.to_owned(),
@@ -115,6 +122,10 @@ impl Runtime {
             ("counters", limits.counters as u64, most.counters as u64),
             ("component_bytes", limits.component_bytes as u64, most.component_bytes as u64),
             ("functions", limits.functions as u64, most.functions as u64),
+            ("compile_time", limits.compile_time.as_secs(), most.compile_time.as_secs()),
+            ("compile_wait", limits.compile_wait.as_secs(), most.compile_wait.as_secs()),
+            ("compile_memory", limits.compile_memory as u64, most.compile_memory as u64),
+            ("compiled_bytes", limits.compiled_bytes as u64, most.compiled_bytes as u64),
         ] {
             if got > max {
                 return Err(LoadError::Limit { plugin: name.to_owned(), limit, got, max });
@@ -123,18 +134,27 @@ impl Runtime {
         Ok(())
     }
 
-    fn compiled(&self, name: &str, component: &[u8]) -> Result<(Component, bool), LoadError> {
-        if let Some(found) = self.cache.as_ref().and_then(|cache| cache.read(&self.engine, component)) {
-            return Ok((found, false));
+    /// The component's code, from the cache or compiled; and whether it was compiled.
+    fn compiled(&self, name: &str, component: &[u8], limits: &Limits) -> Result<(Component, bool), LoadError> {
+        if let Some(packed) = self.cache.as_ref().and_then(|cache| cache.read(&self.engine_hash, component, limits)) {
+            match self.unpacked(&packed, component) {
+                Ok(found) => return Ok((found, false)),
+                Err(error) => tracing::warn!(plugin = name, "compiled code in the cache is of no use: {error}"),
+            }
         }
-        let compiled = Component::from_binary(&self.engine, component).map_err(|error| LoadError::NotComponent {
-            plugin: name.to_owned(),
-            what: format!("it cannot be compiled ({error:#}): build it again"),
-        })?;
+        let not_compiled = |error| LoadError::of_compiling(name, error);
+        let packed = self.settings.compiler.compile(name, component, limits).map_err(not_compiled)?;
+        let compiled = self.unpacked(&packed, component);
+        let compiled = compiled.map_err(|reason| not_compiled(CompileError::Failed { reason }))?;
         if let Some(cache) = &self.cache {
-            cache.write(&self.engine, component, &compiled);
+            cache.write(&self.engine_hash, component, &packed);
         }
         Ok((compiled, true))
+    }
+
+    fn unpacked(&self, packed: &[u8], component: &[u8]) -> Result<Component, String> {
+        let code = code::unpack(packed, &self.engine_hash, component).ok_or("it is another component's or damaged")?;
+        code::load(&self.engine, code).map_err(|error| format!("{error:#}"))
     }
 
     fn granted_imports(&self, name: &str, component: &Component) -> Result<Vec<String>, LoadError> {
@@ -159,8 +179,14 @@ fn other_version(interface: &str) -> Option<&str> {
     (version != WIT_VERSION).then_some(version)
 }
 
-/// The same component, the same rows, the same bytes back; and nothing on that a plugin does not need.
 fn config(settings: &RuntimeSettings) -> Config {
+    let mut config = code_settings();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
+    config
+}
+
+/// What decides about code: the same component, the same rows, the same bytes back; and nothing on that a plugin does not need.
+pub(crate) fn code_settings() -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
@@ -173,8 +199,7 @@ fn config(settings: &RuntimeSettings) -> Config {
         .wasm_memory64(false)
         .wasm_component_model_memory64(false)
         // Verdicts say what a guest did; the frames of stripped code say nothing more.
-        .wasm_backtrace_max_frames(None)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
+        .wasm_backtrace_max_frames(None);
     config
 }
 
@@ -193,4 +218,20 @@ fn pool(settings: &RuntimeSettings) -> PoolingAllocationConfig {
         .max_tables_per_component(TABLES_PER_COMPONENT)
         .table_elements(settings.table_elements_max);
     pool
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+    use super::*;
+
+    #[test]
+    fn what_is_compiled_without_room_for_instances_runs_in_any_room() {
+        let compiling = code::engine_hash(&Engine::new(&code_settings()).unwrap());
+        let small = RuntimeSettings { instances_max: 2, memory_bytes_max: 1 << 20, ..RuntimeSettings::default() };
+        for settings in [RuntimeSettings::default(), small] {
+            assert_eq!(Runtime::try_new(&settings).unwrap().engine_hash, compiling);
+        }
+    }
 }

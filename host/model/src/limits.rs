@@ -1,5 +1,7 @@
 //! What a guest may use. Every limit is here, with its default and the host's maximum.
 
+use std::time::Duration;
+
 /// What one plugin may use. A guest that goes beyond one fails its batch with a verdict that names the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -27,10 +29,24 @@ pub struct Limits {
     pub component_bytes: usize,
     /// Functions that a plugin may describe.
     pub functions: usize,
+    /// Time that processors may spend on compiling the component, all together; whole seconds count.
+    pub compile_time: Duration,
+    /// Time that may pass meanwhile.
+    pub compile_wait: Duration,
+    /// Memory that compiling it may take.
+    pub compile_memory: usize,
+    /// Bytes of its compiled code.
+    pub compiled_bytes: usize,
 }
 
 /// The stack of a call in bytes; the same for every guest, because it is a setting of the compiler.
 pub const STACK_BYTES: usize = 512 << 10;
+
+/// What compiling takes at least, whatever it is: less memory than this is no limit that anything meets.
+pub const COMPILE_MEMORY_MIN: usize = 64 << 20;
+
+/// The least time for compiling: processors' time is counted in seconds.
+pub const COMPILE_TIME_MIN: Duration = Duration::from_secs(1);
 
 /// Fuel for a plugin's description, whatever its limits are: it is asked before any pipeline runs.
 pub const DESCRIBE_FUEL: u64 = 100_000_000;
@@ -77,6 +93,10 @@ impl Default for Limits {
             counters: 256,
             component_bytes: 10 << 20,
             functions: 256,
+            compile_time: Duration::from_secs(60),
+            compile_wait: Duration::from_secs(10 * 60),
+            compile_memory: 1 << 30,
+            compiled_bytes: 256 << 20,
         }
     }
 }
@@ -97,6 +117,10 @@ impl Limits {
             counters: 10_000,
             component_bytes: 64 << 20,
             functions: 4_096,
+            compile_time: Duration::from_secs(60 * 60),
+            compile_wait: Duration::from_secs(24 * 60 * 60),
+            compile_memory: 64 << 30,
+            compiled_bytes: 1 << 30,
         }
     }
 }

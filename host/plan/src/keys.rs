@@ -36,6 +36,10 @@ pub(crate) const LIMITS: &[&str] = &[
     "counters",
     "component-bytes",
     "functions",
+    "compile-time",
+    "compile-wait",
+    "compile-memory",
+    "compiled-bytes",
 ];
 
 /// Keys of an output, beside its sink.
@@ -196,7 +200,17 @@ mod tests {
                 counters,
                 component_bytes,
                 functions,
+                compile_time,
+                compile_wait,
+                compile_memory,
+                compiled_bytes,
             } = limits;
+            // As they are written: in the largest unit that gives a whole number.
+            let time = |time: std::time::Duration| match time.as_secs() {
+                seconds if seconds.is_multiple_of(3_600) => format!("{}h", seconds / 3_600),
+                seconds if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+                seconds => format!("{seconds}s"),
+            };
             [
                 fuel_per_call.to_string(),
                 fuel_per_row.to_string(),
@@ -210,6 +224,10 @@ mod tests {
                 counters.to_string(),
                 show_size(component_bytes as u64),
                 functions.to_string(),
+                time(compile_time),
+                time(compile_wait),
+                show_size(compile_memory as u64),
+                show_size(compiled_bytes as u64),
             ]
         };
         for ((key, default), max) in LIMITS.iter().zip(lines(Limits::default())).zip(lines(Limits::host_max())) {

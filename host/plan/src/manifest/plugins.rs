@@ -1,14 +1,15 @@
 //! The section `[plugins]`.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
-use tidemill_model::limits::Limits;
+use tidemill_model::limits::{COMPILE_MEMORY_MIN, COMPILE_TIME_MIN, Limits};
 
 use super::{reader::Reader, values};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Span},
     document::{Name, Value, ValueKind},
     keys,
+    reader::quantity,
 };
 
 /// A plugin that the pipeline names.
@@ -110,6 +111,13 @@ fn limit(key: &str, value: &Value, limits: &mut Limits, diagnostics: &mut Diagno
         "counters" => set(&mut limits.counters, count(key, value, max.counters, diagnostics)),
         "component-bytes" => set(&mut limits.component_bytes, size(key, value, 1..=max.component_bytes, diagnostics)),
         "functions" => set(&mut limits.functions, count(key, value, max.functions, diagnostics)),
+        "compile-time" => set(&mut limits.compile_time, time(key, value, max.compile_time, diagnostics)),
+        "compile-wait" => set(&mut limits.compile_wait, time(key, value, max.compile_wait, diagnostics)),
+        "compile-memory" => {
+            let range = COMPILE_MEMORY_MIN..=max.compile_memory;
+            set(&mut limits.compile_memory, size(key, value, range, diagnostics));
+        }
+        "compiled-bytes" => set(&mut limits.compiled_bytes, size(key, value, 1..=max.compiled_bytes, diagnostics)),
         _ => {}
     }
 }
@@ -131,4 +139,18 @@ fn count(key: &str, value: &Value, max: usize, diagnostics: &mut Diagnostics) ->
 
 fn size(key: &str, value: &Value, range: RangeInclusive<usize>, diagnostics: &mut Diagnostics) -> Option<usize> {
     values::size(value, &format!("`{key}`"), range, diagnostics)
+}
+
+fn time(key: &str, value: &Value, max: Duration, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let text = values::text(value, diagnostics)?;
+    let error = match quantity::interval(&text.text) {
+        Ok(time) if (COMPILE_TIME_MIN..=max).contains(&time.duration()) => return Some(time.duration()),
+        Ok(_) => {
+            let (min, max) = (COMPILE_TIME_MIN.as_secs(), max.as_secs() / 3_600);
+            Diagnostic::error(text.span, format!("`{key}` is from {min}s to {max}h")).label("out of range")
+        }
+        Err(reason) => Diagnostic::error(text.span, format!("`{}` is no time", text.text)).help(reason),
+    };
+    diagnostics.push(error);
+    None
 }

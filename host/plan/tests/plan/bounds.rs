@@ -92,6 +92,10 @@ const LIMITS: &[Bounds] = &[
     ("counters", &["0", "10000"], &["10001"], "from 0 to 10000"),
     ("component-bytes", &["1", "\"64MiB\""], &["0", "67108865"], "from 1 byte to 64MiB"),
     ("functions", &["0", "4096"], &["4097"], "from 0 to 4096"),
+    ("compile-time", &["\"1s\"", "\"1h\""], &["\"999ms\"", "\"3601s\""], "from 1s to 1h"),
+    ("compile-wait", &["\"1s\"", "\"24h\""], &["\"999ms\"", "\"86401s\""], "from 1s to 24h"),
+    ("compile-memory", &["\"64MiB\"", "\"64GiB\""], &["67108863", "68719476737"], "from 64MiB to 64GiB"),
+    ("compiled-bytes", &["1", "\"1GiB\""], &["0", "1073741825"], "from 1 byte to 1GiB"),
 ];
 
 const STREAMS: &[Bounds] = &[

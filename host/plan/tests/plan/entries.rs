@@ -63,7 +63,8 @@ fn plugins_arrive() {
     let all = format!(
         "{{ path = \"a.wasm\", sha256 = \"{digest}\", limits = {{ fuel-per-call = 1, fuel-per-row = 2, memory = 65536, \
          table-elements = 4, result-bytes = 5, result-rows = 6, rejections = 7, log-lines-per-batch = 8, \
-         log-line-bytes = 9, counters = 10, component-bytes = 11, functions = 12 }} }}"
+         log-line-bytes = 9, counters = 10, component-bytes = 11, functions = 12, compile-time = \"13s\", \
+         compile-wait = \"14s\", compile-memory = \"15GiB\", compiled-bytes = 16 }} }}"
     );
     let limits = Limits {
         fuel_per_call: 1,
@@ -78,6 +79,10 @@ fn plugins_arrive() {
         counters: 10,
         component_bytes: 11,
         functions: 12,
+        compile_time: Duration::from_secs(13),
+        compile_wait: Duration::from_secs(14),
+        compile_memory: 15 << 30,
+        compiled_bytes: 16,
     };
     assert_eq!(plugin(&all), ("a.wasm".to_owned(), Some(digest.to_ascii_lowercase()), limits));
 }
