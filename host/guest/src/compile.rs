@@ -10,7 +10,7 @@ mod request;
 mod work;
 
 use tidemill_model::limits::Limits;
-use wasmtime::Engine;
+use wasmtime::{Engine, component::Component};
 
 use crate::{code, runtime};
 
@@ -43,6 +43,18 @@ pub(crate) enum CompileError {
     NoProcess { reason: String },
 }
 
+impl CompileError {
+    /// In a few words, for the log.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            CompileError::Refused { reason } | CompileError::Failed { reason } | CompileError::NoProcess { reason } => {
+                reason.clone()
+            }
+            CompileError::Limit { key, limit } => format!("{key}={limit}"),
+        }
+    }
+}
+
 impl Compiler {
     /// The packed code of `component`, which is called `name` in the log.
     pub(crate) fn compile(&self, name: &str, component: &[u8], limits: &Limits) -> Result<Vec<u8>, CompileError> {
@@ -55,9 +67,10 @@ impl Compiler {
     }
 }
 
-/// Compiles in this process, with an engine that has no room for instances.
+/// Compiles in this process. What could not be loaded is refused here: to find that out may take as much as compiling does.
 fn packed(component: &[u8]) -> wasmtime::Result<Vec<u8>> {
-    let engine = Engine::new(&runtime::code_settings())?;
-    let code = engine.precompile_component(component)?;
+    let engine = Engine::new(&runtime::settings_for_one())?;
+    let code = Component::new(&engine, component)?.serialize()?;
+    code::load(&engine, &code)?;
     Ok(code::pack(&code::engine_hash(&engine), component, code))
 }

@@ -139,22 +139,22 @@ impl Runtime {
         if let Some(packed) = self.cache.as_ref().and_then(|cache| cache.read(&self.engine_hash, component, limits)) {
             match self.unpacked(&packed, component) {
                 Ok(found) => return Ok((found, false)),
-                Err(error) => tracing::warn!(plugin = name, "compiled code in the cache is of no use: {error}"),
+                Err(error) => tracing::warn!(plugin = name, "compiled code in the cache is not used: {}", error.reason()),
             }
         }
         let not_compiled = |error| LoadError::of_compiling(name, error);
         let packed = self.settings.compiler.compile(name, component, limits).map_err(not_compiled)?;
-        let compiled = self.unpacked(&packed, component);
-        let compiled = compiled.map_err(|reason| not_compiled(CompileError::Failed { reason }))?;
+        let compiled = self.unpacked(&packed, component).map_err(not_compiled)?;
         if let Some(cache) = &self.cache {
             cache.write(&self.engine_hash, component, &packed);
         }
         Ok((compiled, true))
     }
 
-    fn unpacked(&self, packed: &[u8], component: &[u8]) -> Result<Component, String> {
-        let code = code::unpack(packed, &self.engine_hash, component).ok_or("it is another component's or damaged")?;
-        code::load(&self.engine, code).map_err(|error| format!("{error:#}"))
+    fn unpacked(&self, packed: &[u8], component: &[u8]) -> Result<Component, CompileError> {
+        let foreign = || CompileError::Failed { reason: "it is another component's, or damaged".to_owned() };
+        let code = code::unpack(packed, &self.engine_hash, component).ok_or_else(foreign)?;
+        code::load(&self.engine, code).map_err(|error| CompileError::Refused { reason: format!("{error:#}") })
     }
 
     fn granted_imports(&self, name: &str, component: &Component) -> Result<Vec<String>, LoadError> {
@@ -179,14 +179,8 @@ fn other_version(interface: &str) -> Option<&str> {
     (version != WIT_VERSION).then_some(version)
 }
 
+/// The same component, the same rows, the same bytes back; and nothing on that a plugin does not need.
 fn config(settings: &RuntimeSettings) -> Config {
-    let mut config = code_settings();
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
-    config
-}
-
-/// What decides about code: the same component, the same rows, the same bytes back; and nothing on that a plugin does not need.
-pub(crate) fn code_settings() -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
@@ -199,8 +193,14 @@ pub(crate) fn code_settings() -> Config {
         .wasm_memory64(false)
         .wasm_component_model_memory64(false)
         // Verdicts say what a guest did; the frames of stripped code say nothing more.
-        .wasm_backtrace_max_frames(None);
+        .wasm_backtrace_max_frames(None)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
     config
+}
+
+/// For compiling: what fits in here has the form that fits into any room.
+pub(crate) fn settings_for_one() -> Config {
+    config(&RuntimeSettings { instances_max: 1, ..RuntimeSettings::default() })
 }
 
 fn pool(settings: &RuntimeSettings) -> PoolingAllocationConfig {
@@ -227,8 +227,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_compiled_without_room_for_instances_runs_in_any_room() {
-        let compiling = code::engine_hash(&Engine::new(&code_settings()).unwrap());
+    fn what_is_compiled_with_room_for_one_instance_runs_in_any_room() {
+        let compiling = code::engine_hash(&Engine::new(&settings_for_one()).unwrap());
         let small = RuntimeSettings { instances_max: 2, memory_bytes_max: 1 << 20, ..RuntimeSettings::default() };
         for settings in [RuntimeSettings::default(), small] {
             assert_eq!(Runtime::try_new(&settings).unwrap().engine_hash, compiling);
