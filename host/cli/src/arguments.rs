@@ -102,6 +102,9 @@ pub struct Build {
     /// The project's folder
     #[arg(default_value = ".")]
     pub folder: PathBuf,
+    /// Changes a limit of the plugin, say compile-memory=2GiB; may be given again
+    #[arg(long = "limit", value_name = "LIMIT=VALUE")]
+    pub limits: Vec<String>,
     #[command(flatten)]
     pub cache: Cache,
 }
@@ -172,6 +175,9 @@ pub struct Inspect {
     /// Write each key with its state as a JSON object a line, of one stream or of all, in the order of keys
     #[arg(long, value_name = "STREAM", num_args = 0..=1, conflicts_with = "json")]
     pub keys: Option<Option<String>>,
+    /// Changes a limit of the component, say compile-memory=2GiB; may be given again
+    #[arg(long = "limit", value_name = "LIMIT=VALUE")]
+    pub limits: Vec<String>,
     #[command(flatten)]
     pub cache: Cache,
 }

@@ -130,9 +130,16 @@ impl From<LoadError> for Failure {
         match error {
             LoadError::Runtime { .. } => Failure::run(message)
                 .hint("plugins need much address space, but little memory: is there a limit (ulimit -v)?"),
+            LoadError::CompileLimit { key, .. } => Failure::input(message).hint(more_for_compiling(key)),
+            LoadError::NoProcess { .. } => Failure::run(message),
             _ => Failure::input(message),
         }
     }
+}
+
+/// What can be done about a component that does not compile within a limit.
+pub fn more_for_compiling(key: &str) -> String {
+    format!("if you trust it, give it more: --limit {key}=VALUE here, `limits = {{ {key} = ... }}` in a pipeline")
 }
 
 impl From<BuildError> for Failure {

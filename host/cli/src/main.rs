@@ -13,6 +13,7 @@ mod environment;
 mod failure;
 mod logging;
 mod pipeline;
+mod plugin_limits;
 mod plugin_text;
 mod signals;
 mod stdout;

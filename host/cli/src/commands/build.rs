@@ -9,18 +9,19 @@ use tidemill_model::limits::Limits;
 
 use crate::{
     arguments,
-    failure::{Failure, chain, printable},
-    pipeline, plugin_text, stdout,
+    failure::{Failure, chain, more_for_compiling, printable},
+    pipeline, plugin_limits, plugin_text, stdout,
 };
 use project::Project;
 
 pub fn run(arguments: &arguments::Build) -> Result<(), Failure> {
+    let limits = plugin_limits::changed(Limits::default(), &arguments.limits)?;
     let project = Project::of(&arguments.folder)?;
     let built = build_component(&arguments.folder, &project.target_folder)?;
     let component = fs::read(&built).map_err(|error| Failure::unreadable("component", &built, &error))?;
     // What loads here loads in a pipeline too, and finds its code in the cache.
     let runtime = pipeline::runtime(arguments.cache, 1)?;
-    let plugin = runtime.load(&project.name, &component, &Limits::default()).map_err(not_a_plugin)?;
+    let plugin = runtime.load(&project.name, &component, &limits).map_err(not_a_plugin)?;
     let path = arguments.folder.join(format!("{}.wasm", project.name));
     write_whole(&path, &component)?;
     let text = format!("{}: {}", path.display(), plugin_text::short(&plugin, component.len()));
@@ -33,6 +34,7 @@ fn not_a_plugin(error: LoadError) -> Failure {
     match error {
         LoadError::Exports { .. } => failure.hint("list its functions at the end of src/lib.rs: plugin!(split, sum);"),
         LoadError::Imports { .. } => failure.hint("a dependency reaches for the system; find it with `cargo tree`"),
+        LoadError::CompileLimit { key, .. } => failure.hint(more_for_compiling(key)),
         _ => failure,
     }
 }

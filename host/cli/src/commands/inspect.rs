@@ -5,18 +5,15 @@ mod json;
 mod keys;
 mod text;
 
-use std::{
-    fs,
-    io::{self, Read},
-    path::Path,
-};
+use std::path::Path;
 
+use tidemill_guest::read_component;
 use tidemill_model::{limits::Limits, object_url::ObjectUrl};
 
 use crate::{
     arguments,
     failure::{Failure, printable},
-    pipeline, plugin_text, stdout,
+    pipeline, plugin_limits, plugin_text, stdout,
     storage::{self, CheckpointPlace},
 };
 
@@ -32,7 +29,8 @@ pub fn run(arguments: &arguments::Inspect) -> Result<(), Failure> {
         return Err(Failure::input(format!("`{}` is no folder of a checkpoint: only those have keys", path.display())));
     }
     let bytes = read(arguments)?;
-    let limits = Limits { component_bytes: Limits::host_max().component_bytes, ..Limits::default() };
+    let all = Limits { component_bytes: Limits::host_max().component_bytes, ..Limits::default() };
+    let limits = plugin_limits::changed(all, &arguments.limits)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let plugin = pipeline::runtime(arguments.cache, 1)?.load(&name, &bytes, &limits)?;
     let sha256 = pipeline::sha256(&bytes);
@@ -58,13 +56,8 @@ fn checkpoint_place(path: &Path) -> Result<Option<CheckpointPlace>, Failure> {
 /// The file, unless it is longer than any component.
 fn read(arguments: &arguments::Inspect) -> Result<Vec<u8>, Failure> {
     let path = &arguments.path;
-    let max = Limits::host_max().component_bytes as u64;
-    let read = || {
-        let mut bytes = Vec::new();
-        fs::File::open(path)?.take(max + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes: Vec<u8> = read().map_err(|error: io::Error| Failure::unreadable("component", path, &error))?;
+    let bytes = read_component(path, Limits::host_max().component_bytes)
+        .map_err(|error| Failure::unreadable("component", path, &error))?;
     if !bytes.starts_with(WASM_MAGIC) {
         let failure = Failure::input(format!("`{}` is no Wasm component", path.display()));
         return Err(match path.extension().and_then(|extension| extension.to_str()) {

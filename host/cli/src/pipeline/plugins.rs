@@ -2,14 +2,13 @@
 
 use std::{
     collections::HashMap,
-    fs,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
 use tidemill_checkpoint::PluginDigest;
-use tidemill_guest::{LoadError, Plugin};
+use tidemill_guest::{LoadError, Plugin, read_component};
 use tidemill_model::function::{Binding, Description, Signature};
 use tidemill_plan::{Functions, PluginEntry};
 
@@ -115,10 +114,7 @@ fn no_plugin(name: &str, entries: &[PluginEntry]) -> Failure {
 
 fn read(entry: &PluginEntry, path: &Path, sha256_wanted: Option<&str>) -> Result<Vec<u8>, String> {
     let limit = entry.limits.component_bytes;
-    let mut component = Vec::new();
-    let file = fs::File::open(path);
-    let read = file.and_then(|file| file.take(limit as u64 + 1).read_to_end(&mut component));
-    read.map_err(|error| unreadable(path, &error))?;
+    let component = read_component(path, limit).map_err(|error| unreadable(path, &error))?;
     if component.len() > limit {
         return Err(format!("`{}` has more bytes than its limit component-bytes={limit} allows", path.display()));
     }
