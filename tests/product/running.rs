@@ -134,6 +134,11 @@ impl Running {
         std::fs::read_dir(format!("/proc/{}/task", self.child.id())).ok().map(Iterator::count)
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All that it has printed so far.
     pub fn printed(&self) -> String {
         String::from_utf8_lossy(&self.stdout.as_ref().unwrap().lock().bytes).into_owned()

@@ -7,7 +7,7 @@ use std::{
 
 use super::Settings;
 use crate::{
-    checkpoints, feeds,
+    bombs, checkpoints, feeds,
     plugins::built,
     project, replays, run,
     running::{Running, end_of},
@@ -17,7 +17,13 @@ use crate::{
 
 const OPTIONS: &[Settings] = &[
     ("new", &[("--sdk", project::a_project_can_use_the_sdk_of_the_repository)]),
-    ("build", &[("--no-cache", compiled_code_is_kept_unless_it_is_said)]),
+    (
+        "build",
+        &[
+            ("--no-cache", compiled_code_is_kept_unless_it_is_said),
+            ("--limit", a_plugin_is_built_within_the_limits_that_are_typed),
+        ],
+    ),
     (
         "check",
         &[
@@ -42,6 +48,7 @@ const OPTIONS: &[Settings] = &[
         &[
             ("--json", checkpoints::a_checkpoint_is_shown_and_left_as_it_is),
             ("--keys", checkpoints::keys_are_lines_of_json_in_their_order),
+            ("--limit", bombs::limits_can_be_typed),
             ("--no-cache", compiled_code_is_kept_unless_it_is_said),
         ],
     ),
@@ -270,6 +277,13 @@ fn instances_are_new_for_every_batch_if_it_is_said() {
 fn lines_with_limits() -> Folder {
     let plugin = format!("hostile = {{ path = \"{}\", limits = {{ memory = \"1GiB\" }} }}", built("hostile").display());
     Folder::new().with("p.toml", LINES.replace("hostile = \"PLUGIN\"", &plugin))
+}
+
+#[test]
+fn a_plugin_is_built_within_the_limits_that_are_typed() {
+    let folder = repository().join("plugins/wordcount");
+    let build = ["build", folder.to_str().unwrap(), "--no-cache", "--limit", "compiled-bytes=100KiB"];
+    Folder::new().fails(&build, 1, &["cannot be compiled within its limit compiled-bytes=102400", "--limit compiled-bytes="]);
 }
 
 #[test]

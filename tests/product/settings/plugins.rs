@@ -1,7 +1,7 @@
 //! `[plugins]`, and what each limit stops.
 
 use super::{SHOWN, Settings, pipeline, run};
-use crate::{check, inspect, plugins::built, tool::Folder};
+use crate::{bombs, check, inspect, plugins::built, tool::Folder};
 
 pub const KEYS: &[Settings] = &[
     (
@@ -27,6 +27,10 @@ pub const KEYS: &[Settings] = &[
             ("counters", limits_are_those_of_the_pipeline),
             ("component-bytes", limits_are_those_of_the_pipeline),
             ("functions", limits_are_those_of_the_pipeline),
+            ("compile-time", bombs::each_limit_of_compiling_is_that_of_the_pipeline),
+            ("compile-wait", bombs::each_limit_of_compiling_is_that_of_the_pipeline),
+            ("compile-memory", bombs::each_limit_of_compiling_is_that_of_the_pipeline),
+            ("compiled-bytes", bombs::each_limit_of_compiling_is_that_of_the_pipeline),
         ],
     ),
 ];

@@ -28,9 +28,9 @@ pub fn run(arguments: &arguments::Inspect) -> Result<(), Failure> {
     if arguments.keys.is_some() {
         return Err(Failure::input(format!("`{}` is no folder of a checkpoint: only those have keys", path.display())));
     }
-    let bytes = read(arguments)?;
     let all = Limits { component_bytes: Limits::host_max().component_bytes, ..Limits::default() };
     let limits = plugin_limits::changed(all, &arguments.limits)?;
+    let bytes = read(arguments)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let plugin = pipeline::runtime(arguments.cache, 1)?.load(&name, &bytes, &limits)?;
     let sha256 = pipeline::sha256(&bytes);

@@ -35,6 +35,7 @@ struct Process(Child);
 impl ChildCompiler {
     pub(super) fn compile(&self, name: &str, component: &[u8], limits: &Limits) -> Result<Vec<u8>, CompileError> {
         let no_process = |error: io::Error| CompileError::NoProcess { reason: error.to_string() };
+        tracing::debug!(plugin = name, "starting a process that compiles");
         let mut process = Process(self.start(component, limits).map_err(no_process)?);
         let talk = Talk::with(&mut process.0, name, component, limits).map_err(no_process)?;
         let (written, said) = talk.to_its_end().map_err(|stop| match stop {

@@ -139,3 +139,23 @@ fn a_component_compiles_once_and_damaged_code_is_not_believed() {
     assert!(load(&folder).was_compiled());
     assert_eq!(fs::read(&file).unwrap(), good);
 }
+
+/// The same component with a section that means nothing: another file, and the same plugin.
+fn another() -> Vec<u8> {
+    [hostile(), &[0, 2, 1, b'x']].concat()
+}
+
+#[test]
+fn code_of_another_component_under_this_ones_name_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    load(folder.path());
+    let ours = only_file(folder.path());
+    let good = fs::read(&ours).unwrap();
+    fs::remove_file(&ours).unwrap();
+    let other = caching(folder.path()).load("other", &another(), &Limits::default()).unwrap();
+    assert!(other.was_compiled());
+    fs::rename(only_file(folder.path()), &ours).unwrap();
+    assert!(load(folder.path()).was_compiled());
+    assert_eq!(fs::read(only_file(folder.path())).unwrap(), good);
+    assert!(!load(folder.path()).was_compiled());
+}
