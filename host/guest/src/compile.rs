@@ -69,7 +69,7 @@ impl Compiler {
 
 /// Compiles in this process. What could not be loaded is refused here: to find that out may take as much as compiling does.
 fn packed(component: &[u8]) -> wasmtime::Result<Vec<u8>> {
-    let engine = Engine::new(&runtime::settings_for_one())?;
+    let engine = Engine::new(&runtime::settings_for(1))?;
     let code = Component::new(&engine, component)?.serialize()?;
     code::load(&engine, &code)?;
     Ok(code::pack(&code::engine_hash(&engine), component, code))

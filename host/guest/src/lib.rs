@@ -45,6 +45,7 @@ mod component;
 mod describe;
 mod error;
 mod file;
+mod fuel;
 mod host;
 mod instance;
 mod log;

@@ -14,6 +14,7 @@ use crate::{
     compile::{CompileError, Compiler},
     component::not_a_component,
     error::LoadError,
+    fuel,
     host::{self, DATA_INTERFACE, HOST_INTERFACE, Host},
     plugin::{Loaded, Plugin},
 };
@@ -184,11 +185,13 @@ fn config(settings: &RuntimeSettings) -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
+        .operator_cost(fuel::prices())
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .max_wasm_stack(STACK_BYTES)
         .concurrency_support(false)
-        .wasm_features(WasmFeatures::THREADS, false)
+        // No component of a language that is compiled to one needs them, and what is not there cannot be dear.
+        .wasm_features(WasmFeatures::THREADS | WasmFeatures::GC | WasmFeatures::FUNCTION_REFERENCES, false)
         // The boundary reads addresses of 32 bits.
         .wasm_memory64(false)
         .wasm_component_model_memory64(false)
@@ -198,9 +201,9 @@ fn config(settings: &RuntimeSettings) -> Config {
     config
 }
 
-/// For compiling: what fits in here has the form that fits into any room.
-pub(crate) fn settings_for_one() -> Config {
-    config(&RuntimeSettings { instances_max: 1, ..RuntimeSettings::default() })
+/// For compiling: what can be loaded with room for few instances can be with room for many.
+pub(crate) fn settings_for(instances_max: u32) -> Config {
+    config(&RuntimeSettings { instances_max, ..RuntimeSettings::default() })
 }
 
 fn pool(settings: &RuntimeSettings) -> PoolingAllocationConfig {
@@ -228,7 +231,7 @@ mod tests {
 
     #[test]
     fn what_is_compiled_with_room_for_one_instance_runs_in_any_room() {
-        let compiling = code::engine_hash(&Engine::new(&settings_for_one()).unwrap());
+        let compiling = code::engine_hash(&Engine::new(&settings_for(1)).unwrap());
         let small = RuntimeSettings { instances_max: 2, memory_bytes_max: 1 << 20, ..RuntimeSettings::default() };
         for settings in [RuntimeSettings::default(), small] {
             assert_eq!(Runtime::try_new(&settings).unwrap().engine_hash, compiling);
