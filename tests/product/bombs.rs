@@ -107,7 +107,8 @@ pub fn limits_can_be_typed() {
 fn compiling_child(running: &mut Running) -> u32 {
     let mut child = None;
     running.wait_until("it has started a process", |running| {
-        let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let processes =
+            fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         child = processes.into_iter().find(|&id| parent(id) == Some(running.id()));
         child.is_some()
     });
@@ -138,7 +139,8 @@ fn who_compiles_ends_with_the_host_and_knows_no_secrets() {
         running.wait_until("it compiles", |_| is_compiling(child));
         let environment = fs::read(format!("/proc/{child}/environ")).unwrap();
         let names = environment.split(|&byte| byte == 0).filter(|pair| !pair.is_empty());
-        let names: Vec<_> = names.map(|pair| String::from_utf8_lossy(pair.split(|&byte| byte == b'=').next().unwrap())).collect();
+        let names: Vec<_> =
+            names.map(|pair| String::from_utf8_lossy(pair.split(|&byte| byte == b'=').next().unwrap())).collect();
         assert!(names.iter().all(|name| name.starts_with("TIDEMILL_") || name == "RAYON_NUM_THREADS"), "{names:?}");
         running.signal(signal);
         running.end();
@@ -178,6 +180,10 @@ fn a_pipe_in_the_place_of_a_component_is_not_waited_for() {
     assert_eq!(made.code, 0);
     folder.fails(&["inspect", "bomb.wasm"], 2, &["cannot read the component `bomb.wasm`: it is no file"]);
     for command in ["check", "run"] {
-        folder.fails(&[command, "p.toml"], 2, &["plugin `bomb` cannot be used: cannot read `bomb.wasm`: it is no file"]);
+        folder.fails(
+            &[command, "p.toml"],
+            2,
+            &["plugin `bomb` cannot be used: cannot read `bomb.wasm`: it is no file"],
+        );
     }
 }

@@ -28,6 +28,8 @@ impl Live {
         let mut store = Store::new(component.engine(), host);
         store.limiter(|host| host);
         store.set_hostcall_fuel(limits.result_bytes);
+        // No plugin needs resources, and what the runtime does for one is not in the price of its call.
+        store.set_max_component_handles(0);
         let started = store.set_fuel(limits.fuel_per_call).and_then(|()| {
             let instance = component.instantiate(&mut store)?;
             find(&mut store, &instance)

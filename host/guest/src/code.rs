@@ -124,11 +124,8 @@ mod tests {
         let good = pack(ENGINE, b"component", b"machine code".to_vec());
         assert_eq!(unpack(&good, ENGINE, b"componenT"), None);
         assert_eq!(unpack(&good, &[8; 32], b"component"), None);
-        let names = [
-            file_name(ENGINE, b"component"),
-            file_name(ENGINE, b"componenT"),
-            file_name(&[8; 32], b"component"),
-        ];
+        let names =
+            [file_name(ENGINE, b"component"), file_name(ENGINE, b"componenT"), file_name(&[8; 32], b"component")];
         assert!(names[0] != names[1] && names[0] != names[2] && names[1] != names[2], "{names:?}");
     }
 }

@@ -93,11 +93,53 @@ pub(crate) fn check_opened(opened: &Signature, described: &Signature, binding: &
             return Err(format!("the {what} is `{opened}`, described as `{described}`"));
         }
     }
+    check_properties(opened, described)?;
     let bound = opened.input.fields().iter().zip(binding.input.fields());
     if opened.input.len() != binding.input.len() || bound.clone().any(|(ours, given)| !ours.ty.accepts(&given.ty)) {
         return Err(format!("the input is `{}`, bound to `{}`", opened.input, binding.input));
     }
     Ok(())
+}
+
+/// What is no type is settled by the description: the host decides by it how the function is called, and whose states it takes.
+fn check_properties(opened: &Signature, described: &Signature) -> Result<(), String> {
+    // Taken apart, so that a new one is not forgotten here.
+    let properties = |signature: &Signature| {
+        let Signature {
+            name: _,
+            kind: _,
+            doc: _,
+            input: _,
+            output: _,
+            state: _,
+            state_version,
+            whole_partition,
+            finishes,
+            invertible,
+            shared,
+        } = signature;
+        // Their types are settled like all others.
+        let shared: Vec<&str> = shared.iter().map(|(name, _)| name.as_str()).collect();
+        [
+            ("state-version", state_version.to_string()),
+            ("whole-partition", whole_partition.to_string()),
+            ("finishes", finishes.to_string()),
+            ("invertible", invertible.to_string()),
+            ("shared", shared.join(", ")),
+        ]
+    };
+    for ((what, opened), (_, described)) in properties(opened).into_iter().zip(properties(described)) {
+        if opened != described {
+            return Err(format!("its {what} is `{opened}`, described as `{described}`"));
+        }
+    }
+    let mut shared = opened.shared.iter().zip(&described.shared);
+    match shared.find(|((_, opened), (_, described))| !settles_schema(opened, described)) {
+        Some(((name, opened), (_, described))) => {
+            Err(format!("the side input {name} is `{opened}`, described as `{described}`"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn kind(told: KindOut) -> FunctionKind {

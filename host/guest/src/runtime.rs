@@ -140,7 +140,9 @@ impl Runtime {
         if let Some(packed) = self.cache.as_ref().and_then(|cache| cache.read(&self.engine_hash, component, limits)) {
             match self.unpacked(&packed, component) {
                 Ok(found) => return Ok((found, false)),
-                Err(error) => tracing::warn!(plugin = name, "compiled code in the cache is not used: {}", error.reason()),
+                Err(error) => {
+                    tracing::warn!(plugin = name, "compiled code in the cache is not used: {}", error.reason())
+                }
             }
         }
         let not_compiled = |error| LoadError::of_compiling(name, error);

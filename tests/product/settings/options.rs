@@ -283,7 +283,11 @@ fn lines_with_limits() -> Folder {
 fn a_plugin_is_built_within_the_limits_that_are_typed() {
     let folder = repository().join("plugins/wordcount");
     let build = ["build", folder.to_str().unwrap(), "--no-cache", "--limit", "compiled-bytes=100KiB"];
-    Folder::new().fails(&build, 1, &["cannot be compiled within its limit compiled-bytes=102400", "--limit compiled-bytes="]);
+    Folder::new().fails(
+        &build,
+        1,
+        &["cannot be compiled within its limit compiled-bytes=102400", "--limit compiled-bytes="],
+    );
 }
 
 #[test]

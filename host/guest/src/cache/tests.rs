@@ -21,8 +21,10 @@ fn read(cache: &Cache, component: &[u8]) -> Option<Vec<u8>> {
     cache.read(ENGINE, component, &limits).filter(|packed| code::unpack(packed, ENGINE, component).is_some())
 }
 
-/// What may stand in the place of a file, made from one that is good.
-const PLACES: &[(&str, fn(&Path))] = &[
+/// What stands in the place of a file, and how it comes there if a good one is there.
+type Place = (&'static str, fn(&Path));
+
+const PLACES: &[Place] = &[
     ("a FIFO", |path| {
         fs::remove_file(path).unwrap();
         mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();

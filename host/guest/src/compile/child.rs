@@ -38,7 +38,7 @@ impl ChildCompiler {
         tracing::debug!(plugin = name, "starting a process that compiles");
         let mut process = Process(self.start(component, limits).map_err(no_process)?);
         let talk = Talk::with(&mut process.0, name, component, limits).map_err(no_process)?;
-        let (written, said) = talk.to_its_end().map_err(|stop| match stop {
+        let (written, said) = talk.until_its_end().map_err(|stop| match stop {
             Stop::Waited => CompileError::Limit { key: "compile-wait", limit: format!("{:?}", limits.compile_wait) },
             Stop::TooMuch => CompileError::Limit { key: "compiled-bytes", limit: limits.compiled_bytes.to_string() },
             Stop::Failed(error) => no_process(error),

@@ -121,6 +121,15 @@ fn what_is_opened_is_what_was_described() {
     says(opened(good, good, |opened| opened.kind = FunctionKind::Output), "not `map`");
     says(opened(good, good, |opened| opened.output = Schema::default()), "the output is");
     says(opened(good, good, |opened| opened.state = "x: text".parse().unwrap()), "the state is");
+    says(opened(good, good, |opened| opened.state_version += 1), "its state-version is `1`, described as `0`");
+    says(opened(good, good, |opened| opened.whole_partition ^= true), "its whole-partition is");
+    says(opened(good, good, |opened| opened.finishes ^= true), "its finishes is");
+    says(opened(good, good, |opened| opened.invertible ^= true), "its invertible is");
+    says(
+        opened(good, good, |opened| opened.shared = vec![("s".to_owned(), Schema::default())]),
+        "its shared is `s`, described as ``",
+    );
+    assert_eq!(opened(good, good, |opened| opened.doc = "another".to_owned()), Ok(()));
 }
 
 #[test]

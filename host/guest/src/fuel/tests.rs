@@ -49,8 +49,10 @@ fn time_follows_fuel_whatever_the_instruction() {
     }
     times.sort_by(|a, b| b.0.total_cmp(&a.0));
     let ratio = times[0].0 / usual;
-    // What the benchmark reads.
-    println!("fuel.ns_max {:.3} of {:?}, usual {usual:.3}, ratio {ratio:.1}", times[0].0, &times[..times.len().min(40)]);
+    #[allow(clippy::print_stdout, reason = "the benchmark reads it")]
+    {
+        println!("fuel.ns_max {:.3} {}", times[0].0, times[0].1);
+    }
     assert!(ratio <= RATIO_MAX, "{:?}", times.iter().filter(|(time, _)| *time > RATIO_MAX * usual).collect::<Vec<_>>());
 }
 
@@ -67,7 +69,7 @@ fn every_instruction_that_may_stand_in_a_plugin_is_measured() {
     let known: BTreeSet<Vec<u8>> = codes().collect();
     assert_eq!(known.len(), codes().count(), "each once");
     let allowed = allowed(&engine);
-    println!("missing {:x?}", allowed.difference(&known).collect::<Vec<_>>());
-    println!("too many {:x?}", known.difference(&allowed).collect::<Vec<_>>());
-    assert_eq!(known, allowed);
+    let missing: Vec<_> = allowed.difference(&known).collect();
+    assert!(missing.is_empty(), "without a measurement: {missing:x?}");
+    assert_eq!(known, allowed, "no instructions");
 }

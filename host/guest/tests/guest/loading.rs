@@ -40,6 +40,34 @@ fn what_is_no_component() {
     check(b"\0asm\x0d\0\x01\0", "plugin `orders` does not export `tidemill:plugin/operators@0.1.0`");
 }
 
+/// A component whose module makes a resource when it starts.
+fn with_a_resource() -> Vec<u8> {
+    let section = |id: u8, bytes: &[u8]| [&[id, u8::try_from(bytes.len()).unwrap()], bytes].concat();
+    let module = [
+        b"\0asm\x01\0\0\0".to_vec(),
+        section(1, b"\x02\x60\x01\x7f\x01\x7f\x60\0\0"),
+        section(2, b"\x01\0\x01f\0\0"),
+        section(3, b"\x01\x01"),
+        section(8, b"\x01"),
+        section(10, b"\x01\x07\0\x41\x07\x10\0\x1a\x0b"),
+    ]
+    .concat();
+    [
+        b"\0asm\x0d\0\x01\0".to_vec(),
+        section(7, b"\x01\x3f\x7f\0"),
+        section(8, b"\x01\x02\0"),
+        section(1, &module),
+        section(2, b"\x02\x01\x01\x01f\0\0\0\0\x01\0\x12\0"),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_component_has_no_resources() {
+    let error = runtime().load("orders", &with_a_resource(), &Limits::default()).unwrap_err();
+    assert!(matches!(&error, LoadError::Describe { verdict: Verdict::Trapped { .. }, .. }), "{error:?}");
+}
+
 #[test]
 fn imports_that_are_not_granted_are_named() {
     check(

@@ -49,14 +49,10 @@ pub(super) struct Talk<'a> {
 }
 
 impl<'a> Talk<'a> {
-    pub(super) fn with(
-        child: &mut Child,
-        name: &'a str,
-        component: &'a [u8],
-        limits: &Limits,
-    ) -> io::Result<Talk<'a>> {
+    pub(super) fn with(child: &mut Child, name: &'a str, component: &'a [u8], limits: &Limits) -> io::Result<Talk<'a>> {
         let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        for pipe in [input.as_ref().map(AsFd::as_fd), output.as_ref().map(AsFd::as_fd), errors.as_ref().map(AsFd::as_fd)]
+        for pipe in
+            [input.as_ref().map(AsFd::as_fd), output.as_ref().map(AsFd::as_fd), errors.as_ref().map(AsFd::as_fd)]
         {
             pipe.map_or(Ok(()), |pipe| ioctl_fionbio(pipe, true))?;
         }
@@ -66,7 +62,7 @@ impl<'a> Talk<'a> {
     }
 
     /// What the process has written, and what it has said, when it has closed both of its pipes.
-    pub(super) fn to_its_end(mut self) -> Result<(Vec<u8>, Vec<u8>), Stop> {
+    pub(super) fn until_its_end(mut self) -> Result<(Vec<u8>, Vec<u8>), Stop> {
         let mut silent = Some(SILENT);
         while self.output.is_some() || self.errors.is_some() {
             match self.wait(silent.as_ref()) {

@@ -155,7 +155,9 @@ pub(super) fn all() -> Vec<Instruction> {
 /// The opcodes of all of them.
 pub(super) fn codes() -> impl Iterator<Item = Vec<u8>> {
     let alone = GROUPS.iter().flat_map(|group| (group.first..=group.last).map(move |code| group.code(code)));
-    alone.chain(TOGETHER.iter().map(|(_, code, ..)| code.to_vec()).filter(|code| !code.is_empty())).chain([ONCE.to_vec()])
+    alone
+        .chain(TOGETHER.iter().map(|(_, code, ..)| code.to_vec()).filter(|code| !code.is_empty()))
+        .chain([ONCE.to_vec()])
 }
 
 impl Group {

@@ -49,7 +49,18 @@ pub(super) fn operands() -> [Operands; 3] {
     let [a, b, c, d] = large;
     let (x, y) = (narrow(tiny_narrow), narrow(half_more_narrow));
     [
-        [narrow(1), narrow(1), wide(1), wide(1), narrow(one_narrow), narrow(one_narrow), wide(one), wide(one), wide(one), wide(one)],
+        [
+            narrow(1),
+            narrow(1),
+            wide(1),
+            wide(1),
+            narrow(one_narrow),
+            narrow(one_narrow),
+            wide(one),
+            wide(one),
+            wide(one),
+            wide(one),
+        ],
         [a, b, c, d, x, y, wide(tiny), wide(half_more), x, y],
         [a, b, c, d, x, x, wide(tiny), wide(tiny), wide(tiny), wide(half_more)],
     ]
@@ -100,7 +111,9 @@ impl Measured {
 /// nothing is computed in advance, only once, or not at all.
 fn body(instruction: &Instruction) -> Vec<u8> {
     // Local 0: how often. 1: the number 0, which the compiler does not know. 2: what goes through places. 3: a function.
-    let mut body = b"\x07\x02\x7f\x01\x70\x01\x7f\x01\x7e\x01\x7d\x01\x7c\x01\x7b\xd2\x00\x21\x03\x23\x00\x21\x01\x03\x40".to_vec();
+    let mut body =
+        b"\x07\x02\x7f\x01\x70\x01\x7f\x01\x7e\x01\x7d\x01\x7c\x01\x7b\xd2\x00\x21\x03\x23\x00\x21\x01\x03\x40"
+            .to_vec();
     body.extend(b"\x20\x00\x41\x10\x6c\x41\xff\x0f\x71\x21\x02");
     for copy in 0..COPIES {
         for (place, letter) in instruction.takes.chars().enumerate() {
@@ -111,11 +124,24 @@ fn body(instruction: &Instruction) -> Vec<u8> {
             Some(ty) => {
                 let store = STORES[ty];
                 body.extend(&instruction.bytes);
-                body.extend([&[0x21][..], &[KEPT[ty]], address, &[0x20, KEPT[ty]], store, &[0], &number(RESULTS + 64 * copy)].concat());
+                body.extend(
+                    [&[0x21][..], &[KEPT[ty]], address, &[0x20, KEPT[ty]], store, &[0], &number(RESULTS + 64 * copy)]
+                        .concat(),
+                );
             }
             None if instruction.gives == "r" => {
                 body.extend(&instruction.bytes);
-                body.extend([&[0xd1, 0x21, KEPT[0]][..], address, &[0x20, KEPT[0]], STORES[0], &[0], &number(RESULTS + 64 * copy)].concat());
+                body.extend(
+                    [
+                        &[0xd1, 0x21, KEPT[0]][..],
+                        address,
+                        &[0x20, KEPT[0]],
+                        STORES[0],
+                        &[0],
+                        &number(RESULTS + 64 * copy),
+                    ]
+                    .concat(),
+                );
             }
             None => body.extend(&instruction.bytes),
         }
