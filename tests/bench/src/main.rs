@@ -7,6 +7,7 @@
 )]
 
 mod batches;
+mod bombs;
 mod boundary;
 mod builds;
 mod corpus;
@@ -35,7 +36,7 @@ use report::{Figure, Goal};
 #[derive(Parser)]
 struct Options {
     /// Only figures whose names begin with one of these (wordcount, sums, boundary, batch, state, recovery, memory, folder,
-    /// poison, start, checkpoint, mutants, flakes), and those of build, which are measured only if they are named: a quarter of an hour.
+    /// poison, start, compile, fuel, checkpoint, mutants, flakes), and those of build, which are measured only if they are named: a quarter of an hour.
     only: Vec<String>,
     /// Words of the corpus.
     #[arg(long, default_value_t = 20_000_000)]
@@ -89,6 +90,13 @@ fn main() -> anyhow::Result<()> {
     }
     if options.wants("start") {
         figures.push(start::measure(&program(&options.target)?, &plugins.component("wordcount")?)?);
+    }
+    if options.wants("compile") {
+        let folder = tempfile::tempdir_in(&options.target)?;
+        figures.extend(bombs::memory(&program(&options.target)?, folder.path())?);
+    }
+    if options.wants("fuel") {
+        figures.push(bombs::fuel()?);
     }
     figures.extend(words(&options, &plugins)?);
     if !options.only.is_empty() && options.wants("build") {
