@@ -36,6 +36,7 @@ mod tests {
     use std::{fs, os::unix::fs::symlink};
 
     use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use tidemill_model::testing::within;
 
     use super::*;
 
@@ -50,8 +51,9 @@ mod tests {
         assert_eq!(read_component(&file, 4).unwrap(), b"1234");
         assert_eq!(read_component(&link, 2).unwrap(), b"123", "one more than it may have");
         assert_eq!(read_component(folder.path(), 4).unwrap_err().kind(), io::ErrorKind::IsADirectory);
-        for other in [&fifo, &socket, Path::new("/dev/zero"), Path::new("/dev/null")] {
-            assert!(read_component(other, 4).is_err(), "{other:?}");
+        for other in [&*fifo, &*socket, Path::new("/dev/zero"), Path::new("/dev/null")] {
+            let other = other.to_owned();
+            within("a file is read", move || assert!(read_component(&other, 4).is_err(), "{other:?}"));
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What hostile components cost: memory while they are compiled, and time for the fuel that their instructions have.
 
-#[expect(dead_code, reason = "shared with the tests of the program, which use all of it")]
 #[path = "../../product/bombs/components.rs"]
 mod components;
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use rustix::fs::{CWD, FileType, mknodat};
+use tidemill_model::testing::within;
 
 use super::*;
 use crate::code;
@@ -61,20 +62,24 @@ const PLACES: &[Place] = &[
 
 #[test]
 fn what_is_in_the_place_of_code_is_not_believed_and_is_replaced() {
-    for (what, put) in PLACES {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().join("cache");
-        let cache = Cache::open(&folder).unwrap();
-        cache.write(ENGINE, b"component", &packed(b"component"));
-        assert_eq!(read(&cache, b"component"), Some(packed(b"component")), "{what}");
-        let path = folder.join(file_name(ENGINE, b"component"));
-        put(&path);
-        assert_eq!(read(&cache, b"component"), None, "{what}");
-        cache.write(ENGINE, b"component", &packed(b"component"));
-        assert_eq!(read(&cache, b"component"), Some(packed(b"component")), "{what}");
-        let metadata = fs::symlink_metadata(&path).unwrap();
-        assert!(metadata.is_file() && metadata.mode() & 0o777 == 0o600, "{what}");
+    for &(what, put) in PLACES {
+        within(what, move || in_the_place_of_code(what, put));
     }
+}
+
+fn in_the_place_of_code(what: &str, put: fn(&Path)) {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("cache");
+    let cache = Cache::open(&folder).unwrap();
+    cache.write(ENGINE, b"component", &packed(b"component"));
+    assert_eq!(read(&cache, b"component"), Some(packed(b"component")), "{what}");
+    let path = folder.join(file_name(ENGINE, b"component"));
+    put(&path);
+    assert_eq!(read(&cache, b"component"), None, "{what}");
+    cache.write(ENGINE, b"component", &packed(b"component"));
+    assert_eq!(read(&cache, b"component"), Some(packed(b"component")), "{what}");
+    let metadata = fs::symlink_metadata(&path).unwrap();
+    assert!(metadata.is_file() && metadata.mode() & 0o777 == 0o600, "{what}");
 }
 
 #[test]
