@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What one plugin may use. A guest that goes beyond one fails its batch with a verdict that names the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Instructions (wasmtime's fuel; about ten a nanosecond) for a call, whatever it is given.
+    /// Fuel for a call, whatever it is given: a unit for most instructions.
     pub fuel_per_call: u64,
     /// And so many more for each row that the call is given.
     pub fuel_per_row: u64,
