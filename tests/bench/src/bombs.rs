@@ -7,7 +7,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    thread,
+    sync::mpsc::channel,
     time::Duration,
 };
 
@@ -52,6 +52,7 @@ fn most_kib(program: &Path, component: &Path) -> anyhow::Result<(u64, u64)> {
         .with_context(|| format!("{} cannot be started; run `make build` first", program.display()))?;
     let id = inspect.id();
     let children = format!("/proc/{id}/task/{id}/children");
+    let (_never, nothing) = channel::<()>();
     let (mut host, mut compiler) = (0, 0);
     let exit = loop {
         host = high_water(id).max(host);
@@ -60,7 +61,7 @@ fn most_kib(program: &Path, component: &Path) -> anyhow::Result<(u64, u64)> {
         if let Some(exit) = inspect.try_wait()? {
             break exit;
         }
-        thread::sleep(LOOK_EVERY);
+        let _ = nothing.recv_timeout(LOOK_EVERY);
     };
     ensure!(!exit.success(), "{} is no bomb", component.display());
     ensure!(host > 0, "the system does not say how much memory a process has: this needs Linux");
