@@ -37,10 +37,13 @@ struct Bench {
     turns: Option<Turns>,
 }
 
+/// What a thread is for.
+type Work = Box<dyn FnOnce() + Send>;
+
 /// Commits that wait for their turn.
 #[derive(Clone, Default)]
 struct Turns {
-    waiting: Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>,
+    waiting: Arc<Mutex<Vec<Work>>>,
     /// There is no thread for them.
     are_lost: bool,
 }
@@ -53,7 +56,7 @@ impl Turns {
 }
 
 impl Spawn for Turns {
-    fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
+    fn spawn(&self, name: String, work: Work) {
         assert_eq!(name, "commit", "one worker, and no checkpoint");
         if !self.are_lost {
             self.waiting.lock().unwrap().push(work);

@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex};
 use tidemill_connect::system::Threads;
 use tidemill_model::ports::Spawn;
 
+/// What a thread is for.
+type Work = Box<dyn FnOnce() + Send>;
+
 /// Threads, but that each batch is committed before the next one begins: where it matters for a test what the run has taken of
 /// that.
 pub struct CommitsAtOnce;
@@ -12,16 +15,16 @@ pub struct CommitsAtOnce;
 /// Threads, but that each batch is committed when it is waited for, as late as may be: the next one has been run then. The work for
 /// it is kept, as if it waited for a processor.
 #[derive(Default)]
-pub struct CommitsLate(Mutex<Vec<Box<dyn FnOnce() + Send>>>);
+pub struct CommitsLate(Mutex<Vec<Work>>);
 
 impl Spawn for CommitsAtOnce {
-    fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
+    fn spawn(&self, name: String, work: Work) {
         if name == "commit" { work() } else { Threads.spawn(name, work) }
     }
 }
 
 impl Spawn for CommitsLate {
-    fn spawn(&self, name: String, work: Box<dyn FnOnce() + Send>) {
+    fn spawn(&self, name: String, work: Work) {
         if name == "commit" { self.0.lock().unwrap().push(work) } else { Threads.spawn(name, work) }
     }
 }
