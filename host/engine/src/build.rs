@@ -108,12 +108,12 @@ impl Builder<'_> {
             Caller::Stream(id) => self.plan.node(id).name.clone(),
             Caller::Output(output) => self.plan.outputs[output].name.clone(),
         };
-        match self.caller(kind) {
-            Some((caller, _, on_error)) => {
-                Place { name, then: on_error.then, letters: self.plan.dead_letters_of(caller) }
-            }
-            None => Place { name, then: Then::Stop, letters: None },
-        }
+        let then = match kind {
+            StepKind::Part(id, _) => self.plan.node(id).then(),
+            _ => self.caller(kind).map_or(Then::Stop, |(_, _, on_error)| on_error.then),
+        };
+        let letters = self.caller(kind).and_then(|(caller, ..)| self.plan.dead_letters_of(caller));
+        Place { name, then, letters }
     }
 
     /// Who calls a function at a step that may fail, if it calls one; the function's name, and what happens then.

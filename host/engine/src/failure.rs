@@ -5,7 +5,10 @@ use tidemill_guest::Verdict;
 use tidemill_model::{columns::ColumnFull, key::DecodeError, ports::PortError, time::Timestamp};
 use tidemill_state::table::StateError;
 
-use crate::checkpoint::{RestoreError, Step};
+use crate::{
+    checkpoint::{RestoreError, Step},
+    operators::OPERATOR_BYTES_MAX,
+};
 
 /// A batch, or the whole run, cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -156,9 +159,16 @@ pub enum Cause {
          and run again (with a checkpoint nothing is lost), or let such batches go: then = \"skip-batch\""
     )]
     TooMuchPoison(Box<Cause>),
-    /// More rows than a column can hold.
-    #[error(transparent)]
-    Full(#[from] ColumnFull),
+    /// More of a batch than the operator of a partition can hold at once.
+    #[error(
+        "a partition of the batch has more than it can hold at once, which is {bytes_max} bytes: give it fewer rows (a filter or a \
+         map before it, a shorter interval, more partitions where rows are placed by key), or let such batches go: \
+         on-error = \"skip-batch\""
+    )]
+    TooMuch {
+        /// What it can hold.
+        bytes_max: usize,
+    },
     /// State or keys that cannot be read back.
     #[error(transparent)]
     State(#[from] StateError),
@@ -174,6 +184,18 @@ impl Cause {
     /// Whether the rows that a function was given may be to blame.
     pub(crate) fn is_of_rows(&self) -> bool {
         matches!(self, Cause::Guest { opened: true, .. } | Cause::Rows(_))
+    }
+
+    /// Whether another batch may do better, so that this one can be let go.
+    pub(crate) fn is_of_batch(&self) -> bool {
+        self.is_of_rows() || matches!(self, Cause::TooMuch { .. })
+    }
+}
+
+/// Where nothing else bounds rows, their columns do.
+impl From<ColumnFull> for Cause {
+    fn from(_: ColumnFull) -> Cause {
+        Cause::TooMuch { bytes_max: OPERATOR_BYTES_MAX }
     }
 }
 

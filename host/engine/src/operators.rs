@@ -35,6 +35,10 @@ pub(crate) use map::{Map, MapKind};
 pub(crate) use policy::Policy;
 pub(crate) use recipe::{Making, Recipe};
 
+/// What an operator of one partition may hold of a batch, in bytes: as much as the offsets of a single column can number, so that
+/// rows within it can be put together in any way.
+pub(crate) const OPERATOR_BYTES_MAX: usize = i32::MAX as usize;
+
 /// One step for one partition. It is used batch after batch: first [`Operator::begin`], then any number of pushes, then
 /// [`Operator::finish`].
 pub(crate) trait Operator: Send {
@@ -99,6 +103,8 @@ pub(crate) struct Batch {
     pub(crate) absent: Arc<[NodeId]>,
     /// Rows that functions did not take.
     pub(crate) rejections: Rejections,
+    /// What an operator may hold of it: [`OPERATOR_BYTES_MAX`], or less for tests.
+    pub(crate) held_bytes_max: usize,
 }
 
 /// Rejected rows, counted, with the first few reasons.
@@ -126,7 +132,15 @@ impl Batch {
             arrival: Arrival::default(),
             absent: Arc::new([]),
             rejections: Rejections::default(),
+            held_bytes_max: OPERATOR_BYTES_MAX,
         }
+    }
+
+    /// An error if an operator holds more of the batch than it may. Which rows make it more must depend on the batch alone: what
+    /// is counted is what rows need, and not what room there is for them.
+    pub(crate) fn hold(&self, bytes: usize) -> Result<(), Cause> {
+        let bytes_max = self.held_bytes_max;
+        if bytes > bytes_max { Err(Cause::TooMuch { bytes_max }) } else { Ok(()) }
     }
 
     /// The context of a call.

@@ -12,6 +12,9 @@ use crate::arrival::Arrival;
 /// A piece with so many bytes gets no more rows. Far from what 32-bit offsets can number, so that a batch may have any size.
 const PIECE_BYTES: usize = 64 << 20;
 
+/// And none that could make it more than 32-bit offsets can number. Few in tests, so that they meet it.
+const COLUMN_BYTES_MAX: usize = if cfg!(test) { 1 << 12 } else { i32::MAX as usize };
+
 /// Rows that one partition of a stage leaves for one place.
 #[derive(Debug)]
 pub(crate) struct Piece {
@@ -69,13 +72,15 @@ impl Pieces {
         Pieces { schema: schema.clone(), cut, pieces: Vec::new(), closed_bytes: 0 }
     }
 
-    /// Adds what `write` appends to a buffer, at a place that is not before the last one of its lane.
+    /// Adds what `write` appends to a buffer, at a place that is not before the last one of its lane. It is no more than so many
+    /// bytes.
     pub(crate) fn add<E>(
         &mut self,
         arrival: Arrival,
+        bytes_max: usize,
         write: impl FnOnce(&mut RowsBuffer) -> Result<(), E>,
     ) -> Result<(), E> {
-        let piece = self.open(arrival);
+        let piece = self.open(arrival, bytes_max);
         write(&mut piece.rows)?;
         let end = piece.rows.len();
         match piece.cuts.last_mut() {
@@ -90,14 +95,16 @@ impl Pieces {
         if count == 0 {
             return Ok(());
         }
-        self.add(arrival, |buffer| buffer.extend_range(rows, 0..count))
+        self.add(arrival, rows.bytes(), |buffer| buffer.extend_range(rows, 0..count))
     }
 
-    /// The piece that rows of a place are appended to.
-    fn open(&mut self, arrival: Arrival) -> &mut Piece {
+    /// The piece that so many bytes of rows of a place are appended to.
+    fn open(&mut self, arrival: Arrival, more: usize) -> &mut Piece {
         let bytes = self.pieces.last().map_or(0, Piece::bytes);
+        let has_room = bytes < PIECE_BYTES && bytes.saturating_add(more) <= COLUMN_BYTES_MAX;
         let is_open = |piece: &Piece| {
-            bytes < PIECE_BYTES && (self.cut == Cut::Within || piece.cuts.last().is_none_or(|cut| cut.0 == arrival))
+            (has_room || piece.rows.is_empty())
+                && (self.cut == Cut::Within || piece.cuts.last().is_none_or(|cut| cut.0 == arrival))
         };
         if !self.pieces.last().is_some_and(is_open) {
             self.closed_bytes += bytes;
@@ -188,5 +195,41 @@ impl Slice {
         let bitmaps = whole.bitmaps_in(self.range.clone());
         let columns = whole.columns_in(self.range.clone(), &bitmaps);
         push(&Rows { schema: whole.schema, len: self.range.len(), columns: &columns })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use tidemill_model::testing::{Value, buffer_of, values_of};
+
+    use super::*;
+
+    /// However large the rows are that are put together, no piece has more than a column can number, unless one of them alone
+    /// has.
+    #[test]
+    fn no_piece_has_more_than_a_column_can_number() {
+        let schema: Schema = "t: text".parse().unwrap();
+        for cut in [Cut::Apart, Cut::Within] {
+            let mut pieces = Pieces::new(&schema, cut);
+            let lengths = [10, COLUMN_BYTES_MAX / 2, 20, COLUMN_BYTES_MAX / 2, COLUMN_BYTES_MAX, 5, 5];
+            for length in lengths {
+                let rows = buffer_of(&schema, &[vec![Value::Text("x".repeat(length))]]);
+                pieces.extend(Arrival::default(), &rows.with_columns(&rows.columns()), 1).unwrap();
+            }
+            let (mut came, mut count) = (Vec::new(), 0);
+            for slice in Slice::in_order(pieces.take()) {
+                assert!(
+                    slice.len() == 1 || slice.piece.rows.bytes() <= COLUMN_BYTES_MAX,
+                    "{}",
+                    slice.piece.rows.bytes()
+                );
+                came.extend(slice.with_rows(values_of));
+                count += 1;
+            }
+            let length = |row: &Vec<Value>| if let Value::Text(text) = &row[0] { text.len() } else { 0 };
+            assert_eq!((came.iter().map(length).collect::<Vec<_>>(), count), (lengths.to_vec(), 4), "{cut:?}");
+        }
     }
 }

@@ -222,6 +222,11 @@ impl Run {
         self.outputs.hold(bytes_max);
     }
 
+    /// Has operators hold no more bytes of a batch in each partition than this, for tests.
+    pub fn hold_in_operators(&mut self, bytes_max: usize) {
+        self.tasks.iter_mut().flatten().flatten().for_each(|task| task.batch.held_bytes_max = bytes_max);
+    }
+
     /// Runs batches until the settings, or the stopper, say stop; what was received until then is run.
     ///
     /// # Errors

@@ -209,7 +209,7 @@ impl Task {
             let place = failed.and_then(|failed| self.steps.get(failed)).map(|step| &step.place);
             TaskFailure {
                 stream: place.map_or_else(String::new, |place| place.name.clone()),
-                skips: cause.is_of_rows() && place.is_some_and(|place| place.then == Then::SkipBatch),
+                skips: cause.is_of_batch() && place.is_some_and(|place| place.then == Then::SkipBatch),
                 cause: Box::new(cause),
             }
         })

@@ -55,6 +55,8 @@ pub struct Node {
     pub letters: Letters,
     /// It has a batch at every tick, whatever its inputs have.
     pub is_always_present: bool,
+    /// What becomes of a batch of which it would have to hold more than it can; `None`: it holds nothing that grows with a batch.
+    pub holds: Option<Then>,
 }
 
 /// A part of a node's work, done in one stage.
@@ -340,6 +342,7 @@ impl Node {
             placement: Placement::Unknown,
             letters: Letters::default(),
             is_always_present: false,
+            holds: None,
         }
     }
 
@@ -363,6 +366,11 @@ impl Node {
         let own = || self.own.as_ref().map(|own| (own.name.clone(), own.on_error));
         self.function.as_ref().map(FunctionUse::may_fail).or_else(own)
     }
+
+    /// What becomes of a batch in which it fails for good.
+    pub fn then(&self) -> Then {
+        self.may_fail().map(|(_, on_error)| on_error.then).or(self.holds).unwrap_or(Then::Stop)
+    }
 }
 
 impl FunctionUse {
@@ -375,9 +383,9 @@ impl FunctionUse {
 impl Plan {
     /// Whether a batch may have to be skipped, so that what it has changed must be undone.
     pub fn may_skip(&self) -> bool {
-        let of_streams = self.nodes.iter().filter_map(|node| Some(node.may_fail()?.1));
-        let of_outputs = self.outputs.iter().filter_map(|output| Some(output.function.as_ref()?.on_error));
-        of_streams.chain(of_outputs).any(|on_error| on_error.then == Then::SkipBatch)
+        let of_streams = self.nodes.iter().map(Node::then);
+        let of_outputs = self.outputs.iter().filter_map(|output| Some(output.function.as_ref()?.on_error.then));
+        of_streams.chain(of_outputs).any(|then| then == Then::SkipBatch)
     }
 
     /// A node of it.

@@ -178,10 +178,12 @@ impl Combine {
             chosen[self.placement[id as usize] as usize].push(group as u32);
         }
         let (table, left) = (&self.table, &mut self.left);
+        let key_bytes = self.key_bytes;
         self.reduce.take(batch, Phase::Combine, count, &mut |accumulators| {
+            let bytes = key_bytes + accumulators.bytes() + size_of::<i32>() * count;
             for (left, groups) in left.iter_mut().zip(&chosen).filter(|(_, groups)| !groups.is_empty()) {
                 // Whoever merges takes them partition by partition, whenever they were handed on.
-                left.add(Arrival::of_partition(batch.partition), |rows| {
+                left.add(Arrival::of_partition(batch.partition), bytes, |rows| {
                     for &group in groups {
                         rows.node_mut(0).push_bytes(table.key(table.touched()[group as usize]))?;
                     }

@@ -132,7 +132,7 @@ impl Operator for Scatter {
             self.chosen[partition as usize].push(row as u32);
         }
         for (left, chosen) in self.left.iter_mut().zip(&self.chosen).filter(|(_, chosen)| !chosen.is_empty()) {
-            left.add(batch.arrival, |buffer| buffer.take(rows, chosen))?;
+            left.add(batch.arrival, rows.bytes(), |buffer| buffer.take(rows, chosen))?;
         }
         Ok(())
     }

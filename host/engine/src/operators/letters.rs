@@ -37,6 +37,14 @@ impl<'a> Letter<'a> {
     }
 }
 
+impl Letter<'_> {
+    /// Bytes of its texts and of what it tells of the row.
+    fn bytes(&self) -> usize {
+        let rows = [self.key, self.values].into_iter().flatten();
+        self.reason.len() + rows.map(|(rows, row)| rows.bytes_in(row..row + 1)).sum::<usize>()
+    }
+}
+
 impl Letters {
     /// `schema` is that of the plan's output for these letters.
     pub(crate) fn new(schema: &Schema, stream: &str, function: &str) -> Letters {
@@ -51,7 +59,8 @@ impl Letters {
     /// Adds one.
     pub(crate) fn push(&mut self, batch: &Batch, letter: &Letter<'_>) -> Result<(), ColumnFull> {
         let Letters { stream, function, pieces } = self;
-        pieces.add(batch.arrival, |rows| push_letter(rows, stream, function, batch, letter))
+        let bytes = stream.len() + function.len() + letter.bytes();
+        pieces.add(batch.arrival, bytes, |rows| push_letter(rows, stream, function, batch, letter))
     }
 
     /// Those of the batch.

@@ -14,7 +14,7 @@ use tidemill_state::keys::KeyTable;
 use super::{
     Batch, GuestSlot, Letters, Making, Operator, Out, Policy,
     arrange::{Arranged, Numbers, Runs},
-    chunks::push_in_chunks,
+    chunks::{for_guest_beside, push_in_chunks},
     combine::{KEPT_BYTES_MAX, KEPT_KEYS_MAX, exchange_schema},
     for_guest,
     letters::Letter,
@@ -39,6 +39,8 @@ pub(crate) struct Merge {
     /// The group of each row that came last, or of each that is kept.
     groups: Vec<u32>,
     kept: RowsBuffer,
+    /// Bytes of the keys of this batch, and how many groups they are of.
+    key_bytes: (usize, usize),
     policy: Option<Policy>,
 }
 
@@ -70,8 +72,25 @@ impl Merge {
             reduce,
             table: KeyTable::new(seed),
             groups: Vec::new(),
+            key_bytes: (0, 0),
             policy,
         }
+    }
+
+    /// Bytes of the keys, and of the accumulators, or of those that are kept and their groups.
+    fn held_of_keys(&self) -> usize {
+        let of_accumulators = match self.reduce.room() {
+            Some(_) => self.kept.bytes() + self.groups.len() * size_of::<u32>(),
+            None => self.reduce.bytes(),
+        };
+        self.key_bytes.0 + of_accumulators
+    }
+
+    /// Counts the keys that are new in this batch.
+    fn count_keys(&mut self) {
+        let new = &self.table.touched()[self.key_bytes.1..];
+        self.key_bytes.0 += new.iter().map(|&id| self.table.key(id).len()).sum::<usize>();
+        self.key_bytes.1 += new.len();
     }
 
     /// Merges what was kept, and pushes what it comes to.
@@ -159,7 +178,8 @@ impl Merge {
         let mut accumulators = RowsBuffer::new(&self.state);
         self.reduce.take(batch, Phase::Merge, range.len(), &mut |rows| Ok(accumulators.extend(rows)?))?;
         let ids = &self.table.touched()[range];
-        for_guest(&accumulators.with_columns(&accumulators.columns()), &mut |chunk, of_chunk| {
+        let key_bytes = |of: Range<usize>| ids[of].iter().map(|&id| self.table.key(id).len()).sum();
+        for_guest_beside(&accumulators.with_columns(&accumulators.columns()), &key_bytes, &mut |chunk, of_chunk| {
             let mut keys = RowsBuffer::new(&self.key_schema);
             key::decode(ids[of_chunk].iter().map(|&id| self.table.key(id)), &mut keys)?;
             let key_columns = keys.columns();
@@ -219,6 +239,7 @@ impl Operator for Merge {
         self.reduce.begin();
         self.groups.clear();
         self.kept.clear();
+        self.key_bytes = (0, 0);
         if self.table.len() > KEPT_KEYS_MAX || self.table.memory_bytes() > KEPT_BYTES_MAX {
             self.table.clear();
         }
@@ -229,11 +250,14 @@ impl Operator for Merge {
         let accumulators = Rows { schema: &self.state, len: rows.len, columns: &rows.columns[1..] };
         if self.reduce.room().is_some() {
             self.table.group(rows.columns[0], &mut self.groups);
-            return Ok(self.kept.extend(&accumulators)?);
+            self.kept.extend(&accumulators)?;
+        } else {
+            self.groups.clear();
+            self.table.group(rows.columns[0], &mut self.groups);
+            self.reduce.add(batch, Phase::Merge, &accumulators, &self.groups, self.table.touched().len())?;
         }
-        self.groups.clear();
-        self.table.group(rows.columns[0], &mut self.groups);
-        self.reduce.add(batch, Phase::Merge, &accumulators, &self.groups, self.table.touched().len())
+        self.count_keys();
+        batch.hold(self.held_of_keys())
     }
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
@@ -252,7 +276,7 @@ impl Operator for Merge {
 
     fn held_bytes(&self) -> usize {
         let of_letters = self.policy.as_ref().map_or(0, Policy::held_bytes);
-        self.kept.bytes() + self.groups.len() * size_of::<u32>() + of_letters
+        self.held_of_keys() + of_letters
     }
 
     fn letters(&mut self) -> Option<&mut Letters> {

@@ -44,8 +44,9 @@ impl Operator for Sort {
         self.rows.clear();
     }
 
-    fn push(&mut self, _batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
-        Ok(self.rows.extend(rows)?)
+    fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
+        self.rows.extend(rows)?;
+        batch.hold(self.held_bytes())
     }
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
@@ -77,7 +78,8 @@ impl Operator for Sort {
     }
 
     fn held_bytes(&self) -> usize {
-        self.rows.bytes()
+        // With the place of each in the order.
+        self.rows.bytes() + self.rows.len() * size_of::<u32>()
     }
 }
 

@@ -93,6 +93,11 @@ impl UpdateState {
         }
     }
 
+    /// Bytes of the new rows, each with its group.
+    fn held_of_rows(&self) -> usize {
+        self.news.bytes() + self.groups.len() * size_of::<u32>()
+    }
+
     fn table(&self) -> &KeyedTable {
         self.tables[0].keyed()
     }
@@ -233,12 +238,13 @@ impl Operator for UpdateState {
         self.guest.begin();
     }
 
-    fn push(&mut self, _batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
+    fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
         let keys = key_column(rows, &self.by, &mut self.keys)?;
         self.tables[0].keyed_mut().group(keys, &mut self.groups);
         let columns = self.guest.input(rows);
         let schema = self.news.schema().clone();
-        Ok(self.news.extend(&Rows { schema: &schema, len: rows.len, columns: &columns })?)
+        self.news.extend(&Rows { schema: &schema, len: rows.len, columns: &columns })?;
+        batch.hold(self.held_of_rows())
     }
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
@@ -281,7 +287,7 @@ impl Operator for UpdateState {
 
     fn held_bytes(&self) -> usize {
         let of_letters = self.policy.as_ref().map_or(0, Policy::held_bytes);
-        self.news.bytes() + self.groups.len() * size_of::<u32>() + of_letters
+        self.held_of_rows() + of_letters
     }
 
     fn letters(&mut self) -> Option<&mut Letters> {

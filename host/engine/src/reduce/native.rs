@@ -16,6 +16,9 @@ use tidemill_plan::graph::Aggregate;
 use super::{Accumulate, Consume};
 use crate::{failure::Cause, operators::Batch};
 
+/// Texts of so many bytes are handed on before rows of other partitions are met. Few in tests, so that they meet it.
+const TEXT_BYTES_MAX: usize = if cfg!(test) { 1 << 10 } else { 64 << 20 };
+
 pub(crate) struct NativeReduce {
     aggregate: Option<Aggregate>,
     state: Schema,
@@ -225,6 +228,10 @@ impl Accumulate for NativeReduce {
             Cells::Texts(cells) => size_of_val(&cells[..]) + self.text_bytes,
             Cells::Means(cells) => size_of_val(&cells[..]),
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.text_bytes > TEXT_BYTES_MAX
     }
 
     fn begin(&mut self) {

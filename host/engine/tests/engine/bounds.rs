@@ -114,6 +114,72 @@ fn keys_are_put_beside_so_many_emitted_rows_at_a_time() {
     assert_eq!(came, [[Value::Integer(0), Value::Integer(BESIDE as i64 + 3)]]);
 }
 
+/// What `out` has in each batch of so many rows with keys 0, 1, 2, ..., where an operator may hold so many bytes.
+fn held(operator: &str, on_error: &str, batches: &[i64], bytes_max: usize, chunk_rows: usize) -> Outcome {
+    let text = format!(
+        "[pipeline]\nname = \"test\"\ninterval = \"1s\"\npartitions = 1\non-error = \"{on_error}\"\n\
+         [streams.in]\nqueue = {{ schema = \"k: integer, n: integer, t: text\", batches = [] }}\n\
+         [streams.out]\nfrom = \"in\"\n{operator}"
+    );
+    let plan = harness::plan(&text, 1);
+    let row = |k: i64| vec![Value::Integer(k), Value::Integer(7), Value::text("0123456789")];
+    let given = batches.iter().map(|&rows| Some((0..rows).map(row).collect())).collect();
+    let given = Box::new(Given::new(&plan.nodes[0].schema, given));
+    let source: Box<dyn Source> = Box::new(Chopped::new(given, chunk_rows, false));
+    let mode = Mode { partitions: 1, operator_bytes: Some(bytes_max), ..PLAIN };
+    harness::run_with(plan, vec![(NodeId(0), source)], mode, Wake::default())
+}
+
+/// Who holds rows of a batch, and how many bytes of each: an operator that may hold those of ten has no place for the eleventh.
+/// Such a batch is let go where a policy says so, and ends the run where it does not, whatever chunks its rows came in.
+#[test]
+fn an_operator_holds_as_much_of_a_batch_as_it_can_and_no_more() {
+    const ROWS: i64 = 10;
+    let by_k = |what: &str| format!("by = \"k\"\n{what}\nfields = {{ value = \"n\" }}");
+    let by_text = "by = \"k\"\nreduce = \"max\"\nfields = { value = \"t\" }".to_owned();
+    let cell = size_of::<Option<i64>>();
+    // A number has 8 bytes, also as a key; a row's group 4.
+    for (operator, row_bytes, more) in [
+        // The text has an offset before it.
+        ("sort = \"k\"".to_owned(), 8 + 8 + 4 + 10 + 4, 4),
+        ("distinct = true".to_owned(), 8 + 8 + 10, 0),
+        (by_k("update-state = \"hostile/digits\""), 8 + 4, 0),
+        (by_k("reduce = \"hostile/sum\""), 8 + 8 + 4, 0),
+        (by_k("reduce = \"sum\""), 8 + size_of::<Option<i128>>(), 0),
+        (by_k("reduce = \"min\""), 8 + cell, 0),
+        (by_text, 8 + size_of::<Option<Vec<u8>>>() + 10, 0),
+    ] {
+        let bytes_max = ROWS as usize * row_bytes + more;
+        for chunk_rows in [1, 4, usize::MAX] {
+            let all = held(&operator, "stop", &[ROWS, 2], bytes_max, chunk_rows);
+            let rows = all.delivered.iter().map(|batch| batch.parts.concat().len()).collect::<Vec<_>>();
+            assert_eq!((all.result.unwrap().skipped, rows), (0, vec![ROWS as usize, 2]), "{operator}");
+            for (on_error, stops) in [("skip-batch", false), ("stop", true), ("dead-letter", true)] {
+                let outcome = held(&operator, on_error, &[3, ROWS + 1, ROWS], bytes_max, chunk_rows);
+                let rows = outcome.delivered.iter().map(|batch| batch.parts.concat().len()).collect::<Vec<_>>();
+                if stops {
+                    let error = outcome.result.unwrap_err().to_string();
+                    assert!(error.contains("stream `out`, partition 0, batch"), "{error}");
+                    assert!(error.contains(&format!("hold at once, which is {bytes_max} bytes")), "{error}");
+                    assert_eq!(rows, [3], "{operator}");
+                } else {
+                    assert_eq!((outcome.result.unwrap().skipped, rows), (1, vec![3, ROWS as usize]), "{operator}");
+                }
+            }
+        }
+    }
+}
+
+/// What a batch has changed until then is as it was.
+#[test]
+fn a_batch_that_is_more_than_can_be_held_leaves_states_as_they_were() {
+    let operator = "by = \"k\"\nupdate-state = \"hostile/digits\"\nfields = { value = \"n\" }";
+    let outcome = held(operator, "skip-batch", &[1, 11, 1], 120, 1);
+    assert_eq!(outcome.result.unwrap().skipped, 1);
+    let states: Vec<_> = outcome.delivered.iter().map(|batch| batch.parts.concat()).collect();
+    assert_eq!(states, [7, 77].map(|state| vec![vec![Value::Integer(0), Value::Integer(state)]]));
+}
+
 /// The plan has a limit, and so many calls of functions must fit into a thread's stack, one inside the other.
 #[test]
 fn as_many_functions_stand_in_a_row_as_the_plan_takes() {

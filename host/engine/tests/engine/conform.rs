@@ -4,18 +4,24 @@
 mod feed;
 mod samples;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tidemill_engine::checkpoint::{SnapshotAfter, Step, StoredStates};
+use tidemill_engine::{
+    Cause, RunError,
+    checkpoint::{SnapshotAfter, Step, StoredStates},
+};
 use tidemill_model::{
     ports::{Source, Wake},
     testing::Value,
     time::Timestamp,
 };
-use tidemill_plan::{graph::NodeId, operators};
+use tidemill_plan::{
+    graph::{NodeId, Plan, Then},
+    operators,
+};
 
 use crate::{
-    harness,
+    harness::{self, Outcome},
     mode::{Mode, PLAIN},
     recovery::{
         replays,
@@ -42,17 +48,21 @@ fn comparable(sample: &Sample, rows: impl IntoIterator<Item = Vec<Value>>) -> Ve
 
 /// Runs a sample in this process, without a checkpoint.
 fn run(sample: &Sample, feed: &Feed, mode: Mode) -> Batches {
-    let plan = harness::plan(&sample.pipeline(None), mode.partitions);
+    let outcome = outcome(harness::plan(&sample.pipeline(None), mode.partitions), feed, mode);
+    outcome.result.unwrap();
+    let of_out = outcome.delivered.into_iter().filter(|batch| batch.output == "out");
+    of_out.map(|batch| comparable(sample, batch.parts.concat())).collect()
+}
+
+/// Runs a sample's plan.
+fn outcome(plan: Plan, feed: &Feed, mode: Mode) -> Outcome {
     let source = |stream: usize| -> (NodeId, Box<dyn Source>) {
         let batches = feed.rows(stream).into_iter().map(Some).collect();
         let given = Box::new(Given::new(&plan.nodes[stream].schema, batches));
         (NodeId(stream), Box::new(Chopped::new(given, mode.chunk_rows, mode.ahead)))
     };
     let sources = vec![source(0), source(1)];
-    let outcome = harness::run_with(plan, sources, mode, Wake::default());
-    outcome.result.unwrap();
-    let of_out = outcome.delivered.into_iter().filter(|batch| batch.output == "out");
-    of_out.map(|batch| comparable(sample, batch.parts.concat())).collect()
+    harness::run_with(plan, sources, mode, Wake::default())
 }
 
 /// The same over a checkpoint, with the feed in the pipeline.
@@ -114,7 +124,7 @@ fn rows_are_the_same_in_every_mode() {
                     (3, u64::MAX, true, true, true, false),
                     (2, 7, false, true, false, true),
                 ] {
-                    let mode = Mode { partitions, workers, seed, fresh, chunk_rows, ahead, early, late };
+                    let mode = Mode { partitions, workers, seed, fresh, chunk_rows, ahead, early, late, ..PLAIN };
                     assert_eq!(run(sample, &feed, mode), expect, "{} {mode:?}", sample.name);
                     count += 1;
                 }
@@ -122,6 +132,46 @@ fn rows_are_the_same_in_every_mode() {
         }
     }
     assert_eq!(count, SAMPLES.len() * 36);
+}
+
+/// An operator that must hold something of a batch says so, and what becomes of a batch of which it would have to hold more than
+/// it can; one that does not needs nothing.
+#[test]
+fn what_is_held_meets_its_bound_with_a_verdict() {
+    let mut holding = BTreeSet::new();
+    for (number, sample) in SAMPLES.iter().enumerate() {
+        let feed = feed(number as u64, 6);
+        let expect: Batches = (sample.model)(&feed).into_iter().map(|rows| comparable(sample, rows)).collect();
+        let plan = |on_error: &str| {
+            let pipeline = "[pipeline]\nname = \"test\"\ninterval = \"1s\"\npartitions = 3";
+            harness::plan(&format!("{pipeline}\non-error = \"{on_error}\"\n{}", sample.pipeline(None)), 3)
+        };
+        let mode = Mode { partitions: 3, chunk_rows: 4, operator_bytes: Some(0), ..PLAIN };
+        let holders = |plan: &Plan| -> Vec<(String, Then)> {
+            let nodes = plan.nodes.iter().filter_map(|node| Some((node.name.clone(), node.holds?)));
+            nodes.collect()
+        };
+        if holders(&plan("stop")).is_empty() {
+            assert_eq!(run(sample, &feed, mode), expect, "{}", sample.name);
+            continue;
+        }
+        holding.insert(sample.operator);
+        for on_error in ["stop", "retry", "skip-batch", "dead-letter"] {
+            let plan = plan(on_error);
+            let holders = holders(&plan);
+            let outcome = outcome(plan, &feed, mode);
+            if holders.iter().all(|(_, then)| *then == Then::SkipBatch) {
+                assert_eq!(outcome.result.unwrap().skipped, BATCHES as u64, "{}", sample.name);
+            } else {
+                let error = outcome.result.unwrap_err();
+                let RunError::Operator { stream, cause, .. } = &error else { panic!("{}: {error}", sample.name) };
+                assert!(holders.iter().any(|(name, _)| name == stream), "{}: {error}", sample.name);
+                assert!(matches!(**cause, Cause::TooMuch { bytes_max: 0 }), "{}: {error}", sample.name);
+            }
+            assert_eq!(outcome.delivered, [], "{} {on_error}", sample.name);
+        }
+    }
+    assert_eq!(holding.into_iter().collect::<Vec<_>>(), ["count", "distinct", "reduce", "sort", "update-state"]);
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub struct Mode {
     pub early: bool,
     /// Each batch is delivered when the next one has been run.
     pub late: bool,
+    /// So much of a batch an operator may hold, if it is less than by default.
+    pub operator_bytes: Option<usize>,
 }
 
 /// One worker, whole batches.
@@ -30,6 +32,7 @@ pub const PLAIN: Mode = Mode {
     ahead: false,
     early: false,
     late: false,
+    operator_bytes: None,
 };
 
 /// Numbers of partitions that cases are run with.
@@ -40,6 +43,9 @@ impl Mode {
     pub fn set(self, run: &mut Run) {
         if self.early {
             run.hold_outputs(0);
+        }
+        if let Some(bytes_max) = self.operator_bytes {
+            run.hold_in_operators(bytes_max);
         }
     }
 }

@@ -15,7 +15,7 @@ use tidemill_plan::graph::{NodeId, Operator, Plan};
 
 use crate::{
     harness,
-    mode::Mode,
+    mode::{Mode, PLAIN},
     sink::Delivered,
     source::{Chopped, Given},
 };
@@ -32,6 +32,7 @@ fn modes() -> impl Strategy<Value = Mode> {
         ahead,
         early,
         late,
+        ..PLAIN
     })
 }
 

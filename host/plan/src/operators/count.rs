@@ -17,7 +17,8 @@ pub(super) struct Count;
 
 impl OperatorKind for Count {
     fn page(&self) -> &'static Page {
-        const FORM: Form = Form { written: &["count = true"], beside: &[], rows: "one row, `count: integer`" };
+        const FORM: Form =
+            Form { written: &["count = true"], beside: &[], rows: "one row, `count: integer`", holds: "a number" };
         &Page { key: "count", reads_several: false, forms: &[FORM] }
     }
 
@@ -28,9 +29,10 @@ impl OperatorKind for Count {
 }
 
 impl Entry for Count {
-    fn resolve(&self, _: &Inputs<'_>, _: &Plugins<'_>, _: &mut Diagnostics) -> Option<Node> {
+    fn resolve(&self, _: &Inputs<'_>, plugins: &Plugins<'_>, _: &mut Diagnostics) -> Option<Node> {
         let reducer = Reducer::Native(Aggregate::Count);
         let reduce = Reduce { by: Vec::new(), reducer, counts_nothing: true };
-        Some(reduce::node(reduce, Vec::new(), Schema::single("count", Kind::Integer)))
+        let node = reduce::node(reduce, Vec::new(), Schema::single("count", Kind::Integer));
+        Some(Node { holds: Some(plugins.on_error.then), ..node })
     }
 }

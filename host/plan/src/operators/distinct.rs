@@ -15,7 +15,12 @@ pub(super) struct Distinct;
 
 impl OperatorKind for Distinct {
     fn page(&self) -> &'static Page {
-        const FORM: Form = Form { written: &["distinct = true"], beside: &[], rows: "each different row once" };
+        const FORM: Form = Form {
+            written: &["distinct = true"],
+            beside: &[],
+            rows: "each different row once",
+            holds: "each different row",
+        };
         &Page { key: "distinct", reads_several: false, forms: &[FORM] }
     }
 
@@ -26,11 +31,11 @@ impl OperatorKind for Distinct {
 }
 
 impl Entry for Distinct {
-    fn resolve(&self, inputs: &Inputs<'_>, _: &Plugins<'_>, _: &mut Diagnostics) -> Option<Node> {
+    fn resolve(&self, inputs: &Inputs<'_>, plugins: &Plugins<'_>, _: &mut Diagnostics) -> Option<Node> {
         let stream = inputs.first()?;
         let by: Vec<usize> = (0..stream.schema.len()).collect();
         let names = stream.schema.names_of(&by);
         let reduce = Reduce { by, reducer: Reducer::Keys, counts_nothing: false };
-        Some(reduce::node(reduce, names, stream.schema.clone()))
+        Some(Node { holds: Some(plugins.on_error.then), ..reduce::node(reduce, names, stream.schema.clone()) })
     }
 }

@@ -25,12 +25,14 @@ impl OperatorKind for Filter {
             written: &["filter = \"field\""],
             beside: &[],
             rows: "the rows where the boolean field is true; a missing value is not",
+            holds: "nothing",
         };
         const FUNCTION: Form = Form {
             written: &["filter = \"plugin/function\""],
             beside: &["fields", "parameters", "on-error"],
             rows: "the same with a map that returns one boolean for each row, in order, or rejects the row; anything else \
                    is a failure",
+            holds: "nothing",
         };
         &Page { key: "filter", reads_several: false, forms: &[FIELD, FUNCTION] }
     }

@@ -16,7 +16,12 @@ struct LimitEntry(usize);
 
 impl OperatorKind for Limit {
     fn page(&self) -> &'static Page {
-        const FORM: Form = Form { written: &["limit = 10"], beside: &[], rows: "the first rows of the batch" };
+        const FORM: Form = Form {
+            written: &["limit = 10"],
+            beside: &[],
+            rows: "the first rows of the batch",
+            holds: "the first rows",
+        };
         &Page { key: "limit", reads_several: false, forms: &[FORM] }
     }
 

@@ -28,6 +28,7 @@ impl OperatorKind for Map {
             written: &["map = \"plugin/function\""],
             beside: &["fields", "keep", "parameters", "as", "on-error"],
             rows: "what the function returns, then the kept fields",
+            holds: "nothing; what the function of a whole partition keeps is in its `memory`",
         };
         &Page { key: "map", reads_several: false, forms: &[FORM] }
     }

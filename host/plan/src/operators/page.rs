@@ -25,6 +25,8 @@ pub(crate) struct Form {
     pub(crate) beside: &'static [&'static str],
     /// What its rows are.
     pub(crate) rows: &'static str,
+    /// What it must hold of a batch until that ends.
+    pub(crate) holds: &'static str,
 }
 
 /// A key beside operators: its name, its type, what holds without it, and what it says.
@@ -61,7 +63,8 @@ pub(crate) const KEYS: &[Key] = &[
         "on-error",
         "text or table",
         "the pipeline's",
-        "what happens when the function fails, see [below](#when-a-function-fails)",
+        "what happens when the function fails, see [below](#when-a-function-fails), or a batch has more than can be \
+         [held](#what-is-held)",
     ),
     Key(
         "previously",
@@ -92,12 +95,12 @@ impl Page {
 
 /// What the manual says of all operators, as two tables.
 pub fn operator_tables() -> String {
-    let mut text = "| operator | its other keys | rows |\n|--|--|--|\n".to_owned();
+    let mut text = "| operator | its other keys | rows | [holds](#what-is-held) |\n|--|--|--|--|\n".to_owned();
     for form in OPERATORS.iter().flat_map(|operator| operator.page().forms) {
         let code = |texts: &[&str]| texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ");
         let beside = [code(form.beside), String::new()].concat();
         let beside = if beside.is_empty() { String::new() } else { format!(" {beside}") };
-        let _ = writeln!(text, "| {} |{beside} | {} |", code(form.written), form.rows);
+        let _ = writeln!(text, "| {} |{beside} | {} | {} |", code(form.written), form.rows, form.holds);
     }
     text += "\nTheir keys:\n\n| key | type | default | |\n|--|--|--|--|\n";
     for Key(key, ty, default, says) in KEYS {

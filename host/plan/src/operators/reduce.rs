@@ -38,6 +38,7 @@ impl OperatorKind for Reduce {
             written: &["reduce = \"plugin/function\""],
             beside: &["by", "fields", "parameters", "as", "on-error"],
             rows: "one row a key: the key's fields, then what the function returns",
+            holds: "each key, and what is accumulated of it",
         };
         const NATIVE: Form = Form {
             written: &[
@@ -49,6 +50,7 @@ impl OperatorKind for Reduce {
             ],
             beside: &["by", "fields", "as", "on-error"],
             rows: "the same, natively and without a plugin",
+            holds: "the same",
         };
         &Page { key: "reduce", reads_several: false, forms: &[GUEST, NATIVE] }
     }
@@ -107,7 +109,8 @@ fn by_guest(
     let letters = Letters { key: Some(stream.schema.project(&by)), values: stream.schema.clone() };
     let names = stream.schema.names_of(&by);
     let reduce = graph::Reduce { by, reducer: Reducer::Guest, counts_nothing: false };
-    Some(Node { function: Some(function), letters, ..node(reduce, names, schema) })
+    let holds = Some(function.on_error.then);
+    Some(Node { function: Some(function), letters, holds, ..node(reduce, names, schema) })
 }
 
 fn by_host(
@@ -126,7 +129,7 @@ fn by_host(
     let on_error = call.on_error.unwrap_or(plugins.on_error);
     let own = native::may_fail(call.native, &returned).then(|| OwnFunction { name: call.name.text.clone(), on_error });
     let reduce = graph::Reduce { by, reducer: Reducer::Native(aggregate), counts_nothing: false };
-    Some(Node { own, letters, ..node(reduce, names, schema) })
+    Some(Node { own, letters, holds: Some(on_error.then), ..node(reduce, names, schema) })
 }
 
 /// A node that reduces by the fields with these names.

@@ -21,6 +21,7 @@ impl OperatorKind for Sort {
             written: &["sort = [\"-count\", \"word\"]"],
             beside: &[],
             rows: "all rows in order; `-` is largest first. Missing values are smallest, NaN is larger than all numbers, and -0.0 is as large as 0.0",
+            holds: "all rows, in one partition",
         };
         &Page { key: "sort", reads_several: false, forms: &[FORM] }
     }
@@ -49,13 +50,16 @@ impl OperatorKind for Sort {
 }
 
 impl Entry for SortEntry {
-    fn resolve(&self, inputs: &Inputs<'_>, _: &Plugins<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
+    fn resolve(&self, inputs: &Inputs<'_>, plugins: &Plugins<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
         let stream = inputs.first()?;
         let key = |(name, descending): &(Name, bool)| {
             let field = fields::find(name, stream, diagnostics)?;
             Some(SortKey { field, descending: *descending })
         };
         let keys = self.0.iter().filter_map(key).collect();
-        Some(Node::new(Operator::Sort(keys), stream.schema.clone(), Role::Sort, Way::One { rows_max: None }))
+        Some(Node {
+            holds: Some(plugins.on_error.then),
+            ..Node::new(Operator::Sort(keys), stream.schema.clone(), Role::Sort, Way::One { rows_max: None })
+        })
     }
 }

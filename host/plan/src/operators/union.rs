@@ -20,6 +20,7 @@ impl OperatorKind for Union {
             beside: &[],
             rows: "the rows of all streams of `from`, those of the first before those of the second, which have the same \
                    fields in the same order; its partitions are those of all of them, 16384 at most",
+            holds: "nothing",
         };
         &Page { key: "union", reads_several: true, forms: &[FORM] }
     }

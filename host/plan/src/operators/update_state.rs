@@ -36,6 +36,7 @@ impl OperatorKind for UpdateState {
             written: &["update-state = \"plugin/function\""],
             beside: &["by", "fields", "parameters", "run", "emit", "as", "on-error", "previously"],
             rows: "the key's fields, then its state; or what the function emits",
+            holds: "of the new rows the fields that the function reads",
         };
         &Page { key: "update-state", reads_several: false, forms: &[FORM] }
     }
@@ -92,6 +93,7 @@ impl Entry for UpdateStateEntry {
         let operator = Operator::UpdateState(graph::UpdateState { by: by.clone(), run: *run, emit: *emit });
         Some(Node {
             letters: Letters { key: Some(keys), values: function.binding.input.clone() },
+            holds: Some(function.on_error.then),
             function: Some(function),
             placement: Placement::By(stream?.schema.names_of(&by)),
             parts: vec![part],

@@ -48,3 +48,34 @@ fn calls_are_made_again_where_a_policy_has_use_for_it() {
     }
     assert!(calls_again(0, Then::DeadLetter) && calls_again(1, Then::DeadLetter));
 }
+
+/// An operator that holds a batch's rows has its own policy, that of its function, or the pipeline's. One that holds nothing has
+/// none, and keeps no states to undo.
+#[test]
+fn a_batch_that_is_too_much_has_the_policy_of_who_holds_it() {
+    const OWN: &str = "\non-error = \"dead-letter\"";
+    for (operator, own, expect) in [
+        ("sort = \"word\"", "", Some(Then::SkipBatch)),
+        ("distinct = true", "", Some(Then::SkipBatch)),
+        ("by = \"word\"\nreduce = \"count\"", "", Some(Then::SkipBatch)),
+        ("by = \"word\"\nreduce = \"count\"", OWN, Some(Then::DeadLetter)),
+        ("by = \"word\"\nreduce = \"sum\"", OWN, Some(Then::DeadLetter)),
+        ("by = \"word\"\nreduce = \"words/sum\"", "", Some(Then::SkipBatch)),
+        ("by = \"word\"\nreduce = \"words/sum\"", OWN, Some(Then::DeadLetter)),
+        ("by = \"word\"\nupdate-state = \"words/running-total\"", "", Some(Then::SkipBatch)),
+        ("by = \"word\"\nupdate-state = \"words/running-total\"", OWN, Some(Then::DeadLetter)),
+        ("count = true", "", Some(Then::SkipBatch)),
+        ("limit = 7", "", None),
+    ] {
+        let plan = plan(&format!(
+            "[pipeline]\nname = \"test\"\ninterval = \"1s\"\non-error = \"skip-batch\"\n\
+             [streams.words]\nfrom = \"lines\"\nmap = \"words/split\"\non-error = \"stop\"\n\
+             [streams.out]\nfrom = \"words\"\n{operator}{own}\n[outputs.out]\nfrom = \"out\"\nprint = true\n"
+        ));
+        let out = plan.nodes.iter().find(|node| node.name == "out").unwrap();
+        assert_eq!(out.holds, expect, "{operator}{own}");
+        assert_eq!(out.then(), expect.unwrap_or(Then::Stop), "{operator}{own}");
+        assert_eq!(plan.may_skip(), expect == Some(Then::SkipBatch), "{operator}{own}");
+        assert_eq!(plan.nodes.iter().find(|node| node.name == "words").unwrap().holds, None);
+    }
+}

@@ -66,6 +66,34 @@ fn many_groups_are_handed_on_in_parts() {
     }
 }
 
+/// Texts that are accumulated are handed on before they are many, and merged to the same.
+#[test]
+fn many_texts_are_handed_on_in_parts() {
+    let schema: Schema = "k: text, t: text".parse().unwrap();
+    let reduce = || Box::new(NativeReduce::new(Some(Aggregate::Max(1)), &schema));
+    let mut batch = batch();
+    let mut combine = Combine::new(vec![0], reduce(), 1, None, None, 7);
+    let mut merge = Merge::new(&schema, 1, reduce(), None, 8);
+    let mut out = Taken(Vec::new());
+    combine.begin(&batch);
+    let text = |n: usize| format!("{n:0100}");
+    let row = |n: usize| vec![Value::text(&(n % 10).to_string()), Value::Text(text(n))];
+    for n in 0..40 {
+        let chunk = buffer_of(&schema, &[row(n)]);
+        combine.push(&mut batch, &chunk.with_columns(&chunk.columns()), &mut out).unwrap();
+        assert!(combine.reduce.bytes() <= 10 * size_of::<Option<Vec<u8>>>() + (1 << 10), "{}", combine.reduce.bytes());
+    }
+    combine.finish(&mut batch, &mut out).unwrap();
+    merge.begin(&batch);
+    for (_, Piece { rows, .. }) in combine.leave(true) {
+        merge.push(&mut batch, &rows.with_columns(&rows.columns()), &mut out).unwrap();
+    }
+    merge.finish(&mut batch, &mut out).unwrap();
+    let expect: Vec<_> = (0..10).map(|k| vec![Value::text(&k.to_string()), Value::Text(text(30 + k))]).collect();
+    out.0.sort();
+    assert_eq!(out.0, expect);
+}
+
 #[test]
 fn few_keys_of_many_rows_stay() {
     let schema: Schema = "k: text, n: integer".parse().unwrap();
