@@ -66,8 +66,12 @@ impl Outboxes {
 impl OutboxDraft {
     /// Adds rows of an output. The section's partition is the part that they belong to, behind those that came before.
     pub fn write(&mut self, section: &Section) -> Result<(), CheckpointError> {
-        let frame = self.writer.section(section);
-        self.add(&frame.map_err(|source| self.archive.file_error(&outbox_name(self.number), source))?)
+        for frame in self.writer.section(section) {
+            let frame = frame.map_err(|source| self.archive.file_error(&outbox_name(self.number), source))?;
+            self.draft.write(&frame)?;
+            self.bytes += frame.len() as u64;
+        }
+        Ok(())
     }
 
     /// Bytes that were written.

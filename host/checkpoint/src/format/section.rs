@@ -45,6 +45,9 @@ struct Head1 {
     _version: u32,
 }
 
+/// State of so many bytes goes on in another section. Few in tests, so that they meet it.
+const STATE_BYTES: usize = if cfg!(test) { 1 << 12 } else { 1 << 30 };
+
 /// A section as bytes: its head and its rows.
 pub(crate) struct Payload {
     pub head: Vec<u8>,
@@ -52,14 +55,30 @@ pub(crate) struct Payload {
 }
 
 impl Payload {
-    pub fn of(section: &Section) -> Result<Payload, FormatError> {
+    /// The sections that a section is written as: state of any size is brought back section by section.
+    pub fn all_of(section: &Section) -> impl Iterator<Item = Result<Payload, FormatError>> + '_ {
+        let mut left = Some(&section.batches[..]);
+        std::iter::from_fn(move || {
+            let batches = left.take()?;
+            let mut bytes = 0;
+            let within = batches.iter().take_while(|batch| {
+                bytes += batch.get_array_memory_size();
+                section.kind != SectionKind::State || bytes <= STATE_BYTES
+            });
+            let (these, others) = batches.split_at(within.count().max(1).min(batches.len()));
+            left = Some(others).filter(|others| !others.is_empty());
+            Some(Payload::of(section, these))
+        })
+    }
+
+    fn of(section: &Section, batches: &[RecordBatch]) -> Result<Payload, FormatError> {
         let head = Head {
             kind: section.kind,
             stream: section.stream.clone(),
             table: section.table.clone(),
             partition: section.partition,
         };
-        let payload = Payload { head: encode(&head)?, body: encode_batches(&section.batches)? };
+        let payload = Payload { head: encode(&head)?, body: encode_batches(batches)? };
         match payload.body.len() as u64 {
             bytes if bytes > SECTION_BYTES_MAX => Err(FormatError::Unwritable {
                 what: format!("a section of `{}` has {bytes} bytes, at most {SECTION_BYTES_MAX}", section.stream),

@@ -44,12 +44,14 @@ impl FileWriter {
         Ok((writer, bytes))
     }
 
-    /// A section's frame.
-    pub fn section(&mut self, section: &Section) -> Result<Vec<u8>, FormatError> {
-        let payload = Payload::of(section)?;
-        let mut bytes = Vec::with_capacity(frame_bytes(&payload));
-        self.frame(&payload, &mut bytes);
-        Ok(bytes)
+    /// The frames of a section, one by one.
+    pub fn section<'a>(&'a mut self, section: &'a Section) -> impl Iterator<Item = Result<Vec<u8>, FormatError>> + 'a {
+        Payload::all_of(section).map(|payload| {
+            let payload = payload?;
+            let mut bytes = Vec::with_capacity(frame_bytes(&payload));
+            self.frame(&payload, &mut bytes);
+            Ok(bytes)
+        })
     }
 
     /// The end frame.
@@ -102,12 +104,14 @@ pub(crate) fn whole_file<T: Serialize>(
     let batches = sections.iter().flat_map(|section| &section.batches);
     bytes.reserve(batches.map(RecordBatch::get_array_memory_size).sum());
     let mut unsealed = Vec::new();
+    let mut frames = 0;
     let mut room_for_checksum = |bytes: &mut Vec<u8>, at: usize| {
         unsealed.push(at..bytes.len());
         bytes.extend_from_slice(&[0; CHECKSUM_BYTES]);
     };
-    for section in sections {
-        let payload = Payload::of(section)?;
+    for payload in sections.iter().flat_map(Payload::all_of) {
+        let payload = payload?;
+        frames += 1;
         bytes.reserve(frame_bytes(&payload) + FRAME_HEAD_BYTES);
         let at = bytes.len();
         push_frame_head(SECTION, payload.head.len(), payload.body.len() as u64, &mut bytes);
@@ -118,7 +122,7 @@ pub(crate) fn whole_file<T: Serialize>(
         room_for_checksum(&mut bytes, at);
     }
     let at = bytes.len();
-    push_frame_head(END, 0, sections.len() as u64, &mut bytes);
+    push_frame_head(END, 0, frames, &mut bytes);
     room_for_checksum(&mut bytes, at);
     let (mut writer, beginning) = FileWriter::begin(kind, header, (bytes.len() - begin) as u64)?;
     bytes[..begin].copy_from_slice(&beginning);

@@ -93,7 +93,9 @@ impl Archive {
         let mut draft = self.storage.draft(&name)?;
         draft.write(&beginning)?;
         for section in sections {
-            draft.write(&writer.section(&section?).map_err(unwritable)?)?;
+            for frame in writer.section(&section?) {
+                draft.write(&frame.map_err(unwritable)?)?;
+            }
         }
         draft.write(&writer.end())?;
         match draft.publish() {

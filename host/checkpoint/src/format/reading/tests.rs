@@ -1,7 +1,11 @@
 //! Beginnings, frames and ends that nobody writes, with checksums that fit.
 
+use std::sync::Arc;
+
+use arrow_array::{Int64Array, RecordBatch};
+
 use super::*;
-use crate::format::{FileWriter, SectionKind};
+use crate::format::{FileWriter, SectionKind, whole_file};
 
 impl Header for u64 {}
 
@@ -23,7 +27,7 @@ fn unfinished() -> (Vec<u8>, usize) {
     let at = bytes.len();
     let (kind, stream, table) = (SectionKind::State, "words".to_owned(), String::new());
     let section = Section { kind, stream, table, partition: 3, batches: Vec::new() };
-    bytes.extend(writer.section(&section).expect("a section"));
+    writer.section(&section).for_each(|frame| bytes.extend(frame.expect("a section")));
     (bytes, at)
 }
 
@@ -130,4 +134,41 @@ fn what_was_read_to_the_end_stays_at_the_end() {
     let (_, known) = FileWriter::begin(FileKind::Record, &7_u64, 30).expect("a header");
     let prefix: Prefix<u64> = read_prefix(&known, FileKind::Record).expect("a beginning");
     assert_eq!(prefix.file_bytes, Some(prefix.bytes + 30));
+}
+
+/// State of any size can be written and brought back: a section has as much of it as one can have, and what it goes on in follows.
+#[test]
+fn state_goes_on_in_another_section() {
+    let batch = |n: i64| {
+        let numbers = Int64Array::from(vec![n; 200]);
+        RecordBatch::try_from_iter([("n", Arc::new(numbers) as _)]).expect("a column")
+    };
+    let section = |kind, partition, batches: &[RecordBatch]| {
+        let (stream, table) = ("words".to_owned(), "of".to_owned());
+        Section { kind, stream, table, partition, batches: batches.to_vec() }
+    };
+    let seven: Vec<RecordBatch> = (0..7).map(batch).collect();
+    let sections = [
+        section(SectionKind::State, 3, &seven),
+        section(SectionKind::State, 4, &seven[..1]),
+        section(SectionKind::State, 5, &[]),
+        section(SectionKind::Output, 6, &seven),
+    ];
+    let (mut writer, mut part_by_part) = FileWriter::begin(FileKind::Record, &7_u64, 0).expect("a header");
+    for section in &sections {
+        writer.section(section).for_each(|frame| part_by_part.extend(frame.expect("a section")));
+    }
+    part_by_part.extend(writer.end());
+    let at_once = whole_file(FileKind::Record, &7_u64, &sections).expect("a file");
+    for file in [part_by_part, at_once] {
+        let (mut reader, _) = FileReader::begin::<u64>(&file[..], FileKind::Record).expect("a beginning");
+        let mut came: Vec<Section> = Vec::new();
+        while let Some(section) = reader.next().expect("it is whole") {
+            came.push(section);
+        }
+        let lengths: Vec<usize> = came.iter().map(|section| section.batches.len()).collect();
+        assert_eq!(lengths, [2, 2, 2, 1, 1, 0, 7]);
+        let joined: Vec<RecordBatch> = came[..4].iter().flat_map(|section| section.batches.clone()).collect();
+        assert_eq!((section(SectionKind::State, 3, &joined), &came[4..]), (sections[0].clone(), &sections[1..]));
+    }
 }

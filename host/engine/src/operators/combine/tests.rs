@@ -76,7 +76,7 @@ fn many_texts_are_handed_on_in_parts() {
     let mut merge = Merge::new(&schema, 1, reduce(), None, 8);
     let mut out = Taken(Vec::new());
     combine.begin(&batch);
-    let text = |n: usize| format!("{n:0100}");
+    let text = |n: usize| format!("{n:0300}");
     let row = |n: usize| vec![Value::text(&(n % 10).to_string()), Value::Text(text(n))];
     for n in 0..40 {
         let chunk = buffer_of(&schema, &[row(n)]);
