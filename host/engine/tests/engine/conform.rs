@@ -3,6 +3,7 @@
 
 mod feed;
 mod samples;
+mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
