@@ -15,7 +15,7 @@ use tidemill_model::{
 
 use super::{
     FilesSource, Lines,
-    listing::{Entry, Listing, Seen},
+    listing::{Entry, Folders, Listing, Seen},
     pin::{self, FilesPin, FolderPin, Name, ReadFile, SeenPin},
     reading::{AsKnown, NotRead, Reading, Waiting},
     scan::{Odd, scan},
@@ -76,7 +76,8 @@ impl FolderLines {
                 spec.existing || until_done,
                 clock.now(),
                 Rest::new(spec.settled_after, world.interval),
-            ),
+            )
+            .beside(Folders::one_more(world)?),
             told: Told::default(),
             clock,
             odd,

@@ -1,8 +1,15 @@
 //! Which files of a folder a batch gets: decided from listings alone.
 
-use std::{collections::HashSet, ffi::OsString};
+use std::{
+    collections::HashSet,
+    ffi::OsString,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
-use tidemill_model::time::Timestamp;
+use tidemill_model::{connector::World, ports::PortError, time::Timestamp};
 
 use super::{
     facts::Facts,
@@ -12,8 +19,8 @@ use super::{
     watch::{Look, Rest, Watch},
 };
 
-/// A batch's files are all named in its pin, so there are no more of them than have so many bytes there; the others are left
-/// for the next batch.
+/// A batch's files are all named in its pin, so there are no more of them than have so many bytes there, of all folders of a run
+/// together: their pins stand in one record. The others are left for the next batch.
 const PIN_BYTES_MAX: usize = if cfg!(test) { 1 << 14 } else { 4 << 20 };
 
 /// What a pin has of a file besides its name, at most.
@@ -24,6 +31,24 @@ const PIN_BYTES_A_FILE: usize = 256;
 pub(super) struct Entry {
     pub name: OsString,
     pub facts: Facts,
+}
+
+/// How many folders a run has.
+#[derive(Debug)]
+pub(super) struct Folders(AtomicUsize);
+
+impl Folders {
+    /// Counts one more of a run.
+    pub fn one_more(world: &World) -> Result<Arc<Folders>, PortError> {
+        let folders = world.shared.get(|| Ok(Folders(AtomicUsize::new(0))))?;
+        folders.0.fetch_add(1, Ordering::Relaxed);
+        Ok(folders)
+    }
+
+    /// What the pin of each has for its files.
+    fn pin_bytes_max(&self) -> usize {
+        PIN_BYTES_MAX / self.0.load(Ordering::Relaxed).max(1)
+    }
 }
 
 /// A folder at one instant.
@@ -41,6 +66,7 @@ pub(super) struct Listing {
 #[derive(Debug)]
 pub(super) struct Seen {
     rest: Rest,
+    folders: Arc<Folders>,
     memory: Memory,
     watch: Watch,
     /// Files that were there at the beginning and are not read yet.
@@ -56,6 +82,7 @@ impl Seen {
     pub fn open(listing: &Listing, read: bool, now: Timestamp, rest: Rest) -> Seen {
         let mut seen = Seen {
             rest,
+            folders: Arc::new(Folders(AtomicUsize::new(1))),
             memory: Memory::default(),
             watch: Watch::open(&listing.files, listing.look, now, rest),
             awaited: listing.files.iter().map(|entry| entry.name.clone()).collect(),
@@ -68,6 +95,11 @@ impl Seen {
             seen.memory = Memory::of(listing.folder, &listing.files);
         }
         seen
+    }
+
+    /// It is one of these.
+    pub fn beside(self, folders: Arc<Folders>) -> Seen {
+        Seen { folders, ..self }
     }
 
     /// The files of the batch sealed at `at`, the oldest first, and those of one time by name: those that are settled and
@@ -121,10 +153,10 @@ impl Seen {
         let mut chosen = self.watch.settled(unknown, look, self.rest);
         chosen.retain(wanted);
         chosen.sort_by(|a, b| (a.facts.modified, &a.name).cmp(&(b.facts.modified, &b.name)));
-        let mut bytes = 0;
+        let (mut bytes, bytes_max) = (0, self.folders.pin_bytes_max());
         let within = chosen.iter().take_while(|entry| {
             bytes += entry.name.len() + PIN_BYTES_A_FILE;
-            bytes <= PIN_BYTES_MAX
+            bytes <= bytes_max
         });
         chosen.truncate(within.count().max(1));
         for entry in &chosen {

@@ -1,7 +1,10 @@
 //! Which files are taken, and which are known again, from listings alone.
 
 use super::*;
-use crate::files::{facts::Mark, table::Place};
+use crate::{
+    files::{facts::Mark, table::Place},
+    system::{ManualClock, Threads},
+};
 
 /// A file as a listing shows it: its name, its number, when it came to be (0: nobody knows), when it was written, its size.
 type Shown<'a> = (&'a str, u64, i64, i64, u64);
@@ -335,6 +338,34 @@ fn many_files_are_several_batches() {
         }
         assert_eq!(read, there.iter().map(|(name, ..)| (*name).to_owned()).collect::<Vec<_>>());
         assert_eq!(batches, 4);
+    }
+}
+
+/// The pins of all folders of a run stand in one record.
+#[test]
+fn folders_share_the_room_of_a_record() {
+    let there: Vec<String> = (0..200).map(|n| format!("{n:04}")).collect();
+    let there: Vec<Shown<'_>> =
+        there.iter().zip(0..).map(|(name, n)| (name.as_str(), 100 + n, 0, n as i64, 1)).collect();
+    let (clock, threads) = (Arc::new(ManualClock::new(Timestamp(0))), Arc::new(Threads));
+    let world =
+        World::new(clock, threads, std::path::PathBuf::new(), Arc::new(std::sync::Mutex::new(Vec::<u8>::new())));
+    let of_run = |_| {
+        let seen = Seen::open(&folder(1, &there), true, Timestamp(100), rest());
+        seen.beside(Folders::one_more(&world).expect("counted"))
+    };
+    let mut folders: Vec<Seen> = (0..5).map(of_run).collect();
+    let mut bytes = 0;
+    for seen in &mut folders {
+        let chosen = seen.choose(folder(1, &there), Timestamp(1_000));
+        assert!(chosen.len() > 5, "{}", chosen.len());
+        bytes += chosen.iter().map(|entry| entry.name.len() + PIN_BYTES_A_FILE).sum::<usize>();
+    }
+    assert!((PIN_BYTES_MAX * 9 / 10..=PIN_BYTES_MAX).contains(&bytes), "{bytes}");
+    // However many there are, each goes on.
+    let mut folders: Vec<Seen> = (0..500).map(of_run).collect();
+    for at in [1_000, 2_000] {
+        assert_eq!(folders[0].choose(folder(1, &there), Timestamp(at)).len(), 1);
     }
 }
 
