@@ -16,7 +16,7 @@
 //! let (mut log, recovered) = Log::open(storage.clone(), "orders", "a", Timestamp(0)).expect("a new checkpoint");
 //! assert!(recovered.last.is_none());
 //! let batch = Timestamp(5_000_000);
-//! let plan = Plan { batch, sources: Vec::new(), plugins: Vec::new(), delivered: None, tables: Vec::new() };
+//! let plan = Plan { batch, sources: Vec::new(), plugins: Vec::new(), delivered: None, tables: Vec::new(), away: Vec::new() };
 //! let plan = log.append(Record::Plan(plan), &[]).expect("planned");
 //! let commit = Commit { batch, plan, counters: vec![("rows".to_owned(), 3)], tables: Vec::new(), outbox: None };
 //! log.append(Record::Commit(commit), &[]).expect("committed");

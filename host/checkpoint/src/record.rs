@@ -59,6 +59,9 @@ pub struct Plan {
     pub delivered: Option<Timestamp>,
     /// The tables of sources that changed with the batch; its sections say how.
     pub tables: Vec<TableSchema>,
+    /// Sources that the pipeline has no more, and whose peers were told what is durable: if one comes back, it goes on behind that.
+    /// Nothing of the input log is theirs.
+    pub away: Vec<SourcePin>,
 }
 
 /// A source's share of a batch.

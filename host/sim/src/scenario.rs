@@ -14,9 +14,7 @@ pub(crate) use edition::{Edition, VERSION_MAX};
 pub(crate) use menu::Content;
 use outputs::Draws;
 pub(crate) use outputs::{OutputSpec, SinkKind};
-pub(crate) use streams::{
-    ACKNOWLEDGED, ACKNOWLEDGED_COME_BACK, FILES, LIVE, Passing, REPEATABLE, first_number, stream_of_number,
-};
+pub(crate) use streams::{ACKNOWLEDGED, FILES, LIVE, Passing, REPEATABLE, first_number, stream_of_number};
 pub(crate) use trouble::{POISON, REJECTED, Trouble};
 
 /// What the pipeline is called.
@@ -155,7 +153,9 @@ impl Scenario {
     /// The pipeline of the first host.
     pub fn first_edition(&self) -> Edition {
         let has_passing_source = self.passing.is_none_or(|passing| passing.is_there_first);
-        Edition { has_passing_source, ..Edition::FIRST }
+        let passing = self.passing.map(|passing| passing.stream);
+        let keeps_name = passing.filter(|&stream| stream == ACKNOWLEDGED);
+        Edition { has_passing_source, keeps_name, ..Edition::FIRST }
     }
 }
 

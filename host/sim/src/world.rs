@@ -69,8 +69,6 @@ pub(crate) struct World {
     /// For the next ones.
     of_editions: Random,
     of_comings: Random,
-    /// Some host had the source that comes and goes.
-    had_passing_source: bool,
     /// For files that are removed.
     of_removals: Random,
     /// For bytes of rows that are held before they are written.
@@ -155,7 +153,6 @@ impl World {
             of_comings: Random::new(seed, "what comes and goes"),
             of_removals: Random::new(seed, "files that are removed"),
             of_writing: Random::new(seed, "rows that are written early"),
-            had_passing_source: false,
             is_stopped_by_function: false,
             lacks_output: false,
             trouble: scenario.trouble,

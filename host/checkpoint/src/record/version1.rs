@@ -76,7 +76,7 @@ pub(super) fn read(bytes: &[u8], at: u64) -> Result<RecordHeader, FormatError> {
 impl From<Plan1> for Plan {
     fn from(plan: Plan1) -> Plan {
         let Plan1 { batch, sources, plugins, delivered } = plan;
-        Plan { batch, sources, plugins, delivered, tables: Vec::new() }
+        Plan { batch, sources, plugins, delivered, tables: Vec::new(), away: Vec::new() }
     }
 }
 

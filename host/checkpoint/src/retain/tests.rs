@@ -24,6 +24,7 @@ pub(crate) fn records(word: &str) -> Vec<Scanned> {
                     plugins: vec![],
                     delivered,
                     tables: vec![],
+                    away: vec![],
                 }))
             }
             'c' => Ok(Record::Commit(Commit {

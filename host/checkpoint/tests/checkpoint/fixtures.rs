@@ -4,7 +4,8 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use tidemill_checkpoint::{
-    Commit, InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Record, SectionKind, Start, VERSION,
+    Commit, InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Record, SectionKind, SourcePin, Start,
+    VERSION,
 };
 use tidemill_model::time::Timestamp;
 
@@ -20,6 +21,11 @@ fn fixtures(version: u16) -> BTreeMap<String, Vec<u8>> {
         }
     }
     files
+}
+
+/// A source that has gone.
+fn away() -> Vec<SourcePin> {
+    vec![SourcePin { stream: "producer".to_owned(), pin: "{\"lines\":7}".to_owned(), logged: None }]
 }
 
 /// One record of each kind, a snapshot, and an input segment.
@@ -40,7 +46,7 @@ fn written() -> BTreeMap<String, Vec<u8>> {
     let plan = plan(batch, Some(LoggedRange { first, end }), Some(Timestamp(-1)));
     assert!(log.append(Record::Plan(plan.clone()), &[]).is_err(), "nothing is delivered yet");
     let tables = commit(batch, 1, 0).tables;
-    let plan = tidemill_checkpoint::Plan { delivered: None, tables, ..plan };
+    let plan = tidemill_checkpoint::Plan { delivered: None, tables, away: away(), ..plan };
     let number = log.append(Record::Plan(plan), &[section(SectionKind::State, &[1, 1])]).unwrap();
     let sections = [section(SectionKind::State, &[7, 3]), section(SectionKind::Output, &[1, 2, 4])];
     let outbox = outbox(&mut log.outboxes(), &[8, 9]).unwrap();
@@ -93,7 +99,8 @@ fn check(version: u16, number: u64, beside: &[i64]) {
     let range =
         LoggedRange { first: InputPosition { segment: 1, frames: 0 }, end: InputPosition { segment: 1, frames: 2 } };
     let tables = if version == 1 { Vec::new() } else { commit(last.commit.batch, 1, 0).tables };
-    let expect = tidemill_checkpoint::Plan { tables, ..plan(last.commit.batch, Some(range), None) };
+    let away = if version == 1 { Vec::new() } else { away() };
+    let expect = tidemill_checkpoint::Plan { tables, away, ..plan(last.commit.batch, Some(range), None) };
     assert_eq!(last.plan, expect);
     let commit = commit(Timestamp(1_700_000_005_000_000), number - 1, 3);
     assert_eq!(last.commit, Commit { outbox: last.commit.outbox.clone(), ..commit });

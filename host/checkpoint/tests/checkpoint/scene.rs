@@ -45,7 +45,7 @@ pub fn section_numbers(sections: &[Section], kind: SectionKind) -> Vec<i64> {
 pub fn plan(batch: Timestamp, logged: Option<LoggedRange>, delivered: Option<Timestamp>) -> Plan {
     let source = SourcePin { stream: "numbers".to_owned(), pin: "{}".to_owned(), logged };
     let plugin = PluginDigest { name: "sums".to_owned(), sha256: [7; 32] };
-    Plan { batch, sources: vec![source], plugins: vec![plugin], delivered, tables: Vec::new() }
+    Plan { batch, sources: vec![source], plugins: vec![plugin], delivered, tables: Vec::new(), away: Vec::new() }
 }
 
 pub fn commit(batch: Timestamp, plan: Number, count: u64) -> Commit {

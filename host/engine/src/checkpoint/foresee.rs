@@ -42,7 +42,10 @@ pub(crate) fn check_sources(
     let names = |plan: Option<&BatchPlan>| -> Vec<String> {
         plan.iter().flat_map(|plan| &plan.sources).map(|source| renames.now(&source.stream).to_owned()).collect()
     };
-    let (before, newest) = (names(last), names(planned.or(last)));
+    let away = |plan: Option<&BatchPlan>| -> Vec<String> {
+        plan.iter().flat_map(|plan| &plan.away).map(|source| renames.now(&source.stream).to_owned()).collect()
+    };
+    let (before, newest) = ([names(last), away(last), away(planned)].concat(), names(planned.or(last)));
     let gone = newest.iter().find(|source| !sources.contains(&source.as_str()));
     let come = sources.iter().find(|&&source| !before.iter().chain(&newest).any(|known| known == source));
     match (gone, come) {
@@ -117,7 +120,14 @@ mod tests {
         let plan = |told: &str| {
             let source = |stream: &str| SourcePin { stream: stream.to_owned(), pin: "{}".to_owned(), logged: None };
             let sources = told.split_whitespace().map(source).collect();
-            BatchPlan { batch: Timestamp(1), sources, plugins: Vec::new(), delivered: None, tables: Vec::new() }
+            BatchPlan {
+                batch: Timestamp(1),
+                sources,
+                plugins: Vec::new(),
+                delivered: None,
+                tables: Vec::new(),
+                away: Vec::new(),
+            }
         };
         let (last, planned) = (plan(last), planned.map(plan));
         let sources: Vec<&str> = sources.split_whitespace().collect();
@@ -163,7 +173,8 @@ mod tests {
             let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
             let (mut log, _) = Log::open(storage.clone(), "p", "host", Timestamp(0)).expect("a new log");
             let batch = Timestamp(1);
-            let plan = BatchPlan { batch, sources: vec![], plugins: vec![], delivered: None, tables: vec![] };
+            let plan =
+                BatchPlan { batch, sources: vec![], plugins: vec![], delivered: None, tables: vec![], away: vec![] };
             let plan = log.append(Record::Plan(plan), &[]).expect("a plan");
             let schema = "n: integer".parse().expect("a schema");
             let block = |&rows: &usize| {

@@ -180,8 +180,14 @@ mod tests {
             let replayed = SourcePin { stream: "d".to_owned(), pin: "{}".to_owned(), logged: None };
             let sources: Vec<SourcePin> = sources.chain([replayed]).collect();
             for sources in [sources.clone(), sources.into_iter().rev().collect()] {
-                let plan =
-                    Plan { batch: Timestamp(1), sources, plugins: Vec::new(), delivered: None, tables: Vec::new() };
+                let plan = Plan {
+                    batch: Timestamp(1),
+                    sources,
+                    plugins: Vec::new(),
+                    delivered: None,
+                    tables: Vec::new(),
+                    away: Vec::new(),
+                };
                 let chunks = planned_chunks(&plan, &renames, |range| input.read(range)).unwrap();
                 assert_eq!(shown(&chunks), expect);
             }

@@ -27,6 +27,8 @@ pub(crate) struct Settled {
     /// The tables that changed.
     pub(crate) tables: Vec<TableSchema>,
     pub(crate) sections: Vec<Section>,
+    /// Those that the pipeline has no more, if they go on where they are when they come back.
+    pub(crate) away: Vec<SourcePin>,
 }
 
 /// What a run does to its checkpoint.
@@ -172,7 +174,7 @@ impl Keeper {
                 |pin: &SourcePin| sources.iter().any(|source| source.stream == self.renames.now(&pin.stream));
             let (there, gone): (Vec<SourcePin>, Vec<SourcePin>) = planned.into_iter().partition(is_there);
             // What changed in the tables stands in the plan that there is.
-            let again = Settled { pins: there, ..Settled::default() };
+            let again = Settled { pins: there, away: settled.away, ..Settled::default() };
             return if gone.is_empty() { Ok(number) } else { self.write_plan(batch, again) };
         }
         self.write_plan(batch, settled)
@@ -184,9 +186,9 @@ impl Keeper {
     }
 
     fn write_plan(&mut self, batch: Timestamp, settled: Settled) -> Result<Number, RunError> {
-        let Settled { pins: sources, tables, sections } = settled;
+        let Settled { pins: sources, tables, sections, away } = settled;
         let plugins = self.plugins.clone();
-        let plan = Plan { batch, sources, plugins, delivered: self.delivered, tables: tables.clone() };
+        let plan = Plan { batch, sources, plugins, delivered: self.delivered, tables: tables.clone(), away };
         let number = self.step(Step::Plan, batch, |keeper| Ok(keeper.log.append(Record::Plan(plan), &sections)?))?;
         self.noted = self.delivered;
         self.note_settled(number, tables);
@@ -195,7 +197,7 @@ impl Keeper {
 
     /// Keeps where sources begin that the log does not know, before anything is taken of them.
     pub(crate) fn start(&mut self, batch: Timestamp, settled: Settled) -> Result<(), RunError> {
-        let Settled { pins: sources, tables, sections } = settled;
+        let Settled { pins: sources, tables, sections, .. } = settled;
         let start = Start { sources, tables: tables.clone() };
         let number =
             self.step(Step::Start, batch, |keeper| Ok(keeper.log.append(Record::Start(start), &sections)?))?;

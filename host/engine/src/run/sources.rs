@@ -26,6 +26,8 @@ pub(super) struct Sources {
     feeds: Vec<SourceFeed>,
     /// Where the chunks of those are logged that cannot be read again.
     input: Option<InputKeeper>,
+    /// Where those are that the pipeline has no more, and that go on there if they come back.
+    away: Vec<SourcePin>,
 }
 
 /// Chunks that were taken ahead of a tick, by stage and partition.
@@ -69,7 +71,7 @@ impl Sources {
             let Node { name, previously, .. } = plan.node(node);
             Some(SourceFeed::new((name, previously.as_deref()), node, stage, partitions, source))
         });
-        Sources { feeds: feeds.collect(), input: None }
+        Sources { feeds: feeds.collect(), input: None, away: Vec::new() }
     }
 
     /// Whether no source will have rows any more.
@@ -169,19 +171,27 @@ impl Sources {
         };
         let sources: Vec<&str> = self.feeds.iter().map(|feed| feed.stream.as_str()).collect();
         check_sources(last, planned, &sources, renames)?;
-        for gone in planned.or(last).iter().flat_map(|plan| &plan.sources).map(|source| renames.now(&source.stream)) {
-            if !sources.contains(&gone) {
-                tracing::warn!(
-                    stream = gone,
-                    "a source of the checkpoint that the pipeline has no more: it is forgotten"
-                );
-            }
-        }
+        let known = placed(last);
+        let is_away = |source: &SourcePin| !sources.contains(&renames.now(&source.stream));
+        self.away = known.iter().filter(|source| is_away(source)).cloned().collect();
+        tell_gone(planned.or(last), &self.away, &sources, renames);
+        // Where peers were told of that may have gone meanwhile.
+        let told = |stream: &str| {
+            let found = known.iter().find(|source| renames.now(&source.stream) == stream);
+            found.map(|source| source.pin.clone())
+        };
         let end = self.input.as_ref().map(InputKeeper::end);
         for feed in &mut self.feeds {
             if planned.is_some() && pin(planned, &feed.stream).is_none() {
                 // The plan of that batch stays as it is, and so does what it says of the sources.
                 feed.stay_away();
+                if feed.resume_peers(told(&feed.stream).as_deref(), end)? {
+                    pending.open.remove(&feed.stream);
+                }
+            } else if pin(planned.or(last), &feed.stream).is_none()
+                && feed.resume_peers(told(&feed.stream).as_deref(), end)?
+            {
+                pending.open.remove(&feed.stream);
             } else if feed.is_logged() {
                 let pin = pin(planned.or(last), &feed.stream);
                 let began = starts.iter().find(|source| renames.now(&source.stream) == feed.stream);
@@ -231,7 +241,7 @@ impl Sources {
     /// What a checkpoint keeps of the sealed batch, when all of it was taken. `logged`: where its input lies in the log.
     /// `is_again`: it is kept already what changed in tables.
     pub(super) fn settled(&mut self, logged: Option<LoggedRange>, is_again: bool) -> Result<Settled, RunError> {
-        let mut settled = Settled::default();
+        let mut settled = Settled { away: self.away.clone(), ..Settled::default() };
         for feed in self.feeds.iter_mut().filter(|feed| feed.has_pin()) {
             settled.pins.push(feed.pin(logged)?);
             let Some((spec, schema)) = feed.table(false).filter(|_| !is_again) else { continue };
@@ -243,9 +253,10 @@ impl Sources {
         Ok(settled)
     }
 
-    /// Tells peers that want to know what is durable up to the last pins.
+    /// Tells peers that want to know what is durable up to the last pins. A source that the batch was planned without has none.
     pub(super) fn acknowledge(&mut self) {
-        let feeds = self.feeds.iter_mut().filter_map(|feed| feed.source.acknowledging());
+        let feeds = self.feeds.iter_mut().filter(|feed| feed.has_pin());
+        let feeds = feeds.filter_map(|feed| feed.source.acknowledging());
         feeds.for_each(|source| source.acknowledge());
     }
 
@@ -260,5 +271,28 @@ impl Sources {
 
     pub(super) fn stop(&mut self) {
         self.feeds.iter_mut().for_each(|feed| feed.source.stop());
+    }
+}
+
+/// Where sources are whose peers were told what is durable: those of the last batch, and those that were away then.
+fn placed(last: Option<&BatchPlan>) -> Vec<SourcePin> {
+    let of_peers = |source: &&SourcePin| source.logged.is_some() && !source.pin.is_empty();
+    let here = last.iter().flat_map(|plan| &plan.sources).filter(of_peers);
+    let here = here.map(|source| SourcePin { logged: None, ..source.clone() });
+    here.chain(last.iter().flat_map(|plan| &plan.away).cloned()).collect()
+}
+
+/// Says which sources of the newest plan the pipeline has no more.
+fn tell_gone(newest: Option<&BatchPlan>, away: &[SourcePin], sources: &[&str], renames: &Renames) {
+    for source in newest.iter().flat_map(|plan| &plan.sources) {
+        let gone = renames.now(&source.stream);
+        if sources.contains(&gone) {
+            continue;
+        }
+        let what = match away.iter().any(|away| away.stream == source.stream) {
+            true => "its place is kept, because its peers count on what they were told",
+            false => "it is forgotten",
+        };
+        tracing::warn!(stream = gone, "a source of the checkpoint that the pipeline has no more: {what}");
     }
 }

@@ -29,8 +29,9 @@ fn pinned_lines(files: &BTreeMap<String, Vec<u8>>) -> Option<usize> {
     let storage: Arc<dyn Storage> = Arc::new(copy);
     let recovery = Log::glance(&storage, PIPELINE)?.recovery;
     let planned = recovery.planned.map(|planned| planned.plan);
-    let plan = planned.or(recovery.last.map(|last| last.plan));
-    let sources = plan.into_iter().flat_map(|plan| plan.sources);
+    // One that has gone from the pipeline goes on there if it comes back, and where it was last if that is not known yet.
+    let plans = planned.into_iter().chain(recovery.last.map(|last| last.plan));
+    let sources = plans.flat_map(|plan| [plan.sources, plan.away].concat());
     let pin = sources.filter(|source| source.stream.starts_with(ACKNOWLEDGED)).map(|source| source.pin).next();
     let pin: serde_json::Value = serde_json::from_str(&pin.unwrap_or_default()).unwrap_or_default();
     Some(pin["lines"].as_u64().unwrap_or(0) as usize)

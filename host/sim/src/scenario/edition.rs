@@ -19,6 +19,8 @@ pub(crate) struct Edition {
     pub has_passing_outputs: bool,
     /// Batches are skipped where a run would stop.
     pub skips: bool,
+    /// The source that keeps its name: one that goes and is to go on where it was, whatever the others are called when it comes back.
+    pub keeps_name: Option<&'static str>,
 }
 
 impl Edition {
@@ -30,17 +32,18 @@ impl Edition {
         has_passing_source: true,
         has_passing_outputs: true,
         skips: false,
+        keeps_name: None,
     };
 
     /// What a source, or a stream that keeps state, is called.
     pub fn name(self, stream: &str) -> String {
-        name(stream, self.names)
+        if self.keeps_name == Some(stream) { stream.to_owned() } else { name(stream, self.names) }
     }
 
     /// A stream's heading in the pipeline.
     pub fn heading(self, stream: &str) -> String {
         let heading = format!("[streams.{}]\n", self.name(stream));
-        let before = self.names.checked_sub(1).filter(|_| self.says_previously);
+        let before = self.names.checked_sub(1).filter(|_| self.says_previously && self.keeps_name != Some(stream));
         before.map_or_else(|| heading.clone(), |before| format!("{heading}previously = \"{}\"\n", name(stream, before)))
     }
 }

@@ -20,10 +20,6 @@ const ALL: [&str; 4] = [REPEATABLE, LIVE, ACKNOWLEDGED, FILES];
 /// The lines of a stream have numbers of their own, so many at most.
 const NUMBERS_MAX: i64 = 1_000_000;
 
-/// A known fault of the engine: an acknowledging source that was removed and is put back begins at its beginning, though its
-/// peer has nothing of that any more. Only other streams come back until that is mended.
-pub(crate) const ACKNOWLEDGED_COME_BACK: bool = false;
-
 /// The number of a stream's first line.
 pub(crate) fn first_number(stream: &str) -> i64 {
     ALL.iter().position(|known| *known == stream).map_or(0, |place| place as i64) * NUMBERS_MAX

@@ -1,7 +1,7 @@
 //! Which pipeline a host is started with.
 
 use super::World;
-use crate::scenario::{ACKNOWLEDGED, ACKNOWLEDGED_COME_BACK, Edition, Scenario, VERSION_MAX};
+use crate::scenario::{Edition, Scenario, VERSION_MAX};
 
 impl World {
     /// The pipeline of the next host. `is_alone`: no other one is up, which could go on with another pipeline later.
@@ -39,11 +39,10 @@ impl World {
     /// Whether the source that comes and goes is there.
     fn draw_source(&mut self, scenario: &Scenario) -> bool {
         let is_there = self.edition.has_passing_source;
-        let Some(passing) = scenario.passing else { return is_there };
-        let changes = self.of_comings.once_in(3);
-        self.had_passing_source |= is_there;
-        let would_come_back = !is_there && passing.stream == ACKNOWLEDGED && self.had_passing_source;
-        is_there != (changes && (!would_come_back || ACKNOWLEDGED_COME_BACK))
+        if scenario.passing.is_none() {
+            return is_there;
+        }
+        is_there != self.of_comings.once_in(3)
     }
 
     /// Whether the outputs that come and go are there. They have to, if they have not got all of their rows.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tidemill_checkpoint::{
-    BatchFound, Consequence, InputPosition, Plan, PluginDigest, Record, Recovery, SourcePin, Survey, VERSION,
+    BatchFound, Consequence, InputPosition, PluginDigest, Record, Recovery, SourcePin, Survey, VERSION,
 };
 use tidemill_model::time::Timestamp;
 
@@ -69,7 +69,8 @@ fn batch(survey: &Survey, found: &BatchFound<'_>) -> Value {
         "commit": found.commit.map(|(number, _)| number),
         "bytes": found.bytes,
         "replayable": survey.history.has_past(found),
-        "sources": found.plan.map(|(_, plan)| sources(plan)),
+        "sources": found.plan.map(|(_, plan)| sources(&plan.sources)),
+        "away": found.plan.map(|(_, plan)| sources(&plan.away)),
         "plugins": found.plan.map(|(_, plan)| plan.plugins.iter().map(plugin).collect::<Vec<_>>()),
         "outputs": contents.map(|contents| &contents.outputs),
         "changed": contents.map(|contents| &contents.states),
@@ -77,13 +78,13 @@ fn batch(survey: &Survey, found: &BatchFound<'_>) -> Value {
     })
 }
 
-fn sources(plan: &Plan) -> Value {
+fn sources(pins: &[SourcePin]) -> Value {
     let source = |SourcePin { stream, pin, logged }: &SourcePin| {
         let logged = logged.map(|range| json!({ "first": position(range.first), "end": position(range.end) }));
         let pin = if pin.is_empty() { Value::Null } else { serde_json::from_str(pin).unwrap_or(json!(pin)) };
         json!({ "stream": stream, "pin": pin, "input": logged })
     };
-    plan.sources.iter().map(source).collect()
+    pins.iter().map(source).collect()
 }
 
 fn position(position: InputPosition) -> Value {

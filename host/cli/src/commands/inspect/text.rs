@@ -132,6 +132,9 @@ fn batch(survey: &Survey, found: &BatchFound<'_>) -> String {
     for source in plan.iter().flat_map(|(_, plan)| &plan.sources) {
         let _ = write!(text, "\n    from {}: {}", source.stream, position(source));
     }
+    for source in plan.iter().flat_map(|(_, plan)| &plan.away) {
+        let _ = write!(text, "\n    {} is away: {}", source.stream, position(source));
+    }
     if let Some(contents) = commit_number.and_then(|number| survey.contents.get(&number)) {
         for (output, rows) in &contents.outputs {
             let _ = write!(text, "\n    to {output}: {}", counted(*rows, "row"));

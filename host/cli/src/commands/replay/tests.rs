@@ -97,8 +97,14 @@ impl Batch {
 /// Whether they are the same, as people and as programs are told, with all that is said.
 fn told(then: &Batch, now: &Batch) -> (bool, String) {
     let replayed = Replayed { then: Some(then.rows()), now: now.rows(), rows: 1, rejected: 0, is_skipped: false };
-    let plan =
-        Plan { batch: Timestamp(0), sources: Vec::new(), plugins: Vec::new(), delivered: None, tables: Vec::new() };
+    let plan = Plan {
+        batch: Timestamp(0),
+        sources: Vec::new(),
+        plugins: Vec::new(),
+        delivered: None,
+        tables: Vec::new(),
+        away: Vec::new(),
+    };
     let past = Past { plan, commit: None, before: None, snapshot: None, deltas: Vec::new() };
     let compared = Compared::of(&replayed);
     let is_same = compared.is_same();

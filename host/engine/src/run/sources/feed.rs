@@ -94,16 +94,22 @@ impl SourceFeed {
         self.again = again.then_some(planned.len());
         self.logged = planned.into();
         let open = pending.open.remove(&self.stream).unwrap_or_default();
-        match (self.source.acknowledging(), pin.filter(|pin| !pin.is_empty())) {
-            // What was logged behind the pin was not acknowledged, and comes again. No later batch has it. Behind a plan
-            // without a pin there is nothing of the kind: nobody is read before the first one is committed.
-            (Some(source), Some(pin)) => {
-                source.resume_after(pin).map_err(|error| self.failed(error))?;
-                (self.logged_from, self.is_resumed) = (end, true);
-            }
-            _ => self.logged.extend(open),
+        // Behind a plan without a pin nothing comes again: nobody is read before the first one is committed.
+        if !self.resume_peers(pin, end)? {
+            self.logged.extend(open);
         }
         Ok(())
+    }
+
+    /// Goes on behind a pin of its peers, if there are any and it is one: what was logged behind that was not acknowledged, and
+    /// comes again. No later batch has it. Gives whether it does. `end`: of the log.
+    pub(super) fn resume_peers(&mut self, pin: Option<&str>, end: Option<InputPosition>) -> Result<bool, RunError> {
+        let (Some(source), Some(pin)) = (self.source.acknowledging(), pin.filter(|pin| !pin.is_empty())) else {
+            return Ok(false);
+        };
+        source.resume_after(pin).map_err(|error| self.failed(error))?;
+        (self.logged_from, self.is_resumed, self.is_new) = (end, true, false);
+        Ok(true)
     }
 
     /// Has it receive. Peers are told what is durable, if a checkpoint says it.

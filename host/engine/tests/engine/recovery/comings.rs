@@ -1,5 +1,8 @@
 //! Sources that come to a pipeline, or go from it, while a batch is planned and not committed.
 
+use std::sync::Arc;
+
+use tidemill_checkpoint::{Record, SourcePin};
 use tidemill_engine::checkpoint::Step;
 use tidemill_model::time::Timestamp;
 
@@ -31,6 +34,17 @@ fn rows(world: &World, output: &str) -> Vec<(Timestamp, String)> {
     all.flat_map(|((_, time), parts)| parts.concat().into_iter().map(move |row| (time, row))).collect()
 }
 
+/// The sources of the newest plan, and those that it keeps the places of though they have gone.
+fn planned_sources(world: &World) -> [Vec<String>; 2] {
+    let records = world.history().records;
+    let plan = records.iter().rev().find_map(|record| match record.found.as_ref().map(|header| &header.record) {
+        Ok(Record::Plan(plan)) => Some(plan),
+        _ => None,
+    });
+    let streams = |pins: &Vec<SourcePin>| pins.iter().map(|pin| pin.stream.clone()).collect();
+    plan.map(|plan| [&plan.sources, &plan.away].map(streams)).unwrap()
+}
+
 /// The texts of rows alone.
 fn texts(world: &World, output: &str) -> Vec<String> {
     rows(world, output).into_iter().map(|(_, text)| text).collect()
@@ -54,6 +68,7 @@ fn one_that_goes_is_forgotten_and_begins_anew_if_it_comes_back() {
     for batches in [1, 2, 3] {
         let world = World { text: STAYS.to_owned(), ..planned(&both()) };
         world.run_batches(batches).unwrap();
+        assert_eq!(planned_sources(&world), [vec!["in"], vec![]], "nobody counts on what was read of it");
         let world = World { text: both(), ..world };
         assert_eq!(world.run(None), Ended::Done);
         assert_eq!(texts(&world, "in"), ["1", "2", "3", "4", "5", "6", "7", "8"], "{batches}");
@@ -85,4 +100,71 @@ fn a_logged_one_that_comes_back_gives_nothing_again() {
         assert_eq!(texts(&world, "in"), ["1", "2", "3", "4", "5", "6", "7", "8"], "{stop:?}");
         assert_eq!(texts(&world, "live"), ["a 1", "b 1", "c 1", "d 1"], "{stop:?}");
     }
+}
+
+/// A step at which a run stops, or its end after so many batches.
+type Until = Result<(Step, i64), u64>;
+
+/// Runs with the stream or without it, as long as it is told, if anything is left by then.
+fn go_on(world: &World, until: Until) {
+    match until {
+        Ok((step, batch)) => drop(world.run(Some(Stop { step, after: true, batch: at(batch) }))),
+        Err(batches) => drop(world.run_batches(batches).unwrap()),
+    }
+}
+
+/// A world whose peer of `live` keeps its words until they are acknowledged.
+fn acknowledged() -> World {
+    let words: [(i64, &[&str]); 5] = [(1, &["a"]), (2, &["b"]), (3, &["c"]), (5, &["d"]), (6, &["e"])];
+    World { acknowledged: Some(Arc::default()), ..World::new(&format!("{STAYS}{LIVE}"), "live", &words) }
+}
+
+/// What a peer was told stays true: its source goes on there when it comes back, wherever the hosts before it stopped. What was
+/// taken and not committed comes again, and nothing that was.
+#[test]
+fn an_acknowledging_one_that_comes_back_goes_on_where_its_peer_was_told() {
+    // All sinks have the last batch: else the pipeline must have their outputs.
+    let with = [Err(1), Err(2), Err(3), Ok((Step::Plan, 1)), Ok((Step::Plan, 2)), Ok((Step::Plan, 3))];
+    let without = [Err(1), Err(2), Ok((Step::Plan, 3)), Ok((Step::Plan, 4)), Ok((Step::Commit, 4))];
+    let again = [None, Some((Step::Log, 5)), Some((Step::Plan, 4)), Some((Step::Plan, 5)), Some((Step::Commit, 5))];
+    for first in with {
+        for second in without {
+            for (third, is_long_away) in again.into_iter().flat_map(|third| [(third, false), (third, true)]) {
+                let what = format!("{first:?}, then {second:?}, then {third:?} {is_long_away}");
+                let world = acknowledged();
+                go_on(&world, first);
+                let world = World { text: STAYS.to_owned(), ..world };
+                go_on(&world, second);
+                if is_long_away {
+                    go_on(&world, Err(1));
+                }
+                // Before its first batch has counted nobody was told anything.
+                let was_told = first != Ok((Step::Plan, 1));
+                let away = if was_told { vec!["live"] } else { vec![] };
+                assert_eq!(planned_sources(&world), [vec!["in"], away], "{what}");
+                let world = World { text: format!("{STAYS}{LIVE}"), ..world };
+                third.into_iter().for_each(|stop| go_on(&world, Ok(stop)));
+                assert_eq!(world.run(None), Ended::Done);
+                assert_eq!(planned_sources(&world), [vec!["in", "live"], vec![]], "{what}");
+                assert_eq!(texts(&world, "in"), ["1", "2", "3", "4", "5", "6", "7", "8"], "{what}");
+                assert_eq!(texts(&world, "live"), ["a 1", "b 1", "c 1", "d 1", "e 1"], "{what}");
+            }
+        }
+    }
+}
+
+/// It may have another name by then, and another source may go when it comes.
+#[test]
+fn an_acknowledging_one_may_come_back_under_another_name_and_in_place_of_another() {
+    let other = "[streams.other]\nqueue = { schema = \"n: integer\", batches = [[7], [7], [7], [7], [7], [7]] }\n\
+                 [outputs.other]\nfrom = \"other\"\nprint = true\n";
+    let world = World { text: format!("{STAYS}{LIVE}{other}"), ..acknowledged() };
+    world.run_batches(3).unwrap();
+    let world = World { text: format!("{STAYS}{other}"), ..world };
+    world.run_batches(1).unwrap();
+    let again = LIVE.replace("[streams.live]", "[streams.again]\npreviously = \"live\"");
+    let again = again.replace("from = \"live\"", "from = \"again\"");
+    let world = World { text: format!("{STAYS}{again}"), live: "again".to_owned(), ..world };
+    assert_eq!(world.run(None), Ended::Done);
+    assert_eq!(texts(&world, "live"), ["a 1", "b 1", "c 1", "d 1", "e 1"]);
 }

@@ -18,8 +18,14 @@ fn lines_are_kept_when_a_record_stands_behind_the_one_that_says_so() {
     let open = |host| Log::open(Arc::new(storage.clone()), PIPELINE, host, Timestamp(0)).expect("nothing fails").0;
     let mut log = open("host");
     let pin = SourcePin { stream: format!("{ACKNOWLEDGED}-1"), pin: "{\"lines\":7}".to_owned(), logged: None };
-    let plan =
-        Plan { batch: Timestamp(1), sources: vec![pin], plugins: Vec::new(), delivered: None, tables: Vec::new() };
+    let plan = Plan {
+        batch: Timestamp(1),
+        sources: vec![pin],
+        plugins: Vec::new(),
+        delivered: None,
+        tables: Vec::new(),
+        away: Vec::new(),
+    };
     log.append(Record::Plan(plan), &[]).expect("nothing fails");
     assert_eq!(kept_lines(&storage, &world), 0, "the newest record may turn out damaged");
     open("next");
