@@ -36,7 +36,7 @@ use crate::{
 /// More keys than this are not kept when groups begin anew.
 pub(super) const KEPT_KEYS_MAX: usize = 2 << 20;
 
-/// A table of more bytes than this is not kept when groups begin anew.
+/// What has more bytes than this is not kept from batch to batch: a table when groups begin anew, the room of rows.
 pub(super) const KEPT_BYTES_MAX: usize = 256 << 20;
 
 /// With so many groups the accumulators are handed on, and the batch goes on with new ones.

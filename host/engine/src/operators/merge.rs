@@ -238,7 +238,7 @@ impl Operator for Merge {
         self.policy.iter_mut().for_each(Policy::begin);
         self.reduce.begin();
         self.groups.clear();
-        self.kept.clear();
+        self.kept.clear_within(KEPT_BYTES_MAX);
         self.key_bytes = (0, 0);
         if self.table.len() > KEPT_KEYS_MAX || self.table.memory_bytes() > KEPT_BYTES_MAX {
             self.table.clear();

@@ -8,7 +8,7 @@ use tidemill_model::{
 };
 use tidemill_plan::graph::{self, SortKey};
 
-use super::{Batch, Making, Operator, Out, chunks::push_in_chunks};
+use super::{Batch, Making, Operator, Out, chunks::push_in_chunks, combine::KEPT_BYTES_MAX};
 use crate::failure::{Cause, RunError};
 
 /// The operator of a stream that is sorted.
@@ -41,7 +41,7 @@ impl Sort {
 
 impl Operator for Sort {
     fn begin(&mut self, _batch: &Batch) {
-        self.rows.clear();
+        self.rows.clear_within(KEPT_BYTES_MAX);
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
@@ -69,7 +69,7 @@ impl Operator for Sort {
         let mut sorted = RowsBuffer::new(rows.schema);
         sorted.take(&rows, &order)?;
         drop(columns);
-        self.rows.clear();
+        self.rows.clear_within(KEPT_BYTES_MAX);
         push_in_chunks(batch, &sorted.with_columns(&sorted.columns()), out)
     }
 

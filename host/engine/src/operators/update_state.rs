@@ -19,7 +19,7 @@ use tidemill_state::{keyed::KeyedTable, table::Table};
 use super::{
     Batch, GuestSlot, Letters, Making, Operator, Out, Policy, arrange,
     chunks::{CHUNK_BYTES, CHUNK_ROWS},
-    combine::key_column,
+    combine::{KEPT_BYTES_MAX, key_column},
     policy::{Attempt, reject},
 };
 use crate::{
@@ -231,7 +231,7 @@ impl UpdateState {
 
 impl Operator for UpdateState {
     fn begin(&mut self, _batch: &Batch) {
-        self.news.clear();
+        self.news.clear_within(KEPT_BYTES_MAX);
         self.groups.clear();
         self.chunk = 0;
         self.policy.iter_mut().for_each(Policy::begin);
@@ -272,7 +272,7 @@ impl Operator for UpdateState {
         drop(runs);
         drop(columns);
         (self.news, self.groups) = (news, groups);
-        self.news.clear();
+        self.news.clear_within(KEPT_BYTES_MAX);
         self.groups.clear();
         if !self.guest.function.signature.output.is_empty() {
             return Ok(());

@@ -175,6 +175,26 @@ fn what_is_held_meets_its_bound_with_a_verdict() {
     assert_eq!(holding.into_iter().collect::<Vec<_>>(), ["count", "distinct", "reduce", "sort", "update-state"]);
 }
 
+/// A batch that ended a run because it was too much is run again by the next one: as often as it is too much, and then, with more
+/// room, as if nothing had been.
+#[test]
+fn a_batch_that_was_too_much_is_run_again_where_there_is_room() {
+    for (number, sample) in SAMPLES.iter().enumerate() {
+        let feed = feed(number as u64, 4);
+        let expect = expected(sample, &feed);
+        let mut world = World { operator_bytes: Some(0), ..world(sample, &feed) };
+        let holds = harness::plan(&world.text, 1).nodes.iter().any(|node| node.holds.is_some());
+        for _ in 0..2 {
+            let ended = world.open().and_then(|mut run| run.run());
+            let is_too_much = |error: &RunError| matches!(error, RunError::Operator { cause, .. } if matches!(**cause, Cause::TooMuch { .. }));
+            assert_eq!(ended.as_ref().is_err_and(is_too_much), holds, "{}: {:?}", sample.name, ended.err());
+        }
+        world.operator_bytes = None;
+        assert_eq!(world.run(None), Ended::Done);
+        assert_eq!(delivered(sample, &world), expect, "{}", sample.name);
+    }
+}
+
 #[test]
 fn a_feed_ten_times_as_long_changes_nothing_else() {
     for (number, sample) in SAMPLES.iter().enumerate() {

@@ -65,6 +65,14 @@ impl RowsBuffer {
         self.nodes.iter_mut().for_each(ColumnBuffer::clear);
     }
 
+    /// Forgets the rows, and gives their room back if they had more bytes than these.
+    pub fn clear_within(&mut self, bytes_max: usize) {
+        if self.bytes() > bytes_max {
+            self.nodes = Vec::new();
+        }
+        self.clear();
+    }
+
     /// The nodes as columns, for [`RowsBuffer::with_columns`] or to be put beside others.
     pub fn columns(&self) -> Vec<Column<'_>> {
         if !self.nodes.is_empty() {
@@ -192,5 +200,31 @@ fn each_kind_of(ty: &Type, each: &mut dyn FnMut(&Kind)) {
         Kind::List(item) => each_kind_of(item, each),
         Kind::Record(schema) => each_kind(schema, each),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use crate::testing::{Value, buffer_of, values_of};
+
+    #[test]
+    fn room_is_given_back_where_it_was_much() {
+        for (bytes_max, is_kept) in [(1_000_000, true), (1_016, true), (1_015, false), (0, false)] {
+            let mut buffer = buffer_of(&"t: text, n: integer".parse().unwrap(), &[row(1_000)]);
+            // The text with two offsets, and the number.
+            assert_eq!(buffer.bytes(), 1_000 + 8 + 8);
+            buffer.clear_within(bytes_max);
+            let room: usize = buffer.nodes.iter().map(|node| node.bytes.capacity()).sum();
+            assert_eq!((buffer.len(), room >= 1_000), (0, is_kept), "{bytes_max}");
+            let other = buffer_of(buffer.schema(), &[row(3)]);
+            buffer.extend(&other.with_columns(&other.columns())).unwrap();
+            assert_eq!(values_of(&buffer.with_columns(&buffer.columns())), [row(3)]);
+        }
+    }
+
+    fn row(length: usize) -> Vec<Value> {
+        vec![Value::Text("x".repeat(length)), Value::Integer(1)]
     }
 }

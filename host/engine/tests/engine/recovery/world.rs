@@ -96,6 +96,8 @@ pub struct World {
     pub on_disk: Option<Arc<OnDisk>>,
     /// Rows for sinks are written as soon as there are any, as those of large batches are.
     pub early: bool,
+    /// So much of a batch an operator may hold, if it is less than by default.
+    pub operator_bytes: Option<usize>,
 }
 
 /// A stream that is fed, its lines, and how many of them were acknowledged if it wants to know.
@@ -191,6 +193,7 @@ impl World {
             on_step: None,
             on_disk: None,
             early: false,
+            operator_bytes: None,
         }
     }
 
@@ -342,6 +345,9 @@ impl World {
         let mut run = Run::try_new(parts, &settings)?;
         if self.early {
             run.hold_outputs(0);
+        }
+        if let Some(bytes_max) = self.operator_bytes {
+            run.hold_in_operators(bytes_max);
         }
         Ok(run)
     }
