@@ -253,9 +253,9 @@ impl Sources {
         Ok(settled)
     }
 
-    /// Tells peers that want to know what is durable up to the last pins. A source that the batch was planned without has none.
+    /// Tells peers that want to know what is durable up to the last pins. A source that was planned with no batch yet has none.
     pub(super) fn acknowledge(&mut self) {
-        let feeds = self.feeds.iter_mut().filter(|feed| feed.has_pin());
+        let feeds = self.feeds.iter_mut().filter(|feed| feed.is_pinned);
         let feeds = feeds.filter_map(|feed| feed.source.acknowledging());
         feeds.for_each(|source| source.acknowledge());
     }

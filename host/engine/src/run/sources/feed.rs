@@ -40,6 +40,8 @@ pub(super) struct SourceFeed {
     again: Option<usize>,
     /// It came to the pipeline after the batch that is run again was planned: it has none then, and begins with the next one.
     absent: bool,
+    /// A batch with a share of it was planned.
+    pub(super) is_pinned: bool,
     /// The checkpoint does not know it.
     pub(super) is_new: bool,
     pub(super) sealed: bool,
@@ -69,6 +71,7 @@ impl SourceFeed {
             is_resumed: false,
             again: None,
             absent: false,
+            is_pinned: false,
             is_new: true,
             sealed: false,
         }
@@ -256,6 +259,7 @@ impl SourceFeed {
     /// What a checkpoint keeps of the sealed batch. `logged`: where its input lies in the log.
     pub(super) fn pin(&mut self, logged: Option<LoggedRange>) -> Result<SourcePin, RunError> {
         let stream = self.stream.clone();
+        self.is_pinned = true;
         match self.source.repeatable().map(|source| source.pin()) {
             None => {
                 let pin = self.source.acknowledging().map_or(Ok(String::new()), |source| source.pin());
