@@ -115,10 +115,12 @@ impl SourceFeed {
         Ok(true)
     }
 
-    /// Has it receive. Peers are told what is durable, if a checkpoint says it.
+    /// Has it receive. Peers are told what counts, if a checkpoint says it; of a batch that is run again when it does, because the
+    /// next host may run it without this source.
     pub(super) fn begin(&mut self, owner: &Owner<'_>, patience: &Patience<'_>) -> Result<(), RunError> {
         patience.call(|| self.source.begin(owner)).map_err(|error| self.failed(error))?;
-        if let Some(source) = self.source.acknowledging().filter(|_| self.is_resumed) {
+        let is_told = self.is_resumed && (self.again.is_none() || self.absent);
+        if let Some(source) = self.source.acknowledging().filter(|_| is_told) {
             source.acknowledge();
         }
         Ok(())

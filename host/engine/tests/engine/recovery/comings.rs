@@ -133,6 +133,13 @@ fn an_acknowledging_one_that_comes_back_goes_on_where_its_peer_was_told() {
                 let what = format!("{first:?}, then {second:?}, then {third:?} {is_long_away}");
                 let world = acknowledged();
                 go_on(&world, first);
+                if let (Ok((_, batch)), true) = (first, is_long_away) {
+                    // One more begins with that batch, and does not come to its end.
+                    assert_eq!(
+                        world.run(Some(Stop { step: Step::Commit, after: false, batch: at(batch) })),
+                        Ended::Stopped
+                    );
+                }
                 let world = World { text: STAYS.to_owned(), ..world };
                 go_on(&world, second);
                 if is_long_away {
