@@ -1,9 +1,12 @@
 //! Calls of a source, in the order of the contract.
 
+use std::collections::BTreeMap;
+
 use arrow_array::RecordBatch;
 use tidemill_model::{
     ports::{Acknowledging, Owner, PortError, PortErrorKind, Repeatable, Source, SourceRows},
     schema::Schema,
+    table::TableSpec,
     testing::{Value, until},
 };
 
@@ -101,6 +104,8 @@ pub(super) fn acknowledging(source: &mut dyn Source) -> &mut dyn Acknowledging {
 pub(super) struct Pinned {
     pub(super) pin: String,
     changes: Vec<SourceRows>,
+    /// What its table is by these: each key with its row.
+    table: BTreeMap<String, String>,
 }
 
 impl Pinned {
@@ -108,21 +113,37 @@ impl Pinned {
     pub(super) fn next(&self, source: &mut dyn Source) -> Pinned {
         if let Some(source) = source.acknowledging() {
             let pin = source.pin().unwrap_or_else(|error| panic!("a batch that was taken has no pin: {error}"));
-            return Pinned { pin, changes: Vec::new() };
+            return Pinned { pin, ..Pinned::default() };
         }
         let source = repeatable(source);
         let pin = source.pin().unwrap_or_else(|error| panic!("a batch that was taken has no pin: {error}"));
-        let mut changes = self.changes.clone();
+        let mut next = Pinned { pin, ..self.clone() };
         if let Some(table) = source.table() {
-            let new = source.changes().unwrap_or_else(|error| panic!("its table has no changes: {error}"));
-            for rows in &new {
-                assert_eq!(rows.keys.schema(), table.keys.to_arrow(), "keys of another schema");
-                assert_eq!(rows.rows.schema(), table.rows.to_arrow(), "rows of another schema");
-                assert_eq!(rows.keys.num_rows(), rows.deleted.len(), "which keys have gone");
-            }
-            changes.extend(new);
+            let mut changes = || source.changes().unwrap_or_else(|error| panic!("its table has no changes: {error}"));
+            let new = changes();
+            assert!(changes().is_empty(), "its table has changed while nothing happened");
+            new.iter().for_each(|rows| next.change(&table, rows));
+            next.changes.extend(new);
         }
-        Pinned { pin, changes }
+        next
+    }
+
+    /// Each row that is told is a change, or a batch would store what is known.
+    fn change(&mut self, table: &TableSpec, changed: &SourceRows) {
+        assert_eq!(changed.keys.schema(), table.keys.to_arrow(), "keys of another schema");
+        assert_eq!(changed.rows.schema(), table.rows.to_arrow(), "rows of another schema");
+        assert_eq!(changed.keys.num_rows(), changed.deleted.len(), "which keys have gone");
+        let shown = |schema: &Schema, batch: &RecordBatch| -> Vec<String> {
+            rows_of(schema, batch).iter().map(|row| format!("{row:?}")).collect()
+        };
+        let rows = shown(&table.rows, &changed.rows);
+        for ((key, row), is_gone) in shown(&table.keys, &changed.keys).into_iter().zip(rows).zip(&changed.deleted) {
+            let is_change = match is_gone {
+                true => self.table.remove(&key).is_some(),
+                false => self.table.insert(key.clone(), row.clone()).as_ref() != Some(&row),
+            };
+            assert!(is_change, "its table tells {key} as a change, and it is as it was");
+        }
     }
 
     /// Gives the source what it needs to go on, before it does.

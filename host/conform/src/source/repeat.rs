@@ -159,16 +159,26 @@ fn repeats(walk: &Walk<'_>, expect: &Run, stop: usize) {
         let given = Batch::default().end(&*feed, &mut *source, pattern);
         check_same(walk, &given, expected, &format!("batch {stop}, repeated with {pattern:?}"));
         let again = pinned.next(&mut *source);
+        is_itself_once_more(walk, &*feed, (&again, pattern), expected, stop);
         let when = format!("gone on behind {stop}, repeated with {pattern:?}");
         check_rest(walk, &mut *feed, &mut *source, expect, stop + 1, &when);
-        // And once more, by the pin of the repeated one.
-        let mut source = walk.open(&*feed);
-        again.restore(&mut *source).expect("a table behind a repeated batch");
-        repeatable(&mut *source).repeat(&again.pin).expect("a pin of a repeated batch");
-        begin(&mut *source);
-        let given = Batch::default().end(&*feed, &mut *source, pattern);
-        check_same(walk, &given, expected, &format!("batch {stop}, repeated twice"));
     }
+}
+
+/// By the pin of a batch that was repeated, before anything else has come or gone.
+fn is_itself_once_more(
+    walk: &Walk<'_>,
+    feed: &dyn Feed,
+    (again, pattern): (&Pinned, (usize, usize)),
+    expected: &Given,
+    stop: usize,
+) {
+    let mut source = walk.open(feed);
+    again.restore(&mut *source).expect("a table behind a repeated batch");
+    repeatable(&mut *source).repeat(&again.pin).expect("a pin of a repeated batch");
+    begin(&mut *source);
+    let given = Batch::default().end(feed, &mut *source, pattern);
+    check_same(walk, &given, expected, &format!("batch {stop}, repeated twice"));
 }
 
 /// A run that ends between any two calls has left nothing behind: the next one gives what it would have given.

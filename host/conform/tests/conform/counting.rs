@@ -1,16 +1,21 @@
 //! A source that counts.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use arrow_array::{RecordBatch, cast::AsArray, types::Int64Type};
 use tidemill_conform::{Feed, SourceSample, walk_source};
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_model::{
     connector::{SourceSettings, World},
-    ports::{Chunk, Irregularity, Owner, PortError, Repeatable, Sealed, Source, Taken},
+    ports::{Chunk, Irregularity, Owner, PortError, Repeatable, Sealed, Source, SourceRows, Taken},
     schema::{Kind, Schema},
+    table::{TableKind, TableSpec},
     testing::{Value, buffer_of},
     time::Timestamp,
 };
@@ -75,6 +80,7 @@ impl SourceSettings for CountingSettings {
             stops: 0,
             first: 0,
             before: 0,
+            told: BTreeMap::new(),
         }))
     }
 }
@@ -91,11 +97,22 @@ struct Counting {
     first: i64,
     before: i64,
     stops: u32,
+    /// What is known of its table: where the last batches ended, and how many were begun by then.
+    told: BTreeMap<i64, i64>,
 }
 
 impl Counting {
     fn has(&self, fault: &str) -> bool {
         self.settings.fault == fault
+    }
+
+    /// Its table as it is: the ends of the last two batches.
+    fn ends(&self) -> BTreeMap<i64, i64> {
+        [self.before, self.first]
+            .into_iter()
+            .filter(|end| *end > 0)
+            .map(|end| (end, (end + BATCH - 1) / BATCH))
+            .collect()
     }
 
     /// Where the batch ends that has this row.
@@ -174,6 +191,45 @@ impl Repeatable for Counting {
         Ok(format!("{{\"source\":\"counting\",\"rows\":[{},{}]}}", self.before, self.first))
     }
 
+    fn table(&self) -> Option<TableSpec> {
+        let of = |name| Schema::single(name, Kind::Integer);
+        let (name, settings) = ("ends".to_owned(), String::new());
+        Some(TableSpec { name, kind: TableKind::Keyed, keys: of("end"), rows: of("batches"), version: 1, settings })
+    }
+
+    fn changes(&mut self) -> Result<Vec<SourceRows>, PortError> {
+        let (before, now) = (std::mem::take(&mut self.told), self.ends());
+        let is_all = self.has("tells all") && now != before;
+        let went = before.iter().filter(|(end, _)| !now.contains_key(end)).map(|(end, count)| (*end, *count, true));
+        let came = now.iter().filter(|(end, _)| is_all || !before.contains_key(end));
+        let changed: Vec<_> = came.map(|(end, count)| (*end, *count, false)).chain(went).collect();
+        if !self.has("tells again") {
+            self.told = now;
+        }
+        let batch = |name, number: &dyn Fn(&(i64, i64, bool)) -> i64| {
+            let schema = Schema::single(name, Kind::Integer);
+            let rows: Vec<_> = changed.iter().map(|row| vec![Value::Integer(number(row))]).collect();
+            buffer_of(&schema, &rows).to_batch(&schema.to_arrow()).unwrap()
+        };
+        let deleted = changed.iter().map(|(_, _, is_gone)| *is_gone).collect();
+        let rows = SourceRows { keys: batch("end", &|row| row.0), rows: batch("batches", &|row| row.1), deleted };
+        Ok(if changed.is_empty() { Vec::new() } else { vec![rows] })
+    }
+
+    fn restore(&mut self, rows: &[SourceRows]) -> Result<(), PortError> {
+        for rows in rows {
+            let column = |batch: &RecordBatch| batch.column(0).as_primitive::<Int64Type>().values().to_vec();
+            for ((end, count), is_gone) in column(&rows.keys).into_iter().zip(column(&rows.rows)).zip(&rows.deleted) {
+                let is_kept = !is_gone || self.has("keeps what has gone");
+                let _ = if is_kept { self.told.insert(end, count) } else { self.told.remove(&end) };
+            }
+        }
+        if self.has("forgets its table") {
+            self.told.clear();
+        }
+        Ok(())
+    }
+
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         self.next = self.read_pin(pin)?.1 + i64::from(self.has("resume"));
         self.first = self.next;
@@ -250,6 +306,10 @@ fn mistakes_of_sources_are_found() {
         ("chunks", "present, last, chunks and rows"),
         ("any pin", "is taken for a pin"),
         ("nameless", "no pin"),
+        ("tells all", "as a change, and it is as it was"),
+        ("tells again", "has changed while nothing happened"),
+        ("forgets its table", "as a change, and it is as it was"),
+        ("keeps what has gone", "as a change, and it is as it was"),
     ] {
         finds(fault, expect, || walk_source(CONNECTORS, &sources(fault)[0]));
     }

@@ -126,3 +126,6 @@ fn files_of(given: &SourceRows) -> Result<Vec<Changed>, String> {
     };
     (0..given.keys.num_rows()).map(file).collect()
 }
+
+#[cfg(test)]
+mod tests;

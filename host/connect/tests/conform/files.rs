@@ -64,6 +64,10 @@ impl Feed for Files {
         if self.is_folder && !self.until_done && batch % 3 != 2 {
             self.write(&format!("new {batch}"), second + 10, [3, 20_000, 0, 1, 0][batch]);
         }
+        // What was read goes.
+        if self.is_folder && !self.until_done && batch == 2 {
+            fs::remove_file(self.root.path().join("in/new 0")).unwrap();
+        }
         self.clock.advance_to(Timestamp((NOW + second + 50) as i64 * 1_000_000));
     }
 

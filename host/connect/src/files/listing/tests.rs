@@ -118,6 +118,15 @@ const HAPPENINGS: &[Happening<'_>] = &[
         &[],
     ),
     (
+        "a listing misses one, and then it is not mounted",
+        &[
+            (1, &[("l2", 12, 8, 40, 7)]),
+            (2, &[("not mounted", 21, 5, 45, 7)]),
+            (1, &[("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)]),
+        ],
+        &["not mounted"],
+    ),
+    (
         "it is not mounted, and is shown as empty",
         &[(1, &[]), (1, &[]), (1, &[]), (1, &[("l1", 11, 9, 50, 7), ("l2", 12, 8, 40, 7)])],
         &[],
