@@ -71,7 +71,10 @@ impl Source for Endless {
     }
 }
 
-struct Nowhere;
+/// Looks at so many rows of a batch.
+struct Nowhere {
+    rows_max: Option<usize>,
+}
 
 impl Sink for Nowhere {
     fn write(&mut self, _: &SinkRows<'_>) -> Result<(), PortError> {
@@ -88,6 +91,10 @@ impl Sink for Nowhere {
 
     fn deliver(&mut self, _: Timestamp) -> Result<(), PortError> {
         Ok(())
+    }
+
+    fn rows_max(&self) -> Option<usize> {
+        self.rows_max
     }
 }
 
@@ -116,12 +123,33 @@ fn taken(held_bytes_max: usize) -> Vec<usize> {
     taken_by("sort = \"n\"", held_bytes_max, 3, None)
 }
 
-/// The same of a stream that is made in another way, and of so many batches.
+/// The same of a stream that is made in another way, or the source itself, and of so many batches.
 fn taken_by(made: &str, held_bytes_max: usize, batches: u64, checkpoint: Option<Checkpoint>) -> Vec<usize> {
+    taken_with(made, held_bytes_max, batches, checkpoint, Written { above: usize::MAX, rows_max: None })
+}
+
+/// When rows for a sink are written while their batch is open, and how many of them the sink looks at.
+#[derive(Clone, Copy)]
+struct Written {
+    above: usize,
+    rows_max: Option<usize>,
+}
+
+fn taken_with(
+    made: &str,
+    held_bytes_max: usize,
+    batches: u64,
+    checkpoint: Option<Checkpoint>,
+    written: Written,
+) -> Vec<usize> {
+    let (from, made) = match made {
+        "" => ("in", String::new()),
+        made => ("out", format!("[streams.out]\nfrom = \"in\"\n{made}\n")),
+    };
     let text = format!(
         "[pipeline]\nname = \"p\"\ninterval = \"1s\"\npartitions = 2\n\
          [streams.in]\nqueue = {{ schema = \"n: integer\", batches = [] }}\n\
-         [streams.out]\nfrom = \"in\"\n{made}\n[outputs.out]\nfrom = \"out\"\nprint = true\n"
+         {made}[outputs.out]\nfrom = \"{from}\"\nprint = true\n"
     );
     let (manifest, mut diagnostics) = Manifest::read("p.toml", &text, &[], tidemill_connect::CONNECTORS);
     let plan = manifest.resolve(&NoPlugins, &mut diagnostics).unwrap();
@@ -132,7 +160,7 @@ fn taken_by(made: &str, held_bytes_max: usize, batches: u64, checkpoint: Option<
         plan,
         plugins: HashMap::new(),
         sources: vec![(NodeId(0), Box::new(source))],
-        sinks: vec![Box::new(Nowhere)],
+        sinks: vec![Box::new(Nowhere { rows_max: written.rows_max })],
         clock: Arc::new(Patient::default()),
         wake: Wake::default(),
         spawn: Arc::new(NoThreads),
@@ -141,6 +169,7 @@ fn taken_by(made: &str, held_bytes_max: usize, batches: u64, checkpoint: Option<
     let settings = Settings { workers: 1, seed: 1, fresh_instances: false, until: Until::Batches(batches) };
     let mut run = Run::try_new(parts, &settings).unwrap();
     run.held_bytes_max = held_bytes_max;
+    run.hold_outputs(written.above);
     let rows = run.run().unwrap().rows;
     let taken = log.lock().unwrap().clone();
     assert_eq!(rows as usize, taken.iter().sum::<usize>() * 1_000);
@@ -174,16 +203,7 @@ fn an_open_batch_takes_no_more_than_there_is_room_for() {
     for chunks_between_looks in [1, 3, 10] {
         let look_bytes = chunks_between_looks * CHUNK_BYTES - CHUNK_BYTES / 2;
         let budget = 8 * look_bytes;
-        let (storage, looks) = (MemoryStorage::new(), Arc::new(Mutex::new(0)));
-        let seen = looks.clone();
-        storage.set_faults(move |call| {
-            *seen.lock().unwrap() += u64::from(call.operation == Operation::Free);
-            Fault::None
-        });
-        let checkpoint = Checkpoint {
-            budget: Budget { bytes_max: Some(budget), free_bytes_min: 0 },
-            ..Checkpoint::new(Arc::new(storage), "host".to_owned(), Vec::new())
-        };
+        let (checkpoint, looks) = budgeted(budget);
         let taken = taken_by("sort = \"n\"", usize::MAX, 1, Some(checkpoint))[0] as u64;
         // Once before the batch.
         assert_eq!(*looks.lock().unwrap(), 1 + taken / chunks_between_looks, "{taken} chunks");
@@ -191,4 +211,49 @@ fn an_open_batch_takes_no_more_than_there_is_room_for() {
         let last_looked_at = (taken - chunks_between_looks) * CHUNK_BYTES;
         assert!(last_looked_at <= budget && budget < taken * (CHUNK_BYTES + 2_000), "{taken} chunks of {budget} bytes");
     }
+}
+
+/// A checkpoint with a budget, and how often it is looked whether there is room.
+fn budgeted(budget: u64) -> (Checkpoint, Arc<Mutex<u64>>) {
+    let (storage, looks) = (MemoryStorage::new(), Arc::new(Mutex::new(0)));
+    let seen = looks.clone();
+    storage.set_faults(move |call| {
+        *seen.lock().unwrap() += u64::from(call.operation == Operation::Free);
+        Fault::None
+    });
+    let checkpoint = Checkpoint {
+        budget: Budget { bytes_max: Some(budget), free_bytes_min: 0 },
+        ..Checkpoint::new(Arc::new(storage), "host".to_owned(), Vec::new())
+    };
+    (checkpoint, looks)
+}
+
+/// Rows that are written while their batch is open need room as its input does: half as many chunks fit into a budget, and it is
+/// looked twice as often behind so many of them.
+#[test]
+fn rows_that_are_written_need_room_as_input_does() {
+    const BUDGET: u64 = 800_000;
+    let fits = |above| {
+        let (checkpoint, looks) = budgeted(BUDGET);
+        let taken = taken_with("", usize::MAX, 1, Some(checkpoint), Written { above, rows_max: None });
+        (taken[0] as u64, *looks.lock().unwrap() - 1)
+    };
+    let (held, looks) = fits(usize::MAX);
+    assert!((90..=115).contains(&held) && (7..=9).contains(&looks), "{held} chunks, {looks} looks");
+    let (written, looks) = fits(0);
+    assert!((45..=60).contains(&written) && (7..=9).contains(&looks), "{written} chunks, {looks} looks");
+}
+
+/// What was written is not held any more, so the batch is not full; what a sink looks at alone is held to the end.
+#[test]
+fn rows_that_are_written_are_not_held() {
+    const CHUNK: usize = 8_000 + size_of::<(Arrival, usize)>();
+    let full_at = |above, rows_max| {
+        let (checkpoint, _) = budgeted(800_000);
+        taken_with("", 5 * CHUNK, 1, Some(checkpoint), Written { above, rows_max })[0]
+    };
+    assert!(full_at(usize::MAX, None) < 10);
+    assert!(full_at(0, None) > 40);
+    assert!(full_at(2 * CHUNK, None) > 40);
+    assert!(full_at(0, Some(1 << 20)) < 10);
 }

@@ -9,6 +9,7 @@ mod damage;
 mod differences;
 mod ends;
 mod faults;
+mod hasty;
 mod kinds;
 mod migrate;
 mod power;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use arrow_array::RecordBatch;
 use tidemill_model::{
     ports::{PortError, Sink, SinkParts, SinkRows, WrittenRows},
     testing::Value,
@@ -21,17 +22,51 @@ pub struct Delivered {
 /// What all sinks of a run were given, in the order of delivery.
 pub type Log = Arc<Mutex<Vec<Delivered>>>;
 
+/// Rows that were written, by calls in the order of the contract: of one batch at a time there are rows that are neither staged
+/// nor discarded.
+#[derive(Default)]
+pub struct Written {
+    rows: WrittenRows,
+    open: Option<Timestamp>,
+}
+
+impl Written {
+    pub fn write(&mut self, rows: &SinkRows<'_>) {
+        let before = self.open.replace(rows.batch);
+        assert!(
+            before.is_none_or(|before| before == rows.batch),
+            "what was written of {before:?} is neither staged nor discarded"
+        );
+        assert!(rows.rows.num_rows() > 0, "nothing is written");
+        self.rows.write(rows);
+    }
+
+    pub fn take(&mut self, batch: &SinkParts<'_>) -> Vec<Vec<RecordBatch>> {
+        let before = self.open.take();
+        assert!(
+            before.is_none_or(|before| before == batch.time),
+            "what was written of {before:?} is neither staged nor discarded"
+        );
+        self.rows.take(batch)
+    }
+
+    pub fn discard(&mut self, batch: Timestamp) {
+        assert_eq!(self.open.take(), Some(batch), "what is discarded was not written, or is staged");
+        self.rows.discard(batch);
+    }
+}
+
 /// Keeps batches.
 pub struct Collect {
     output: String,
-    written: WrittenRows,
+    written: Written,
     staged: Option<Delivered>,
     log: Log,
 }
 
 impl Collect {
     pub fn new(output: &str, log: &Log) -> Collect {
-        Collect { output: output.to_owned(), written: WrittenRows::default(), staged: None, log: log.clone() }
+        Collect { output: output.to_owned(), written: Written::default(), staged: None, log: log.clone() }
     }
 }
 

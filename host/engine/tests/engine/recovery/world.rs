@@ -23,13 +23,13 @@ use tidemill_engine::{
 };
 use tidemill_model::{
     connector,
-    ports::{Clock, Sink, Spawn, Wake, WrittenRows},
+    ports::{Clock, Sink, Spawn, Wake},
     testing::disk::ForgetfulDisk,
     time::Timestamp,
 };
 use tidemill_plan::graph::{Output, Plan};
 
-use crate::{guests::guests, harness, spawn::CommitsAtOnce};
+use crate::{guests::guests, harness, sink::Written, spawn::CommitsAtOnce};
 pub use heard::heard;
 use peers::{Exactly, Live};
 
@@ -49,7 +49,7 @@ pub enum Ended {
 }
 
 /// Rows of an output's batch by partition, as text.
-type Rows = Vec<Vec<String>>;
+pub type Rows = Vec<Vec<String>>;
 
 /// Words that come at a time. What a run takes is gone.
 pub type Feed = Arc<Mutex<VecDeque<(Timestamp, Vec<String>)>>>;
@@ -296,7 +296,7 @@ impl World {
                 let (delivered, broken) = (self.delivered.clone(), self.broken.clone());
                 return Ok(Box::new(Exactly {
                     output: output.name.clone(),
-                    written: WrittenRows::default(),
+                    written: Written::default(),
                     staged: None,
                     delivered,
                     broken,
@@ -387,10 +387,15 @@ impl World {
 /// A sink of an output that keeps what it gets, and refuses a batch that it gets again as another one.
 pub fn exactly(output: &str, delivered: &Arc<Mutex<Delivered>>) -> Box<dyn Sink> {
     let (output, delivered) = (output.to_owned(), delivered.clone());
-    Box::new(Exactly { output, written: WrittenRows::default(), staged: None, delivered, broken: Arc::default() })
+    Box::new(Exactly { output, written: Written::default(), staged: None, delivered, broken: Arc::default() })
 }
 
 impl Delivered {
+    /// Every batch that an output has, with its rows by part.
+    pub fn batches(&self) -> impl Iterator<Item = (&(String, Timestamp), &Rows)> {
+        self.batches.iter()
+    }
+
     /// All rows that sinks have.
     pub fn rows(&self) -> impl Iterator<Item = &String> {
         self.batches.values().flatten().flatten()

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use tidemill_model::{
-    ports::{Acknowledging, Irregularity, PortError, Sealed, Sink, SinkParts, SinkRows, Source, Taken, WrittenRows},
+    ports::{Acknowledging, Irregularity, PortError, Sealed, Sink, SinkParts, SinkRows, Source, Taken},
     schema::Schema,
     testing::Value,
     time::Timestamp,
 };
 
 use super::{Broken, BrokenSource, Delivered, Feed, Rows};
-use crate::{show, source::chunk_of};
+use crate::{show, sink::Written, source::chunk_of};
 
 /// A source that nobody can read again: words that came up to a tick, each with the count 1.
 pub struct Live {
@@ -100,7 +100,7 @@ impl Acknowledging for Live {
 /// A sink that knows its batches. A batch that comes again must be the same.
 pub struct Exactly {
     pub output: String,
-    pub written: WrittenRows,
+    pub written: Written,
     pub staged: Option<Rows>,
     pub delivered: Arc<Mutex<Delivered>>,
     pub broken: Arc<Mutex<Option<Broken>>>,
