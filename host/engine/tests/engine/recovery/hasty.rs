@@ -12,7 +12,7 @@ use tidemill_engine::{
     checkpoint::{Checkpoint, Step},
 };
 use tidemill_model::{
-    ports::{Irregularity, PortError, Repeatable, Sealed, Source, Taken, Wake},
+    ports::{Chunk, Irregularity, PortError, Repeatable, Sealed, Source, Taken, Wake},
     schema::Schema,
     testing::Value,
     time::Timestamp,
@@ -28,15 +28,9 @@ const PIPELINE: &str = "[streams.one]\nqueue = { schema = \"n: integer\", batche
                         [streams.two]\nqueue = { schema = \"n: integer\", batches = [] }\n\
                         [outputs.one]\nfrom = \"one\"\nprint = true\n[outputs.two]\nfrom = \"two\"\nprint = true\n";
 
-/// A stream whose rows come before the tick, and one whose rows come behind it, in one output.
-fn both(first: &str, second: &str) -> String {
-    format!(
-        "[streams.{first}]\nqueue = {{ schema = \"n: integer\", batches = [] }}\n\
-         [streams.{second}]\nqueue = {{ schema = \"n: integer\", batches = [] }}\n\
-         [streams.both]\nfrom = [\"{first}\", \"{second}\"]\nunion = true\n\
-         [outputs.both]\nfrom = \"both\"\nprint = true\n"
-    )
-}
+/// A stream of two lanes, of which the second one comes first.
+const LANES: &str = "[streams.lanes]\nqueue = { schema = \"n: integer\", batches = [] }\n\
+                     [outputs.lanes]\nfrom = \"lanes\"\nprint = true\n";
 
 const BATCHES: usize = 6;
 
@@ -50,11 +44,11 @@ fn is_there(stream: &str, batch: usize) -> bool {
 }
 
 fn rows(stream: &str, batch: usize) -> Vec<i64> {
-    let first = (batch as i64 + 1) * if ["one", "late"].contains(&stream) { 10 } else { 100 };
-    vec![first, first + 1]
+    let first = (batch as i64 + 1) * if stream == "one" { 10 } else { 100 };
+    vec![first, first + 1, first + 2]
 }
 
-/// Gives a batch row by row while it is open, or as `late` when it is sealed.
+/// Gives a batch row by row while it is open; as `lanes` the first row in the second lane.
 struct Hasty {
     stream: String,
     schema: Schema,
@@ -69,9 +63,6 @@ impl Source for Hasty {
     }
 
     fn take(&mut self, _bytes_max: usize) -> Result<Taken, PortError> {
-        if self.stream == "late" && !self.is_sealed {
-            return Ok(Taken::default());
-        }
         let rows = if self.batch < BATCHES { rows(&self.stream, self.batch) } else { Vec::new() };
         let Some(row) = rows.get(self.given) else {
             let end = std::mem::take(&mut self.is_sealed);
@@ -80,8 +71,10 @@ impl Source for Hasty {
             }
             return Ok(Taken { end, ..Taken::default() });
         };
+        let lane = (self.stream == "lanes").then_some(u32::from(self.given == 0));
         self.given += 1;
-        Ok(Taken { chunks: vec![chunk_of(&self.schema, &[vec![Value::Integer(*row)]])], bytes: 1, end: false })
+        let chunk = Chunk { partition: lane, ..chunk_of(&self.schema, &[vec![Value::Integer(*row)]]) };
+        Ok(Taken { chunks: vec![chunk], bytes: 1, end: false })
     }
 
     fn seal(&mut self, _at: Timestamp) -> Result<Sealed, PortError> {
@@ -129,8 +122,8 @@ impl Place {
         Place { text: text.to_owned(), storage: Arc::default(), delivered: Arc::default(), hosts: 0 }
     }
 
-    /// To the end, or to a step. `early`: rows are written as soon as there are any.
-    fn run(&mut self, stop: Option<Stop>, early: bool) -> Result<(), RunError> {
+    /// To the end, or to a step. `above`: rows are written when there are more bytes of them.
+    fn run(&mut self, stop: Option<Stop>, above: usize) -> Result<(), RunError> {
         self.hosts += 1;
         let storage: Arc<dyn Storage> = self.storage.clone();
         let mut checkpoint = Checkpoint::new(storage, format!("host {}", self.hosts), Vec::new());
@@ -154,9 +147,7 @@ impl Place {
         };
         let settings = Settings { workers: 1, seed: 7, fresh_instances: false, until: Until::Done };
         let mut run = Run::try_new(parts, &settings)?;
-        if early {
-            run.hold_outputs(0);
-        }
+        run.hold_outputs(above);
         run.run().map(drop)
     }
 
@@ -194,31 +185,35 @@ fn expected() -> BTreeMap<(String, i64), Vec<i64>> {
 
 #[test]
 fn rows_of_a_batch_that_turns_out_to_be_none_are_nowhere() {
-    for early in [false, true] {
+    for above in [0, usize::MAX] {
         let mut place = Place::new(PIPELINE);
-        place.run(None, early).unwrap();
-        assert_eq!(place.got(), expected(), "{early}");
+        place.run(None, above).unwrap();
+        assert_eq!(place.got(), expected(), "{above}");
         let is_beside =
-            |batch: usize| ["one", "two"].into_iter().filter(move |stream| early && is_there(stream, batch));
+            |batch: usize| ["one", "two"].into_iter().filter(move |stream| above == 0 && is_there(stream, batch));
         let beside = (0..BATCHES).map(|batch| (batch as i64 + 1, is_beside(batch).map(str::to_owned).collect()));
         let beside: BTreeMap<i64, Vec<String>> =
             beside.filter(|(_, outputs): &(_, Vec<_>)| !outputs.is_empty()).collect();
-        assert_eq!(place.beside(), beside, "{early}");
+        assert_eq!(place.beside(), beside, "{above}");
     }
 }
 
 /// Rows are written as they come, and of parts it is known at the end which one comes first.
 #[test]
 fn rows_that_are_written_as_they_come_are_delivered_in_their_order() {
-    for (first, second) in [("late", "soon"), ("soon", "late")] {
-        let text = both(first, second);
-        let mut held = Place::new(&text);
-        held.run(None, false).unwrap();
-        let in_order = |batch: usize| [rows(first, batch), rows(second, batch)].concat();
-        let expect = (0..BATCHES).map(|batch| (("both".to_owned(), batch as i64 + 1), in_order(batch))).collect();
-        assert_eq!(held.got(), expect);
-        stop_everywhere(&text, &expect);
+    let in_order = |batch: usize| match rows("lanes", batch)[..] {
+        [first, second, third] => vec![second, third, first],
+        _ => Vec::new(),
+    };
+    let expect = (0..BATCHES).map(|batch| (("lanes".to_owned(), batch as i64 + 1), in_order(batch))).collect();
+    // All of them, those of a row or some, and the rest with the batch's end; none.
+    for above in [0, 5, 10, 15, 20, usize::MAX] {
+        let mut place = Place::new(LANES);
+        place.run(None, above).unwrap();
+        assert_eq!(place.got(), expect, "{above}");
+        assert_eq!(place.beside().len(), if above == usize::MAX { 0 } else { BATCHES }, "{above}");
     }
+    stop_everywhere(LANES, &expect);
 }
 
 #[test]
@@ -226,15 +221,17 @@ fn nor_are_they_wherever_a_run_stops() {
     stop_everywhere(PIPELINE, &expected());
 }
 
+/// Stops at every step of every batch in turn, and runs on.
 fn stop_everywhere(text: &str, expect: &BTreeMap<(String, i64), Vec<i64>>) {
     for batch in 1..=BATCHES as i64 {
         for step in Step::ALL {
             for after in [false, true] {
                 let mut place = Place::new(text);
+                let above = if batch % 2 == 0 { 0 } else { 10 };
                 let told = format!("{step:?} {after} of the batch {batch}");
-                let stopped = place.run(Some(Stop { step, after, batch: at(batch) }), true);
+                let stopped = place.run(Some(Stop { step, after, batch: at(batch) }), above);
                 assert!(matches!(stopped, Ok(()) | Err(RunError::Failpoint { .. })), "{told}: {stopped:?}");
-                place.run(None, true).unwrap();
+                place.run(None, above).unwrap();
                 let mut got = place.got();
                 // A host that begins anew behind the last batch has a batch more, which has no rows.
                 got.retain(|(_, batch), _| *batch <= BATCHES as i64);
