@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use arrow_array::RecordBatch;
 use tidemill_checkpoint::{MemoryStorage, Storage, Survey};
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{
@@ -32,6 +33,10 @@ const PIPELINE: &str = "[streams.one]\nqueue = { schema = \"n: integer\", batche
 const LANES: &str = "[streams.lanes]\nqueue = { schema = \"n: integer\", batches = [] }\n\
                      [outputs.lanes]\nfrom = \"lanes\"\nprint = true\n";
 
+/// Texts of a megabyte, in some batches more than are held.
+const LARGE: &str = "[streams.large]\nqueue = { schema = \"t: text\", batches = [] }\n\
+                     [outputs.large]\nfrom = \"large\"\nprint = true\n";
+
 const BATCHES: usize = 6;
 
 /// Which of its batches there are. All of them have rows.
@@ -43,9 +48,18 @@ fn is_there(stream: &str, batch: usize) -> bool {
     }
 }
 
+/// Numbers, or the lengths of texts.
 fn rows(stream: &str, batch: usize) -> Vec<i64> {
+    if stream == "large" {
+        return vec![1 << 20; if batch % 2 == 0 { 15 } else { 17 }];
+    }
     let first = (batch as i64 + 1) * if stream == "one" { 10 } else { 100 };
     vec![first, first + 1, first + 2]
+}
+
+/// Of which the text of this place in its batch is made.
+fn letter(place: usize) -> char {
+    (b'a' + place as u8).into()
 }
 
 /// Gives a batch row by row while it is open; as `lanes` the first row in the second lane.
@@ -71,9 +85,16 @@ impl Source for Hasty {
             }
             return Ok(Taken { end, ..Taken::default() });
         };
+        // A large chunk comes first.
+        let count = if self.stream == "large" && self.given == 0 { 9 } else { 1 };
+        let value = |given: usize| match self.stream.as_str() {
+            "large" => Value::Text(letter(given).to_string().repeat(*row as usize)),
+            _ => Value::Integer(*row),
+        };
+        let values: Vec<_> = (self.given..self.given + count).map(|given| vec![value(given)]).collect();
         let lane = (self.stream == "lanes").then_some(u32::from(self.given == 0));
-        self.given += 1;
-        let chunk = Chunk { partition: lane, ..chunk_of(&self.schema, &[vec![Value::Integer(*row)]]) };
+        self.given += count;
+        let chunk = Chunk { partition: lane, ..chunk_of(&self.schema, &values) };
         Ok(Taken { chunks: vec![chunk], bytes: 1, end: false })
     }
 
@@ -124,6 +145,10 @@ impl Place {
 
     /// To the end, or to a step. `above`: rows are written when there are more bytes of them.
     fn run(&mut self, stop: Option<Stop>, above: usize) -> Result<(), RunError> {
+        self.run_as_it_is(stop, |run| run.hold_outputs(above))
+    }
+
+    fn run_as_it_is(&mut self, stop: Option<Stop>, set: impl FnOnce(&mut Run)) -> Result<(), RunError> {
         self.hosts += 1;
         let storage: Arc<dyn Storage> = self.storage.clone();
         let mut checkpoint = Checkpoint::new(storage, format!("host {}", self.hosts), Vec::new());
@@ -147,7 +172,7 @@ impl Place {
         };
         let settings = Settings { workers: 1, seed: 7, fresh_instances: false, until: Until::Done };
         let mut run = Run::try_new(parts, &settings)?;
-        run.hold_outputs(above);
+        set(&mut run);
         run.run().map(drop)
     }
 
@@ -214,6 +239,36 @@ fn rows_that_are_written_as_they_come_are_delivered_in_their_order() {
         assert_eq!(place.beside().len(), if above == usize::MAX { 0 } else { BATCHES }, "{above}");
     }
     stop_everywhere(LANES, &expect);
+}
+
+#[test]
+fn rows_of_sixteen_megabytes_are_held_and_more_are_written() {
+    let mut place = Place::new(LARGE);
+    place.run_as_it_is(None, |_| {}).unwrap();
+    assert_eq!(place.beside().into_keys().collect::<Vec<_>>(), [2, 4, 6]);
+}
+
+/// As many rows as a source gives at once are written in pieces, so that they need not be in memory once more.
+#[test]
+fn rows_of_a_large_chunk_are_written_piece_by_piece_and_all_of_them_come_back() {
+    let mut place = Place::new(LARGE);
+    let stop = Stop { step: Step::Commit, after: true, batch: at(2) };
+    assert!(matches!(place.run_as_it_is(Some(stop), |_| {}), Err(RunError::Failpoint { .. })));
+    let storage: Arc<dyn Storage> = place.storage.clone();
+    let survey = Survey::of(&storage).unwrap().unwrap();
+    let outboxes = survey.history.batches().into_iter().filter_map(|batch| batch.commit?.1.outbox.as_ref());
+    let sections: Vec<_> = outboxes.flat_map(|outbox| survey.history.archive().outbox(outbox).unwrap()).collect();
+    for section in sections {
+        let rows: usize = section.unwrap().batches.iter().map(RecordBatch::num_rows).sum();
+        assert!(rows <= 5, "{rows} megabytes are in one piece");
+    }
+    place.run_as_it_is(None, |_| {}).unwrap();
+    let delivered = place.delivered.lock().unwrap();
+    for ((_, time), parts) in delivered.batches().filter(|((_, time), _)| *time <= at(BATCHES as i64)) {
+        let letters: String = parts.iter().flatten().map(|row| row.trim_matches('"').chars().next().unwrap()).collect();
+        let expect: String = (0..rows("large", time.0 as usize / 1_000_000 - 1).len()).map(letter).collect();
+        assert_eq!(letters, expect, "{time}");
+    }
 }
 
 #[test]
