@@ -1,9 +1,10 @@
-//! Sources that come to a pipeline, or go from it, while a batch is planned and not committed.
+//! Sources that come to a pipeline, or go from it, while a batch is planned and not committed; outputs that go from it while a batch
+//! is committed and not delivered.
 
 use std::sync::Arc;
 
 use tidemill_checkpoint::{Record, SourcePin};
-use tidemill_engine::checkpoint::Step;
+use tidemill_engine::{RunError, checkpoint::Step};
 use tidemill_model::time::Timestamp;
 
 use super::{
@@ -174,4 +175,37 @@ fn an_acknowledging_one_may_come_back_under_another_name_and_in_place_of_another
     let world = World { text: format!("{STAYS}{again}"), live: "again".to_owned(), ..world };
     assert_eq!(world.run(None), Ended::Done);
     assert_eq!(texts(&world, "live"), ["a 1", "b 1", "c 1", "d 1", "e 1"]);
+}
+
+/// A batch that counts is given to every output that it was made for, as it was made, or the run is refused until it can be;
+/// wherever its rows lie.
+#[test]
+fn a_batch_that_counts_is_delivered_to_the_outputs_that_it_has_rows_for() {
+    const OUTPUT: &str = "[outputs.more]\nfrom = \"more\"\nprint = true\n";
+    let others = [
+        (OUTPUT, "", "the pipeline no longer has it"),
+        (
+            OUTPUT,
+            "[streams.texts]\nqueue = { schema = \"t: text\", batches = [] }\n[outputs.more]\nfrom = \"texts\"\nprint = true\n",
+            "its rows now have other fields",
+        ),
+    ];
+    for early in [false, true] {
+        for (what, other, expect) in others {
+            let world = World { early, ..World::new(&both(), "no stream", &[]) };
+            assert_eq!(world.run(Some(Stop { step: Step::Commit, after: true, batch: at(2) })), Ended::Stopped);
+            let world = World { text: both().replace(what, other), ..world };
+            match world.open().and_then(|mut run| run.run()) {
+                Err(RunError::Undeliverable { output, batch, why }) => {
+                    assert_eq!((output.as_str(), batch, why), ("more", at(2), expect), "{early}");
+                }
+                other => panic!("{early}, {expect}: {other:?}"),
+            }
+            assert_eq!(texts(&world, "more"), ["10"], "{early}, {expect}");
+            let world = World { text: both(), ..world };
+            assert_eq!(world.run(None), Ended::Done);
+            assert_eq!(texts(&world, "more"), ["10", "20", "30", "40"], "{early}, {expect}");
+            assert_eq!(texts(&world, "in"), ["1", "2", "3", "4", "5", "6", "7", "8"], "{early}, {expect}");
+        }
+    }
 }

@@ -123,8 +123,9 @@ fn what_came_out_stays_when_the_power_is_cut() {
 /// Whichever output's folder has vanished: what was in it is not made again, so it is said.
 #[test]
 fn a_folder_that_vanished_is_said_whichever_it_is() {
-    for (output, folder) in [("both", "out/deep/both"), ("totals", "out/totals")] {
-        let world = world();
+    let places = [("both", "out/deep/both"), ("totals", "out/totals")];
+    for (early, (output, folder)) in [false, true].into_iter().flat_map(|early| places.map(|place| (early, place))) {
+        let world = world_that_writes(early);
         run(&world).unwrap();
         // With a last batch that has rows.
         let last =
