@@ -13,7 +13,7 @@ use tidemill_engine::{
     checkpoint::{Checkpoint, Step},
 };
 use tidemill_model::{
-    ports::{Chunk, Irregularity, PortError, Repeatable, Sealed, Source, Taken, Wake},
+    ports::{Chunk, Irregularity, PortError, Repeatable, Sealed, Sink, SinkParts, SinkRows, Source, Taken, Wake},
     schema::Schema,
     testing::Value,
     time::Timestamp,
@@ -131,8 +131,47 @@ impl Repeatable for Hasty {
     }
 }
 
+/// A sink that looks at the first rows of a batch alone, and gets them when the batch has ended.
+struct Few {
+    inner: Box<dyn Sink>,
+    rows_max: usize,
+    /// That were written and are not staged.
+    rows: usize,
+}
+
+impl Sink for Few {
+    fn write(&mut self, rows: &SinkRows<'_>) -> Result<(), PortError> {
+        self.rows += rows.rows.num_rows();
+        assert!(self.rows <= self.rows_max, "rows are written that it does not look at");
+        self.inner.write(rows)
+    }
+
+    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+        self.rows = 0;
+        self.inner.stage(batch)
+    }
+
+    fn discard(&mut self, batch: Timestamp) -> Result<(), PortError> {
+        panic!("{batch} was written before all of its rows were known");
+    }
+
+    fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
+        self.inner.deliver(time)
+    }
+
+    fn newest(&self) -> Result<Option<Timestamp>, PortError> {
+        self.inner.newest()
+    }
+
+    fn rows_max(&self) -> Option<usize> {
+        Some(self.rows_max)
+    }
+}
+
 struct Place {
     text: String,
+    /// An output whose sink looks at so many rows.
+    few: Option<(&'static str, usize)>,
     storage: Arc<MemoryStorage>,
     delivered: Arc<Mutex<Delivered>>,
     hosts: u64,
@@ -140,7 +179,7 @@ struct Place {
 
 impl Place {
     fn new(text: &str) -> Place {
-        Place { text: text.to_owned(), storage: Arc::default(), delivered: Arc::default(), hosts: 0 }
+        Place { text: text.to_owned(), few: None, storage: Arc::default(), delivered: Arc::default(), hosts: 0 }
     }
 
     /// To the end, or to a step. `above`: rows are written when there are more bytes of them.
@@ -159,7 +198,14 @@ impl Place {
             let (stream, schema) = (stream.to_owned(), source.schema().clone());
             Box::new(Hasty { stream, schema, batch: 0, given: 0, is_sealed: false })
         });
-        let sinks = plan.outputs.iter().map(|output| exactly(&output.name, &self.delivered)).collect();
+        let few = |name: &str| self.few.filter(|(output, _)| *output == name).map(|(_, rows_max)| rows_max);
+        let sink = |name: &str| -> Box<dyn Sink> {
+            match few(name) {
+                None => exactly(name, &self.delivered),
+                Some(rows_max) => Box::new(Few { inner: exactly(name, &self.delivered), rows_max, rows: 0 }),
+            }
+        };
+        let sinks = plan.outputs.iter().map(|output| sink(&output.name)).collect();
         let parts = Parts {
             plan,
             plugins: guests().plugins(),
@@ -238,7 +284,18 @@ fn rows_that_are_written_as_they_come_are_delivered_in_their_order() {
         assert_eq!(place.got(), expect, "{above}");
         assert_eq!(place.beside().len(), if above == usize::MAX { 0 } else { BATCHES }, "{above}");
     }
-    stop_everywhere(LANES, &expect);
+    stop_everywhere(|| Place::new(LANES), &expect);
+}
+
+/// Of a batch some outputs have been written when it ends, and others have not.
+#[test]
+fn a_sink_that_looks_at_some_rows_gets_those_alone_beside_one_that_is_written_early() {
+    let first_two = |((output, batch), mut rows): ((String, i64), Vec<i64>)| {
+        rows.truncate(if output == "two" { 2 } else { usize::MAX });
+        ((output, batch), rows)
+    };
+    let expect = expected().into_iter().map(first_two).collect();
+    stop_everywhere(|| Place { few: Some(("two", 2)), ..Place::new(PIPELINE) }, &expect);
 }
 
 #[test]
@@ -273,15 +330,15 @@ fn rows_of_a_large_chunk_are_written_piece_by_piece_and_all_of_them_come_back() 
 
 #[test]
 fn nor_are_they_wherever_a_run_stops() {
-    stop_everywhere(PIPELINE, &expected());
+    stop_everywhere(|| Place::new(PIPELINE), &expected());
 }
 
 /// Stops at every step of every batch in turn, and runs on.
-fn stop_everywhere(text: &str, expect: &BTreeMap<(String, i64), Vec<i64>>) {
+fn stop_everywhere(place: impl Fn() -> Place, expect: &BTreeMap<(String, i64), Vec<i64>>) {
     for batch in 1..=BATCHES as i64 {
         for step in Step::ALL {
             for after in [false, true] {
-                let mut place = Place::new(text);
+                let mut place = place();
                 let above = if batch % 2 == 0 { 0 } else { 10 };
                 let told = format!("{step:?} {after} of the batch {batch}");
                 let stopped = place.run(Some(Stop { step, after, batch: at(batch) }), above);
