@@ -153,3 +153,36 @@ fn a_folder_is_looked_at_if_it_has_part_of_a_checkpoint_and_nothing_else() {
         assert!(matches!(look(), Err(StorageError::Foreign { entry, .. }) if entry == "letter.txt"), "{part}");
     }
 }
+
+/// A draft that is gone before it was published was removed by a later host, if its folders are there; else the disk is gone. Its
+/// content does not come to be in either case.
+#[test]
+fn a_draft_that_cannot_be_published_says_whether_another_host_or_the_disk_is_why() {
+    let gone: [(&str, &[&str], Advice); 5] = [
+        ("the draft", &["tmp/*"], Advice::Overtaken),
+        ("the folder of drafts", &["tmp"], Advice::Vanished),
+        ("the folder of its name", &["state"], Advice::Vanished),
+        ("the draft and the folder of its name", &["tmp/*", "state"], Advice::Vanished),
+        ("everything", &["tmp", "state"], Advice::Vanished),
+    ];
+    for (what, removed, expect) in gone {
+        let root = tempfile::tempdir().unwrap();
+        let folder = LocalFolder::open(root.path(), new_writer()).unwrap();
+        let mut draft = folder.draft("state/1").unwrap();
+        draft.write(b"content").unwrap();
+        for name in removed {
+            match name.strip_suffix("/*") {
+                Some(folder) => {
+                    let path = root.path().join(folder);
+                    names(&path).iter().for_each(|name| fs::remove_file(path.join(name)).unwrap());
+                }
+                None => fs::remove_dir_all(root.path().join(name)).unwrap(),
+            }
+        }
+        match draft.publish() {
+            Err(StorageError::System { advice, .. }) => assert_eq!(advice, expect, "{what}"),
+            other => panic!("{what}: {other:?}"),
+        }
+        assert!(!root.path().join("state/1").exists(), "{what}");
+    }
+}

@@ -63,6 +63,26 @@ fn every_call_may_fail_before_and_after_its_effect() {
     assert!(calls > 100 && restarts as u64 > calls / 2);
 }
 
+/// Whatever is read or made is asked for three times. What there is, which comes first, is asked for once.
+#[test]
+fn two_failures_in_a_row_are_hidden_and_three_are_not() {
+    let store = Store::default();
+    // The store that is there already, as a host that comes back finds it.
+    store.open(1, 200).unwrap();
+    let before = store.calls();
+    store.open(2, 200).unwrap();
+    let calls = store.calls() - before;
+    assert!(calls >= 2, "its marker is read, and tried to be made again: {calls}");
+    for call in 1..calls {
+        for (troubled, is_opened) in [(1, true), (2, true), (3, false)] {
+            let store = store.copy();
+            store.set_trouble(call..call + troubled, Trouble::Before);
+            let opened = store.open(3, 200);
+            assert_eq!(opened.is_ok(), is_opened, "{troubled} failures of the call {call}: {:?}", opened.err());
+        }
+    }
+}
+
 /// While the first host waits for a call, a second one takes over and does `second_last` numbers; then the first one goes on.
 fn take_over_at(call: u64, second_last: i64) -> bool {
     let store = Store::default();

@@ -83,6 +83,31 @@ fn all_clients_get_all_lines_and_none_is_lost_between_them() {
     assert_eq!(line(&mut three), "");
 }
 
+/// Says when it is asked for a line.
+struct Asked(mpsc::Sender<()>);
+
+impl Feed for Asked {
+    fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        self.0.send(()).unwrap();
+        Ok(None)
+    }
+}
+
+/// Lines that are read before somebody listens would be old when they are heard.
+#[test]
+fn nothing_is_read_before_somebody_listens() {
+    for keep in [false, true] {
+        let listener = listen(&Address { host: "127.0.0.1".to_owned(), port: 0 }).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (asked, is_asked) = mpsc::channel();
+        let feed = begin("the feed ends", move || to_clients(&mut Asked(asked), listener, keep));
+        assert!(is_asked.recv_timeout(Duration::from_millis(300)).is_err(), "nobody listens yet");
+        let _client = client(address);
+        feed.end().unwrap();
+        is_asked.try_recv().unwrap();
+    }
+}
+
 #[test]
 fn without_keeping_on_the_feed_ends_with_its_client() {
     let (address, teller, feed) = serve(false);

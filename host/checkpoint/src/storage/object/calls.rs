@@ -37,11 +37,12 @@ pub(super) async fn put_new(store: Arc<dyn ObjectStore>, path: Path, content: By
         let options = PutOptions::from(PutMode::Create);
         match store.put_opts(&path, content.clone().into(), options).await {
             Ok(_) => return Ok(Put::Ours),
-            Err(error @ Error::AlreadyExists { .. }) => match content_of(&*store, &path).await? {
-                Some(found) => return Ok(if found == content { Put::Ours } else { Put::Taken }),
+            Err(error @ Error::AlreadyExists { .. }) => match content_of(&*store, &path).await {
+                Ok(Some(found)) => return Ok(if found == content { Put::Ours } else { Put::Taken }),
                 // Somebody else's try that failed in the end, or what was there has just gone.
-                None if tries < TRIES_MAX => {}
-                None => return Err(error),
+                Ok(None) | Err(Error::Generic { .. }) if tries < TRIES_MAX => {}
+                Ok(None) => return Err(error),
+                Err(unread) => return Err(unread),
             },
             Err(Error::Generic { .. }) if tries < TRIES_MAX => {}
             Err(error) => return Err(error),
