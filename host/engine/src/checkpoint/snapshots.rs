@@ -118,7 +118,9 @@ impl Snapshots {
     ) -> Snapshots {
         let maker = Maker { archive: log.archive().clone(), partitions };
         let found = |number: Number| record_of(log.records(), number);
-        let bytes = recovered.deltas.iter().filter_map(|&number| found(number)).map(|record| record.bytes).sum();
+        let record_bytes = |number: Number| found(number).map_or(0, |record| record.bytes);
+        let outbox_bytes = |number: Number| log.outbox_of(number).map_or(0, |outbox| outbox.bytes);
+        let bytes = recovered.deltas.iter().map(|&number| record_bytes(number) + outbox_bytes(number)).sum();
         let states_of = |number: Number| states_of(log.records(), number).unwrap_or(states).to_vec();
         let is_commit = |number: Number| {
             let header = found(number).and_then(|record| record.found.as_ref().ok());

@@ -28,41 +28,57 @@ fn snapshots(world: &World) -> usize {
     world.storage.files().keys().filter(|name| name.starts_with("state/")).count()
 }
 
-/// A world in which so many batches were committed and no snapshot was made; the bytes of the commits.
-fn committed(batches: u64) -> (World, u64) {
-    let world = World { snapshot_after: NEVER, workers: 1, spawn: Arc::new(AtOnce), ..new_world() };
+/// A world in which so many batches were committed and no snapshot was made; the bytes of the commits, with the rows that lie
+/// beside them if they are written `early`.
+fn committed(batches: u64, early: bool) -> (World, u64) {
+    let world = World { early, snapshot_after: NEVER, workers: 1, spawn: Arc::new(AtOnce), ..new_world() };
     assert_eq!(world.run_batches(batches).unwrap().batches, batches);
     assert_eq!(snapshots(&world), 0);
     let history = world.history();
     let commits: Vec<u64> = history.batches().iter().filter_map(|batch| Some(batch.commit?.0)).collect();
     assert_eq!(commits.len() as u64, batches);
     let files = world.storage.files();
-    let is_one = |name: &str| commits.iter().any(|number| name.trim_start_matches("log/").parse() == Ok(*number));
-    let bytes = files.iter().filter(|(name, _)| name.starts_with("log/") && is_one(name));
+    let is_one =
+        |name: &str| commits.iter().any(|number| name.strip_prefix("log/").unwrap_or("").parse() == Ok(*number));
+    let bytes = files.iter().filter(|(name, _)| name.starts_with("outbox/") || is_one(name));
     let bytes = bytes.map(|(_, content)| content.len() as u64).sum();
+    assert_eq!(files.keys().any(|name| name.starts_with("outbox/")), early);
     (world, bytes)
 }
 
-/// A pipeline that is restarted often is not to go without snapshots: what earlier runs have committed counts.
+/// A pipeline that is restarted often is not to go without snapshots: what earlier runs have committed counts, and so do rows that
+/// lie beside a commit.
 #[test]
 fn commits_of_earlier_runs_count_by_their_bytes_and_their_number() {
-    let (world, bytes) = committed(3);
-    let enough = SnapshotAfter { bytes_min: bytes, ..NEVER };
-    let world = World { snapshot_after: enough, ..world };
-    world.run_batches(1).unwrap();
-    assert_eq!(snapshots(&world), 1);
+    for early in [false, true] {
+        for (part, expect) in [(1, 1), (2, 0)] {
+            let (world, bytes) = committed(3, early);
+            let world = World { snapshot_after: SnapshotAfter { bytes_min: bytes * part, ..NEVER }, ..world };
+            world.run_batches(1).unwrap();
+            assert_eq!(snapshots(&world), expect, "{early}, {part} times {bytes}");
+        }
+        for (commits_max, expect) in [(4, 1), (5, 0)] {
+            let (world, _) = committed(3, early);
+            let world = World { snapshot_after: SnapshotAfter { commits_max, ..NEVER }, ..world };
+            world.run_batches(1).unwrap();
+            assert_eq!(snapshots(&world), expect, "{early}, {commits_max}");
+        }
+    }
+}
 
-    let (world, bytes) = committed(3);
-    let too_much = SnapshotAfter { bytes_min: bytes * 2, ..NEVER };
-    let world = World { snapshot_after: too_much, ..world };
-    world.run_batches(1).unwrap();
-    assert_eq!(snapshots(&world), 0);
-
-    for (commits_max, expect) in [(4, 1), (5, 0)] {
-        let (world, _) = committed(3);
-        let world = World { snapshot_after: SnapshotAfter { commits_max, ..NEVER }, ..world };
-        world.run_batches(1).unwrap();
-        assert_eq!(snapshots(&world), expect, "{commits_max}");
+/// So do those of the run itself.
+#[test]
+fn a_snapshot_is_made_when_so_many_bytes_were_committed() {
+    for early in [false, true] {
+        let bytes = |batches| committed(batches, early).1;
+        for (batches, bytes_min) in [(3, bytes(3)), (4, bytes(3) + 1), (4, bytes(4))] {
+            let snapshot_after = SnapshotAfter { bytes_min, ..NEVER };
+            for (run, expect) in [(batches - 1, 0), (batches, 1)] {
+                let world = World { early, snapshot_after, workers: 1, spawn: Arc::new(AtOnce), ..new_world() };
+                world.run_batches(run).unwrap();
+                assert_eq!(snapshots(&world), expect, "{early}: {run} batches, {bytes_min} bytes");
+            }
+        }
     }
 }
 
