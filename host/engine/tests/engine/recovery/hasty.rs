@@ -51,7 +51,7 @@ fn is_there(stream: &str, batch: usize) -> bool {
 /// Numbers, or the lengths of texts.
 fn rows(stream: &str, batch: usize) -> Vec<i64> {
     if stream == "large" {
-        return vec![1 << 20; if batch % 2 == 0 { 15 } else { 17 }];
+        return vec![1 << 20; if batch.is_multiple_of(2) { 15 } else { 17 }];
     }
     let first = (batch as i64 + 1) * if stream == "one" { 10 } else { 100 };
     vec![first, first + 1, first + 2]
