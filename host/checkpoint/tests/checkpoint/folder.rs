@@ -179,10 +179,8 @@ fn a_draft_that_cannot_be_published_says_whether_another_host_or_the_disk_is_why
                 None => fs::remove_dir_all(root.path().join(name)).unwrap(),
             }
         }
-        match draft.publish() {
-            Err(StorageError::System { advice, .. }) => assert_eq!(advice, expect, "{what}"),
-            other => panic!("{what}: {other:?}"),
-        }
+        let error = draft.publish().unwrap_err();
+        assert!(matches!(error, StorageError::System { advice, .. } if advice == expect), "{what}: {error:?}");
         assert!(!root.path().join("state/1").exists(), "{what}");
     }
 }
