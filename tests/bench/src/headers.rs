@@ -43,7 +43,8 @@ fn fill(folder: &Path, bytes: usize) -> anyhow::Result<()> {
     let (mut log, _) = Log::open(storage, "p", "fill", Timestamp(0))?;
     for number in 1..=BATCHES {
         let batch = Timestamp(number * 1_000_000);
-        let plan = Plan { batch, sources: Vec::new(), plugins: Vec::new(), delivered: None, tables: Vec::new() };
+        let (sources, plugins, tables, away) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let plan = Plan { batch, sources, plugins, delivered: None, tables, away };
         let plan = log.append(Record::Plan(plan), &[])?;
         let commit = Commit { batch, plan, counters: Vec::new(), tables: Vec::new(), outbox: None };
         let bytes = if number > BATCHES - LARGE { bytes } else { 0 };
