@@ -46,11 +46,15 @@ pub fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
     assert!(becomes(is_so), "it does not happen that {what}");
 }
 
-/// A connection to somebody who listens, which no read or write blocks for ever.
+/// A connection to somebody who listens, or is about to, which no read or write blocks for ever.
 #[track_caller]
 pub fn connect(address: &str) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&address.parse().unwrap(), LIMIT).unwrap();
-    limited(stream)
+    let (address, mut connected) = (address.parse().unwrap(), None);
+    wait_until("somebody listens there", || {
+        connected = TcpStream::connect_timeout(&address, LIMIT).ok();
+        connected.is_some()
+    });
+    limited(connected.unwrap())
 }
 
 /// The next peer, if there is one by now, whom no read or write waits for without end.
