@@ -28,7 +28,7 @@ name = "many"
 interval = "1s"
 checkpoint = "checkpoint"
 [streams.lines]
-files = { folder = "in", existing = true }
+files = { path = "in", existing = true }
 [streams.counts]
 from = "lines"
 by = "line"
