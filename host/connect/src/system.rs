@@ -90,6 +90,10 @@ impl Clock for ManualClock {
         *lock(&self.now)
     }
 
+    fn jumps(&self) -> bool {
+        true
+    }
+
     /// Returns at once: where it was when `wake` was rung, else at `deadline`.
     fn wait(&self, deadline: Timestamp, wake: &Wake) {
         if !wake.wait(Some(Duration::ZERO)) {

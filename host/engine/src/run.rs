@@ -280,6 +280,9 @@ impl Run {
             let round = if is_held { Round::default() } else { self.sources.take_open(ROUND_BYTES)? };
             if round.is_empty() {
                 self.reporter.held_back(is_full, tick);
+                if self.clock.jumps() {
+                    self.settle()?;
+                }
                 self.clock.wait(due.at(), &self.wake);
                 continue;
             }

@@ -58,6 +58,11 @@ pub trait Clock: Send + Sync {
     /// back.
     fn wait(&self, deadline: Timestamp, wake: &Wake);
 
+    /// Whether waiting takes no time: time is made up, and goes on when nothing else is left to do.
+    fn jumps(&self) -> bool {
+        false
+    }
+
     /// Time that has really passed since some instant, by a clock that nobody sets and that never goes back. `None`: there
     /// is none, as where time is made up.
     fn steady(&self) -> Option<Duration> {

@@ -17,7 +17,7 @@ use crate::{
 const FILES: usize = 100_000;
 
 /// Batches: the first ones have all of the files.
-const BATCHES: usize = 40;
+const BATCHES: usize = 30;
 
 /// The batches in the end that have none, of which a run writes a plan and a commit each.
 const IDLE_BATCHES: usize = 10;
@@ -47,7 +47,7 @@ pub fn measure(program: &Path, folder: &Path) -> anyhow::Result<Vec<Figure>> {
     fs::write(folder.join("pipeline.toml"), PIPELINE)?;
     let batches = BATCHES.to_string();
     let child = Command::new(program)
-        .args(["run", "pipeline.toml", "--batches", &batches, "--clock", "manual"])
+        .args(["run", "pipeline.toml", "--batches", &batches])
         .current_dir(folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

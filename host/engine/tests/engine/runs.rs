@@ -219,6 +219,24 @@ fn a_batch_is_delivered_while_the_next_one_is_waited_for() {
     }
 }
 
+/// Time that is made up does not go on while a batch is being committed: how long that takes would be made up, too.
+#[test]
+fn a_clock_that_jumps_waits_for_commits() {
+    let bench = Bench { turns: Some(Turns::default()), ..Bench::default() };
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp(0)));
+    let (seen, delivered, time) = (bench.delivered.clone(), bench.delivered.clone(), clock.clone());
+    let sink = Called::new(move |at: Timestamp, step: Step| {
+        if let Step::Deliver = step {
+            delivered.lock().unwrap().push((at.0, vec![time.now().0]));
+        }
+        Ok(())
+    });
+    let mut run = bench.start(vec![Box::new(sink)], clock, Until::Batches(3));
+    run.run().unwrap();
+    let seconds = [SECOND, 2 * SECOND, 3 * SECOND];
+    assert_eq!(*seen.lock().unwrap(), seconds.map(|second| (second, vec![second])));
+}
+
 /// The system gives no thread for a batch: it is committed at once, and not when the next one has been run.
 #[test]
 fn without_a_thread_a_batch_is_delivered_by_the_loop() {
