@@ -216,7 +216,13 @@ fn peer(listener: Option<&TcpListener>, address: SocketAddr) -> TcpStream {
     match listener {
         Some(listener) => listener.accept().expect(PEER).0,
         None => {
-            let mut peer = TcpStream::connect(address).expect(PEER);
+            // It listens when the run begins.
+            let mut connected = None;
+            while connected.is_none() {
+                connected = TcpStream::connect(address).ok();
+                std::thread::yield_now();
+            }
+            let mut peer = connected.expect(PEER);
             let mut first = [0; 2];
             peer.read_exact(&mut first).expect(PEER);
             assert_eq!(&first, b"0\n", "nothing was sent before");
