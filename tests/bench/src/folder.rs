@@ -1,15 +1,11 @@
 //! What a folder of many files costs a batch in which none comes.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{fs, path::Path};
 
 use anyhow::{Context, ensure};
 
 use crate::{
-    memory::most_kib,
+    memory::most_mib,
     report::{Figure, Goal},
 };
 
@@ -45,15 +41,7 @@ pub fn measure(program: &Path, folder: &Path) -> anyhow::Result<Vec<Figure>> {
         fs::write(folder.join(format!("in/file-{number}.txt")), "a line\n")?;
     }
     fs::write(folder.join("pipeline.toml"), PIPELINE)?;
-    let batches = BATCHES.to_string();
-    let child = Command::new(program)
-        .args(["run", "pipeline.toml", "--batches", &batches])
-        .current_dir(folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .with_context(|| format!("{} cannot be started; run `make build` first", program.display()))?;
-    let kib = most_kib(child)?;
+    let rss_mib = most_mib(program, folder, &["--batches", &BATCHES.to_string()])?;
     let log = folder.join("checkpoint/log");
     let mut records = fs::read_dir(&log)?.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<_>>>()?;
     records.sort();
@@ -66,7 +54,7 @@ pub fn measure(program: &Path, folder: &Path) -> anyhow::Result<Vec<Figure>> {
     }
     let counted = fs::read_dir(folder.join("out"))?.count();
     ensure!(counted > FILES / 20_000, "the files were not read");
-    let mib = Figure { value: kib as f64 / 1024.0, ..figure("folder.rss_mib", "MiB", 100.0) };
+    let mib = Figure { value: rss_mib, ..figure("folder.rss_mib", "MiB", 100.0) };
     let plan_bytes = bytes as f64 / IDLE_BATCHES as f64;
     Ok(vec![Figure { value: plan_bytes, ..figure("folder.plan_bytes", "bytes", 10_240.0) }, mib])
 }

@@ -55,21 +55,27 @@ pub fn measure(program: &Path, folder: &Path) -> anyhow::Result<Figure> {
 
 fn copy(program: &Path, folder: &Path, partitions: &str, clock: &str) -> anyhow::Result<f64> {
     let set = format!("pipeline.partitions={partitions}");
+    let most_mib = most_mib(program, folder, &["--until-done", "--clock", clock, "--set", &set])?;
+    let written: u64 = batch_bytes(&folder.join("out"))?;
+    ensure!(written == fs::metadata(folder.join("in.txt"))?.len(), "{written} bytes were copied");
+    Ok(most_mib)
+}
+
+/// Runs the pipeline of a folder, and gives the most memory that it has had, in MiB.
+pub fn most_mib(program: &Path, folder: &Path, arguments: &[&str]) -> anyhow::Result<f64> {
     let child = Command::new(program)
-        .args(["run", "pipeline.toml", "--until-done", "--clock", clock, "--set", &set])
+        .args(["run", "pipeline.toml"])
+        .args(arguments)
         .current_dir(folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .with_context(|| format!("{} cannot be started; run `make build` first", program.display()))?;
-    let most_kib = most_kib(child)?;
-    let written: u64 = batch_bytes(&folder.join("out"))?;
-    ensure!(written == fs::metadata(folder.join("in.txt"))?.len(), "{written} bytes were copied");
-    Ok(most_kib as f64 / 1024.0)
+    Ok(most_kib(child)? as f64 / 1024.0)
 }
 
 /// The most memory that a process has had when it has ended.
-pub fn most_kib(mut child: Child) -> anyhow::Result<u64> {
+fn most_kib(mut child: Child) -> anyhow::Result<u64> {
     let status = format!("/proc/{}/status", child.id());
     let (end, ended) = channel();
     let waiting = thread::spawn(move || end.send(child.wait()));

@@ -97,14 +97,7 @@ pub(super) fn walk_ahead(walk: &Walk<'_>) {
         feed.turn();
         drop(source);
         source = next(walk, &*feed, Some(&pin));
-        until("all rows are durable", |_| {
-            commit(walk, &mut *feed, &mut *source, &mut durable, &mut pinned);
-            let are_there = durable.len() >= all(&*feed).len();
-            if !are_there {
-                feed.world().wake.wait(Some(PAUSE));
-            }
-            are_there.then_some(())
-        });
+        commit_all(walk, &mut *feed, &mut *source, &mut durable, &mut pinned);
         assert_eq!(durable, all(&*feed), "{}: the rows, some of them taken ahead", walk.sample.name);
     }
     source.stop();
@@ -142,14 +135,7 @@ pub(super) fn walk_acknowledging(walk: &Walk<'_>) {
                 drop(source);
                 source = next(walk, &*feed, pinned.as_deref());
             }
-            until("all rows are durable", |_| {
-                commit(walk, &mut *feed, &mut *source, &mut durable, &mut pinned);
-                let are_there = durable.len() >= all(&*feed).len();
-                if !are_there {
-                    feed.world().wake.wait(Some(PAUSE));
-                }
-                are_there.then_some(())
-            });
+            commit_all(walk, &mut *feed, &mut *source, &mut durable, &mut pinned);
             assert_eq!(durable, all(&*feed), "{}: the rows, killed {kill:?}", walk.sample.name);
         }
         source.stop();
@@ -180,6 +166,24 @@ fn commit(
     durable.extend(batch(walk, feed, source, 1));
     *pinned = Some(pin_of(source));
     acknowledging(source).acknowledge();
+}
+
+/// Batches that count, until all rows are durable.
+fn commit_all(
+    walk: &Walk<'_>,
+    feed: &mut dyn Feed,
+    source: &mut dyn Source,
+    durable: &mut RowValues,
+    pinned: &mut Option<String>,
+) {
+    until("all rows are durable", |_| {
+        commit(walk, feed, source, durable, pinned);
+        let are_there = durable.len() >= all(feed).len();
+        if !are_there {
+            feed.world().wake.wait(Some(PAUSE));
+        }
+        are_there.then_some(())
+    });
 }
 
 /// Batches until one has rows, and that as far as the run comes.

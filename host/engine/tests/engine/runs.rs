@@ -18,7 +18,7 @@ use crate::{
     harness,
     live::{Called, Live, SharedFeed, Step, WaitedFor},
     recovery::world::heard,
-    spawn::commits,
+    spawn::{Work, commits},
 };
 
 const TEXT: &str = "[streams.out]\nqueue = { schema = \"n: integer\", batches = [] }";
@@ -36,9 +36,6 @@ struct Bench {
     /// Commits get their turn when the test says so.
     turns: Option<Turns>,
 }
-
-/// What a thread is for.
-type Work = Box<dyn FnOnce() + Send>;
 
 /// Commits that wait for their turn.
 #[derive(Clone, Default)]

@@ -6,7 +6,7 @@ use tidemill_connect::system::Threads;
 use tidemill_model::ports::Spawn;
 
 /// What a thread is for.
-type Work = Box<dyn FnOnce() + Send>;
+pub type Work = Box<dyn FnOnce() + Send>;
 
 /// Threads, but that each batch is committed before the next one begins: where it matters for a test what the run has taken of
 /// that.
