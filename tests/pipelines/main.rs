@@ -3,7 +3,7 @@
 //! A folder in `cases` is a case. It has a `pipeline.toml`, or an `options` file that names one of the repository (its
 //! first line) and replaces values of it as `--set` does (a line each); the input files that the pipeline names; and
 //! `printed.txt`, what it prints, byte for byte. Rows whose order hangs on the number of partitions are sorted within a
-//! batch before they are compared between numbers of partitions. A pipeline that is stopped at a step of every batch, and
+//! batch before they are compared between numbers of partitions. A pipeline that is stopped at a point of every batch, and
 //! goes on from its checkpoint, prints the same; a batch may come again, as a whole.
 //!
 //! `UPDATE_EXPECT=1` writes what was printed into the folders.
@@ -19,7 +19,7 @@ use std::{
 };
 
 use run::{Mode, Pipeline};
-use tidemill_engine::checkpoint::Step;
+use tidemill_engine::checkpoint::Point;
 use tidemill_tests::repository;
 
 /// Every case, so that each is a test of its own.
@@ -63,12 +63,12 @@ fn check(case: &str) {
         let other = run::printed(&pipeline, mode);
         assert_eq!(rows_sorted(&other), rows_sorted(&printed), "{case}: {mode:?} prints other rows");
     }
-    for step in [Step::Plan, Step::Commit, Step::Stage, Step::Deliver] {
+    for point in [Point::Plan, Point::Commit, Point::Prepare, Point::Deliver] {
         for after in [false, true] {
             let expect = batches(&printed);
-            let (again, stops) = run::printed_with_stops(&pipeline, Mode::PLAIN, (step, after), expect.len());
-            assert_eq!(stops, expect.len(), "{case}: {step:?}");
-            check_repeats(&batches(&again)[..expect.len()], &expect, &format!("{case}: {step:?}, after {after}"));
+            let (again, stops) = run::printed_with_stops(&pipeline, Mode::PLAIN, (point, after), expect.len());
+            assert_eq!(stops, expect.len(), "{case}: {point:?}");
+            check_repeats(&batches(&again)[..expect.len()], &expect, &format!("{case}: {point:?}, after {after}"));
         }
     }
 }

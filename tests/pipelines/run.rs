@@ -14,7 +14,7 @@ use tidemill_connect::{
 };
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Until,
-    checkpoint::{Checkpoint, Failpoints, Step},
+    checkpoint::{Checkpoint, Failpoints, Point},
     open_sinks, open_sources,
 };
 use tidemill_model::{connector::World, time::Timestamp};
@@ -86,17 +86,17 @@ pub fn printed(pipeline: &Pipeline, mode: Mode) -> String {
     text(&stdout)
 }
 
-/// What it prints when it is stopped at a step of each of the first batches, and goes on from its checkpoint each time;
+/// What it prints when it is stopped at a point of each of the first batches, and goes on from its checkpoint each time;
 /// and how often that was. Once all is done a run has one batch more, without rows.
 pub fn printed_with_stops(
     pipeline: &Pipeline,
     mode: Mode,
-    (step, after): (Step, bool),
+    (point, after): (Point, bool),
     batches: usize,
 ) -> (String, usize) {
     let (stdout, storage, stopped) = (Arc::default(), Arc::new(MemoryStorage::new()), Arc::default());
     for stops in 0.. {
-        let failpoints = Box::new(OnceEach { step, after, batches, stopped: Arc::clone(&stopped) });
+        let failpoints = Box::new(OnceEach { point, after, batches, stopped: Arc::clone(&stopped) });
         let checkpoint = Checkpoint::new(storage.clone(), format!("run {stops}"), Vec::new());
         match run(pipeline, mode, &stdout, Some(Checkpoint { failpoints, ..checkpoint })) {
             Ok(()) => return (text(&stdout), stops),
@@ -107,18 +107,18 @@ pub fn printed_with_stops(
     unreachable!("there are fewer batches than numbers")
 }
 
-/// Stops at a step, once for each batch.
+/// Stops at a point, once for each batch.
 struct OnceEach {
-    step: Step,
+    point: Point,
     after: bool,
     batches: usize,
     stopped: Arc<Mutex<BTreeSet<Timestamp>>>,
 }
 
 impl Failpoints for OnceEach {
-    fn stops(&mut self, step: Step, after: bool, batch: Timestamp) -> bool {
+    fn stops(&mut self, point: Point, after: bool, batch: Timestamp) -> bool {
         let mut stopped = self.stopped.lock().unwrap();
-        (step, after) == (self.step, self.after) && stopped.len() < self.batches && stopped.insert(batch)
+        (point, after) == (self.point, self.after) && stopped.len() < self.batches && stopped.insert(batch)
     }
 }
 

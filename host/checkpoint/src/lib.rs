@@ -9,14 +9,14 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use tidemill_checkpoint::{Commit, Log, MemoryStorage, Plan, Record};
+//! use tidemill_checkpoint::{Commit, Log, MemoryStorage, BatchPlan, Record};
 //! use tidemill_model::time::Timestamp;
 //!
 //! let storage = Arc::new(MemoryStorage::new());
 //! let (mut log, recovered) = Log::open(storage.clone(), "orders", "a", Timestamp(0)).expect("a new checkpoint");
 //! assert!(recovered.last.is_none());
 //! let batch = Timestamp(5_000_000);
-//! let plan = Plan { batch, sources: Vec::new(), plugins: Vec::new(), delivered: None, tables: Vec::new(), away: Vec::new() };
+//! let plan = BatchPlan { batch, sources: Vec::new(), plugins: Vec::new(), delivered: None, tables: Vec::new(), away: Vec::new() };
 //! let plan = log.append(Record::Plan(plan), &[]).expect("planned");
 //! let commit = Commit { batch, plan, counters: vec![("rows".to_owned(), 3)], tables: Vec::new(), outbox: None };
 //! log.append(Record::Commit(commit), &[]).expect("committed");
@@ -47,7 +47,7 @@ pub use input::{Cut, Frame, Frames, InputLog, InputSync, LooseEnd, SEGMENT_BYTES
 pub use log::{Archive, Cleaned, Fence, Glance, Log, Removal, Removed, Sections, SnapshotsFound, Usage};
 pub use outbox::{OutboxDraft, Outboxes};
 pub use record::{
-    Commit, InputPosition, LoggedRange, Number, Outbox, OutboxParts, Plan, PluginDigest, Record, RecordHeader,
+    BatchPlan, Commit, InputPosition, LoggedRange, Number, Outbox, OutboxParts, PluginDigest, Record, RecordHeader,
     SnapshotHeader, SourcePin, Start, TableSchema,
 };
 pub use recover::{Committed, FellBack, Planned, Recovery, Refusal, Scanned, Undelivered, recover};

@@ -22,7 +22,7 @@ pub enum Record {
         at: Timestamp,
     },
     /// A batch's input is settled. Its sections are what changed in the tables of sources.
-    Plan(Plan),
+    Plan(BatchPlan),
     /// A batch has run, and counts. Its sections are the changed state, and the rows for sinks.
     Commit(Commit),
     /// All sinks have this batch and those before it.
@@ -46,7 +46,7 @@ pub struct Start {
 
 /// What a batch is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct BatchPlan {
     /// The batch.
     #[serde(with = "micros")]
     pub batch: Timestamp,

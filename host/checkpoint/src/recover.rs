@@ -2,7 +2,7 @@
 
 use tidemill_model::time::Timestamp;
 
-use crate::record::{Commit, Number, Plan, Record, RecordHeader, SourcePin, Start, record_name};
+use crate::record::{BatchPlan, Commit, Number, Record, RecordHeader, SourcePin, Start, record_name};
 
 /// A file of the log as it was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +52,7 @@ pub struct Committed {
     /// What it led to.
     pub commit: Commit,
     /// What it was made of.
-    pub plan: Plan,
+    pub plan: BatchPlan,
 }
 
 /// A batch to deliver (again), from its commit's output sections.
@@ -70,7 +70,7 @@ pub struct Planned {
     /// Its plan record's number, which its commit must name.
     pub number: Number,
     /// What it is made of.
-    pub plan: Plan,
+    pub plan: BatchPlan,
 }
 
 /// A damaged record that is passed over.
@@ -216,7 +216,7 @@ impl<'a> Walk<'a> {
         self.recovery.delivered = self.recovery.delivered.max(Some(batch));
     }
 
-    fn plan(&mut self, number: Number, plan: &Plan) -> Result<(), Refusal> {
+    fn plan(&mut self, number: Number, plan: &BatchPlan) -> Result<(), Refusal> {
         let has_commit = self.recovery.last.is_some() || self.wanted_plan.is_some();
         if let Some((commit_number, commit)) = self.wanted_plan.take_if(|(_, commit)| commit.plan == number) {
             if commit.batch != plan.batch {

@@ -13,7 +13,7 @@ use crate::{
     error::CheckpointError,
     input::{self, SegmentFound},
     log::{Scan, numbered, verify_record},
-    record::{InputPosition, Number, Plan, Record},
+    record::{BatchPlan, InputPosition, Number, Record},
     recover::{Recovery, Scanned},
     storage::{Storage, StorageError},
 };
@@ -143,7 +143,7 @@ fn input_ends(records: &[Scanned]) -> Vec<InputPosition> {
     plans(records).filter_map(input_end).collect()
 }
 
-fn plans(records: &[Scanned]) -> impl Iterator<Item = &Plan> {
+fn plans(records: &[Scanned]) -> impl Iterator<Item = &BatchPlan> {
     records.iter().filter_map(|record| match record.found.as_ref().map(|header| &header.record) {
         Ok(Record::Plan(plan)) => Some(plan),
         _ => None,
@@ -151,6 +151,6 @@ fn plans(records: &[Scanned]) -> impl Iterator<Item = &Plan> {
 }
 
 /// Behind the input of a plan, if any of it is in the input log.
-fn input_end(plan: &Plan) -> Option<InputPosition> {
+fn input_end(plan: &BatchPlan) -> Option<InputPosition> {
     plan.sources.iter().filter_map(|source| source.logged).map(|range| range.end).max()
 }

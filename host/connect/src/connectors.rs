@@ -69,7 +69,7 @@ mod tests {
                 let mut sink = settings.open("out", &world).unwrap();
                 begin(&mut *sink);
                 let batch = SinkBatch { time: Timestamp(1_000), schema: &schema, parts: &partitions };
-                batch.stage(&mut *sink).unwrap();
+                batch.prepare(&mut *sink).unwrap();
                 sink.deliver(Timestamp(1_000)).unwrap();
             }
         }

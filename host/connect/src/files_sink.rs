@@ -37,7 +37,7 @@ pub(crate) struct FileSink {
     folder: PathBuf,
     disk: Disk,
     format: FileFormat,
-    /// In the names of what this run stages, and no other: one that wakes up late has nothing of a later one's to publish.
+    /// In the names of what this run prepares, and no other: one that wakes up late has nothing of a later one's to publish.
     run: String,
     /// The place's mark as this run has written it last, once it has begun.
     mark: Option<Mark>,
@@ -46,11 +46,11 @@ pub(crate) struct FileSink {
     /// The batch that rows are written of, unless it was delivered before.
     writing: Option<Writing>,
     /// Batches that are ready.
-    staged: BTreeMap<Timestamp, Staged>,
+    prepared: BTreeMap<Timestamp, Prepared>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Staged {
+enum Prepared {
     /// It has rows.
     Rows,
     /// It has none.
@@ -71,7 +71,7 @@ impl FileSink {
             mark: None,
             delivered: None,
             writing: None,
-            staged: BTreeMap::new(),
+            prepared: BTreeMap::new(),
         };
         place::check(folder).map_err(|error| sink.unusable(error))?;
         Ok(sink)
@@ -102,7 +102,7 @@ impl FileSink {
         self.mark.as_ref().ok_or_else(not_begun)
     }
 
-    fn staged_folder(&self, time: Timestamp, run: &str) -> PathBuf {
+    fn prepared_folder(&self, time: Timestamp, run: &str) -> PathBuf {
         self.folder.join(format!(".staged-{:013}-{run}", time.millis()))
     }
 
@@ -110,7 +110,7 @@ impl FileSink {
         self.folder.join(format!("batch-{:013}", time.millis()))
     }
 
-    /// The batch of which rows are written from now on, or all have been. Another one that was not staged is not wanted. `None`:
+    /// The batch of which rows are written from now on, or all have been. Another one that was not prepared is not wanted. `None`:
     /// it was delivered before.
     fn begin_batch(&mut self, time: Timestamp) -> Result<Option<&mut Writing>, PortError> {
         if self.was_delivered(time)? {
@@ -120,7 +120,7 @@ impl FileSink {
             Some(writing) if writing.time == time => writing,
             other => {
                 let discarded = other.map_or(Ok(()), |other| other.discard(&self.disk));
-                let folder = self.staged_folder(time, &self.run);
+                let folder = self.prepared_folder(time, &self.run);
                 let begun = discarded.and_then(|()| Writing::begin(&self.disk, time, folder, self.format));
                 begun.map_err(|error| self.untaken_rows(error))?
             }
@@ -129,17 +129,17 @@ impl FileSink {
     }
 
     /// Makes what was written of a batch durable, if there is anything.
-    fn finish_batch(&mut self, batch: &SinkParts<'_>) -> Result<Staged, PortError> {
+    fn finish_batch(&mut self, batch: &SinkParts<'_>) -> Result<Prepared, PortError> {
         if self.begin_batch(batch.time)?.is_none() {
-            return Ok(Staged::Delivered);
+            return Ok(Prepared::Delivered);
         }
         let finished = self.writing.take().map_or(Ok(false), |writing| writing.finish(&self.disk, batch.parts));
         match finished.map_err(|error| self.untaken_rows(error))? {
-            false => Ok(Staged::Empty),
+            false => Ok(Prepared::Empty),
             true => {
-                // Once the mark knows the batch, what is staged must not be lost.
+                // Once the mark knows the batch, what is prepared must not be lost.
                 sync_folder(&self.disk, &self.folder).map_err(|error| self.untaken_rows(error))?;
-                Ok(Staged::Rows)
+                Ok(Prepared::Rows)
             }
         }
     }
@@ -165,9 +165,9 @@ impl Sink for FileSink {
         writing.write(&disk, rows).map_err(|error| self.untaken_rows(error))
     }
 
-    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
-        let staged = self.finish_batch(batch)?;
-        self.staged.insert(batch.time, staged);
+    fn prepare(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+        let prepared = self.finish_batch(batch)?;
+        self.prepared.insert(batch.time, prepared);
         Ok(())
     }
 
@@ -177,16 +177,16 @@ impl Sink for FileSink {
     }
 
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
-        match self.staged.get(&time) {
-            Some(Staged::Rows) => self.publish(time)?,
-            Some(Staged::Empty | Staged::Delivered) => {}
+        match self.prepared.get(&time) {
+            Some(Prepared::Rows) => self.publish(time)?,
+            Some(Prepared::Empty | Prepared::Delivered) => {}
             None if self.was_delivered(time)? => {}
             None => {
                 let output = &self.output;
-                return Err(PortError::configuration(format!("output `{output}` has no staged batch of {time}")));
+                return Err(PortError::configuration(format!("output `{output}` has no prepared batch of {time}")));
             }
         }
-        self.staged.remove(&time);
+        self.prepared.remove(&time);
         Ok(())
     }
 

@@ -36,14 +36,14 @@ pub(crate) struct PrintedSink {
     stdout: Arc<Mutex<dyn Write + Send>>,
     utc_offset: UtcOffset,
     written: WrittenRows,
-    staged: BTreeMap<Timestamp, Vec<u8>>,
+    prepared: BTreeMap<Timestamp, Vec<u8>>,
 }
 
 impl PrintedSink {
     pub fn new(output: &str, spec: &PrintSink, world: &World) -> PrintedSink {
         let (stdout, utc_offset) = (Arc::clone(&world.stdout), Arc::clone(&world.utc_offset));
-        let (written, staged) = (WrittenRows::default(), BTreeMap::new());
-        PrintedSink { output: output.to_owned(), spec: spec.clone(), stdout, utc_offset, written, staged }
+        let (written, prepared) = (WrittenRows::default(), BTreeMap::new());
+        PrintedSink { output: output.to_owned(), spec: spec.clone(), stdout, utc_offset, written, prepared }
     }
 
     /// What a batch looks like.
@@ -91,9 +91,9 @@ impl Sink for PrintedSink {
         Ok(())
     }
 
-    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+    fn prepare(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
         let text = self.text(batch);
-        self.staged.insert(batch.time, text);
+        self.prepared.insert(batch.time, text);
         Ok(())
     }
 
@@ -103,9 +103,9 @@ impl Sink for PrintedSink {
     }
 
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
-        let Some(text) = self.staged.remove(&time) else {
+        let Some(text) = self.prepared.remove(&time) else {
             let output = &self.output;
-            return Err(PortError::configuration(format!("output `{output}` has no staged batch of {time}")));
+            return Err(PortError::configuration(format!("output `{output}` has no prepared batch of {time}")));
         };
         let mut stdout = lock(&self.stdout);
         let written = stdout.write_all(&text).and_then(|()| stdout.flush());

@@ -12,7 +12,7 @@ use crate::{
     failure::RunError,
     operators::{Batch, Gather, Guests, Making, Map, MapKind, Operator, Policy, Recipe, Scatter},
     presence::Presence,
-    task::{Place, Task},
+    task::{StepFacts, Task},
 };
 
 /// What operators are made from.
@@ -47,7 +47,7 @@ impl Builder<'_> {
     fn task(&self, stage: &Stage, partition: u32, input: &Schema) -> Result<Task, RunError> {
         let batch = Batch::new(self.plan.interval, partition, stage.partitions);
         let operators: Result<Vec<_>, RunError> =
-            stage.steps.iter().map(|step| Ok((self.place(step.kind), self.operator(step.kind, partition)?))).collect();
+            stage.steps.iter().map(|step| Ok((self.facts(step.kind), self.operator(step.kind, partition)?))).collect();
         Ok(Task::new(stage, input, batch, operators?))
     }
 
@@ -103,7 +103,7 @@ impl Builder<'_> {
         }
     }
 
-    fn place(&self, kind: StepKind) -> Place {
+    fn facts(&self, kind: StepKind) -> StepFacts {
         let name = match kind.owner() {
             Caller::Stream(id) => self.plan.node(id).name.clone(),
             Caller::Output(output) => self.plan.outputs[output].name.clone(),
@@ -113,7 +113,7 @@ impl Builder<'_> {
             _ => self.caller(kind).map_or(Then::Stop, |(_, _, on_error)| on_error.then),
         };
         let letters = self.caller(kind).and_then(|(caller, ..)| self.plan.dead_letters_of(caller));
-        Place { name, then, letters }
+        StepFacts { name, then, letters }
     }
 
     /// Who calls a function at a step that may fail, if it calls one; the function's name, and what happens then.

@@ -1,4 +1,4 @@
-//! What makes a batch count, and seen: in the order that [`steps`](crate::checkpoint) describes. It is done beside the batch loop,
+//! What makes a batch count, and seen: in the order that [`points`](crate::checkpoint) describes. It is done beside the batch loop,
 //! which runs the next batch meanwhile; one batch after the other, each to its end.
 
 mod beside;
@@ -11,7 +11,7 @@ use tidemill_checkpoint::{InputSync, Section};
 use tidemill_model::{ports::Clock, time::Timestamp};
 
 use crate::{
-    checkpoint::{Keeper, Settled, Step},
+    checkpoint::{Keeper, Point, Settled},
     failure::RunError,
 };
 pub(crate) use beside::{Commits, News};
@@ -59,16 +59,16 @@ impl Committer {
         let CommitJob { batch, logged, settled, changes, counters, rows, .. } = job;
         let sinks = &mut self.sinks;
         let Some(keeper) = &mut self.keeper else {
-            sinks.stage(batch, &rows)?;
+            sinks.prepare(batch, &rows)?;
             sinks.deliver(batch, &rows)?;
             return Ok(self.clock.now());
         };
         if let Some(sync) = logged {
-            keeper.step(Step::Log, batch, |_| Ok(sync.map_or(Ok(()), InputSync::finish)?))?;
+            keeper.point(Point::Log, batch, |_| Ok(sync.map_or(Ok(()), InputSync::finish)?))?;
         }
         let plan = keeper.plan(batch, settled)?;
         let outbox = match sinks.take_outbox(&rows) {
-            Some((draft, parts)) => Some(keeper.step(Step::Outbox, batch, |_| Ok(draft.publish(parts)?))?),
+            Some((draft, parts)) => Some(keeper.point(Point::Outbox, batch, |_| Ok(draft.publish(parts)?))?),
             None => None,
         };
         let mut sections = changes;
@@ -78,8 +78,8 @@ impl Committer {
         committed();
         // A host that slept here for long is not to deliver what another one has delivered since.
         keeper.fence().check()?;
-        keeper.step(Step::Stage, batch, |_| sinks.stage(batch, &rows))?;
-        keeper.step(Step::Deliver, batch, |_| sinks.deliver(batch, &rows))?;
+        keeper.point(Point::Prepare, batch, |_| sinks.prepare(batch, &rows))?;
+        keeper.point(Point::Deliver, batch, |_| sinks.deliver(batch, &rows))?;
         keeper.delivered(batch);
         keeper.tidy(batch)?;
         Ok(self.clock.now())

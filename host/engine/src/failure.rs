@@ -6,7 +6,7 @@ use tidemill_model::{columns::ColumnFull, key::DecodeError, ports::PortError, ti
 use tidemill_state::table::StateError;
 
 use crate::{
-    checkpoint::{RestoreError, Step},
+    checkpoint::{Point, RestoreError},
     operators::OPERATOR_BYTES_MAX,
 };
 
@@ -102,10 +102,10 @@ pub enum RunError {
         why: &'static str,
     },
     /// A test stopped the run.
-    #[error("stopped by a failpoint at the step {step:?} of the batch {batch}")]
+    #[error("stopped by a failpoint at the point {point:?} of the batch {batch}")]
     Failpoint {
-        /// The step.
-        step: Step,
+        /// The point.
+        point: Point,
         /// The batch.
         batch: Timestamp,
     },

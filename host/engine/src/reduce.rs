@@ -1,8 +1,8 @@
 //! Rows of groups to one row a group, by a guest or by the host.
 
+mod capacity;
 mod guest;
 mod native;
-mod room;
 
 use tidemill_model::{columns::Rows, function::Phase, schema::Schema};
 use tidemill_plan::graph::{Node, Operator, Reduce, Reducer};
@@ -12,9 +12,9 @@ use crate::{
     operators::{Batch, GuestSlot, Making},
 };
 
+pub(crate) use capacity::Capacity;
 use guest::GuestReduce;
 pub(crate) use native::NativeReduce;
-pub(crate) use room::Room;
 
 /// What gets the accumulators, or the finished rows.
 pub(crate) type Consume<'a> = dyn FnMut(&Rows<'_>) -> Result<(), Cause> + 'a;
@@ -25,12 +25,12 @@ pub(crate) trait Accumulate: Send {
     fn state(&self) -> &Schema;
 
     /// What can be merged at once before it must be taken; `None`: it is the host's own, and has no such limit.
-    fn room(&self) -> Option<Room> {
+    fn capacity(&self) -> Option<Capacity> {
         None
     }
 
     /// The most rows that can be added at once now, and their bytes.
-    fn at_once(&self) -> Option<Room> {
+    fn at_once(&self) -> Option<Capacity> {
         None
     }
 

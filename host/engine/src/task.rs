@@ -37,13 +37,13 @@ pub(crate) struct Task {
 
 struct Step {
     leaves: Option<Leaves>,
-    place: Place,
+    facts: StepFacts,
     operator: Box<dyn Operator>,
     children: Vec<usize>,
 }
 
 /// What is known of a step besides its operator.
-pub(crate) struct Place {
+pub(crate) struct StepFacts {
     /// The stream or output that it belongs to.
     pub(crate) name: String,
     /// What becomes of a batch in which it fails.
@@ -71,11 +71,16 @@ pub(crate) enum Left {
 
 impl Task {
     /// `operators` are those of the stage's steps.
-    pub(crate) fn new(shape: &Stage, input: &Schema, batch: Batch, operators: Vec<(Place, Box<dyn Operator>)>) -> Task {
+    pub(crate) fn new(
+        shape: &Stage,
+        input: &Schema,
+        batch: Batch,
+        operators: Vec<(StepFacts, Box<dyn Operator>)>,
+    ) -> Task {
         let steps = shape.steps.iter().zip(operators);
         let steps = steps
-            .map(|(step, (place, operator))| Step {
-                place,
+            .map(|(step, (facts, operator))| Step {
+                facts,
                 leaves: step.leaves,
                 operator,
                 children: step.children.clone(),
@@ -86,7 +91,7 @@ impl Task {
 
     /// The stream at which it begins.
     pub(crate) fn name(&self) -> &str {
-        self.steps.first().map_or("", |step| &step.place.name)
+        self.steps.first().map_or("", |step| &step.facts.name)
     }
 
     /// A new batch, unless this one has begun already.
@@ -154,7 +159,7 @@ impl Task {
                     Leaves::Output(output) => Left::Output(output, piece),
                 }));
             }
-            if let (Some(output), Some(letters)) = (step.place.letters, step.operator.letters().map(Letters::take)) {
+            if let (Some(output), Some(letters)) = (step.facts.letters, step.operator.letters().map(Letters::take)) {
                 left.extend(letters.map(|piece| Left::Output(output, piece)));
             }
         }
@@ -206,10 +211,10 @@ impl Task {
 
     fn named(&self, result: Result<(), Cause>, failed: Option<usize>) -> Result<(), TaskFailure> {
         result.map_err(|cause| {
-            let place = failed.and_then(|failed| self.steps.get(failed)).map(|step| &step.place);
+            let facts = failed.and_then(|failed| self.steps.get(failed)).map(|step| &step.facts);
             TaskFailure {
-                stream: place.map_or_else(String::new, |place| place.name.clone()),
-                skips: cause.is_of_batch() && place.is_some_and(|place| place.then == Then::SkipBatch),
+                stream: facts.map_or_else(String::new, |facts| facts.name.clone()),
+                skips: cause.is_of_batch() && facts.is_some_and(|facts| facts.then == Then::SkipBatch),
                 cause: Box::new(cause),
             }
         })

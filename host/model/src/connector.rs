@@ -91,7 +91,7 @@ pub struct World {
     pub folder: PathBuf,
     /// What files are written through.
     pub disk: Disk,
-    /// A number that no other run has, on whatever machine: in the names of what is staged. That of a process is not enough.
+    /// A number that no other run has, on whatever machine: in the names of what is prepared. That of a process is not enough.
     pub run: u64,
     /// Where prints go.
     pub stdout: Arc<Mutex<dyn Write + Send>>,

@@ -25,10 +25,10 @@
 //! | before the run | [`Sink::rows_max`], [`Sink::look`] | once each |
 //! | with a checkpoint, before the first batch | [`Sink::newest`], [`Sink::is_new`] | once each |
 //! | behind it | [`Sink::begin`] | once |
-//! | with a checkpoint, for each batch that was committed and is not known as delivered | [`Sink::write`] of its rows, [`Sink::stage`], [`Sink::deliver`] | in this order; with rows that it may have got before |
+//! | with a checkpoint, for each batch that was committed and is not known as delivered | [`Sink::write`] of its rows, [`Sink::prepare`], [`Sink::deliver`] | in this order; with rows that it may have got before |
 //! | while a batch of many rows is open | [`Sink::write`] | any number of times, unless it has a [`Sink::rows_max`] |
 //! | when such a batch is skipped, or the sink's stream turns out to have none | [`Sink::discard`] | once |
-//! | when a batch is committed, or done if there is no checkpoint | [`Sink::write`] of the rest and [`Sink::stage`] of all sinks, then [`Sink::deliver`] of all, in the order of the pipeline | once each; not of a sink whose stream has no batch, or when the batch is skipped |
+//! | when a batch is committed, or done if there is no checkpoint | [`Sink::write`] of the rest and [`Sink::prepare`] of all sinks, then [`Sink::deliver`] of all, in the order of the pipeline | once each; not of a sink whose stream has no batch, or when the batch is skipped |
 //!
 //! Sinks are called by another thread than sources are, while the next batch is received and run; but one sink after the other, and
 //! one batch after the other.

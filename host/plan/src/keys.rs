@@ -57,7 +57,7 @@ pub(crate) fn sinks(connectors: Connectors) -> impl Iterator<Item = &'static str
 
 /// What a stream can be.
 #[derive(Clone, Copy)]
-pub(crate) enum Kind {
+pub(crate) enum KeyKind {
     /// Its rows come from outside: the key says how.
     Source(&'static str, &'static Form<dyn SourceSettings>),
     /// They come from other streams.
@@ -68,40 +68,40 @@ pub(crate) enum Kind {
 const BESIDE_SOURCES: &[&str] = &["previously"];
 
 /// Every kind of stream.
-pub(crate) fn kinds(connectors: Connectors) -> impl Iterator<Item = Kind> {
-    let operators = OPERATORS.iter().map(|operator| Kind::Operator(*operator));
+pub(crate) fn kinds(connectors: Connectors) -> impl Iterator<Item = KeyKind> {
+    let operators = OPERATORS.iter().map(|operator| KeyKind::Operator(*operator));
     let sources =
-        connectors.iter().filter_map(|connector| Some(Kind::Source(connector.key, connector.source.as_ref()?)));
+        connectors.iter().filter_map(|connector| Some(KeyKind::Source(connector.key, connector.source.as_ref()?)));
     sources.chain(operators)
 }
 
-impl Kind {
+impl KeyKind {
     /// The key that makes a stream one.
     pub(crate) fn key(self) -> &'static str {
         match self {
-            Kind::Source(key, _) => key,
-            Kind::Operator(operator) => operator.page().key,
+            KeyKind::Source(key, _) => key,
+            KeyKind::Operator(operator) => operator.page().key,
         }
     }
 
     /// Whether rows come from outside.
     pub(crate) fn is_source(self) -> bool {
-        matches!(self, Kind::Source(..))
+        matches!(self, KeyKind::Source(..))
     }
 
     /// Other keys of such a stream.
     pub(crate) fn beside(self) -> Vec<&'static str> {
         match self {
-            Kind::Source(..) => BESIDE_SOURCES.to_vec(),
-            Kind::Operator(operator) => operator.page().beside(),
+            KeyKind::Source(..) => BESIDE_SOURCES.to_vec(),
+            KeyKind::Operator(operator) => operator.page().beside(),
         }
     }
 
     /// Whether `key` can stand beside it.
     pub(crate) fn has_beside(self, key: &str) -> bool {
         match self {
-            Kind::Source(..) => BESIDE_SOURCES.contains(&key),
-            Kind::Operator(operator) => operator.page().has_beside(key),
+            KeyKind::Source(..) => BESIDE_SOURCES.contains(&key),
+            KeyKind::Operator(operator) => operator.page().has_beside(key),
         }
     }
 }
@@ -141,7 +141,7 @@ pub(crate) fn is_later(place: &str, key: &str) -> bool {
 
 /// The kinds of stream that have `key` beside them.
 pub(crate) fn kinds_with(connectors: Connectors, key: &str) -> impl Iterator<Item = &'static str> {
-    kinds(connectors).filter(move |kind| kind.has_beside(key)).map(Kind::key)
+    kinds(connectors).filter(move |kind| kind.has_beside(key)).map(KeyKind::key)
 }
 
 /// Where a value may be short, the key that it stands for in the long form. `depth` counts the names before `key`:

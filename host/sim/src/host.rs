@@ -1,9 +1,9 @@
 //! A host: one start of the engine, from opening the checkpoint to whatever ends it.
 
 mod clock;
+mod points;
 mod sink;
 mod source;
-mod steps;
 mod storage;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -22,8 +22,8 @@ use crate::{
     world::{HostId, HostState, World},
 };
 use clock::{SimulatedClock, Threads};
+use points::Points;
 use sink::SimulatedSink;
-use steps::Steps;
 use storage::SimulatedStorage;
 
 /// How a host ended.
@@ -125,7 +125,7 @@ fn checkpoint(simulation: &Arc<Simulation>, id: HostId) -> Checkpoint {
     let storage = Arc::new(SimulatedStorage::new(simulation.clone(), id));
     let keep = Keep { batches: simulation.scenario.keep_batches, bytes: 1 << 20 };
     let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: simulation.scenario.snapshot_commits };
-    let failpoints = Box::new(Steps::new(simulation.clone(), id));
+    let failpoints = Box::new(Points::new(simulation.clone(), id));
     let checkpoint = Checkpoint::new(storage, format!("host {id}"), Vec::new());
     let bytes_max = simulation.world().budget_bytes;
     let budget = Budget { bytes_max, free_bytes_min: simulation.scenario.free_bytes_min };

@@ -97,7 +97,7 @@ impl Sink for DelaySink {
         Ok(())
     }
 
-    fn stage(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
+    fn prepare(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Instant};
 
 use anyhow::ensure;
 use arrow_array::{ArrayRef, BinaryArray, RecordBatch};
-use tidemill_checkpoint::{Commit, LocalFolder, Log, Plan, Record, Section, SectionKind, Storage};
+use tidemill_checkpoint::{BatchPlan, Commit, LocalFolder, Log, Record, Section, SectionKind, Storage};
 use tidemill_model::time::Timestamp;
 
 use crate::report::{Figure, Goal};
@@ -44,7 +44,7 @@ fn fill(folder: &Path, bytes: usize) -> anyhow::Result<()> {
     for number in 1..=BATCHES {
         let batch = Timestamp(number * 1_000_000);
         let (sources, plugins, tables, away) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let plan = Plan { batch, sources, plugins, delivered: None, tables, away };
+        let plan = BatchPlan { batch, sources, plugins, delivered: None, tables, away };
         let plan = log.append(Record::Plan(plan), &[])?;
         let commit = Commit { batch, plan, counters: Vec::new(), tables: Vec::new(), outbox: None };
         let bytes = if number > BATCHES - LARGE { bytes } else { 0 };

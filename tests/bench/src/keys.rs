@@ -138,7 +138,7 @@ impl Sink for TimesSink {
         Ok(())
     }
 
-    fn stage(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
+    fn prepare(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
         Ok(())
     }
 

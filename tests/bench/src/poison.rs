@@ -119,7 +119,7 @@ impl Sink for Done {
         Ok(())
     }
 
-    fn stage(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
+    fn prepare(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use tidemill_model::{table::TableKind, time::Timestamp};
 
 use super::{
-    Commit, Number, Plan, PluginDigest, Record, RecordHeader, SourcePin, TableSchema, micros, optional_micros,
+    BatchPlan, Commit, Number, PluginDigest, Record, RecordHeader, SourcePin, TableSchema, micros, optional_micros,
 };
 use crate::format::{FormatError, decode};
 
@@ -73,10 +73,10 @@ pub(super) fn read(bytes: &[u8], at: u64) -> Result<RecordHeader, FormatError> {
     Ok(RecordHeader { pipeline, number, previous, generation, record })
 }
 
-impl From<Plan1> for Plan {
-    fn from(plan: Plan1) -> Plan {
+impl From<Plan1> for BatchPlan {
+    fn from(plan: Plan1) -> BatchPlan {
         let Plan1 { batch, sources, plugins, delivered } = plan;
-        Plan { batch, sources, plugins, delivered, tables: Vec::new(), away: Vec::new() }
+        BatchPlan { batch, sources, plugins, delivered, tables: Vec::new(), away: Vec::new() }
     }
 }
 

@@ -4,7 +4,7 @@
 use tidemill_model::time::Timestamp;
 
 use super::*;
-use crate::record::{Commit, LoggedRange, Plan, RecordHeader, SourcePin, Start};
+use crate::record::{BatchPlan, Commit, LoggedRange, RecordHeader, SourcePin, Start};
 
 const NOTHING_KEPT: Keep = Keep { batches: 0, bytes: 0 };
 
@@ -18,7 +18,7 @@ pub(crate) fn records(word: &str) -> Vec<Scanned> {
             'p' => {
                 let delivered = (batch > 0).then_some(Timestamp(batch));
                 (batch, plan) = (batch + 1, number);
-                Ok(Record::Plan(Plan {
+                Ok(Record::Plan(BatchPlan {
                     batch: Timestamp(batch),
                     sources: vec![],
                     plugins: vec![],

@@ -6,7 +6,7 @@ use tidemill_model::time::Timestamp;
 
 use crate::{
     outbox::outbox_of,
-    record::{Commit, Number, Plan, Record},
+    record::{BatchPlan, Commit, Number, Record},
     recover::Scanned,
     survey::History,
 };
@@ -17,7 +17,7 @@ pub struct BatchFound<'a> {
     /// The batch.
     pub time: Timestamp,
     /// What it is made of, with the record's number.
-    pub plan: Option<(Number, &'a Plan)>,
+    pub plan: Option<(Number, &'a BatchPlan)>,
     /// What it led to, with the record's number.
     pub commit: Option<(Number, &'a Commit)>,
     /// Bytes of both files, and of the rows beside them.

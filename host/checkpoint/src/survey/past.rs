@@ -3,7 +3,7 @@
 use tidemill_model::time::Timestamp;
 
 use crate::{
-    record::{Commit, Number, Plan, Record, RecordHeader, record_name},
+    record::{BatchPlan, Commit, Number, Record, RecordHeader, record_name},
     recover::Scanned,
     survey::{BatchFound, History},
 };
@@ -15,7 +15,7 @@ const NEAREST_MAX: usize = 5;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Past {
     /// What it is made of.
-    pub plan: Plan,
+    pub plan: BatchPlan,
     /// What it led to, with the record's number; `None`: the run stopped before it did, or the record is damaged.
     pub commit: Option<(Number, Commit)>,
     /// The commit before it, if there is one.

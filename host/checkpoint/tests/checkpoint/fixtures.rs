@@ -46,7 +46,7 @@ fn written() -> BTreeMap<String, Vec<u8>> {
     let plan = plan(batch, Some(LoggedRange { first, end }), Some(Timestamp(-1)));
     assert!(log.append(Record::Plan(plan.clone()), &[]).is_err(), "nothing is delivered yet");
     let tables = commit(batch, 1, 0).tables;
-    let plan = tidemill_checkpoint::Plan { delivered: None, tables, away: away(), ..plan };
+    let plan = tidemill_checkpoint::BatchPlan { delivered: None, tables, away: away(), ..plan };
     let number = log.append(Record::Plan(plan), &[section(SectionKind::State, &[1, 1])]).unwrap();
     let sections = [section(SectionKind::State, &[7, 3]), section(SectionKind::Output, &[1, 2, 4])];
     let outbox = outbox(&mut log.outboxes(), &[8, 9]).unwrap();
@@ -100,7 +100,7 @@ fn check(version: u16, number: u64, beside: &[i64]) {
         LoggedRange { first: InputPosition { segment: 1, frames: 0 }, end: InputPosition { segment: 1, frames: 2 } };
     let tables = if version == 1 { Vec::new() } else { commit(last.commit.batch, 1, 0).tables };
     let away = if version == 1 { Vec::new() } else { away() };
-    let expect = tidemill_checkpoint::Plan { tables, away, ..plan(last.commit.batch, Some(range), None) };
+    let expect = tidemill_checkpoint::BatchPlan { tables, away, ..plan(last.commit.batch, Some(range), None) };
     assert_eq!(last.plan, expect);
     let commit = commit(Timestamp(1_700_000_005_000_000), number - 1, 3);
     assert_eq!(last.commit, Commit { outbox: last.commit.outbox.clone(), ..commit });

@@ -12,8 +12,8 @@ use std::{
 use arrow_array::{Array, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use tidemill_checkpoint::{
-    Archive, CheckpointError, Commit, InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage, Number, Outbox,
-    OutboxParts, Outboxes, Plan, PluginDigest, Record, Recovery, Section, SectionKind, SourcePin, Storage,
+    Archive, BatchPlan, CheckpointError, Commit, InputLog, InputPosition, Keep, Log, LoggedRange, MemoryStorage,
+    Number, Outbox, OutboxParts, Outboxes, PluginDigest, Record, Recovery, Section, SectionKind, SourcePin, Storage,
     StorageError, TableSchema,
 };
 use tidemill_model::{table::TableKind, time::Timestamp};
@@ -42,10 +42,10 @@ pub fn section_numbers(sections: &[Section], kind: SectionKind) -> Vec<i64> {
     of_kind.flat_map(|section| &section.batches).flat_map(numbers).collect()
 }
 
-pub fn plan(batch: Timestamp, logged: Option<LoggedRange>, delivered: Option<Timestamp>) -> Plan {
+pub fn plan(batch: Timestamp, logged: Option<LoggedRange>, delivered: Option<Timestamp>) -> BatchPlan {
     let source = SourcePin { stream: "numbers".to_owned(), pin: "{}".to_owned(), logged };
     let plugin = PluginDigest { name: "sums".to_owned(), sha256: [7; 32] };
-    Plan { batch, sources: vec![source], plugins: vec![plugin], delivered, tables: Vec::new(), away: Vec::new() }
+    BatchPlan { batch, sources: vec![source], plugins: vec![plugin], delivered, tables: Vec::new(), away: Vec::new() }
 }
 
 pub fn commit(batch: Timestamp, plan: Number, count: u64) -> Commit {
@@ -220,7 +220,7 @@ fn outbox_name(log: &Log, commit: Number) -> Option<String> {
 }
 
 /// Behind a plan's input.
-pub fn end(plan: &Plan) -> InputPosition {
+pub fn end(plan: &BatchPlan) -> InputPosition {
     plan.sources[0].logged.unwrap().end
 }
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use tidemill_checkpoint::{
-    CheckpointError, Consequence, Fault, InputLog, Log, LoggedRange, MemoryStorage, Operation, PastError, Plan, Record,
-    Recovery, SectionKind, Storage, StorageError, Survey,
+    BatchPlan, CheckpointError, Consequence, Fault, InputLog, Log, LoggedRange, MemoryStorage, Operation, PastError,
+    Record, Recovery, SectionKind, Storage, StorageError, Survey,
 };
 use tidemill_model::time::Timestamp;
 
@@ -51,7 +51,7 @@ fn what_is_whole_is_shown_and_nothing_is_written() {
     let (mut beside, mut all) = (0, 0);
     for (plan, (number, commit)) in with_plan {
         let rows = &survey.contents[&number].outputs["sums"];
-        let plan: &Plan = plan;
+        let plan: &BatchPlan = plan;
         assert_eq!(survey.history.input(plan.sources[0].logged.unwrap()).count() as u64, *rows);
         (beside, all) = (beside + usize::from(commit.outbox.is_some()), all + 1);
     }

@@ -151,7 +151,7 @@ mod tests {
             sink
         });
         let batch = SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &[vec![rows]] };
-        sinks.iter_mut().for_each(|sink| batch.stage(&mut **sink).unwrap());
+        sinks.iter_mut().for_each(|sink| batch.prepare(&mut **sink).unwrap());
         let entries = std::fs::read_dir(folder.path().join("out")).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         assert_eq!(names.filter(|name| name.starts_with(".staged-")).count(), 2);

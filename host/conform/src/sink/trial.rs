@@ -60,7 +60,7 @@ impl Trial {
             }
             Call::Stage => {
                 let parts: Vec<u32> = batch.parts.iter().map(|(part, _)| *part).collect();
-                self.sink.stage(&SinkParts { time: batch.time, schema: &batch.schema, parts: &parts })
+                self.sink.prepare(&SinkParts { time: batch.time, schema: &batch.schema, parts: &parts })
             }
             Call::Deliver => self.sink.deliver(batch.time),
         }

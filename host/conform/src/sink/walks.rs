@@ -130,7 +130,7 @@ pub(super) fn is_not_wanted(walk: &Walk<'_>, expect: &Expect) {
             trial.give(batch, &what);
             expect.check(&*place, number + 1, &what);
 
-            let what = format!("{}: batch {number}, staged twice", walk.sample.name);
+            let what = format!("{}: batch {number}, prepared twice", walk.sample.name);
             let (place, mut trial) = place_before(walk, expect, number);
             writes.iter().for_each(|call| must(trial.call(batch, *call)));
             must(trial.call(batch, Call::Stage));
@@ -218,7 +218,7 @@ pub(super) fn is_overtaken(walk: &Walk<'_>, expect: &Expect) {
     }
 }
 
-/// It had staged a batch, which is swept away, and delivers it then: as it is to be, or not at all.
+/// It had prepared a batch, which is swept away, and delivers it then: as it is to be, or not at all.
 fn wakes_at_once(walk: &Walk<'_>, expect: &Expect, number: usize) {
     let batch = &expect.batches[number];
     let what = format!("{}: batch {number}, overtaken before it was delivered", walk.sample.name);

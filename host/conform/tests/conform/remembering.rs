@@ -42,7 +42,7 @@ struct Store {
     /// The claim that owns it.
     owner: u64,
     written: BTreeMap<(Timestamp, u32), Vec<RecordBatch>>,
-    staged: BTreeMap<Timestamp, String>,
+    prepared: BTreeMap<Timestamp, String>,
     batches: Vec<Kept>,
     newest: Option<Timestamp>,
     opened: u32,
@@ -52,8 +52,8 @@ struct Remembering {
     fault: String,
     store: Arc<Mutex<Store>>,
     owner: u64,
-    /// What was staged last, so that rows behind it begin the batch anew.
-    staged: Option<Timestamp>,
+    /// What was prepared last, so that rows behind it begin the batch anew.
+    prepared: Option<Timestamp>,
 }
 
 impl SinkSettings for Settings {
@@ -66,7 +66,7 @@ impl SinkSettings for Settings {
         if self.0 == "effect" {
             store.lock().unwrap().opened += 1;
         }
-        Ok(Box::new(Remembering { fault: self.0.clone(), store, owner: 0, staged: None }))
+        Ok(Box::new(Remembering { fault: self.0.clone(), store, owner: 0, prepared: None }))
     }
 }
 
@@ -95,13 +95,13 @@ impl Sink for Remembering {
         (store.owner, self.owner) = (generation, generation);
         if !self.has("sweep") {
             store.written.clear();
-            store.staged.clear();
+            store.prepared.clear();
         }
         Ok(())
     }
 
     fn write(&mut self, rows: &SinkRows<'_>) -> Result<(), PortError> {
-        let is_anew = self.staged.take() == Some(rows.batch) && !self.has("anew");
+        let is_anew = self.prepared.take() == Some(rows.batch) && !self.has("anew");
         self.own(|store| {
             if is_anew {
                 store.written.retain(|(batch, _), _| *batch != rows.batch);
@@ -110,8 +110,8 @@ impl Sink for Remembering {
         })
     }
 
-    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
-        self.staged = Some(batch.time);
+    fn prepare(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+        self.prepared = Some(batch.time);
         let shows_early = self.has("early");
         self.own(|store| {
             let of = |part: &u32| store.written.get(&(batch.time, *part)).into_iter().flatten();
@@ -120,7 +120,7 @@ impl Sink for Remembering {
             if shows_early {
                 store.batches.push(Kept { batch: batch.time, rows: rows.clone() });
             }
-            store.staged.insert(batch.time, rows);
+            store.prepared.insert(batch.time, rows);
         })
     }
 
@@ -135,7 +135,7 @@ impl Sink for Remembering {
         let (twice, seen) = (self.fault.ends_with("twice"), self.has("seen"));
         self.own(|store| {
             store.written.retain(|(batch, _), _| *batch != time);
-            let rows = store.staged.remove(&time).unwrap_or_default();
+            let rows = store.prepared.remove(&time).unwrap_or_default();
             let is_there = match seen {
                 true => store.batches.iter().any(|kept| kept.batch == time),
                 false => store.newest >= Some(time),
@@ -214,7 +214,7 @@ fn mistakes_of_sinks_are_found() {
         ("early", "something is seen before it is delivered"),
         ("twice", "killed behind"),
         ("sweep", "killed behind"),
-        ("anew", "staged twice"),
+        ("anew", "prepared twice"),
         ("discard", "discarded behind"),
         ("seen", "taken away and given again"),
         ("overtaken", "overtaken before"),

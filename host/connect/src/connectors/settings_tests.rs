@@ -251,7 +251,7 @@ fn of_sinks() {
         assert_eq!(sink.rows_max(), settings.rows_max());
         begin(&mut *sink);
         let partitions = [vec![rows.clone()]];
-        SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &partitions }.stage(&mut *sink).unwrap();
+        SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &partitions }.prepare(&mut *sink).unwrap();
         sink.deliver(Timestamp(1_000_000)).unwrap();
         let printed = String::from_utf8(lock(&place.stdout).clone()).unwrap();
         let written = ["one", "two"].map(|folder| {
@@ -274,7 +274,7 @@ fn of_sinks() {
         let mut sink = files.open("out", &place.world).unwrap();
         begin(&mut *sink);
         let batch = SinkBatch { time: Timestamp(1_000_000), schema: &schema, parts: &[vec![rows.clone()]] };
-        batch.stage(&mut *sink).unwrap();
+        batch.prepare(&mut *sink).unwrap();
         let entries = fs::read_dir(place.folder.path().join("one")).unwrap();
         entries.map(|entry| entry.unwrap().file_name()).collect::<std::collections::BTreeSet<_>>()
     });

@@ -89,33 +89,33 @@ impl Place {
     }
 }
 
-fn stage(sink: &mut FileSink, time: Timestamp) -> Result<(), PortError> {
+fn prepare(sink: &mut FileSink, time: Timestamp) -> Result<(), PortError> {
     let schema: Schema = "word: text".parse().unwrap();
     let row = |word: &str| vec![json::parse(&schema, &JsonText(format!(r#"{{"word": "{word}{}"}}"#, time.0))).unwrap()];
     let partitions: Vec<_> = ["a", "b"].map(|word| vec![json::rows(&schema, &row(word)).unwrap()]).to_vec();
-    SinkBatch { time, schema: &schema, parts: &partitions }.stage(sink)
+    SinkBatch { time, schema: &schema, parts: &partitions }.prepare(sink)
 }
 
-/// Writes to parts while nobody knows their order, and stages them in another one than they came in. One has rows that are not
+/// Writes to parts while nobody knows their order, and prepares them in another one than they came in. One has rows that are not
 /// wanted, and one has none.
-fn stage_as_it_comes(sink: &mut FileSink, time: Timestamp) -> Result<(), PortError> {
+fn prepare_as_it_comes(sink: &mut FileSink, time: Timestamp) -> Result<(), PortError> {
     let schema: Schema = "word: text".parse().unwrap();
     for (part, word) in [(0, "c"), (2, "a"), (0, "d"), (1, "x"), (2, "b"), (4, "e")] {
         let row = json::parse(&schema, &JsonText(format!(r#"{{"word": "{word}"}}"#))).unwrap();
         let rows = json::rows(&schema, &[row]).unwrap();
         sink.write(&SinkRows { batch: time, part, schema: &schema, rows: &rows })?;
     }
-    sink.stage(&SinkParts { time, schema: &schema, parts: &[2, 0, 3, 4] })
+    sink.prepare(&SinkParts { time, schema: &schema, parts: &[2, 0, 3, 4] })
 }
 
 /// A run that delivers three batches.
 fn work(place: &Place, run: &str) -> Result<(), PortError> {
     let mut sink = place.open(run)?;
     for time in [FIRST, SECOND] {
-        stage(&mut sink, time)?;
+        prepare(&mut sink, time)?;
         sink.deliver(time)?;
     }
-    stage_as_it_comes(&mut sink, THIRD)?;
+    prepare_as_it_comes(&mut sink, THIRD)?;
     sink.deliver(THIRD)
 }
 
@@ -135,7 +135,7 @@ fn what_was_delivered_is_certain() {
     let place = Place::new();
     let mut sink = place.open("one").unwrap();
     assert_eq!(place.disk.doubt_name(&place.root.path().join(FOLDER)), None, "the folder is made for good");
-    stage(&mut sink, FIRST).unwrap();
+    prepare(&mut sink, FIRST).unwrap();
     assert_eq!(place.doubt(".staged-0000000001000-one"), None, "the mark may come to know it from now on");
     sink.deliver(FIRST).unwrap();
     assert_eq!(place.doubt(MARK), None);
@@ -152,10 +152,10 @@ fn what_was_delivered_is_certain() {
 /// A run is killed right when a batch became visible; another one finds it there.
 #[test]
 fn what_is_there_already_is_made_certain() {
-    for is_staged in [true, false] {
+    for is_prepared in [true, false] {
         let place = Place::new();
         let mut sink = place.open("one").unwrap();
-        stage(&mut sink, FIRST).unwrap();
+        prepare(&mut sink, FIRST).unwrap();
         // The mark is made, written, synced and renamed, and the folder synced.
         let renamed = place.disk.calls().len() + 5;
         place.disk.stop_at(renamed, true);
@@ -164,11 +164,11 @@ fn what_is_there_already_is_made_certain() {
         drop(sink);
         place.disk.restart();
         let mut next = place.open("two").unwrap();
-        if is_staged {
-            stage(&mut next, FIRST).unwrap();
+        if is_prepared {
+            prepare(&mut next, FIRST).unwrap();
         }
         next.deliver(FIRST).unwrap();
-        assert_eq!(place.doubt("batch-0000000001000"), None, "{is_staged}");
+        assert_eq!(place.doubt("batch-0000000001000"), None, "{is_prepared}");
     }
 }
 

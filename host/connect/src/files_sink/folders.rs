@@ -74,7 +74,7 @@ pub(super) fn sync_above(disk: &Disk, folder: &Path) -> io::Result<()> {
 pub(super) struct Found {
     /// The newest batch.
     pub newest: Option<Timestamp>,
-    /// What was staged, by whatever run.
+    /// What was prepared, by whatever run.
     pub leftovers: Vec<PathBuf>,
 }
 

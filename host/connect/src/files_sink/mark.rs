@@ -1,7 +1,7 @@
 //! The mark of an output's folder: a small file that says whose it is, and the newest batch that it was given.
 //!
-//! A batch becomes visible in this order, each step durable before the next: it is staged, the mark says that it is the newest,
-//! its folder gets its name. So a batch that the mark knows is there, or was taken away by whoever reads it, or is staged
+//! A batch becomes visible in this order, each step durable before the next: it is prepared, the mark says that it is the newest,
+//! its folder gets its name. So a batch that the mark knows is there, or was taken away by whoever reads it, or is prepared
 //! still by the run that the mark names, and gets its name from the next one. One that the mark does not know came from
 //! elsewhere, unless it has what was to be delivered.
 

@@ -101,9 +101,9 @@ impl FileSink {
     /// Gives the newest batch its name, if the run that has marked the folder was stopped right before.
     fn finish(&self, mark: &Mark) -> Result<(), PortError> {
         let Some(time) = mark.newest() else { return Ok(()) };
-        let staged = self.staged_folder(time, &mark.run);
-        match staged.try_exists() {
-            Ok(true) => self.name(&staged, time),
+        let prepared = self.prepared_folder(time, &mark.run);
+        match prepared.try_exists() {
+            Ok(true) => self.name(&prepared, time),
             Ok(false) => Ok(()),
             Err(error) => Err(self.error("cannot be read", error)),
         }
@@ -123,20 +123,20 @@ impl FileSink {
         }
     }
 
-    /// Makes a staged batch visible.
+    /// Makes a prepared batch visible.
     pub(super) fn publish(&mut self, time: Timestamp) -> Result<(), PortError> {
-        let staged = self.staged_folder(time, &self.run);
+        let prepared = self.prepared_folder(time, &self.run);
         if self.was_taken_over(time)? {
-            remove(&self.disk, &staged).map_err(|error| self.untaken(error))?;
+            remove(&self.disk, &prepared).map_err(|error| self.untaken(error))?;
         } else {
             let place = self.final_folder(time);
             if place.exists() {
-                self.check_same(&staged, &place)?;
+                self.check_same(&prepared, &place)?;
             }
             let mark = self.mark()?.with(time);
             self.write_mark(&mark).map_err(|error| self.untaken(error))?;
             self.mark = Some(mark);
-            self.name(&staged, time)?;
+            self.name(&prepared, time)?;
         }
         self.delivered = Some(time);
         Ok(())
@@ -151,17 +151,17 @@ impl FileSink {
         if found.generation >= mark.generation {
             return Err(self.refused("was taken over by a later run; this run stops"));
         }
-        let is_staged = self.staged_folder(time, &found.run).exists();
-        Ok(found.newest() >= Some(time) && !is_staged && !self.final_folder(time).exists())
+        let is_prepared = self.prepared_folder(time, &found.run).exists();
+        Ok(found.newest() >= Some(time) && !is_prepared && !self.final_folder(time).exists())
     }
 
-    /// Gives what is staged of a batch its name, durably.
-    fn name(&self, staged: &Path, time: Timestamp) -> Result<(), PortError> {
+    /// Gives what is prepared of a batch its name, durably.
+    fn name(&self, prepared: &Path, time: Timestamp) -> Result<(), PortError> {
         let place = self.final_folder(time);
-        match self.disk.call(DiskCall::Rename(staged, &place), || fs::rename(staged, &place)) {
+        match self.disk.call(DiskCall::Rename(prepared, &place), || fs::rename(prepared, &place)) {
             Err(error) if is_there(&error) => {
-                self.check_same(staged, &place)?;
-                remove(&self.disk, staged).map_err(|error| self.untaken(error))?;
+                self.check_same(prepared, &place)?;
+                remove(&self.disk, prepared).map_err(|error| self.untaken(error))?;
             }
             renamed => renamed.map_err(|error| self.untaken(error))?,
         }
@@ -169,8 +169,8 @@ impl FileSink {
     }
 
     /// What is in a batch's place without having come from this run must be what this one has.
-    fn check_same(&self, staged: &Path, place: &Path) -> Result<(), PortError> {
-        match is_same(staged, place) {
+    fn check_same(&self, prepared: &Path, place: &Path) -> Result<(), PortError> {
+        match is_same(prepared, place) {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.is_there_already(place)),
             Err(error) => Err(self.untaken(error)),

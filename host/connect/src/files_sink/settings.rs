@@ -44,7 +44,7 @@ const FORMATS: &[(&str, FileFormat)] = &[("text", FileFormat::Text), ("jsonl", F
 /// Formats that a later version will have.
 const FORMATS_LATER: [&str; 2] = ["csv", "parquet"];
 
-/// A file a partition in a folder a batch, staged and then renamed.
+/// A file a partition in a folder a batch, prepared and then renamed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilesSink {
     /// The folder that gets a folder for each batch.

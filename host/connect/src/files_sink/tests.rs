@@ -26,7 +26,7 @@ fn sink(folder: &Path, format: FileFormat) -> FileSink {
     sink
 }
 
-fn stage(sink: &mut FileSink, schema: &str, time: Timestamp, partitions: &[&[&str]]) {
+fn prepare(sink: &mut FileSink, schema: &str, time: Timestamp, partitions: &[&[&str]]) {
     try_stage(sink, schema, time, partitions).unwrap();
 }
 
@@ -37,7 +37,7 @@ fn try_stage(sink: &mut FileSink, schema: &str, time: Timestamp, partitions: &[&
         vec![json::rows(&schema, &rows).unwrap()]
     };
     let partitions: Vec<_> = partitions.iter().map(read).collect();
-    SinkBatch { time, schema: &schema, parts: &partitions }.stage(sink)
+    SinkBatch { time, schema: &schema, parts: &partitions }.prepare(sink)
 }
 
 /// Every file below `folder`, as `path: content`, but its mark.
@@ -61,14 +61,14 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_batch_is_staged_then_there() {
+fn a_batch_is_prepared_then_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a/b");
     let mut sink = sink(&path, FileFormat::Jsonl);
     let rows: &[&[&str]] =
         &[&[r#"{"word": "a\nb", "n": 1}"#], &[], &[r#"{"word": "c", "n": null}"#, r#"{"word": "d"}"#]];
-    stage(&mut sink, "word: text, n: integer?", TIME, &[&[r#"{"word": "x"}"#]]);
-    stage(&mut sink, "word: text, n: integer?", TIME, rows);
+    prepare(&mut sink, "word: text, n: integer?", TIME, &[&[r#"{"word": "x"}"#]]);
+    prepare(&mut sink, "word: text, n: integer?", TIME, rows);
     assert!(files(&path).iter().all(|file| file.starts_with(".staged-1767225600000-one/")));
     sink.deliver(TIME).unwrap();
     let expect = [
@@ -82,7 +82,7 @@ fn a_batch_is_staged_then_there() {
     let mut next = open(&path, "out", "two", FileFormat::Jsonl).unwrap();
     crate::testing::begin(&mut next);
     next.deliver(TIME).unwrap();
-    stage(&mut next, "word: text, n: integer?", TIME, rows);
+    prepare(&mut next, "word: text, n: integer?", TIME, rows);
     next.deliver(TIME).unwrap();
     assert_eq!(files(&path), expect);
 }
@@ -101,7 +101,8 @@ fn write(sink: &mut FileSink, batch: Timestamp, parts: impl IntoIterator<Item = 
 fn rows_that_are_not_staged_leave_nothing() {
     const NEXT: Timestamp = Timestamp(TIME.0 + 1_000_000);
     let schema: Schema = "a: text".parse().unwrap();
-    let staged = |sink: &mut FileSink, time| sink.stage(&SinkParts { time, schema: &schema, parts: &[0, 1] }).unwrap();
+    let prepared =
+        |sink: &mut FileSink, time| sink.prepare(&SinkParts { time, schema: &schema, parts: &[0, 1] }).unwrap();
     for what in ["discarded", "another batch", "the batch anew", "another run"] {
         let folder = tempfile::tempdir().unwrap();
         let mut sink = sink(folder.path(), FileFormat::Text);
@@ -117,7 +118,7 @@ fn rows_that_are_not_staged_leave_nothing() {
             }
             "another batch" => (NEXT, 1),
             "the batch anew" => {
-                staged(&mut sink, TIME);
+                prepared(&mut sink, TIME);
                 (TIME, 1)
             }
             _ => {
@@ -128,7 +129,7 @@ fn rows_that_are_not_staged_leave_nothing() {
             }
         };
         write(&mut sink, time, [part]);
-        staged(&mut sink, time);
+        prepared(&mut sink, time);
         sink.deliver(time).unwrap();
         let batch = format!("batch-{}", time.millis());
         assert_eq!(files(folder.path()), [format!("{batch}/"), format!("{batch}/part-00001.txt: 1\n")], "{what}");
@@ -145,7 +146,7 @@ fn a_batch_may_have_more_parts_than_files_can_be_open() {
         write(&mut sink, TIME, parts.iter().copied());
         assert!(sink.writing.as_ref().is_some_and(|writing| writing.open_files() <= writing::OPEN_MAX));
     }
-    sink.stage(&SinkParts { time: TIME, schema: &"a: text".parse().unwrap(), parts: &parts }).unwrap();
+    sink.prepare(&SinkParts { time: TIME, schema: &"a: text".parse().unwrap(), parts: &parts }).unwrap();
     sink.deliver(TIME).unwrap();
     let written = files(&folder.path().join("batch-1767225600000"));
     let expect = (0..).zip(&parts).map(|(place, part)| format!("part-{place:05}.txt: {part}\n{part}\n"));
@@ -156,7 +157,7 @@ fn a_batch_may_have_more_parts_than_files_can_be_open() {
 fn an_empty_batch_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut sink = sink(folder.path(), FileFormat::Text);
-    stage(&mut sink, "a: text", TIME, &[&[], &[]]);
+    prepare(&mut sink, "a: text", TIME, &[&[], &[]]);
     sink.deliver(TIME).unwrap();
     assert_eq!(files(folder.path()), [""; 0]);
     assert!(sink.deliver(Timestamp(0)).is_err());
@@ -168,8 +169,8 @@ fn text_has_tabs_between_values() {
     let mut sink = sink(folder.path(), FileFormat::Text);
     let schema = "a: text?, b: bytes, c: float, d: timestamp, e: list<text>, f: boolean";
     let row = r#"{"b": "/w==", "c": 1, "d": 0, "e": ["x"], "f": true}"#;
-    stage(&mut sink, schema, Timestamp(5_000), &[&[row]]);
-    stage(&mut sink, "line: text", Timestamp(6_000), &[&["\"just this\""]]);
+    prepare(&mut sink, schema, Timestamp(5_000), &[&[row]]);
+    prepare(&mut sink, "line: text", Timestamp(6_000), &[&["\"just this\""]]);
     sink.deliver(Timestamp(5_000)).unwrap();
     sink.deliver(Timestamp(6_000)).unwrap();
     let of = |batch: &str| fs::read(folder.path().join(batch).join("part-00000.txt")).unwrap();
@@ -190,12 +191,12 @@ fn a_folder_that_cannot_be_is_known_at_once() {
 /// Whatever is done first to a folder that is not there any more says whether it has gone or a file stands there.
 #[test]
 fn a_file_in_the_place_of_the_folder_is_said() {
-    const DELIVERED: [&str; 3] = ["stage", "deliver", "newest"];
+    const DELIVERED: [&str; 3] = ["prepare", "deliver", "newest"];
     for (moment, covered) in DELIVERED.iter().flat_map(|moment| [(moment, false), (moment, true)]) {
         let above = tempfile::tempdir().unwrap();
         let folder = above.path().join("above/out");
         let mut sink = sink(&folder, FileFormat::Text);
-        stage(&mut sink, "a: text", TIME, &[&["\"a\""]]);
+        prepare(&mut sink, "a: text", TIME, &[&["\"a\""]]);
         fs::remove_dir_all(above.path().join("above")).unwrap();
         if covered {
             fs::write(above.path().join("above"), "").unwrap();
@@ -203,7 +204,9 @@ fn a_file_in_the_place_of_the_folder_is_said() {
         let schema: Schema = "a: text".parse().unwrap();
         let rows = json::rows(&schema, &[json::parse(&schema, &JsonText("\"a\"".to_owned())).unwrap()]).unwrap();
         let failed = match *moment {
-            "stage" => SinkBatch { time: TIME, schema: &schema, parts: &[vec![rows]] }.stage(&mut sink).unwrap_err(),
+            "prepare" => {
+                SinkBatch { time: TIME, schema: &schema, parts: &[vec![rows]] }.prepare(&mut sink).unwrap_err()
+            }
             "deliver" => sink.deliver(TIME).unwrap_err(),
             _ => sink.newest().unwrap_err(),
         };

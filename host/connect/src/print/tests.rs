@@ -29,8 +29,8 @@ fn printed(style: PrintStyle, limit: usize, schema: &str, partitions: &[&[&str]]
     };
     let partitions: Vec<_> = partitions.iter().map(read).collect();
     let batch = SinkBatch { time: Timestamp(time), schema: &schema, parts: &partitions };
-    batch.stage(&mut sink).unwrap();
-    batch.stage(&mut sink).unwrap();
+    batch.prepare(&mut sink).unwrap();
+    batch.prepare(&mut sink).unwrap();
     assert!(lock(&stdout).is_empty());
     sink.deliver(Timestamp(time)).unwrap();
     let text = String::from_utf8(lock(&stdout).clone()).unwrap();
@@ -90,7 +90,7 @@ fn a_closed_pipe_is_an_error_of_the_world() {
     }
     let spec = PrintSink { rows: 1, style: PrintStyle::Json };
     let mut sink = PrintedSink::new("out", &spec, &world(Arc::new(Mutex::new(Closed))));
-    SinkBatch { time: Timestamp(0), schema: &Schema::default(), parts: &[] }.stage(&mut sink).unwrap();
+    SinkBatch { time: Timestamp(0), schema: &Schema::default(), parts: &[] }.prepare(&mut sink).unwrap();
     let error = sink.deliver(Timestamp(0)).unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Environment);
     assert_eq!(error.source.unwrap().kind(), std::io::ErrorKind::BrokenPipe);
@@ -103,5 +103,5 @@ fn rows_that_are_not_of_the_schema_are_refused() {
     let (ours, theirs): (Schema, Schema) = ("a: text".parse().unwrap(), "a: integer".parse().unwrap());
     let rows = json::rows(&theirs, &[json::parse(&theirs, &JsonText("1".to_owned())).unwrap()]).unwrap();
     let batch = SinkBatch { time: Timestamp(0), schema: &ours, parts: &[vec![rows]] };
-    assert_eq!(batch.stage(&mut sink).unwrap_err().kind, PortErrorKind::Configuration);
+    assert_eq!(batch.prepare(&mut sink).unwrap_err().kind, PortErrorKind::Configuration);
 }

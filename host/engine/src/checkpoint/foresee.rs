@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use tidemill_checkpoint::{Glance, Log, Number, Plan as BatchPlan, Section, SectionKind, Storage, TableSchema};
+use tidemill_checkpoint::{BatchPlan, Glance, Log, Number, Section, SectionKind, Storage, TableSchema};
 use tidemill_plan::graph::Plan;
 
 use super::{

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use tidemill_checkpoint::{
-    CheckpointError, Fence, Frame, Frames, InputLog, InputPosition, InputSync, LoggedRange, Plan, SourcePin, Storage,
+    BatchPlan, CheckpointError, Fence, Frame, Frames, InputLog, InputPosition, InputSync, LoggedRange, SourcePin,
+    Storage,
 };
 use tidemill_model::ports::Chunk;
 
@@ -36,13 +37,13 @@ impl InputKeeper {
     pub(crate) fn open(
         storage: Arc<dyn Storage>,
         fence: &Fence,
-        (committed, planned): (Option<&Plan>, Option<&Plan>),
+        (committed, planned): (Option<&BatchPlan>, Option<&BatchPlan>),
         starts: &[SourcePin],
         segment_bytes: u64,
         renames: &Renames,
     ) -> Result<(InputKeeper, Pending), CheckpointError> {
         let is_new = committed.is_none() && planned.is_none();
-        let ends = |plan: Option<&Plan>| plan.and_then(|plan| logged(plan).map(|range| range.end).max());
+        let ends = |plan: Option<&BatchPlan>| plan.and_then(|plan| logged(plan).map(|range| range.end).max());
         let (committed, planned_end) = (ends(committed), ends(planned));
         let (log, cut) = InputLog::open(storage, fence, planned_end.max(committed), segment_bytes)?;
         if let Some(cut) = cut {
@@ -104,13 +105,13 @@ impl InputKeeper {
     }
 }
 
-fn logged(plan: &Plan) -> impl Iterator<Item = LoggedRange> + '_ {
+fn logged(plan: &BatchPlan) -> impl Iterator<Item = LoggedRange> + '_ {
     plan.sources.iter().filter_map(|source| source.logged)
 }
 
 /// The logged chunks of a plan: of each stream those in its own range. `frames` reads the log.
 pub(crate) fn planned_chunks(
-    plan: &Plan,
+    plan: &BatchPlan,
     renames: &Renames,
     frames: impl Fn(LoggedRange) -> Frames,
 ) -> Result<LoggedChunks, CheckpointError> {
@@ -180,7 +181,7 @@ mod tests {
             let replayed = SourcePin { stream: "d".to_owned(), pin: "{}".to_owned(), logged: None };
             let sources: Vec<SourcePin> = sources.chain([replayed]).collect();
             for sources in [sources.clone(), sources.into_iter().rev().collect()] {
-                let plan = Plan {
+                let plan = BatchPlan {
                     batch: Timestamp(1),
                     sources,
                     plugins: Vec::new(),

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use tidemill_checkpoint::{
-    Archive, Budget, CheckpointError, Cleaned, Commit, Fence, Keep, Log, Number, Outbox, Outboxes, Plan, PluginDigest,
-    Record, Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, Start, Storage, TableSchema, Usage,
+    Archive, BatchPlan, Budget, CheckpointError, Cleaned, Commit, Fence, Keep, Log, Number, Outbox, Outboxes,
+    PluginDigest, Record, Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, Start, Storage, TableSchema, Usage,
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
 
-use super::{Checkpoint, Failpoints, Renames, Step, cleaner::Cleaner, restore::states_of, snapshots::Snapshots};
+use super::{Checkpoint, Failpoints, Point, Renames, cleaner::Cleaner, restore::states_of, snapshots::Snapshots};
 use crate::failure::RunError;
 
 /// A budget is shared among two snapshots, what happened since them, the input of the open batch, and history: which
@@ -148,19 +148,19 @@ impl Keeper {
         states_of(self.log.records(), commit).unwrap_or(&self.states)
     }
 
-    /// Does a step between its two failpoints.
-    pub(crate) fn step<T>(
+    /// Does a point between its two failpoints.
+    pub(crate) fn point<T>(
         &mut self,
-        step: Step,
+        point: Point,
         batch: Timestamp,
         action: impl FnOnce(&mut Keeper) -> Result<T, RunError>,
     ) -> Result<T, RunError> {
-        if self.failpoints.stops(step, false, batch) {
-            return Err(RunError::Failpoint { step, batch });
+        if self.failpoints.stops(point, false, batch) {
+            return Err(RunError::Failpoint { point, batch });
         }
         let result = action(self)?;
-        if self.failpoints.stops(step, true, batch) {
-            return Err(RunError::Failpoint { step, batch });
+        if self.failpoints.stops(point, true, batch) {
+            return Err(RunError::Failpoint { point, batch });
         }
         Ok(result)
     }
@@ -188,8 +188,9 @@ impl Keeper {
     fn write_plan(&mut self, batch: Timestamp, settled: Settled) -> Result<Number, RunError> {
         let Settled { pins: sources, tables, sections, away } = settled;
         let plugins = self.plugins.clone();
-        let plan = Plan { batch, sources, plugins, delivered: self.delivered, tables: tables.clone(), away };
-        let number = self.step(Step::Plan, batch, |keeper| Ok(keeper.log.append(Record::Plan(plan), &sections)?))?;
+        let plan = BatchPlan { batch, sources, plugins, delivered: self.delivered, tables: tables.clone(), away };
+        let number =
+            self.point(Point::Plan, batch, |keeper| Ok(keeper.log.append(Record::Plan(plan), &sections)?))?;
         self.noted = self.delivered;
         self.note_settled(number, tables);
         Ok(number)
@@ -200,7 +201,7 @@ impl Keeper {
         let Settled { pins: sources, tables, sections, .. } = settled;
         let start = Start { sources, tables: tables.clone() };
         let number =
-            self.step(Step::Start, batch, |keeper| Ok(keeper.log.append(Record::Start(start), &sections)?))?;
+            self.point(Point::Start, batch, |keeper| Ok(keeper.log.append(Record::Start(start), &sections)?))?;
         self.note_settled(number, tables);
         Ok(())
     }
@@ -228,7 +229,7 @@ impl Keeper {
         let outbox_bytes = outbox.as_ref().map_or(0, |outbox| outbox.bytes);
         let commit = Commit { batch, plan, counters, tables: self.states.clone(), outbox };
         let number =
-            self.step(Step::Commit, batch, |keeper| Ok(keeper.log.append(Record::Commit(commit), sections)?))?;
+            self.point(Point::Commit, batch, |keeper| Ok(keeper.log.append(Record::Commit(commit), sections)?))?;
         self.snapshots.committed(number, self.newest_bytes() + outbox_bytes);
         Ok(())
     }
@@ -246,7 +247,7 @@ impl Keeper {
         if let Some(found) = self.snapshots.poll()
             && !self.cleaner.is_running()
         {
-            self.step(Step::Clean, batch, |keeper| {
+            self.point(Point::Clean, batch, |keeper| {
                 let removal = keeper.log.removal(keeper.keep, found?);
                 keeper.cleaner.begin(removal);
                 Ok(())
@@ -290,18 +291,18 @@ impl Keeper {
         // Its commit must not be the newest record: that may turn out damaged.
         self.note_delivered()?;
         self.relied_on = Some(snapshot);
-        self.step(Step::Clean, batch, |keeper| keeper.remove(|log| log.rely_on(snapshot)))
+        self.point(Point::Clean, batch, |keeper| keeper.remove(|log| log.rely_on(snapshot)))
     }
 
     fn begin_snapshot(&mut self, batch: Timestamp) -> Result<(), RunError> {
-        self.step(Step::Snapshot, batch, |keeper| {
+        self.point(Point::Snapshot, batch, |keeper| {
             keeper.snapshots.begin();
             Ok(())
         })
     }
 
     fn clean(&mut self, batch: Timestamp, keep: Keep) -> Result<(), RunError> {
-        self.step(Step::Clean, batch, |keeper| keeper.remove(|log| log.clean(keep)))
+        self.point(Point::Clean, batch, |keeper| keeper.remove(|log| log.clean(keep)))
     }
 
     fn remove(&mut self, of_log: impl FnOnce(&mut Log) -> Result<Cleaned, CheckpointError>) -> Result<(), RunError> {
@@ -318,7 +319,7 @@ impl Keeper {
             tracing::warn!("what no recovery needs could not be removed; the next run does it: {error}");
         }
         match self.delivered.filter(|_| self.delivered > self.noted) {
-            Some(batch) => self.step(Step::Finish, batch, |keeper| keeper.note_delivered()),
+            Some(batch) => self.point(Point::Finish, batch, |keeper| keeper.note_delivered()),
             None => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! The sinks of a run: given the rows of batches, which they stage and then deliver, in the order of the pipeline.
+//! The sinks of a run: given the rows of batches, which they prepare and then deliver, in the order of the pipeline.
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -131,19 +131,19 @@ impl Sinks {
     }
 
     /// Stages the batch of every output that has one, in order.
-    pub(super) fn stage(&mut self, batch: Timestamp, rows: &[OutputRows]) -> Result<(), RunError> {
+    pub(super) fn prepare(&mut self, batch: Timestamp, rows: &[OutputRows]) -> Result<(), RunError> {
         self.each(batch, rows, |output, rows| match rows {
             OutputRows::Unwanted => output.sink.discard(batch),
             _ => Ok(()),
         })?;
         self.each(batch, rows, |OutputSink { sink, schema, .. }, rows| match rows {
-            OutputRows::Held(parts) => SinkBatch { time: batch, schema, parts }.stage(&mut **sink),
-            OutputRows::Written(parts) => sink.stage(&SinkParts { time: batch, schema, parts }),
+            OutputRows::Held(parts) => SinkBatch { time: batch, schema, parts }.prepare(&mut **sink),
+            OutputRows::Written(parts) => sink.prepare(&SinkParts { time: batch, schema, parts }),
             OutputRows::Absent | OutputRows::Unwanted => Ok(()),
         })
     }
 
-    /// Makes the staged batch of every output visible, in order.
+    /// Makes the prepared batch of every output visible, in order.
     pub(super) fn deliver(&mut self, batch: Timestamp, rows: &[OutputRows]) -> Result<(), RunError> {
         self.each(batch, rows, |output, rows| if rows.is_present() { output.sink.deliver(batch) } else { Ok(()) })
     }
@@ -169,7 +169,7 @@ impl Sinks {
         if let Some((outbox, sections)) = beside {
             self.write_again(batch, outbox, sections, &mut rows)?;
         }
-        self.stage(batch, &rows)?;
+        self.prepare(batch, &rows)?;
         self.deliver(batch, &rows)
     }
 

@@ -30,7 +30,7 @@ use crate::{
     failure::{Cause, RunError},
     pieces::{Cut, Piece, Pieces},
     presence::Presence,
-    reduce::{Accumulate, Room, reduce_of, reducer_of},
+    reduce::{Accumulate, Capacity, reduce_of, reducer_of},
 };
 
 /// More keys than this are not kept when groups begin anew.
@@ -46,7 +46,7 @@ const GROUPS_MAX: usize = 1 << 20;
 const KEY_BYTES_MAX: usize = 64 << 20;
 
 /// What can be added at once of what the host accumulates itself.
-const UNBOUNDED: Room = Room { groups: usize::MAX, bytes: usize::MAX };
+const UNBOUNDED: Capacity = Capacity { groups: usize::MAX, bytes: usize::MAX };
 
 /// The key's field in the rows that go to the merge: no field of a plugin can have this name.
 const KEY_FIELD: &str = "canonical key";
@@ -259,7 +259,7 @@ impl Operator for Combine {
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
         let mut first = 0;
         while first < rows.len {
-            let Room { groups, bytes } = self.reduce.at_once().unwrap_or(UNBOUNDED);
+            let Capacity { groups, bytes } = self.reduce.at_once().unwrap_or(UNBOUNDED);
             let range = next(rows, first, groups.min(CHUNK_ROWS), bytes.min(CHUNK_BYTES));
             first = range.end;
             if range.len() == rows.len {

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     failure::{Cause, RunError},
-    reduce::{Accumulate, Room, reduce_of, reducer_of},
+    reduce::{Accumulate, Capacity, reduce_of, reducer_of},
 };
 
 /// One row for each key of one partition.
@@ -79,7 +79,7 @@ impl Merge {
 
     /// Bytes of the keys, and of the accumulators, or of those that are kept and their groups.
     fn held_of_keys(&self) -> usize {
-        let of_accumulators = match self.reduce.room() {
+        let of_accumulators = match self.reduce.capacity() {
             Some(_) => self.kept.bytes() + self.groups.len() * size_of::<u32>(),
             None => self.reduce.bytes(),
         };
@@ -94,24 +94,24 @@ impl Merge {
     }
 
     /// Merges what was kept, and pushes what it comes to.
-    fn merge_kept(&mut self, room: Room, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+    fn merge_kept(&mut self, capacity: Capacity, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         let kept = std::mem::replace(&mut self.kept, RowsBuffer::new(&self.state));
         let groups = std::mem::take(&mut self.groups);
         let (columns, count) = (kept.columns(), self.table.touched().len());
         let rows = kept.with_columns(&columns);
         if let Some(mut policy) = self.policy.take_if(|policy| policy.calls_again()) {
-            let merged = self.merge_by_policy(&mut policy, Runs::new(rows, &groups, count), room, batch, out);
+            let merged = self.merge_by_policy(&mut policy, Runs::new(rows, &groups, count), capacity, batch, out);
             self.policy = Some(policy);
             return merged;
         }
-        if count <= room.groups && kept.bytes() <= room.bytes {
+        if count <= capacity.groups && kept.bytes() <= capacity.bytes {
             self.reduce.add(batch, Phase::Merge, &rows, &groups, count)?;
             return self.push_merged(0..count, batch, out);
         }
         let mut runs = Runs::new(rows, &groups, count);
         let mut first = 0;
         while first < count {
-            let slice = runs.groups_within(usize::MAX, room.bytes).min(room.groups);
+            let slice = runs.groups_within(usize::MAX, capacity.bytes).min(capacity.groups);
             let arranged = runs.next(slice)?;
             let arranged = arranged.arranged();
             self.reduce.add(batch, Phase::Merge, &arranged.rows, &arranged.groups(), slice)?;
@@ -126,13 +126,13 @@ impl Merge {
         &mut self,
         policy: &mut Policy,
         mut runs: Runs<'_>,
-        room: Room,
+        capacity: Capacity,
         batch: &mut Batch,
         out: &mut dyn Out,
     ) -> Result<(), Cause> {
         let (mut first, count) = (0, self.table.touched().len());
         while first < count {
-            let slice = runs.groups_within(usize::MAX, room.bytes).min(room.groups);
+            let slice = runs.groups_within(usize::MAX, capacity.bytes).min(capacity.groups);
             let arranged = runs.next(slice)?;
             let runs = arranged.arranged();
             policy.run(slice, &mut Merging { merge: self, batch, out, runs, first })?;
@@ -248,7 +248,7 @@ impl Operator for Merge {
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
         let accumulators = Rows { schema: &self.state, len: rows.len, columns: &rows.columns[1..] };
-        if self.reduce.room().is_some() {
+        if self.reduce.capacity().is_some() {
             self.table.group(rows.columns[0], &mut self.groups);
             self.kept.extend(&accumulators)?;
         } else {
@@ -261,9 +261,9 @@ impl Operator for Merge {
     }
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
-        match (self.reduce.room(), self.table.touched().len()) {
+        match (self.reduce.capacity(), self.table.touched().len()) {
             (_, 0) => {}
-            (Some(room), _) => self.merge_kept(room, batch, out)?,
+            (Some(capacity), _) => self.merge_kept(capacity, batch, out)?,
             (None, count) => self.push_own(count, batch, out)?,
         }
         self.table.begin_batch();

@@ -23,7 +23,7 @@ use crate::{
     arrival::Arrival,
     operators::{Batch, Operator, Out},
     pieces::{Cut, Pieces},
-    task::Place,
+    task::StepFacts,
 };
 
 /// How often it is looked whether all have come, and how long between two looks: two minutes, in which a busy machine begins
@@ -93,7 +93,7 @@ fn job(partition: u32, (rows, work_at_end): Work, meeting: &Arc<Meeting>) -> Job
         steps: vec![stages::Step { kind: StepKind::Part(NodeId(0), 0), leaves: None, children: Vec::new() }],
     };
     let batch = Batch::new(Interval::try_new(1_000).unwrap(), partition, 2);
-    let place = Place { name: format!("job-{partition}"), then: Then::Stop, letters: None };
+    let place = StepFacts { name: format!("job-{partition}"), then: Then::Stop, letters: None };
     let operators = vec![(place, Box::new(Meets { meeting: meeting.clone(), work_at_end }) as Box<dyn Operator>)];
     let mut job = Job::new(Box::new(Task::new(&shape, &schema, batch, operators)), Timestamp(0), Some(Arc::new([])));
     let mut pieces = Pieces::new(&schema, Cut::Apart);

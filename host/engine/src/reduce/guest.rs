@@ -8,7 +8,7 @@ use tidemill_model::{
 
 use super::{
     Accumulate, Consume,
-    room::{FIRST_ROWS, Room, fixed_bytes},
+    capacity::{Capacity, FIRST_ROWS, fixed_bytes},
 };
 use crate::{
     failure::Cause,
@@ -20,7 +20,7 @@ pub(super) struct GuestReduce {
     chunk: u32,
     /// Groups that the guest has met since chunk 0.
     groups: usize,
-    room: Room,
+    capacity: Capacity,
     /// Bytes of every accumulator, if they have the same size.
     fixed_bytes: Option<usize>,
     /// Else bytes of one, about, once some were seen in this batch. It is forgotten when a batch begins, because what is
@@ -33,8 +33,8 @@ pub(super) struct GuestReduce {
 impl GuestReduce {
     pub(super) fn new(guest: GuestSlot) -> GuestReduce {
         let state = &guest.function.signature.state;
-        let (room, fixed_bytes) = (Room::of(state, guest.limits()), fixed_bytes(state));
-        GuestReduce { guest, chunk: 0, groups: 0, room, fixed_bytes, seen_bytes: None, grown_bytes: 0 }
+        let (capacity, fixed_bytes) = (Capacity::of(state, guest.limits()), fixed_bytes(state));
+        GuestReduce { guest, chunk: 0, groups: 0, capacity, fixed_bytes, seen_bytes: None, grown_bytes: 0 }
     }
 
     /// Bytes of an accumulator, about, if that is known.
@@ -72,21 +72,21 @@ impl Accumulate for GuestReduce {
         &self.guest.function.signature.state
     }
 
-    fn room(&self) -> Option<Room> {
-        Some(self.room)
+    fn capacity(&self) -> Option<Capacity> {
+        Some(self.capacity)
     }
 
-    fn at_once(&self) -> Option<Room> {
+    fn at_once(&self) -> Option<Capacity> {
         let groups = match self.group_bytes() {
-            Some(bytes) => (self.room.bytes / bytes).clamp(1, self.room.groups),
-            None => FIRST_ROWS.min(self.room.groups),
+            Some(bytes) => (self.capacity.bytes / bytes).clamp(1, self.capacity.groups),
+            None => FIRST_ROWS.min(self.capacity.groups),
         };
-        Some(Room { groups, ..self.room })
+        Some(Capacity { groups, ..self.capacity })
     }
 
     fn is_full(&self) -> bool {
         let is_unknown = self.group_bytes().is_none() && self.groups > 0;
-        is_unknown || self.groups > self.room.groups || self.bytes() > self.room.bytes
+        is_unknown || self.groups > self.capacity.groups || self.bytes() > self.capacity.bytes
     }
 
     fn bytes(&self) -> usize {

@@ -50,7 +50,7 @@ impl Sink for NoSink {
         Ok(())
     }
 
-    fn stage(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
+    fn prepare(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
         Ok(())
     }
 

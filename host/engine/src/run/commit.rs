@@ -97,7 +97,7 @@ impl Run {
         let Some(keeper) = self.commits.keeper() else { return result };
         let error = match result {
             Ok(()) => return keeper.finish(),
-            Err(RunError::Failpoint { step, batch }) => return Err(RunError::Failpoint { step, batch }),
+            Err(RunError::Failpoint { point, batch }) => return Err(RunError::Failpoint { point, batch }),
             Err(error) => reason(keeper, error),
         };
         if !matches!(error, RunError::Checkpoint(_))
@@ -109,7 +109,7 @@ impl Run {
     }
 }
 
-/// Why a run fails. A host that slept may have been overtaken meanwhile: the later one removes what the earlier one has staged,
+/// Why a run fails. A host that slept may have been overtaken meanwhile: the later one removes what the earlier one has prepared,
 /// and records that it would read, and that is all that a sink or the checkpoint knows. What a function does is its own.
 fn reason(keeper: &Keeper, error: RunError) -> RunError {
     if matches!(error, RunError::Operator { .. }) {

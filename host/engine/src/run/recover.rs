@@ -5,7 +5,7 @@ use tidemill_model::{ports::Owner, time::Timestamp};
 
 use super::{Run, patience::Patience, restore::Restorer, sources::Resumed};
 use crate::{
-    checkpoint::{InputKeeper, Keeper, Pending, RestoreError, Step},
+    checkpoint::{InputKeeper, Keeper, Pending, Point, RestoreError},
     commit::Committer,
     failure::RunError,
 };
@@ -100,7 +100,7 @@ impl Run {
     fn deliver_again(&mut self, number: u64, batch: Timestamp) -> Result<(), RunError> {
         let Committer { keeper: Some(keeper), sinks, .. } = self.commits.idle() else { return Ok(()) };
         tracing::info!("delivering the batch {batch} again");
-        keeper.step(Step::Deliver, batch, |keeper| {
+        keeper.point(Point::Deliver, batch, |keeper| {
             let archive = keeper.archive();
             let outbox = keeper.outbox_of(number);
             let beside = outbox.map(|outbox| Ok::<_, RunError>((outbox, archive.outbox(outbox)?))).transpose()?;

@@ -4,7 +4,7 @@ mod feed;
 
 use std::collections::BTreeMap;
 
-use tidemill_checkpoint::{LoggedRange, Plan as BatchPlan, SourcePin, TableSchema};
+use tidemill_checkpoint::{BatchPlan, LoggedRange, SourcePin, TableSchema};
 use tidemill_model::{
     ports::{Irregularity, Owner, Source, SourceRows},
     time::Timestamp,

@@ -81,7 +81,7 @@ impl Sink for Nowhere {
         Ok(())
     }
 
-    fn stage(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
+    fn prepare(&mut self, _: &SinkParts<'_>) -> Result<(), PortError> {
         Ok(())
     }
 

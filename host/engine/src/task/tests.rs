@@ -90,7 +90,7 @@ fn task(steps: [(Then, Fails); 3], told: &Told) -> Task {
     };
     let batch = Batch::new(Interval::try_new(1_000).unwrap(), 0, 1);
     let operators = steps.into_iter().enumerate().map(|(number, (then, fails))| {
-        let place = Place { name: format!("step-{number}"), then, letters: None };
+        let place = StepFacts { name: format!("step-{number}"), then, letters: None };
         let operator =
             Scripted { number, told: told.clone(), fails, rejects: number == 0, held: 0, tables: Vec::new() };
         (place, Box::new(operator) as Box<dyn Operator>)

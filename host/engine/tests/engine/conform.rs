@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidemill_engine::{
     Cause, RunError,
-    checkpoint::{SnapshotAfter, Step, StoredStates},
+    checkpoint::{Point, SnapshotAfter, StoredStates},
 };
 use tidemill_model::{
     ports::{Source, Wake},
@@ -206,18 +206,18 @@ fn a_feed_ten_times_as_long_changes_nothing_else() {
 }
 
 #[test]
-fn a_run_may_be_stopped_at_any_step() {
+fn a_run_may_be_stopped_at_any_point() {
     for (number, sample) in SAMPLES.iter().enumerate() {
         let feed = feed(number as u64, 4);
         let expect = expected(sample, &feed);
-        for (step, after) in Step::ALL.into_iter().flat_map(|step| [(step, false), (step, true)]) {
+        for (point, after) in Point::ALL.into_iter().flat_map(|point| [(point, false), (point, true)]) {
             for batch in 1..=BATCHES {
-                let early = batch % 2 == 0 || step == Step::Outbox;
+                let early = batch % 2 == 0 || point == Point::Outbox;
                 let world = World { early, spawn: commits(after), ..world(sample, &feed) };
-                if world.run(Some(Stop { step, after, batch: at(batch) })) == Ended::Stopped {
+                if world.run(Some(Stop { point, after, batch: at(batch) })) == Ended::Stopped {
                     assert_eq!(world.run(None), Ended::Done);
                 }
-                assert_eq!(delivered(sample, &world), expect, "{} {step:?} {after} {batch}", sample.name);
+                assert_eq!(delivered(sample, &world), expect, "{} {point:?} {after} {batch}", sample.name);
             }
         }
     }
@@ -244,7 +244,7 @@ fn partitions_and_workers_may_change_between_runs() {
         let expect = expected(sample, &feed);
         for (partitions, then) in [(1, 4), (4, 1), (3, 7), (7, 2)] {
             let world = World { partitions, ..world(sample, &feed) };
-            let stop = Stop { step: Step::Deliver, after: true, batch: at(2) };
+            let stop = Stop { point: Point::Deliver, after: true, batch: at(2) };
             assert_eq!(world.run(Some(stop)), Ended::Stopped);
             let world = World { partitions: then, workers: 1, seed: 99, fresh_instances: true, ..world };
             assert_eq!(world.run(None), Ended::Done);

@@ -99,7 +99,7 @@ impl<F> Called<F> {
 
 /// A step of a sink.
 pub enum Step {
-    Stage(Vec<i64>),
+    Prepare(Vec<i64>),
     Deliver,
 }
 
@@ -109,12 +109,12 @@ impl<F: FnMut(Timestamp, Step) -> Result<(), PortError> + Send> Sink for Called<
         Ok(())
     }
 
-    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+    fn prepare(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
         let parts = self.written.take(batch);
         let rows = parts.iter().flatten().flat_map(|rows| crate::show::values(batch.schema, rows));
         let integer =
             |row: Vec<Value>| if let [Value::Integer(n)] = row[..] { n } else { panic!("no integer: {row:?}") };
-        (self.call)(batch.time, Step::Stage(rows.map(integer).collect()))
+        (self.call)(batch.time, Step::Prepare(rows.map(integer).collect()))
     }
 
     fn discard(&mut self, batch: Timestamp) -> Result<(), PortError> {

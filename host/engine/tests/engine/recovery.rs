@@ -1,4 +1,4 @@
-//! Runs that are stopped at every step and go on from their checkpoint: what came of them is what comes of a run that
+//! Runs that are stopped at every point and go on from their checkpoint: what came of them is what comes of a run that
 //! nobody stopped.
 
 mod acknowledged;
@@ -28,7 +28,7 @@ use tidemill_checkpoint::Keep;
 use tidemill_connect::system::Threads;
 use tidemill_engine::{
     RunError,
-    checkpoint::{SnapshotAfter, Step},
+    checkpoint::{Point, SnapshotAfter},
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
 
@@ -223,17 +223,17 @@ fn batches_that_are_skipped_and_rows_that_are_set_aside_survive_too() {
     assert_eq!(world.batches_of("sums"), [at(1), at(3), at(4)], "a 13 and a 666 are in the others");
 }
 
-/// Stops at every step of every batch in turn, runs on, and compares; gives how often it was stopped.
+/// Stops at every point of every batch in turn, runs on, and compares; gives how often it was stopped.
 fn stop_everywhere(pipeline: &str) -> usize {
     let expect = world_of(pipeline);
     assert_eq!(expect.run(None), Ended::Done);
     let mut stops = 0;
-    for (step, early) in Step::ALL.into_iter().flat_map(|step| [(step, false), (step, true)]) {
+    for (point, early) in Point::ALL.into_iter().flat_map(|point| [(point, false), (point, true)]) {
         for after in [false, true] {
             for batch in 1..=BATCHES {
                 let world = World { early, ..world_of(pipeline) };
-                stops += run_to_the_end(&world, Some(Stop { step, after, batch: at(batch) }));
-                check_like(&world, &expect, &format!("{step:?}, after {after}, batch {batch}, early {early}"));
+                stops += run_to_the_end(&world, Some(Stop { point, after, batch: at(batch) }));
+                check_like(&world, &expect, &format!("{point:?}, after {after}, batch {batch}, early {early}"));
             }
         }
     }
@@ -265,11 +265,11 @@ fn a_batch_that_is_ahead_of_its_commit_is_lost_with_it() {
         };
         let expect = world();
         assert_eq!(expect.run(None), Ended::Done);
-        for (step, after) in Step::ALL.into_iter().flat_map(|step| [(step, false), (step, true)]) {
+        for (point, after) in Point::ALL.into_iter().flat_map(|point| [(point, false), (point, true)]) {
             for batch in 1..=BATCHES {
                 let world = World { early, spawn: spawn.clone(), ..world() };
-                run_to_the_end(&world, Some(Stop { step, after, batch: at(batch) }));
-                assert_eq!(result(&world), result(&expect), "{step:?}, after {after}, batch {batch}, early {early}");
+                run_to_the_end(&world, Some(Stop { point, after, batch: at(batch) }));
+                assert_eq!(result(&world), result(&expect), "{point:?}, after {after}, batch {batch}, early {early}");
             }
         }
     }
@@ -300,13 +300,13 @@ fn who_runs_it_does_not_show_in_a_checkpoint() {
 fn a_run_can_be_stopped_again_and_again() {
     let expect = world();
     assert_eq!(expect.run(None), Ended::Done);
-    for step in [Step::Log, Step::Plan, Step::Commit, Step::Stage, Step::Deliver] {
+    for point in [Point::Log, Point::Plan, Point::Commit, Point::Prepare, Point::Deliver] {
         for after in [false, true] {
             let world = world();
-            let stops = (1..=BATCHES).map(|batch| world.run(Some(Stop { step, after, batch: at(batch) })));
+            let stops = (1..=BATCHES).map(|batch| world.run(Some(Stop { point, after, batch: at(batch) })));
             assert!(stops.map(|ended| usize::from(ended == Ended::Stopped)).sum::<usize>() >= BATCHES as usize - 1);
             assert_eq!(world.run(None), Ended::Done);
-            check_like(&world, &expect, &format!("{step:?}, after {after}"));
+            check_like(&world, &expect, &format!("{point:?}, after {after}"));
         }
     }
 }
@@ -317,7 +317,7 @@ fn what_was_not_synced_may_be_lost_but_nothing_that_was_planned() {
     assert_eq!(expect.run(None), Ended::Done);
     for after in [false, true] {
         let world = world();
-        assert_eq!(world.run(Some(Stop { step: Step::Plan, after, batch: at(4) })), Ended::Stopped);
+        assert_eq!(world.run(Some(Stop { point: Point::Plan, after, batch: at(4) })), Ended::Stopped);
         world.lose_power();
         assert_eq!(world.run(None), Ended::Done);
         check_like(&world, &expect, &format!("after {after}"));
@@ -330,7 +330,7 @@ fn partitions_may_change_between_runs() {
     assert_eq!(expect.run(None), Ended::Done);
     for (before, behind) in [(1, 4), (4, 1), (3, 7)] {
         let world = World { partitions: before, ..world() };
-        assert_eq!(world.run(Some(Stop { step: Step::Deliver, after: true, batch: at(3) })), Ended::Stopped);
+        assert_eq!(world.run(Some(Stop { point: Point::Deliver, after: true, batch: at(3) })), Ended::Stopped);
         let world = World { partitions: behind, ..world };
         assert_eq!(world.run(None), Ended::Done);
         assert_eq!(world.rows_until(at(BATCHES)), expect.rows_until(at(BATCHES)), "{before} to {behind}");
@@ -345,7 +345,7 @@ fn old_files_go_and_a_recovery_does_not_need_them() {
     let world = World { keep, snapshot_after: SnapshotAfter { bytes_min: 0, commits_max: 1 }, ..world() };
     let mut files = Vec::new();
     for batch in 1..=BATCHES {
-        world.run(Some(Stop { step: Step::Deliver, after: true, batch: at(batch) }));
+        world.run(Some(Stop { point: Point::Deliver, after: true, batch: at(batch) }));
         files.push(world.storage.files().len());
     }
     assert_eq!(world.run(None), Ended::Done);
@@ -376,7 +376,7 @@ fn a_sink_that_is_ahead_is_said() {
 #[test]
 fn rows_that_an_output_has_not_got_yet_are_not_forgotten() {
     let world = world();
-    assert_eq!(world.run(Some(Stop { step: Step::Stage, after: false, batch: at(3) })), Ended::Stopped);
+    assert_eq!(world.run(Some(Stop { point: Point::Prepare, after: false, batch: at(3) })), Ended::Stopped);
     let text = PIPELINE.replace("[outputs.sums]\nfrom = \"sums\"\nprint = true\n", "");
     let changed = World { text, ..world };
     let error = changed.open().and_then(|mut run| run.run()).unwrap_err();
@@ -389,17 +389,17 @@ fn streams_may_be_given_other_names() {
     assert_eq!(expect.run(None), Ended::Done);
     // With a snapshot between the runs, and without one; stopped where a batch is planned; and twice in the same batch, so
     // that its input is logged under both names.
-    for (commits_max, step, then, batches) in [
-        (1, Step::Deliver, Step::Deliver, [3, 5]),
-        (100, Step::Deliver, Step::Deliver, [3, 5]),
-        (2, Step::Commit, Step::Commit, [3, 5]),
-        (2, Step::Plan, Step::Commit, [4, 5]),
-        (2, Step::Plan, Step::Plan, [4, 5]),
+    for (commits_max, point, then, batches) in [
+        (1, Point::Deliver, Point::Deliver, [3, 5]),
+        (100, Point::Deliver, Point::Deliver, [3, 5]),
+        (2, Point::Commit, Point::Commit, [3, 5]),
+        (2, Point::Plan, Point::Commit, [4, 5]),
+        (2, Point::Plan, Point::Plan, [4, 5]),
     ] {
         let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max };
-        let stop = |step, batch| Some(Stop { step, after: false, batch: at(batch) });
+        let stop = |point, batch| Some(Stop { point, after: false, batch: at(batch) });
         let world = World { snapshot_after, ..world() };
-        assert_eq!(world.run(stop(step, batches[0])), Ended::Stopped);
+        assert_eq!(world.run(stop(point, batches[0])), Ended::Stopped);
         let rename = |text: &str, old: &str, new: &str, says: bool| {
             let header =
                 format!("[streams.{new}]{}", if says { format!("\npreviously = \"{old}\"") } else { String::new() });
@@ -416,14 +416,14 @@ fn streams_may_be_given_other_names() {
         // Once a batch is committed, the checkpoint knows.
         let world = World { text: renamed(false), ..world };
         assert_eq!(world.run(None), Ended::Done);
-        check_like(&world, &expect, &format!("{commits_max} {step:?} {then:?}"));
+        check_like(&world, &expect, &format!("{commits_max} {point:?} {then:?}"));
     }
 }
 
 #[test]
 fn state_without_its_stream_is_not_dropped() {
     let world = world();
-    assert_eq!(world.run(Some(Stop { step: Step::Deliver, after: true, batch: at(3) })), Ended::Stopped);
+    assert_eq!(world.run(Some(Stop { point: Point::Deliver, after: true, batch: at(3) })), Ended::Stopped);
     let changed = World { text: PIPELINE.replace("totals", "sums-so-far"), ..world };
     let error = changed.open().and_then(|mut run| run.run()).unwrap_err();
     assert!(error.to_string().contains("the checkpoint has state of the stream `totals`"), "{error}");

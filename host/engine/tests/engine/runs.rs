@@ -82,12 +82,12 @@ impl Bench {
     ) -> (Vec<i64>, Result<Summary, RunError>) {
         let (clock, waits) = (ManualClock::new(Timestamp(0)), Mutex::new(Vec::new()));
         let clock = Arc::new(WaitedFor { clock, waits, during });
-        let (delivered, time, mut staged) = (self.delivered.clone(), clock.clone(), Vec::new());
+        let (delivered, time, mut prepared) = (self.delivered.clone(), clock.clone(), Vec::new());
         let sink = Called::new(move |at: Timestamp, step: Step| {
             match step {
-                Step::Stage(rows) => staged = rows,
+                Step::Prepare(rows) => prepared = rows,
                 Step::Deliver => {
-                    delivered.lock().unwrap().push((at.0 / SECOND, std::mem::take(&mut staged)));
+                    delivered.lock().unwrap().push((at.0 / SECOND, std::mem::take(&mut prepared)));
                     at_delivery(&time.clock, at);
                 }
             }
@@ -370,11 +370,11 @@ fn a_stop_behind_time_runs_the_late_ticks() {
 fn a_run_that_is_stopped_before_it_begins_runs_one_batch() {
     let bench = Bench::default();
     bench.receive(1, 7);
-    let (delivered, mut staged) = (bench.delivered.clone(), Vec::new());
+    let (delivered, mut prepared) = (bench.delivered.clone(), Vec::new());
     let sink = Called::new(move |at: Timestamp, step: Step| {
         match step {
-            Step::Stage(rows) => staged = rows,
-            Step::Deliver => delivered.lock().unwrap().push((at.0 / SECOND, std::mem::take(&mut staged))),
+            Step::Prepare(rows) => prepared = rows,
+            Step::Deliver => delivered.lock().unwrap().push((at.0 / SECOND, std::mem::take(&mut prepared))),
         }
         Ok(())
     });
@@ -422,7 +422,7 @@ fn a_sink_that_fails_ends_the_run() {
         assert_eq!(*deliveries.lock().unwrap(), delivered);
         assert!(bench.feed.lock().unwrap().is_stopped);
     }
-    check(|step| matches!(step, Step::Stage(_)), 1);
+    check(|step| matches!(step, Step::Prepare(_)), 1);
     check(|step| matches!(step, Step::Deliver), 1);
 }
 

@@ -22,7 +22,7 @@ pub struct Delivered {
 /// What all sinks of a run were given, in the order of delivery.
 pub type Log = Arc<Mutex<Vec<Delivered>>>;
 
-/// Rows that were written, by calls in the order of the contract: of one batch at a time there are rows that are neither staged
+/// Rows that were written, by calls in the order of the contract: of one batch at a time there are rows that are neither prepared
 /// nor discarded.
 #[derive(Default)]
 pub struct Written {
@@ -35,7 +35,7 @@ impl Written {
         let before = self.open.replace(rows.batch);
         assert!(
             before.is_none_or(|before| before == rows.batch),
-            "what was written of {before:?} is neither staged nor discarded"
+            "what was written of {before:?} is neither prepared nor discarded"
         );
         assert!(rows.rows.num_rows() > 0, "nothing is written");
         self.rows.write(rows);
@@ -45,13 +45,13 @@ impl Written {
         let before = self.open.take();
         assert!(
             before.is_none_or(|before| before == batch.time),
-            "what was written of {before:?} is neither staged nor discarded"
+            "what was written of {before:?} is neither prepared nor discarded"
         );
         self.rows.take(batch)
     }
 
     pub fn discard(&mut self, batch: Timestamp) {
-        assert_eq!(self.open.take(), Some(batch), "what is discarded was not written, or is staged");
+        assert_eq!(self.open.take(), Some(batch), "what is discarded was not written, or is prepared");
         self.rows.discard(batch);
     }
 }
@@ -60,13 +60,13 @@ impl Written {
 pub struct Collect {
     output: String,
     written: Written,
-    staged: Option<Delivered>,
+    prepared: Option<Delivered>,
     log: Log,
 }
 
 impl Collect {
     pub fn new(output: &str, log: &Log) -> Collect {
-        Collect { output: output.to_owned(), written: Written::default(), staged: None, log: log.clone() }
+        Collect { output: output.to_owned(), written: Written::default(), prepared: None, log: log.clone() }
     }
 }
 
@@ -76,10 +76,10 @@ impl Sink for Collect {
         Ok(())
     }
 
-    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+    fn prepare(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
         let of_part = |rows: &Vec<_>| rows.iter().flat_map(|rows| show::values(batch.schema, rows)).collect();
         let parts = self.written.take(batch).iter().map(of_part).collect();
-        self.staged = Some(Delivered { output: self.output.clone(), time: batch.time, parts });
+        self.prepared = Some(Delivered { output: self.output.clone(), time: batch.time, parts });
         Ok(())
     }
 
@@ -89,9 +89,9 @@ impl Sink for Collect {
     }
 
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
-        let staged = self.staged.take().expect("a batch is staged before it is delivered");
-        assert_eq!(staged.time, time);
-        self.log.lock().unwrap().push(staged);
+        let prepared = self.prepared.take().expect("a batch is prepared before it is delivered");
+        assert_eq!(prepared.time, time);
+        self.log.lock().unwrap().push(prepared);
         Ok(())
     }
 }

@@ -61,10 +61,10 @@ pub struct Owner<'a> {
     pub is_held: &'a dyn Fn() -> bool,
 }
 
-/// Where rows go. A batch is written, staged, and delivered after it was committed. Nothing has an effect before
+/// Where rows go. A batch is written, prepared, and delivered after it was committed. Nothing has an effect before
 /// [`Sink::begin`]: a run that does not own the checkpoint touches nothing.
 ///
-/// Of one batch at a time rows are written that are not staged. A batch of many rows is written while it is open; whatever ends
+/// Of one batch at a time rows are written that are not prepared. A batch of many rows is written while it is open; whatever ends
 /// the run then, and whether or not the batch will count, nothing of it may be seen, and the next run's [`Sink::begin`] sweeps
 /// it away.
 pub trait Sink: Send {
@@ -80,16 +80,16 @@ pub trait Sink: Send {
         Ok(())
     }
 
-    /// Takes rows of a batch, invisibly. The first ones behind a [`Sink::stage`] of the batch begin it anew.
+    /// Takes rows of a batch, invisibly. The first ones behind a [`Sink::prepare`] of the batch begin it anew.
     fn write(&mut self, rows: &SinkRows<'_>) -> Result<(), PortError>;
 
     /// All rows of the batch are written: makes everything ready, invisibly. There may have been none.
-    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError>;
+    fn prepare(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError>;
 
-    /// What was written of a batch that is not staged is not wanted.
+    /// What was written of a batch that is not prepared is not wanted.
     fn discard(&mut self, batch: Timestamp) -> Result<(), PortError>;
 
-    /// Makes the staged batch visible.
+    /// Makes the prepared batch visible.
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError>;
 
     /// The newest batch that was made visible, of a sink that can tell: it must not be ahead of a checkpoint.
@@ -113,8 +113,8 @@ pub trait Sink: Send {
 // === impl SinkBatch ===
 
 impl SinkBatch<'_> {
-    /// Writes all of it to a sink, and stages it.
-    pub fn stage(&self, sink: &mut dyn Sink) -> Result<(), PortError> {
+    /// Writes all of it to a sink, and prepares it.
+    pub fn prepare(&self, sink: &mut dyn Sink) -> Result<(), PortError> {
         let (batch, schema) = (self.time, self.schema);
         for (part, all) in (0..).zip(self.parts) {
             for rows in all.iter().filter(|rows| rows.num_rows() > 0) {
@@ -122,7 +122,7 @@ impl SinkBatch<'_> {
             }
         }
         let parts: Vec<u32> = (0..).zip(self.parts).map(|(part, _)| part).collect();
-        sink.stage(&SinkParts { time: batch, schema, parts: &parts })
+        sink.prepare(&SinkParts { time: batch, schema, parts: &parts })
     }
 }
 

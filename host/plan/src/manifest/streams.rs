@@ -9,7 +9,7 @@ use crate::{
     connector::Connectors,
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value},
-    keys::{self, Kind},
+    keys::{self, KeyKind},
     operators::{Entry, Page},
     suggest,
 };
@@ -51,7 +51,7 @@ fn stream(name: &Name, value: &Value, connectors: Connectors, diagnostics: &mut 
     let mut entry = StreamEntry { name: name.clone(), from: Vec::new(), previously: None, body: None };
     let place = format!("stream `{}`", name.text);
     let Some(mut reader) = Reader::try_new(place, value, diagnostics) else { return entry };
-    let present: Vec<(&Name, Kind)> = reader
+    let present: Vec<(&Name, KeyKind)> = reader
         .entries()
         .filter_map(|(key, _)| Some((key, keys::kinds(connectors).find(|kind| kind.key() == key.text)?)))
         .collect();
@@ -64,12 +64,12 @@ fn stream(name: &Name, value: &Value, connectors: Connectors, diagnostics: &mut 
         entry.previously = reader.read("previously", values::text);
     }
     let operator = match kind {
-        Kind::Source(key, form) => {
+        KeyKind::Source(key, form) => {
             let read = reader.read(key, |value, diagnostics| form.read(key, value, "streams", diagnostics));
             entry.body = read.map(Body::Source);
             return entry;
         }
-        Kind::Operator(operator) => operator,
+        KeyKind::Operator(operator) => operator,
     };
     let from = reader.need("from", "from = \"lines\"").is_some();
     if from && !entry.from.is_empty() {
@@ -81,7 +81,7 @@ fn stream(name: &Name, value: &Value, connectors: Connectors, diagnostics: &mut 
 }
 
 /// Reports keys that do not stand beside the stream's kind.
-fn check_keys(reader: &mut Reader<'_, '_>, connectors: Connectors, present: &[(&Name, Kind)]) {
+fn check_keys(reader: &mut Reader<'_, '_>, connectors: Connectors, present: &[(&Name, KeyKind)]) {
     for (key, _) in reader.entries() {
         let text = key.text.as_str();
         let is_kind = present.iter().any(|(name, _)| name.text == text);
@@ -96,14 +96,14 @@ fn check_keys(reader: &mut Reader<'_, '_>, connectors: Connectors, present: &[(&
                 reader.unknown_key(key, &known, "streams");
             }
             None => {
-                let all = keys::kinds(connectors).map(Kind::key).chain(["from", "by"]);
+                let all = keys::kinds(connectors).map(KeyKind::key).chain(["from", "by"]);
                 reader.unknown_key(key, &all.collect::<Vec<&str>>(), "streams");
             }
         }
     }
 }
 
-fn misplaced(key: &Name, kind: Kind, connectors: Connectors, diagnostics: &mut Diagnostics) {
+fn misplaced(key: &Name, kind: KeyKind, connectors: Connectors, diagnostics: &mut Diagnostics) {
     let message = format!("`{}` does not belong to `{}`", key.text, kind.key());
     let help = match key.text.as_str() {
         "from" => "a source reads no other stream".to_owned(),
@@ -117,10 +117,11 @@ fn only_kind(
     name: &Name,
     reader: &mut Reader<'_, '_>,
     connectors: Connectors,
-    present: &[(&Name, Kind)],
-) -> Option<Kind> {
-    let list =
-        |source: bool| suggest::list(keys::kinds(connectors).filter(|kind| kind.is_source() == source).map(Kind::key));
+    present: &[(&Name, KeyKind)],
+) -> Option<KeyKind> {
+    let list = |source: bool| {
+        suggest::list(keys::kinds(connectors).filter(|kind| kind.is_source() == source).map(KeyKind::key))
+    };
     match present {
         [] => {
             // A kind that comes later, or one that is misspelt, has been reported.

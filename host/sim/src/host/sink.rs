@@ -20,7 +20,7 @@ pub(super) struct SimulatedSink {
     output: usize,
     name: &'static str,
     written: WrittenRows,
-    staged: Option<(Timestamp, Rows)>,
+    prepared: Option<(Timestamp, Rows)>,
     has_begun: bool,
 }
 
@@ -33,7 +33,7 @@ impl SimulatedSink {
             output,
             name,
             written: WrittenRows::default(),
-            staged: None,
+            prepared: None,
             has_begun: false,
         }
     }
@@ -68,11 +68,11 @@ impl Sink for SimulatedSink {
         Ok(())
     }
 
-    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+    fn prepare(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
         let of_part = |rows: &Vec<_>| rows.iter().flat_map(|rows| rows::texts(batch.schema, rows)).collect();
         let rows: Rows = self.written.take(batch).iter().map(of_part).collect();
-        self.call(&format!("stages {} {rows:?} in", batch.time), |_| ())?;
-        self.staged = Some((batch.time, rows));
+        self.call(&format!("prepares {} {rows:?} in", batch.time), |_| ())?;
+        self.prepared = Some((batch.time, rows));
         Ok(())
     }
 
@@ -83,13 +83,13 @@ impl Sink for SimulatedSink {
     }
 
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
-        let rows = self.staged.take().filter(|(staged, _)| *staged == time).map(|(_, rows)| rows);
+        let rows = self.prepared.take().filter(|(prepared, _)| *prepared == time).map(|(_, rows)| rows);
         let (host, output) = (self.host, self.output);
         self.call(&format!("delivers {time} to"), |world| {
             let by_owner = world.owner == Some(host);
             let is_committed = world.committed.contains_key(&time);
             let delivered = match rows {
-                None => Err(format!("host {host} delivers the batch {time}, which was not staged")),
+                None => Err(format!("host {host} delivers the batch {time}, which was not prepared")),
                 Some(_) if !is_committed => Err(format!("host {host} delivers the batch {time} before its commit")),
                 Some(rows) => world.outputs[output].deliver(Delivery { time, rows, host, by_owner }),
             };

@@ -16,7 +16,7 @@ pub(crate) enum Site {
     /// A sink is given something, or asked.
     Sink,
     /// A failpoint of the engine.
-    Step,
+    Point,
     /// The engine waits.
     Wait,
 }
@@ -137,7 +137,7 @@ impl Faults {
             7..=8 => (Site::Look, &[ErrorBefore, ErrorBefore, CrashBefore, Slow, Overtaken], 80),
             9..=10 => (Site::Source, &[ErrorBefore, CrashBefore, CrashAfter, Overtaken], 20),
             11..=12 => (Site::Sink, &[ErrorBefore, ErrorAfter, CrashBefore, CrashAfter, Overtaken], 20),
-            13..=14 => (Site::Step, &[CrashBefore, CrashBefore, Overtaken], 30),
+            13..=14 => (Site::Point, &[CrashBefore, CrashBefore, Overtaken], 30),
             _ => (Site::Wait, &[Slow, Slow, Slow, ClockBack, CrashBefore, Overtaken, Stop], 6),
         };
         let strike = random.pick(strikes);
@@ -164,7 +164,7 @@ fn name(site: Site, strike: Strike) -> &'static str {
         (_, Strike::Overtaken) => "overtaken by another host",
         (_, Strike::ClockBack) => "clock set back",
         (_, Strike::Full) => "full disk",
-        (Site::Step, _) => "crash at a step",
+        (Site::Point, _) => "crash at a point",
         (_, _) => "other",
     }
 }

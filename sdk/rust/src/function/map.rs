@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Function, Operator, failure,
-    rows::{MappedRows, Room, Rows},
+    rows::{Capacity, MappedRows, Rows},
 };
 
 /// The types of a function from rows to rows.
@@ -44,7 +44,11 @@ pub trait WholeFunction: RowsFunction {
 
 /// Opens a map or an output.
 pub fn open_map<F: MapFunction>(binding: &Binding) -> Result<Box<dyn Operator>, String> {
-    Ok(Box::new(MapOperator::<F> { context: Context::new(binding), room: Room::default(), function: PhantomData }))
+    Ok(Box::new(MapOperator::<F> {
+        context: Context::new(binding),
+        capacity: Capacity::default(),
+        function: PhantomData,
+    }))
 }
 
 /// Opens a map over whole partitions.
@@ -54,7 +58,7 @@ pub fn open_whole<F: WholeFunction>(binding: &Binding) -> Result<Box<dyn Operato
 
 struct MapOperator<F> {
     context: Context,
-    room: Room,
+    capacity: Capacity,
     function: PhantomData<F>,
 }
 
@@ -69,7 +73,7 @@ impl<F: MapFunction> Operator for MapOperator<F> {
     fn map_rows(&mut self, call: CallContext, input: Batch) -> Result<Mapped, Failure> {
         self.context.enter(call);
         let reader = open_rows::<F::Input<'_>>(&input)?;
-        let mut mapped = MappedRows::<F::Writer>::with_room(self.room.for_input(&input));
+        let mut mapped = MappedRows::<F::Writer>::with_capacity(self.capacity.for_input(&input));
         if let Some(reader) = reader {
             for row in 0..input.rows {
                 let first = mapped.rows.count();
@@ -80,7 +84,7 @@ impl<F: MapFunction> Operator for MapOperator<F> {
                 mapped.came_from(row, first);
             }
         }
-        self.room = mapped.rows.room();
+        self.capacity = mapped.rows.capacity();
         Ok(mapped.finish())
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct MappedRows<W> {
 
 /// How many rows and bytes of text the last call returned: the next one makes room for as many.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Room {
+pub(super) struct Capacity {
     rows: usize,
     bytes: usize,
 }
@@ -55,16 +55,16 @@ impl<W: ColumnWriter> Rows<W> {
         self.count
     }
 
-    pub(super) fn reserve(&mut self, room: Room) {
-        self.writer.reserve(room.rows, room.bytes);
+    pub(super) fn reserve(&mut self, capacity: Capacity) {
+        self.writer.reserve(capacity.rows, capacity.bytes);
     }
 
     pub(super) fn reserve_rows(&mut self, rows: usize) {
         self.writer.reserve(rows, 0);
     }
 
-    pub(super) fn room(&self) -> Room {
-        Room { rows: self.count as usize, bytes: self.writer.bytes() }
+    pub(super) fn capacity(&self) -> Capacity {
+        Capacity { rows: self.count as usize, bytes: self.writer.bytes() }
     }
 
     /// The rows as a batch.
@@ -83,9 +83,9 @@ pub(super) fn nothing() -> Batch {
 // === impl MappedRows ===
 
 impl<W: ColumnWriter> MappedRows<W> {
-    pub(super) fn with_room(room: Room) -> MappedRows<W> {
+    pub(super) fn with_capacity(capacity: Capacity) -> MappedRows<W> {
         let mut rows = Rows::<W>::default();
-        rows.reserve(room);
+        rows.reserve(capacity);
         MappedRows { rows, origins: Vec::new(), mixed: false, rejected: Vec::new() }
     }
 
@@ -129,16 +129,16 @@ impl<W: ColumnWriter> MappedRows<W> {
     }
 }
 
-impl Room {
+impl Capacity {
     /// An eighth more than the last call needed, and for the first one what its input suggests.
-    pub(super) fn for_input(self, input: &Batch) -> Room {
+    pub(super) fn for_input(self, input: &Batch) -> Capacity {
         if self.rows > 0 {
-            return Room { rows: self.rows + self.rows / 8, bytes: self.bytes + self.bytes / 8 };
+            return Capacity { rows: self.rows + self.rows / 8, bytes: self.bytes + self.bytes / 8 };
         }
         let bytes = |column: &crate::bindings::tidemill::plugin::data::Column| match column.offsets.len() {
             0 => 0,
             _ => column.values.len(),
         };
-        Room { rows: input.rows as usize, bytes: input.columns.iter().map(bytes).sum() }
+        Capacity { rows: input.rows as usize, bytes: input.columns.iter().map(bytes).sum() }
     }
 }

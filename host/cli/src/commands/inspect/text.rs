@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use tidemill_checkpoint::{
-    BatchFound, LoggedRange, OutboxFound, Plan, Record, Recovery, Scanned, SegmentFound, SnapshotFound, SourcePin,
+    BatchFound, BatchPlan, LoggedRange, OutboxFound, Record, Recovery, Scanned, SegmentFound, SnapshotFound, SourcePin,
     Survey, TableSchema, VERSION,
 };
 use tidemill_engine::checkpoint::{StoredSize, TableId};
@@ -167,7 +167,7 @@ fn position(source: &SourcePin) -> String {
     }
 }
 
-fn plugins(plan: &Plan) -> Vec<String> {
+fn plugins(plan: &BatchPlan) -> Vec<String> {
     plan.plugins.iter().map(|plugin| format!("{}  sha256 {}", plugin.name, hex(&plugin.sha256))).collect()
 }
 

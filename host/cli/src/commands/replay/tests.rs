@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_checkpoint::{Plan, TableSchema};
+use tidemill_checkpoint::{BatchPlan, TableSchema};
 use tidemill_engine::{
     checkpoint::{TableId, TableRows},
     replay::{BatchRows, OutputRows},
@@ -97,7 +97,7 @@ impl Batch {
 /// Whether they are the same, as people and as programs are told, with all that is said.
 fn told(then: &Batch, now: &Batch) -> (bool, String) {
     let replayed = Replayed { then: Some(then.rows()), now: now.rows(), rows: 1, rejected: 0, is_skipped: false };
-    let plan = Plan {
+    let plan = BatchPlan {
         batch: Timestamp(0),
         sources: Vec::new(),
         plugins: Vec::new(),

@@ -24,7 +24,7 @@ fn begun(folder: &Path, run: &str, generation: Option<u64>) -> FileSink {
 }
 
 fn put(sink: &mut FileSink, time: Timestamp, word: &str) {
-    stage(sink, "a: text", time, &[&[&format!("\"{word}\"")]]);
+    prepare(sink, "a: text", time, &[&[&format!("\"{word}\"")]]);
 }
 
 fn mark(folder: &Path) -> String {
@@ -232,7 +232,7 @@ fn what_a_crash_has_left_goes_when_the_next_run_begins() {
     assert_eq!(files(folder.path()), [""; 0]);
 }
 
-/// A host that was overtaken looks what is there, and sleeps; what the later one stages then is not left over.
+/// A host that was overtaken looks what is there, and sleeps; what the later one prepares then is not left over.
 #[test]
 fn what_comes_after_it_was_looked_is_not_removed() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,11 +1,11 @@
-//! A source that tells its peer what is durable: runs that are stopped again and again, at every step.
+//! A source that tells its peer what is durable: runs that are stopped again and again, at every point.
 
 use std::{
     io::Write,
     sync::{Arc, Mutex},
 };
 
-use tidemill_engine::checkpoint::Step;
+use tidemill_engine::checkpoint::Point;
 
 use super::{
     at, check_like,
@@ -22,12 +22,12 @@ fn what_was_not_acknowledged_comes_again_and_once() {
     let expect = world();
     assert_eq!(expect.run(None), Ended::Done);
     let mut stops = 0;
-    for first in Step::ALL {
-        for second in [Step::Log, Step::Commit] {
+    for first in Point::ALL {
+        for second in [Point::Log, Point::Commit] {
             for batch in [1, 3, 6] {
                 let world = world();
-                for (step, after) in [(first, false), (first, true), (second, false), (second, true)] {
-                    stops += usize::from(world.run(Some(Stop { step, after, batch: at(batch) })) == Ended::Stopped);
+                for (point, after) in [(first, false), (first, true), (second, false), (second, true)] {
+                    stops += usize::from(world.run(Some(Stop { point, after, batch: at(batch) })) == Ended::Stopped);
                     if batch % 2 == 0 {
                         world.lose_power();
                     }

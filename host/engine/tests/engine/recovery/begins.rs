@@ -147,7 +147,7 @@ impl Sink for Watching {
         Ok(())
     }
 
-    fn stage(&mut self, _batch: &SinkParts<'_>) -> Result<(), PortError> {
+    fn prepare(&mut self, _batch: &SinkParts<'_>) -> Result<(), PortError> {
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use tidemill_engine::checkpoint::Step;
+use tidemill_engine::checkpoint::Point;
 use tidemill_model::{
     ports::{Clock, Wake},
     time::Timestamp,
@@ -64,7 +64,7 @@ fn check(begins: &[i64], jumps: &[(usize, i64)]) -> Vec<Timestamp> {
         // All but the last run are stopped, each after some more batches.
         let last = world.batches_of("rows").last().map_or(0, |last| last.0 / 1_000_000);
         let stop = at(last.max(seconds) + 10);
-        let stop = (run + 1 < begins.len()).then_some(Stop { step: Step::Commit, after: run % 2 == 0, batch: stop });
+        let stop = (run + 1 < begins.len()).then_some(Stop { point: Point::Commit, after: run % 2 == 0, batch: stop });
         let ended = world.run(stop);
         assert_eq!(ended, if stop.is_some() { Ended::Stopped } else { Ended::Done }, "run {run}");
     }

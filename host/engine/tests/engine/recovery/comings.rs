@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tidemill_checkpoint::{Record, SourcePin};
-use tidemill_engine::{RunError, checkpoint::Step};
+use tidemill_engine::{RunError, checkpoint::Point};
 use tidemill_model::time::Timestamp;
 
 use super::{
@@ -25,7 +25,7 @@ fn both() -> String {
 /// A world whose second batch is planned.
 fn planned(text: &str) -> World {
     let world = World::new(text, "no stream", &[]);
-    assert_eq!(world.run(Some(Stop { step: Step::Plan, after: true, batch: at(2) })), Ended::Stopped);
+    assert_eq!(world.run(Some(Stop { point: Point::Plan, after: true, batch: at(2) })), Ended::Stopped);
     world
 }
 
@@ -84,7 +84,7 @@ const LIVE: &str = "[streams.live]\nqueue = { schema = \"word: text, n: integer\
 #[test]
 fn a_logged_one_that_comes_back_gives_nothing_again() {
     let both = || format!("{STAYS}{LIVE}");
-    for stop in [None, Some((Step::Start, true)), Some((Step::Log, true)), Some((Step::Plan, true))] {
+    for stop in [None, Some((Point::Start, true)), Some((Point::Log, true)), Some((Point::Plan, true))] {
         let world = World::new(&both(), "live", &[(1, &["a"]), (2, &["b"]), (4, &["late"])]);
         world.run_batches(2).unwrap();
         // A batch without it, then one more host on the same log.
@@ -93,9 +93,9 @@ fn a_logged_one_that_comes_back_gives_nothing_again() {
         let world = World { text: both(), ..world };
         world.feed.lock().unwrap().retain(|(time, _)| *time > at(4));
         world.feed.lock().unwrap().extend(super::world::feed_of(&[(5, &["c"]), (6, &["d"])]).lock().unwrap().drain(..));
-        if let Some((step, after)) = stop {
-            let stop = Stop { step, after, batch: at(4) };
-            assert_eq!(world.run(Some(stop)), Ended::Stopped, "{step:?}");
+        if let Some((point, after)) = stop {
+            let stop = Stop { point, after, batch: at(4) };
+            assert_eq!(world.run(Some(stop)), Ended::Stopped, "{point:?}");
         }
         assert_eq!(world.run(None), Ended::Done);
         assert_eq!(texts(&world, "in"), ["1", "2", "3", "4", "5", "6", "7", "8"], "{stop:?}");
@@ -103,13 +103,13 @@ fn a_logged_one_that_comes_back_gives_nothing_again() {
     }
 }
 
-/// A step at which a run stops, or its end after so many batches.
-type Until = Result<(Step, i64), u64>;
+/// A point at which a run stops, or its end after so many batches.
+type Until = Result<(Point, i64), u64>;
 
 /// Runs with the stream or without it, as long as it is told, if anything is left by then.
 fn go_on(world: &World, until: Until) {
     match until {
-        Ok((step, batch)) => drop(world.run(Some(Stop { step, after: true, batch: at(batch) }))),
+        Ok((point, batch)) => drop(world.run(Some(Stop { point, after: true, batch: at(batch) }))),
         Err(batches) => drop(world.run_batches(batches).unwrap()),
     }
 }
@@ -125,9 +125,9 @@ fn acknowledged() -> World {
 #[test]
 fn an_acknowledging_one_that_comes_back_goes_on_where_its_peer_was_told() {
     // All sinks have the last batch: else the pipeline must have their outputs.
-    let with = [Err(1), Err(2), Err(3), Ok((Step::Plan, 1)), Ok((Step::Plan, 2)), Ok((Step::Plan, 3))];
-    let without = [Err(1), Err(2), Ok((Step::Plan, 3)), Ok((Step::Plan, 4)), Ok((Step::Commit, 4))];
-    let again = [None, Some((Step::Log, 5)), Some((Step::Plan, 4)), Some((Step::Plan, 5)), Some((Step::Commit, 5))];
+    let with = [Err(1), Err(2), Err(3), Ok((Point::Plan, 1)), Ok((Point::Plan, 2)), Ok((Point::Plan, 3))];
+    let without = [Err(1), Err(2), Ok((Point::Plan, 3)), Ok((Point::Plan, 4)), Ok((Point::Commit, 4))];
+    let again = [None, Some((Point::Log, 5)), Some((Point::Plan, 4)), Some((Point::Plan, 5)), Some((Point::Commit, 5))];
     for first in with {
         for second in without {
             for (third, is_long_away) in again.into_iter().flat_map(|third| [(third, false), (third, true)]) {
@@ -137,7 +137,7 @@ fn an_acknowledging_one_that_comes_back_goes_on_where_its_peer_was_told() {
                 if let (Ok((_, batch)), true) = (first, is_long_away) {
                     // One more begins with that batch, and does not come to its end.
                     assert_eq!(
-                        world.run(Some(Stop { step: Step::Commit, after: false, batch: at(batch) })),
+                        world.run(Some(Stop { point: Point::Commit, after: false, batch: at(batch) })),
                         Ended::Stopped
                     );
                 }
@@ -147,7 +147,7 @@ fn an_acknowledging_one_that_comes_back_goes_on_where_its_peer_was_told() {
                     go_on(&world, Err(1));
                 }
                 // Before its first batch has counted nobody was told anything.
-                let was_told = first != Ok((Step::Plan, 1));
+                let was_told = first != Ok((Point::Plan, 1));
                 let away = if was_told { vec!["live"] } else { vec![] };
                 assert_eq!(planned_sources(&world), [vec!["in"], away], "{what}");
                 let world = World { text: format!("{STAYS}{LIVE}"), ..world };
@@ -193,7 +193,7 @@ fn a_batch_that_counts_is_delivered_to_the_outputs_that_it_has_rows_for() {
     for early in [false, true] {
         for (what, other, expect) in others {
             let world = World { early, ..World::new(&both(), "no stream", &[]) };
-            assert_eq!(world.run(Some(Stop { step: Step::Commit, after: true, batch: at(2) })), Ended::Stopped);
+            assert_eq!(world.run(Some(Stop { point: Point::Commit, after: true, batch: at(2) })), Ended::Stopped);
             let world = World { text: both().replace(what, other), ..world };
             match world.open().and_then(|mut run| run.run()) {
                 Err(RunError::Undeliverable { output, batch, why }) => {

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, error::Error, io::Write, sync::Arc};
 use tidemill_checkpoint::Keep;
 use tidemill_engine::{
     RunError,
-    checkpoint::{SnapshotAfter, Step},
+    checkpoint::{Point, SnapshotAfter},
 };
 
 use super::{
@@ -69,9 +69,9 @@ fn world(early: bool) -> World {
 }
 
 /// A world that was stopped there: what a machine without power leaves.
-fn stopped(early: bool, step: Step, after: bool, batch: i64) -> World {
+fn stopped(early: bool, point: Point, after: bool, batch: i64) -> World {
     let world = world(early);
-    assert_eq!(world.run(Some(Stop { step, after, batch: at(batch) })), Ended::Stopped);
+    assert_eq!(world.run(Some(Stop { point, after, batch: at(batch) })), Ended::Stopped);
     world.lose_power();
     world
 }
@@ -126,17 +126,19 @@ fn damage(stopped: &World, expect: &World) -> BTreeMap<String, Counts> {
 }
 
 /// Damages what is left after a stop.
-fn check_all(step: Step, after: bool, batch: i64, folders: &[&str]) {
+fn check_all(point: Point, after: bool, batch: i64, folders: &[&str]) {
     let early = folders.contains(&"outbox");
     let expect = world(early);
     assert_eq!(expect.run(None), Ended::Done);
-    let stopped = stopped(early, step, after, batch);
+    let stopped = stopped(early, point, after, batch);
     let whole = stopped.copy();
     assert_eq!(whole.run(None), Ended::Done);
     assert_eq!(whole.delivered_until(at(LAST)), expect.delivered_until(at(LAST)));
     let counts = damage(&stopped, &expect);
-    let _ =
-        writeln!(std::io::stderr(), "stopped at {step:?} of batch {batch}, after {after}: {counts:?}, no other result");
+    let _ = writeln!(
+        std::io::stderr(),
+        "stopped at {point:?} of batch {batch}, after {after}: {counts:?}, no other result"
+    );
     assert_eq!(counts.keys().collect::<Vec<_>>(), folders);
     assert!(counts.values().all(|counts| counts.tries > counts.files), "{counts:?}");
     assert!(counts.values().any(|counts| counts.refused > 0) && counts.values().any(|counts| counts.went_on > 0));
@@ -144,25 +146,25 @@ fn check_all(step: Step, after: bool, batch: i64, folders: &[&str]) {
 
 #[test]
 fn a_batch_that_was_planned() {
-    check_all(Step::Plan, true, 3, &["input", "log", "state"]);
+    check_all(Point::Plan, true, 3, &["input", "log", "state"]);
 }
 
 #[test]
 fn a_batch_that_was_committed() {
-    check_all(Step::Commit, true, 3, &["input", "log", "state"]);
+    check_all(Point::Commit, true, 3, &["input", "log", "state"]);
 }
 
 #[test]
 fn a_batch_that_was_delivered() {
-    check_all(Step::Finish, true, 4, &["input", "log", "state"]);
+    check_all(Point::Finish, true, 4, &["input", "log", "state"]);
 }
 
 #[test]
 fn a_batch_whose_rows_lie_beside_its_commit() {
-    check_all(Step::Commit, true, 3, &["input", "log", "outbox", "state"]);
+    check_all(Point::Commit, true, 3, &["input", "log", "outbox", "state"]);
 }
 
 #[test]
 fn a_batch_whose_rows_lie_beside_its_commit_and_were_delivered() {
-    check_all(Step::Finish, true, 4, &["input", "log", "outbox", "state"]);
+    check_all(Point::Finish, true, 4, &["input", "log", "outbox", "state"]);
 }

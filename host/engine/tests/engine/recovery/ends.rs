@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use tidemill_checkpoint::{Fault, Log, Operation, Storage};
-use tidemill_engine::{RunError, checkpoint::Step};
+use tidemill_engine::{RunError, checkpoint::Point};
 
 use super::{
     at,
-    world::{AtOnce, Broken, BrokenSource, Ended, OnStep, Stop, World},
+    world::{AtOnce, Broken, BrokenSource, Ended, OnPoint, Stop, World},
 };
 
 /// `fail` ends the run, where the stream `fails` has it.
@@ -78,8 +78,8 @@ impl Trouble {
             Trouble::Source(is_taken) => {
                 *world.broken_source.lock().unwrap() = Some(BrokenSource { is_taken, batch: at(3) });
             }
-            Trouble::Sink(output, is_staged) => {
-                *world.broken.lock().unwrap() = Some(Broken { output, is_staged, batch: at(3) });
+            Trouble::Sink(output, is_prepared) => {
+                *world.broken.lock().unwrap() = Some(Broken { output, is_prepared, batch: at(3) });
             }
             Trouble::Storage | Trouble::Power => {}
             Trouble::Overtaken => {
@@ -87,8 +87,8 @@ impl Trouble {
             }
         }
         let other = World { storage: storage.clone(), runs: world.runs.clone(), ..self.world() };
-        let on_step: OnStep = Arc::new(move |step, after, batch| {
-            if (step, after, batch) != (Step::Deliver, true, at(2)) {
+        let on_point: OnPoint = Arc::new(move |point, after, batch| {
+            if (point, after, batch) != (Point::Deliver, true, at(2)) {
                 return;
             }
             match self {
@@ -104,7 +104,7 @@ impl Trouble {
                 _ => {}
             }
         });
-        let world = World { on_step: Some(on_step), ..world };
+        let world = World { on_point: Some(on_point), ..world };
         let error = world.open().and_then(|mut run| run.run()).unwrap_err();
         world.storage.clear_faults();
         world.lose_power();
@@ -147,11 +147,11 @@ fn what_was_delivered_is_noted_whatever_ends_the_run() {
 #[test]
 fn what_was_delivered_again_is_noted_too() {
     for trouble in TROUBLES {
-        for (step, after) in [(Step::Commit, true), (Step::Deliver, false), (Step::Plan, true)] {
+        for (point, after) in [(Point::Commit, true), (Point::Deliver, false), (Point::Plan, true)] {
             // The batch 2 counts and was not delivered, or it was planned and is run again.
             let world = trouble.world();
-            assert_eq!(world.run(Some(Stop { step, after, batch: at(2) })), Ended::Stopped);
-            check(trouble, world, &format!("behind a stop at {step:?}"));
+            assert_eq!(world.run(Some(Stop { point, after, batch: at(2) })), Ended::Stopped);
+            check(trouble, world, &format!("behind a stop at {point:?}"));
         }
     }
 }
@@ -160,6 +160,6 @@ fn what_was_delivered_again_is_noted_too() {
 #[test]
 fn a_run_that_is_stopped_by_a_test_does_nothing_more() {
     let world = Trouble::Function.world();
-    assert_eq!(world.run(Some(Stop { step: Step::Plan, after: false, batch: at(2) })), Ended::Stopped);
+    assert_eq!(world.run(Some(Stop { point: Point::Plan, after: false, batch: at(2) })), Ended::Stopped);
     assert_eq!(known(&world), (None, 1));
 }

@@ -10,7 +10,7 @@ use tidemill_checkpoint::{MemoryStorage, Storage, Survey};
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Until,
-    checkpoint::{Checkpoint, Step},
+    checkpoint::{Checkpoint, Point},
 };
 use tidemill_model::{
     ports::{Chunk, Irregularity, PortError, Repeatable, Sealed, Sink, SinkParts, SinkRows, Source, Taken, Wake},
@@ -135,7 +135,7 @@ impl Repeatable for Hasty {
 struct Few {
     inner: Box<dyn Sink>,
     rows_max: usize,
-    /// That were written and are not staged.
+    /// That were written and are not prepared.
     rows: usize,
 }
 
@@ -146,9 +146,9 @@ impl Sink for Few {
         self.inner.write(rows)
     }
 
-    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+    fn prepare(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
         self.rows = 0;
-        self.inner.stage(batch)
+        self.inner.prepare(batch)
     }
 
     fn discard(&mut self, batch: Timestamp) -> Result<(), PortError> {
@@ -182,7 +182,7 @@ impl Place {
         Place { text: text.to_owned(), few: None, storage: Arc::default(), delivered: Arc::default(), hosts: 0 }
     }
 
-    /// To the end, or to a step. `above`: rows are written when there are more bytes of them.
+    /// To the end, or to a point. `above`: rows are written when there are more bytes of them.
     fn run(&mut self, stop: Option<Stop>, above: usize) -> Result<(), RunError> {
         self.run_as_it_is(stop, |run| run.hold_outputs(above))
     }
@@ -309,7 +309,7 @@ fn rows_of_sixteen_megabytes_are_held_and_more_are_written() {
 #[test]
 fn rows_of_a_large_chunk_are_written_piece_by_piece_and_all_of_them_come_back() {
     let mut place = Place::new(LARGE);
-    let stop = Stop { step: Step::Commit, after: true, batch: at(2) };
+    let stop = Stop { point: Point::Commit, after: true, batch: at(2) };
     assert!(matches!(place.run_as_it_is(Some(stop), |_| {}), Err(RunError::Failpoint { .. })));
     let storage: Arc<dyn Storage> = place.storage.clone();
     let survey = Survey::of(&storage).unwrap().unwrap();
@@ -333,15 +333,15 @@ fn nor_are_they_wherever_a_run_stops() {
     stop_everywhere(|| Place::new(PIPELINE), &expected());
 }
 
-/// Stops at every step of every batch in turn, and runs on.
+/// Stops at every point of every batch in turn, and runs on.
 fn stop_everywhere(place: impl Fn() -> Place, expect: &BTreeMap<(String, i64), Vec<i64>>) {
     for batch in 1..=BATCHES as i64 {
-        for step in Step::ALL {
+        for point in Point::ALL {
             for after in [false, true] {
                 let mut place = place();
                 let above = if batch % 2 == 0 { 0 } else { 10 };
-                let told = format!("{step:?} {after} of the batch {batch}");
-                let stopped = place.run(Some(Stop { step, after, batch: at(batch) }), above);
+                let told = format!("{point:?} {after} of the batch {batch}");
+                let stopped = place.run(Some(Stop { point, after, batch: at(batch) }), above);
                 assert!(matches!(stopped, Ok(()) | Err(RunError::Failpoint { .. })), "{told}: {stopped:?}");
                 place.run(None, above).unwrap();
                 let mut got = place.got();

@@ -1,4 +1,4 @@
-//! The same with the sources and sinks that people use: every step, at the first, a middle, a snapshotting and a cleaning
+//! The same with the sources and sinks that people use: every point, at the first, a middle, a snapshotting and a cleaning
 //! batch, for each kind of source that can be read again, with all kinds of sinks at once. What a socket gives is logged;
 //! that is what the other tests here stop.
 
@@ -16,7 +16,7 @@ use tidemill_checkpoint::{Keep, MemoryStorage};
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Until,
-    checkpoint::{Checkpoint, SnapshotAfter, Step},
+    checkpoint::{Checkpoint, Point, SnapshotAfter},
     open_sinks,
 };
 use tidemill_model::{
@@ -171,18 +171,18 @@ fn a_queue() {
     check("a queue", &format!("queue = {{ schema = \"line: text\", batches = {batches} }}"));
 }
 
-/// Stops at every step and runs on.
+/// Stops at every point and runs on.
 fn check(kind: &'static str, source: &str) {
     let expect = Place::new(kind, source);
     expect.run(None).unwrap();
     let expect = expect.came_out();
     assert!(expect.len() >= 3 && expect.keys().any(|key| key.starts_with("lines batch-")), "{kind}: {expect:?}");
     let mut stops = 0;
-    for step in Step::ALL.into_iter().filter(|step| *step != Step::Log) {
+    for point in Point::ALL.into_iter().filter(|point| *point != Point::Log) {
         for after in [false, true] {
             for batch in STOPPED {
                 let place = Place::new(kind, source);
-                let stop = Stop { step, after, batch: Timestamp(batch * 1_000_000) };
+                let stop = Stop { point, after, batch: Timestamp(batch * 1_000_000) };
                 match place.run(Some(stop)) {
                     Ok(()) => {}
                     Err(RunError::Failpoint { .. }) => {

@@ -8,7 +8,7 @@ use std::{
 use tidemill_checkpoint::{Budget, Fault, Keep, Operation, Storage, Survey};
 use tidemill_engine::{
     RunError,
-    checkpoint::{RestoreError, SnapshotAfter, Step, StoredStates, TableId},
+    checkpoint::{Point, RestoreError, SnapshotAfter, StoredStates, TableId},
 };
 
 use super::{
@@ -92,8 +92,8 @@ fn with_totals(world: World, function: &str) -> World {
     World { text: PIPELINE.replace("hostile/total-emitted", function), ..world }
 }
 
-fn stop(step: Step, after: bool, batch: i64) -> Option<Stop> {
-    Some(Stop { step, after, batch: at(batch) })
+fn stop(point: Point, after: bool, batch: i64) -> Option<Stop> {
+    Some(Stop { point, after, batch: at(batch) })
 }
 
 /// What a run of the first version comes to that nobody stops.
@@ -140,16 +140,16 @@ fn records(world: &World) -> usize {
 #[test]
 fn a_migration_survives_a_stop_at_every_step() {
     let (expect, mut stops) = (expected(), 0);
-    let old = [stop(Step::Commit, false, 3), stop(Step::Commit, true, 3), stop(Step::Deliver, true, 3)];
+    let old = [stop(Point::Commit, false, 3), stop(Point::Commit, true, 3), stop(Point::Deliver, true, 3)];
     for (commits_max, old) in [(1, old[2]), (2, old[0]), (1_000, old[1])] {
-        for step in Step::ALL {
+        for point in Point::ALL {
             for (after, batch) in [(false, 3), (true, 3), (false, 4), (true, 4), (false, 5), (true, 5)] {
                 let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max };
                 let world = World { snapshot_after, ..world() };
                 assert_eq!(world.run(old), Ended::Stopped);
                 let world = with_version(world, 2);
-                stops += usize::from(world.run(stop(step, after, batch)) == Ended::Stopped);
-                check_done(&world, &expect, &format!("{old:?}, then {step:?}, after {after}, batch {batch}"));
+                stops += usize::from(world.run(stop(point, after, batch)) == Ended::Stopped);
+                check_done(&world, &expect, &format!("{old:?}, then {point:?}, after {after}, batch {batch}"));
             }
         }
     }
@@ -167,7 +167,7 @@ fn every_version_can_follow_and_none_comes_back() {
         let mut world = World { snapshot_after, ..world() };
         for (&version, batch) in [1].iter().chain(then).zip([2, 5]) {
             world = with_version(world, version);
-            assert_eq!(world.run(stop(Step::Commit, true, batch)), Ended::Stopped);
+            assert_eq!(world.run(stop(Point::Commit, true, batch)), Ended::Stopped);
         }
         let world = with_version(world, 3);
         check_done(&world, &expect, &format!("{then:?}"));
@@ -188,9 +188,9 @@ fn partitions_may_change_with_the_version() {
     let expect = expected();
     for (before, behind) in [(1, 4), (4, 1), (3, 7)] {
         let world = World { partitions: before, ..world() };
-        assert_eq!(world.run(stop(Step::Deliver, true, 3)), Ended::Stopped);
+        assert_eq!(world.run(stop(Point::Deliver, true, 3)), Ended::Stopped);
         let world = with_version(World { partitions: behind, ..world }, 2);
-        assert_eq!(world.run(stop(Step::Commit, true, 5)), Ended::Stopped);
+        assert_eq!(world.run(stop(Point::Commit, true, 5)), Ended::Stopped);
         let world = World { partitions: before, ..world };
         assert_eq!(world.run(None), Ended::Done);
         assert_eq!(world.rows_until(at(BATCHES)), expect.rows_until(at(BATCHES)), "{before} to {behind}");
@@ -203,11 +203,11 @@ fn a_stream_may_get_another_name_with_the_version() {
     for commits_max in [1, 1_000] {
         let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max };
         let world = World { snapshot_after, ..world() };
-        assert_eq!(world.run(stop(Step::Deliver, true, 3)), Ended::Stopped);
+        assert_eq!(world.run(stop(Point::Deliver, true, 3)), Ended::Stopped);
         let world = with_version(world, 2);
         let text = world.text.replace("[streams.totals]", "[streams.sums]\npreviously = \"totals\"");
         let world = World { text: text.replace("from = \"totals\"", "from = \"sums\""), ..world };
-        assert_eq!(world.run(stop(Step::Commit, true, 5)), Ended::Stopped);
+        assert_eq!(world.run(stop(Point::Commit, true, 5)), Ended::Stopped);
         check_done(&world, &expect, "with another name");
     }
 }
@@ -220,7 +220,7 @@ fn a_snapshot_that_is_made_before_the_first_new_commit_has_the_old_states() {
     assert_eq!(expect.run(None), Ended::Done);
     let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: 1_000 };
     let world = World { snapshot_after, keep: Keep { batches: 0, bytes: 0 }, ..world() };
-    assert_eq!(world.run(stop(Step::Deliver, true, 3)), Ended::Stopped);
+    assert_eq!(world.run(stop(Point::Deliver, true, 3)), Ended::Stopped);
     let world = with_version(World { budget: Budget { bytes_max: None, free_bytes_min: 1 << 20 }, ..world }, 2);
     world.storage.set_capacity(Some(1 << 19));
     let (storage, looks) = (world.storage.clone(), Arc::new(Mutex::new(0)));
@@ -256,7 +256,7 @@ fn fields_that_went_and_came_back_are_blank_whenever_snapshots_were_made() {
             [("hostile/sum-migrated", 2), ("hostile/alarm-migrated", 3), ("hostile/sum-migrated", 5)]
         {
             world = with_totals(world, function);
-            assert_eq!(world.run(stop(Step::Deliver, true, batch)), Ended::Stopped);
+            assert_eq!(world.run(stop(Point::Deliver, true, batch)), Ended::Stopped);
         }
         let stored = stored(&world);
         // Only the second batch has `c`; `f` is new in the fifth.
@@ -269,7 +269,7 @@ fn fields_that_went_and_came_back_are_blank_whenever_snapshots_were_made() {
 fn a_migration_that_fails_changes_nothing() {
     let expect = expected();
     let world = at_once(world());
-    assert_eq!(world.run(stop(Step::Deliver, true, 3)), Ended::Stopped);
+    assert_eq!(world.run(stop(Point::Deliver, true, 3)), Ended::Stopped);
     let mut world = world;
     for (function, says) in [
         (

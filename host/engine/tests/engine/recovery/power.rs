@@ -10,7 +10,7 @@ use std::{
 };
 
 use tidemill_checkpoint::Keep;
-use tidemill_engine::checkpoint::{SnapshotAfter, Step};
+use tidemill_engine::checkpoint::{Point, SnapshotAfter};
 use tidemill_model::{
     testing::disk::{ForgetfulDisk, Forgets, lay, scratch},
     time::Timestamp,
@@ -75,7 +75,7 @@ fn on_disk(world: &World) -> &OnDisk {
     world.on_disk.as_ref().unwrap()
 }
 
-/// The files of the outputs, by their paths; of their marks the newest batch. Of what was staged and not delivered nothing is
+/// The files of the outputs, by their paths; of their marks the newest batch. Of what was prepared and not delivered nothing is
 /// left.
 fn came_out(world: &World) -> BTreeMap<String, String> {
     let (mut files, mut folders) = (BTreeMap::new(), vec![on_disk(world).root.path().join("out")]);
@@ -153,7 +153,7 @@ fn check(early: bool, call: usize, after: bool, cut: Option<Forgets>, expect: &B
     assert_eq!(came_out(&world), *expect, "{what}");
     assert_eq!(disk.mistakes(), Vec::<String>::new(), "{what}");
     cut_power(&world, Forgets::Everything);
-    // What the killed run had staged may be back: nobody waits until it is gone for certain, and nobody reads it.
+    // What the killed run had prepared may be back: nobody waits until it is gone for certain, and nobody reads it.
     let mut came = came_out(&world);
     came.retain(|path, _| !path.contains("/.staged-"));
     assert_eq!(came, *expect, "{what}, and when the power was cut once more");
@@ -202,7 +202,7 @@ fn what_a_reader_has_moved_away_does_not_come_again() {
     expect.retain(|path, _| is_of_batch(path));
     for second in 1..=4 {
         let world = world();
-        let stop = Stop { step: Step::Deliver, after: true, batch: Timestamp(second * 1_000_000) };
+        let stop = Stop { point: Point::Deliver, after: true, batch: Timestamp(second * 1_000_000) };
         assert_eq!(world.run(Some(stop)), Ended::Stopped);
         let root = on_disk(&world).root.path();
         let mut came = BTreeMap::new();

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tidemill_checkpoint::{Keep, PastError};
 use tidemill_engine::{
-    checkpoint::{SnapshotAfter, Step, TableRows},
+    checkpoint::{Point, SnapshotAfter, TableRows},
     replay::{BatchRows, ReplayError, difference},
 };
 
@@ -89,14 +89,14 @@ fn every_batch_that_is_kept_comes_out_as_it_was_committed() {
 
 #[test]
 fn a_batch_that_was_run_again_after_a_crash_is_replayed_too() {
-    for step in [Step::Log, Step::Plan, Step::Commit, Step::Deliver] {
+    for point in [Point::Log, Point::Plan, Point::Commit, Point::Deliver] {
         let world = new_world();
         for batch in 1..=BATCHES {
-            world.run(Some(Stop { step, after: true, batch: at(batch) }));
-            check_all(&world, &format!("stopped after {step:?} of {batch}"));
+            world.run(Some(Stop { point, after: true, batch: at(batch) }));
+            check_all(&world, &format!("stopped after {point:?} of {batch}"));
         }
         assert_eq!(world.run(None), Ended::Done);
-        assert!(check_all(&world, &format!("{step:?}")) >= 2);
+        assert!(check_all(&world, &format!("{point:?}")) >= 2);
     }
 }
 
@@ -122,7 +122,7 @@ fn states_of_an_older_version_are_migrated_here_too() {
     for commits_max in [1, 1_000] {
         let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max };
         let world = World { keep: Keep { batches: 100, bytes: 1 << 30 }, snapshot_after, ..at_once(migrate::world()) };
-        assert_eq!(world.run(Some(Stop { step: Step::Deliver, after: true, batch: at(3) })), Ended::Stopped);
+        assert_eq!(world.run(Some(Stop { point: Point::Deliver, after: true, batch: at(3) })), Ended::Stopped);
         let world = migrate::with_version(world, 2);
         assert_eq!(world.run(None), Ended::Done);
         let history = world.history();
@@ -145,7 +145,7 @@ fn states_of_an_older_version_are_migrated_here_too() {
 fn streams_may_have_other_names_now() {
     let snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: 2 };
     let world = World { keep: Keep { batches: 100, bytes: 1 << 30 }, snapshot_after, ..new_world() };
-    assert_eq!(world.run(Some(Stop { step: Step::Deliver, after: true, batch: at(3) })), Ended::Stopped);
+    assert_eq!(world.run(Some(Stop { point: Point::Deliver, after: true, batch: at(3) })), Ended::Stopped);
     let names = [("totals", "sums-so-far"), ("in", "numbers"), ("live", "words")];
     let text = names.iter().fold(world.text.clone(), |text, (old, new)| {
         let header = format!("[streams.{new}]\npreviously = \"{old}\"");
@@ -179,7 +179,7 @@ fn what_changed_since_is_seen() {
 #[test]
 fn a_batch_that_a_run_has_not_come_to_commit_can_be_tried() {
     let world = World { keep: Keep { batches: 100, bytes: 1 << 30 }, ..new_world() };
-    assert_eq!(world.run(Some(Stop { step: Step::Plan, after: true, batch: at(4) })), Ended::Stopped);
+    assert_eq!(world.run(Some(Stop { point: Point::Plan, after: true, batch: at(4) })), Ended::Stopped);
     let history = world.history();
     let replayed = world.replay(&history, &history.past(at(4)).unwrap()).unwrap();
     assert!(replayed.then.is_none());
@@ -193,7 +193,7 @@ fn a_batch_that_a_run_has_not_come_to_commit_can_be_tried() {
 #[test]
 fn what_cannot_be_replayed_is_said() {
     let world = new_world();
-    assert_eq!(world.run(Some(Stop { step: Step::Plan, after: true, batch: at(BATCHES) })), Ended::Stopped);
+    assert_eq!(world.run(Some(Stop { point: Point::Plan, after: true, batch: at(BATCHES) })), Ended::Stopped);
     let history = world.history();
     assert!(matches!(history.past(at(99)).unwrap_err(), PastError::Unknown { .. }));
     let past = history.past(at(BATCHES - 1)).unwrap();

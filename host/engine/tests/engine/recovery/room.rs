@@ -9,13 +9,13 @@ use std::{
 use tidemill_checkpoint::{Budget, Fault, Keep, Operation, Storage};
 use tidemill_engine::{
     RunError,
-    checkpoint::{SnapshotAfter, Step},
+    checkpoint::{Point, SnapshotAfter},
 };
 use tidemill_model::time::Timestamp;
 
 use super::{
     BATCHES, at, check_like,
-    world::{AtOnce, Ended, OnStep, Stop, World},
+    world::{AtOnce, Ended, OnPoint, Stop, World},
 };
 
 /// Batches of the pipeline below, each with a row of its own and one of a key that all have.
@@ -93,14 +93,14 @@ fn a_disk_that_is_nearly_full_gets_no_input_until_there_is_room() {
         });
         let seen = looks.clone();
         // Other records than a batch's may be made while there is no room: that the last one is delivered, say.
-        let on_step: OnStep = Arc::new(move |step, after, _| {
-            if (step, after) == (Step::Plan, false) {
+        let on_point: OnPoint = Arc::new(move |point, after, _| {
+            if (point, after) == (Point::Plan, false) {
                 let mut seen = seen.lock().unwrap();
                 assert!(!seen.short, "a batch was begun without room");
                 (seen.in_a_row, seen.batches) = (0, seen.batches + 1);
             }
         });
-        let world = World { on_step: Some(on_step), ..world };
+        let world = World { on_point: Some(on_point), ..world };
         assert_eq!(world.run(None), Ended::Done);
         let seen = looks.lock().unwrap();
         assert!(share > 0 || seen.most >= 50, "it never waited");
@@ -169,7 +169,7 @@ fn one_snapshot_alone_makes_room_where_there_can_be_no_other() {
     assert_eq!(expect.run(None), Ended::Done);
     // Without a snapshot yet; the next run has a budget, and makes its first one when it has no room already.
     let before = World { keep, snapshot_after, ..many() };
-    let stop = Stop { step: Step::Deliver, after: true, batch: at(40) };
+    let stop = Stop { point: Point::Deliver, after: true, batch: at(40) };
     assert_eq!(before.run(Some(stop)), Ended::Stopped);
     for part in [2, 4] {
         let budget = Budget { bytes_max: Some(used(&before) / part), free_bytes_min: 0 };
@@ -246,13 +246,13 @@ fn short_behind_3(looks_max: u64) -> (World, Arc<Mutex<Looks>>, Arc<Mutex<u64>>)
         Fault::None
     });
     let (seen, storage) = (looks.clone(), world.storage.clone());
-    let on_step: OnStep = Arc::new(move |step, after, batch| {
-        if (step, after, batch) == (Step::Deliver, true, at(3)) {
+    let on_point: OnPoint = Arc::new(move |point, after, batch| {
+        if (point, after, batch) == (Point::Deliver, true, at(3)) {
             seen.lock().unwrap().short = true;
             storage.set_capacity(Some(0));
         }
     });
-    (World { on_step: Some(on_step), ..world }, looks, begun)
+    (World { on_point: Some(on_point), ..world }, looks, begun)
 }
 
 #[test]

@@ -8,12 +8,12 @@ use std::{
 use tidemill_checkpoint::{Budget, Keep};
 use tidemill_engine::{
     RunError,
-    checkpoint::{SnapshotAfter, Step},
+    checkpoint::{Point, SnapshotAfter},
 };
 
 use super::{
     BATCHES, at, check_like,
-    world::{AtOnce, Broken, Ended, OnStep, Stop, World, feed_of},
+    world::{AtOnce, Broken, Ended, OnPoint, Stop, World, feed_of},
 };
 
 /// Two sources that are read again and two that are logged, one of which has a peer that sends again what was not
@@ -75,20 +75,20 @@ fn four(long: usize) -> World {
     }
 }
 
-/// Stops once or twice at every step of every batch, and runs on.
+/// Stops once or twice at every point of every batch, and runs on.
 fn stop_everywhere(world: impl Fn() -> World) -> usize {
     let expect = world();
     assert_eq!(expect.run(None), Ended::Done);
     let mut stops = 0;
-    for step in Step::ALL {
+    for point in Point::ALL {
         for after in [false, true] {
             for batch in 1..=BATCHES {
                 let world = world();
                 for again in [batch, batch + 1] {
-                    stops += usize::from(world.run(Some(Stop { step, after, batch: at(again) })) == Ended::Stopped);
+                    stops += usize::from(world.run(Some(Stop { point, after, batch: at(again) })) == Ended::Stopped);
                 }
                 assert_eq!(world.run(None), Ended::Done);
-                check_like(&world, &expect, &format!("{step:?}, after {after}, batch {batch}"));
+                check_like(&world, &expect, &format!("{point:?}, after {after}, batch {batch}"));
             }
         }
     }
@@ -114,13 +114,13 @@ fn input_that_lies_in_several_segments_is_found_again() {
     let newest = expect.storage.files().into_keys().rfind(|name| name.starts_with("input/")).unwrap();
     assert!(newest["input/".len()..].parse::<u64>().unwrap() >= 3, "one run alone begins several: {newest}");
     let mut stops = 0;
-    for step in [Step::Plan, Step::Commit] {
+    for point in [Point::Plan, Point::Commit] {
         for batch in [2, 4, 5] {
             let world = world();
             stops +=
-                usize::from(world.run(Some(Stop { step, after: batch % 2 == 0, batch: at(batch) })) == Ended::Stopped);
+                usize::from(world.run(Some(Stop { point, after: batch % 2 == 0, batch: at(batch) })) == Ended::Stopped);
             assert_eq!(world.run(None), Ended::Done);
-            check_like(&world, &expect, &format!("{step:?} of batch {batch}"));
+            check_like(&world, &expect, &format!("{point:?} of batch {batch}"));
         }
     }
     assert_eq!(stops, 6);
@@ -132,7 +132,7 @@ fn any_sink_that_is_ahead_of_a_damaged_newest_record_is_said() {
     let outputs = ["sums", "totals", "all"];
     for ahead in outputs.iter().map(Some).chain([None]) {
         let world = super::world();
-        assert_eq!(world.run(Some(Stop { step: Step::Deliver, after: false, batch: at(3) })), Ended::Stopped);
+        assert_eq!(world.run(Some(Stop { point: Point::Deliver, after: false, batch: at(3) })), Ended::Stopped);
         ahead.iter().for_each(|output| world.has(output, at(3)));
         let (newest, mut bytes) =
             world.storage.files().into_iter().rfind(|(name, _)| name.starts_with("log/")).unwrap();
@@ -154,12 +154,12 @@ fn any_sink_that_is_ahead_of_a_damaged_newest_record_is_said() {
 fn a_host_that_slept_behind_its_commit_gives_nothing_to_its_sinks() {
     let world = super::world();
     let other = World { storage: world.storage.clone(), runs: world.runs.clone(), ..super::world() };
-    let on_step: OnStep = Arc::new(move |step, after, batch| {
-        if (step, after, batch) == (Step::Commit, true, at(3)) {
+    let on_point: OnPoint = Arc::new(move |point, after, batch| {
+        if (point, after, batch) == (Point::Commit, true, at(3)) {
             other.open().unwrap();
         }
     });
-    let world = World { on_step: Some(on_step), ..world };
+    let world = World { on_point: Some(on_point), ..world };
     let error = world.open().and_then(|mut run| run.run()).unwrap_err();
     assert!(error.to_string().contains("has taken this checkpoint over"), "{error}");
     for output in ["sums", "totals", "all"] {
@@ -167,21 +167,21 @@ fn a_host_that_slept_behind_its_commit_gives_nothing_to_its_sinks() {
     }
 }
 
-/// Another host takes over while this one is at its sinks, and takes away what it has staged: a sink that fails then is not
+/// Another host takes over while this one is at its sinks, and takes away what it has prepared: a sink that fails then is not
 /// what is wrong.
 #[test]
 fn a_host_that_slept_at_its_sinks_says_that_it_was_overtaken() {
-    for (step, is_staged) in [(Step::Stage, true), (Step::Deliver, false)] {
+    for (point, is_prepared) in [(Point::Prepare, true), (Point::Deliver, false)] {
         let world = super::world();
         let other = World { storage: world.storage.clone(), runs: world.runs.clone(), ..super::world() };
-        let on_step: OnStep = Arc::new(move |now, after, batch| {
-            if (now, after, batch) == (step, false, at(3)) {
+        let on_point: OnPoint = Arc::new(move |now, after, batch| {
+            if (now, after, batch) == (point, false, at(3)) {
                 other.open().unwrap();
             }
         });
-        let broken = Broken { output: "totals", is_staged, batch: at(3) };
+        let broken = Broken { output: "totals", is_prepared, batch: at(3) };
         *world.broken.lock().unwrap() = Some(broken);
-        let world = World { on_step: Some(on_step), ..world };
+        let world = World { on_point: Some(on_point), ..world };
         let error = world.open().and_then(|mut run| run.run()).unwrap_err();
         assert!(error.to_string().contains("has taken this checkpoint over"), "{error}");
     }

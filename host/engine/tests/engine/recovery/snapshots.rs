@@ -13,13 +13,13 @@ use tidemill_checkpoint::{Fault, Keep, Operation};
 use tidemill_connect::system::Threads;
 use tidemill_engine::{
     RunError,
-    checkpoint::{SnapshotAfter, Step},
+    checkpoint::{Point, SnapshotAfter},
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
 
 use super::{
     at, check_like, room, world as new_world,
-    world::{AtOnce, Ended, OnStep, World, heard},
+    world::{AtOnce, Ended, OnPoint, World, heard},
 };
 
 const NEVER: SnapshotAfter = SnapshotAfter { bytes_min: u64::MAX, commits_max: usize::MAX };
@@ -89,13 +89,13 @@ const PATIENCE: Duration = Duration::from_secs(300);
 fn tried(fails: impl Fn(u64) -> bool + Send + 'static) -> (Vec<i64>, Vec<String>) {
     let begun = Arc::new(Mutex::new(Vec::new()));
     let seen = begun.clone();
-    let on_step: OnStep = Arc::new(move |step, after, batch: Timestamp| {
-        if (step, after) == (Step::Snapshot, false) {
+    let on_point: OnPoint = Arc::new(move |point, after, batch: Timestamp| {
+        if (point, after) == (Point::Snapshot, false) {
             seen.lock().unwrap().push(batch.0 / 1_000_000);
         }
     });
     let snapshot_after = SnapshotAfter { commits_max: 1, ..NEVER };
-    let world = World { snapshot_after, workers: 1, spawn: Arc::new(AtOnce), on_step: Some(on_step), ..room::many() };
+    let world = World { snapshot_after, workers: 1, spawn: Arc::new(AtOnce), on_point: Some(on_point), ..room::many() };
     let mut tries = 0;
     world.storage.set_faults(move |call| {
         let is_one = call.operation == Operation::Draft;
@@ -156,14 +156,14 @@ fn batches_go_on_while_files_are_removed() {
     });
     // Snapshots are made behind the batches 5 and 10, and behind the second one there is something to remove.
     let ring = Mutex::new(ring);
-    let on_step: OnStep = Arc::new(move |step, after, batch| {
-        if (step, after) == (Step::Commit, true) && batch > at(10) {
+    let on_point: OnPoint = Arc::new(move |point, after, batch| {
+        if (point, after) == (Point::Commit, true) && batch > at(10) {
             // Nobody listens any more when it is known.
             let _ = ring.lock().unwrap().send(());
         }
     });
     let spawn = Arc::new(AllAtOnceBut(AtomicU64::new(4)));
-    let world = World { on_step: Some(on_step), spawn, ..world };
+    let world = World { on_point: Some(on_point), spawn, ..world };
     assert_eq!(world.run(None), Ended::Done);
     result.recv_timeout(PATIENCE * 2).unwrap().expect("no batch was committed while files were removed");
 }
@@ -193,18 +193,18 @@ fn what_cannot_be_removed_ends_the_run_and_is_removed_by_the_next() {
 /// Another host takes over before, while and after this one removes files in the background, which it may do after its end too.
 #[test]
 fn a_host_that_was_overtaken_removes_nothing() {
-    for overtaken_at in [Step::Snapshot, Step::Clean] {
+    for overtaken_at in [Point::Snapshot, Point::Clean] {
         let world = cleaning(|_| Fault::None);
         let other = World { storage: world.storage.clone(), runs: world.runs.clone(), ..room::many() };
         let left = Arc::new(Mutex::new(None));
         let seen = left.clone();
-        let on_step: OnStep = Arc::new(move |step, after, batch| {
-            if (step, after, batch) == (overtaken_at, false, at(10)) {
+        let on_point: OnPoint = Arc::new(move |point, after, batch| {
+            if (point, after, batch) == (overtaken_at, false, at(10)) {
                 other.open().unwrap();
                 *seen.lock().unwrap() = Some(other.storage.files());
             }
         });
-        let world = World { on_step: Some(on_step), ..world };
+        let world = World { on_point: Some(on_point), ..world };
         let error = world.open().and_then(|mut run| run.run()).unwrap_err();
         assert!(error.to_string().contains("has taken this checkpoint over"), "{error}");
         let left = left.lock().unwrap().take().expect("a snapshot was made behind the batch 10");

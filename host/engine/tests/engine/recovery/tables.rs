@@ -11,7 +11,7 @@ use tidemill_checkpoint::{Keep, MemoryStorage, Record, Storage};
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Until,
-    checkpoint::{Checkpoint, SnapshotAfter, Step, StoredStates, TableId},
+    checkpoint::{Checkpoint, Point, SnapshotAfter, StoredStates, TableId},
 };
 use tidemill_model::{
     ports::{Chunk, Irregularity, PortError, Repeatable, Sealed, Source, SourceRows, Taken, Wake},
@@ -153,7 +153,7 @@ impl Place {
         Place { storage: MemoryStorage::new(), lying, delivered: Arc::default(), hosts: 0 }
     }
 
-    /// So many batches, or to a step.
+    /// So many batches, or to a point.
     fn run(&mut self, batches: u64, stop: Option<Stop>) -> Result<(), RunError> {
         self.hosts += 1;
         let storage: Arc<dyn Storage> = Arc::new(self.storage.clone());
@@ -196,11 +196,11 @@ fn check(place: &Place, told: &str) {
 #[test]
 fn whatever_a_run_stops_at_all_that_comes_after_the_first_beginning_comes_once() {
     for batch in 1..=5 {
-        for step in Step::ALL {
+        for point in Point::ALL {
             for after in [false, true] {
-                let told = format!("{step:?} {after} of the batch {batch}");
+                let told = format!("{point:?} {after} of the batch {batch}");
                 let mut place = Place::new();
-                let stopped = place.run(6, Some(Stop { step, after, batch: at(batch) }));
+                let stopped = place.run(6, Some(Stop { point, after, batch: at(batch) }));
                 assert!(matches!(stopped, Ok(()) | Err(RunError::Failpoint { .. })), "{told}: {stopped:?}");
                 // Something comes while nobody runs. If nothing was begun, it was there before.
                 let began = place.history_has_start();

@@ -18,7 +18,7 @@ use tidemill_checkpoint::{
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{
     Parts, Run, RunError, Settings, Summary, Until,
-    checkpoint::{Checkpoint, Failpoints, SnapshotAfter, Step},
+    checkpoint::{Checkpoint, Failpoints, Point, SnapshotAfter},
     replay::{ReplayError, ReplayParts, Replayed, logged, replay},
 };
 use tidemill_model::{
@@ -33,10 +33,10 @@ use crate::{guests::guests, harness, sink::Written, spawn::CommitsAtOnce};
 pub use heard::heard;
 use peers::{Exactly, Live};
 
-/// A step at which a run is stopped.
+/// A point at which a run is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stop {
-    pub step: Step,
+    pub point: Point,
     pub after: bool,
     pub batch: Timestamp,
 }
@@ -90,8 +90,8 @@ pub struct World {
     pub broken: Arc<Mutex<Option<Broken>>>,
     /// What the stream `live` does not do, once.
     pub broken_source: Arc<Mutex<Option<BrokenSource>>>,
-    /// Sees every step before it is made, and behind it.
-    pub on_step: Option<OnStep>,
+    /// Sees every point before it is made, and behind it.
+    pub on_point: Option<OnPoint>,
     /// Where the checkpoint lies, and the files of outputs that are files, if not in memory.
     pub on_disk: Option<Arc<OnDisk>>,
     /// Rows for sinks are written as soon as there are any, as those of large batches are.
@@ -103,12 +103,12 @@ pub struct World {
 /// A stream that is fed, its lines, and how many of them were acknowledged if it wants to know.
 pub type SecondFeed = (String, Feed, Option<Arc<Mutex<usize>>>);
 
-/// A step of an output's batch.
+/// A point of an output's batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken {
     pub output: &'static str,
     /// Else it is delivered.
-    pub is_staged: bool,
+    pub is_prepared: bool,
     pub batch: Timestamp,
 }
 
@@ -120,8 +120,8 @@ pub struct BrokenSource {
     pub batch: Timestamp,
 }
 
-/// Told of a step, whether it was made, and of what batch.
-pub type OnStep = Arc<dyn Fn(Step, bool, Timestamp) + Send + Sync>;
+/// Told of a point, whether it was made, and of what batch.
+pub type OnPoint = Arc<dyn Fn(Point, bool, Timestamp) + Send + Sync>;
 
 /// A folder of a disk that forgets.
 pub struct OnDisk {
@@ -190,7 +190,7 @@ impl World {
             spawn: Arc::new(CommitsAtOnce),
             broken: Arc::default(),
             broken_source: Arc::default(),
-            on_step: None,
+            on_point: None,
             on_disk: None,
             early: false,
             operator_bytes: None,
@@ -202,7 +202,7 @@ impl World {
         self.open_with(Some(self.checkpoint(None)?))
     }
 
-    /// Runs until the sources are used up, or to a step.
+    /// Runs until the sources are used up, or to a point.
     pub fn run(&self, stop: Option<Stop>) -> Ended {
         let checkpoint = self.checkpoint(stop);
         ended(checkpoint.and_then(|checkpoint| self.open_with(Some(checkpoint))?.run().map(drop)))
@@ -231,7 +231,7 @@ impl World {
             spawn: self.spawn.clone(),
             broken: Arc::default(),
             broken_source: Arc::default(),
-            on_step: self.on_step.clone(),
+            on_point: self.on_point.clone(),
             on_disk: self.on_disk.clone(),
             ..*self
         }
@@ -284,11 +284,11 @@ impl World {
         };
         let checkpoint = Checkpoint::new(storage, format!("run {runs}"), self.plugins.clone());
         let (keep, budget, snapshot_after) = (self.keep, self.budget, self.snapshot_after);
-        let failpoints = Box::new(Seen { stop: StopAt(stop), on_step: self.on_step.clone() });
+        let failpoints = Box::new(Seen { stop: StopAt(stop), on_point: self.on_point.clone() });
         Ok(Checkpoint { keep, budget, snapshot_after, failpoints, ..checkpoint })
     }
 
-    /// Sinks for the outputs of a plan. Those of the disk have names of their own for what each run stages.
+    /// Sinks for the outputs of a plan. Those of the disk have names of their own for what each run prepares.
     fn sinks(&self, plan: &Plan) -> Result<Vec<Box<dyn Sink>>, RunError> {
         let clock = Arc::new(ManualClock::new(Timestamp(*self.runs.lock().unwrap() as i64)));
         let open = |output: &Output| -> Result<Box<dyn Sink>, RunError> {
@@ -297,7 +297,7 @@ impl World {
                 return Ok(Box::new(Exactly {
                     output: output.name.clone(),
                     written: Written::default(),
-                    staged: None,
+                    prepared: None,
                     delivered,
                     broken,
                 }));
@@ -387,7 +387,7 @@ impl World {
 /// A sink of an output that keeps what it gets, and refuses a batch that it gets again as another one.
 pub fn exactly(output: &str, delivered: &Arc<Mutex<Delivered>>) -> Box<dyn Sink> {
     let (output, delivered) = (output.to_owned(), delivered.clone());
-    Box::new(Exactly { output, written: Written::default(), staged: None, delivered, broken: Arc::default() })
+    Box::new(Exactly { output, written: Written::default(), prepared: None, delivered, broken: Arc::default() })
 }
 
 impl Delivered {
@@ -418,24 +418,24 @@ fn ended(result: Result<(), RunError>) -> Ended {
     }
 }
 
-/// Stops at a step, once.
+/// Stops at a point, once.
 pub struct StopAt(pub Option<Stop>);
 
 impl Failpoints for StopAt {
-    fn stops(&mut self, step: Step, after: bool, batch: Timestamp) -> bool {
-        self.0.take_if(|stop| *stop == Stop { step, after, batch }).is_some()
+    fn stops(&mut self, point: Point, after: bool, batch: Timestamp) -> bool {
+        self.0.take_if(|stop| *stop == Stop { point, after, batch }).is_some()
     }
 }
 
-/// The same, told of every step.
+/// The same, told of every point.
 struct Seen {
     stop: StopAt,
-    on_step: Option<OnStep>,
+    on_point: Option<OnPoint>,
 }
 
 impl Failpoints for Seen {
-    fn stops(&mut self, step: Step, after: bool, batch: Timestamp) -> bool {
-        self.on_step.iter().for_each(|on_step| on_step(step, after, batch));
-        self.stop.stops(step, after, batch)
+    fn stops(&mut self, point: Point, after: bool, batch: Timestamp) -> bool {
+        self.on_point.iter().for_each(|on_point| on_point(point, after, batch));
+        self.stop.stops(point, after, batch)
     }
 }

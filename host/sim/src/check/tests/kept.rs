@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidemill_checkpoint::{Log, MemoryStorage, Plan, Record, SourcePin};
+use tidemill_checkpoint::{BatchPlan, Log, MemoryStorage, Record, SourcePin};
 use tidemill_model::time::Timestamp;
 
 use crate::{
@@ -18,7 +18,7 @@ fn lines_are_kept_when_a_record_stands_behind_the_one_that_says_so() {
     let open = |host| Log::open(Arc::new(storage.clone()), PIPELINE, host, Timestamp(0)).expect("nothing fails").0;
     let mut log = open("host");
     let pin = SourcePin { stream: format!("{ACKNOWLEDGED}-1"), pin: "{\"lines\":7}".to_owned(), logged: None };
-    let plan = Plan {
+    let plan = BatchPlan {
         batch: Timestamp(1),
         sources: vec![pin],
         plugins: Vec::new(),

@@ -101,16 +101,16 @@ impl Acknowledging for Live {
 pub struct Exactly {
     pub output: String,
     pub written: Written,
-    pub staged: Option<Rows>,
+    pub prepared: Option<Rows>,
     pub delivered: Arc<Mutex<Delivered>>,
     pub broken: Arc<Mutex<Option<Broken>>>,
 }
 
 impl Exactly {
-    fn check(&self, is_staged: bool, batch: Timestamp) -> Result<(), PortError> {
+    fn check(&self, is_prepared: bool, batch: Timestamp) -> Result<(), PortError> {
         let mut broken = self.broken.lock().unwrap();
         let is_now = |broken: &mut Broken| {
-            (broken.output, broken.is_staged, broken.batch) == (self.output.as_str(), is_staged, batch)
+            (broken.output, broken.is_prepared, broken.batch) == (self.output.as_str(), is_prepared, batch)
         };
         broken.take_if(is_now).map_or(Ok(()), |_| Err(PortError::configuration("it is broken")))
     }
@@ -122,11 +122,11 @@ impl Sink for Exactly {
         Ok(())
     }
 
-    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+    fn prepare(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
         self.check(true, batch.time)?;
         let values = |rows: &Vec<_>| rows.iter().flat_map(|rows| show::values(batch.schema, rows)).collect::<Vec<_>>();
         let of_partition = |rows: &Vec<_>| values(rows).iter().map(|row| show::row(row)).collect();
-        self.staged = Some(self.written.take(batch).iter().map(of_partition).collect());
+        self.prepared = Some(self.written.take(batch).iter().map(of_partition).collect());
         Ok(())
     }
 
@@ -137,11 +137,11 @@ impl Sink for Exactly {
 
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
         self.check(false, time)?;
-        let staged = self.staged.take().expect("a batch is staged before it is delivered");
+        let prepared = self.prepared.take().expect("a batch is prepared before it is delivered");
         let mut delivered = self.delivered.lock().unwrap();
         delivered.count += 1;
-        let before = delivered.batches.insert((self.output.clone(), time), staged.clone());
-        assert!(before.is_none_or(|before| before == staged), "a batch comes again with other rows");
+        let before = delivered.batches.insert((self.output.clone(), time), prepared.clone());
+        assert!(before.is_none_or(|before| before == prepared), "a batch comes again with other rows");
         Ok(())
     }
 

@@ -20,18 +20,18 @@ pub(super) const FIRST_ROWS: usize = 1 << 12;
 
 /// Accumulators that fit into one instance, and into one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Room {
+pub(crate) struct Capacity {
     /// So many groups at most; one at least.
     pub(crate) groups: usize,
     /// Bytes of their accumulators, as columns.
     pub(crate) bytes: usize,
 }
 
-impl Room {
+impl Capacity {
     /// The room for accumulators of this schema in an instance of these limits.
-    pub(super) fn of(state: &Schema, limits: &Limits) -> Room {
+    pub(super) fn of(state: &Schema, limits: &Limits) -> Capacity {
         let bytes = (limits.result_bytes / PART_OF_RESULT).min(limits.memory_bytes / PART_OF_MEMORY);
-        Room { groups: (bytes / width(state).bytes).min(limits.result_rows).max(1), bytes }
+        Capacity { groups: (bytes / width(state).bytes).min(limits.result_rows).max(1), bytes }
     }
 }
 
@@ -74,7 +74,7 @@ mod tests {
     #[track_caller]
     fn check(state: &str, limits: &Limits, groups: usize, bytes: usize, fixed: Option<usize>) {
         let state = state.parse().unwrap();
-        assert_eq!((Room::of(&state, limits), fixed_bytes(&state)), (Room { groups, bytes }, fixed));
+        assert_eq!((Capacity::of(&state, limits), fixed_bytes(&state)), (Capacity { groups, bytes }, fixed));
     }
 
     #[test]
