@@ -32,8 +32,11 @@ struct Header {
 
 /// The text of a pin.
 pub(crate) fn write<P: Pin>(stream: &str, pin: &P) -> Result<String, PortError> {
-    serde_json::to_string(&Written { source: P::SOURCE, pin })
-        .map_err(|error| changed(format!("stream `{stream}`: its position cannot be written down: {error}")))
+    let mut text = serde_json::to_string(&Written { source: P::SOURCE, pin })
+        .map_err(|error| changed(format!("stream `{stream}`: its position cannot be written down: {error}")))?;
+    // A folder's may have megabytes, and lives until its batch is durable.
+    text.shrink_to_fit();
+    Ok(text)
 }
 
 /// The pin of the stream in a checkpoint.

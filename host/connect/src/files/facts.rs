@@ -21,6 +21,14 @@ pub(super) struct Facts {
     pub changed: Option<Timestamp>,
 }
 
+/// What writing to a file changes, or putting another one in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AsWritten {
+    modified: Timestamp,
+    len: u64,
+    place: Option<(u64, u64)>,
+}
+
 /// What is remembered of a file that was read: enough to know it again under another name, and another under its own.
 /// Marks are in checkpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +53,12 @@ impl Facts {
 
     /// Whether nobody has written to it between two looks, and it is the same file.
     pub fn is_unchanged(&self, other: &Facts) -> bool {
-        self.place == other.place && self.modified == other.modified && self.len == other.len
+        self.as_written() == other.as_written()
+    }
+
+    /// What is the same at two looks between which nobody has written to it, if it is the same file.
+    pub fn as_written(&self) -> AsWritten {
+        AsWritten { modified: self.modified, len: self.len, place: self.place }
     }
 
     /// Whether its time is one of whole seconds, so that what happens within one does not show in it.

@@ -67,17 +67,14 @@ impl FolderLines {
         })?;
         let mut odd = Odd::default();
         odd.note(stream, scan.odd);
+        let rest = Rest::new(spec.settled_after, world.interval);
+        let seen = Seen::open(&scan.listing, spec.existing || until_done, clock.now(), rest);
+        let seen = seen.beside(Folders::one_more(world)?);
         Ok(FolderLines {
             stream: stream.to_owned(),
             until_done,
             lines: Lines::new(spec, Reading::new(stream, &spec.text)),
-            seen: Seen::open(
-                &scan.listing,
-                spec.existing || until_done,
-                clock.now(),
-                Rest::new(spec.settled_after, world.interval),
-            )
-            .beside(Folders::one_more(world)?),
+            seen: if until_done { seen.awaiting(&scan.listing) } else { seen },
             told: Told::default(),
             clock,
             odd,
@@ -158,7 +155,7 @@ impl FolderLines {
 
     /// Whether a run that ends with what is there has chosen all of that. What is still being written is waited for.
     fn has_all(&mut self) -> bool {
-        let Some(name) = self.seen.awaited().filter(|_| self.until_done) else { return self.until_done };
+        let Some(name) = self.seen.awaited() else { return self.until_done };
         if !std::mem::replace(&mut self.told_waiting, true) {
             let path = self.path.join(name);
             let path = path.display();

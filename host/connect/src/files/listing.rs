@@ -69,10 +69,8 @@ pub(super) struct Seen {
     folders: Arc<Folders>,
     memory: Memory,
     watch: Watch,
-    /// Files that were there at the beginning and are not read yet.
-    awaited: HashSet<OsString>,
-    /// The files that the last listing had and that were left.
-    left: HashSet<OsString>,
+    /// Files that were there at the beginning and are not read yet; `None`: nobody waits for them.
+    awaited: Option<HashSet<OsString>>,
     /// When that was.
     last: Timestamp,
 }
@@ -85,13 +83,10 @@ impl Seen {
             folders: Arc::new(Folders(AtomicUsize::new(1))),
             memory: Memory::default(),
             watch: Watch::open(&listing.files, listing.look, now, rest),
-            awaited: listing.files.iter().map(|entry| entry.name.clone()).collect(),
-            left: HashSet::new(),
+            awaited: None,
             last: now,
         };
-        if read {
-            seen.left = names(&listing.files);
-        } else {
+        if !read {
             seen.memory = Memory::of(listing.folder, &listing.files);
         }
         seen
@@ -100,6 +95,11 @@ impl Seen {
     /// It is one of these.
     pub fn beside(self, folders: Arc<Folders>) -> Seen {
         Seen { folders, ..self }
+    }
+
+    /// In a run that ends with what is there: until these files are read.
+    pub fn awaiting(self, listing: &Listing) -> Seen {
+        Seen { awaited: Some(names(&listing.files)), ..self }
     }
 
     /// The files of the batch sealed at `at`, the oldest first, and those of one time by name: those that are settled and
@@ -113,16 +113,16 @@ impl Seen {
         self.pick(listing, at, |_| true)
     }
 
-    /// A file that was there at the beginning and is not read yet; `None`: all were read, or have gone.
+    /// A file that was there at the beginning and is not read yet; `None`: all were read, or have gone, or nobody waits.
     pub fn awaited(&self) -> Option<&OsString> {
-        self.awaited.iter().min()
+        self.awaited.iter().flatten().min()
     }
 
     /// A file that was chosen was not read: it had changed since, or, if not, was gone. One that is there is waited for.
     pub fn not_read(&mut self, name: &OsString, has_changed: bool) {
         self.memory.remove(name);
-        if has_changed {
-            self.awaited.insert(name.clone());
+        if let Some(awaited) = self.awaited.as_mut().filter(|_| has_changed) {
+            awaited.insert(name.clone());
         }
     }
 
@@ -143,13 +143,12 @@ impl Seen {
     pub fn resume(&mut self, pin: &SeenPin, rows: &Rows) {
         self.memory = Memory::restored(pin, rows);
         self.last = Timestamp(pin.listed_micros);
-        self.left = HashSet::new();
     }
 
     fn pick(&mut self, listing: Listing, at: Timestamp, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         let Listing { folder, files, look } = listing;
         let unknown = self.memory.unknown(folder, files);
-        self.left = names(&unknown);
+        let mut left = self.awaited.is_some().then(|| names(&unknown)).unwrap_or_default();
         let mut chosen = self.watch.settled(unknown, look, self.rest);
         chosen.retain(wanted);
         chosen.sort_by(|a, b| (a.facts.modified, &a.name).cmp(&(b.facts.modified, &b.name)));
@@ -161,9 +160,11 @@ impl Seen {
         chosen.truncate(within.count().max(1));
         for entry in &chosen {
             self.memory.add(entry);
-            self.left.remove(&entry.name);
+            left.remove(&entry.name);
         }
-        self.awaited.retain(|name| self.left.contains(name));
+        if let Some(awaited) = &mut self.awaited {
+            awaited.retain(|name| left.contains(name));
+        }
         self.last = at;
         // A file that has two names, by a link, is one file.
         let mut places = HashSet::new();

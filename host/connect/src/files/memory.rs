@@ -3,10 +3,7 @@
 //! A file that is gone is forgotten, so that no more is kept than a folder has. Two things only look as if files were gone:
 //! a listing may miss one that is being renamed, and a folder that is not mounted is another, empty one.
 
-use std::{
-    collections::{HashMap, HashSet},
-    ffi::OsString,
-};
+use std::{cell::LazyCell, collections::HashMap, ffi::OsString};
 
 use super::{
     facts::Mark,
@@ -53,10 +50,12 @@ impl Memory {
                 unknown.push(entry);
             }
         }
-        let identities: HashSet<u64> = here.values().map(|mark| mark.identity).filter(|id| *id != 0).collect();
+        // Made when it is needed, too.
+        let identities = LazyCell::new(|| sorted(here.values()));
+        let is_renamed = |mark: &Mark| mark.identity != 0 && of_identity(&identities, mark.identity).next().is_some();
         let is_left = |name: &OsString, mark: &Mark| {
             let is_there = here.get(name).is_some_and(|now| is_same_name(*mark, *now));
-            !is_there && !identities.contains(&mark.identity)
+            !is_there && !is_renamed(mark)
         };
         self.gone = std::mem::take(&mut self.here).into_iter().filter(|(name, mark)| is_left(name, mark)).collect();
         if let Some((_, files)) = &mut self.away {
@@ -138,23 +137,30 @@ impl Memory {
     }
 
     /// Whether it was read, or is not to be. `by_identity` is made when it is needed: where nothing is new, it is not.
-    fn knows(&self, entry: &Entry, by_identity: &mut Option<HashMap<u64, Vec<Mark>>>) -> bool {
+    fn knows(&self, entry: &Entry, by_identity: &mut Option<Vec<Mark>>) -> bool {
         let away = self.away.as_ref().map(|(_, files)| files);
         let known = || [&self.here, &self.gone].into_iter().chain(away);
         let named = known().filter_map(|files| files.get(&entry.name));
         if named.into_iter().any(|mark| entry.facts.is_known_as(*mark, true)) {
             return true;
         }
-        let by_identity = by_identity.get_or_insert_with(|| {
-            let mut marks: HashMap<u64, Vec<Mark>> = HashMap::new();
-            known()
-                .flat_map(|files| files.values())
-                .for_each(|mark| marks.entry(mark.identity).or_default().push(*mark));
-            marks
-        });
-        let same = by_identity.get(&entry.facts.mark().identity);
-        same.into_iter().flatten().any(|mark| entry.facts.is_known_as(*mark, false))
+        let by_identity = by_identity.get_or_insert_with(|| sorted(known().flat_map(|files| files.values())));
+        let mut same = of_identity(by_identity, entry.facts.mark().identity);
+        same.any(|mark| entry.facts.is_known_as(*mark, false))
     }
+}
+
+/// Marks by identity, in no more room than they need: there may be a million.
+fn sorted<'a>(marks: impl Iterator<Item = &'a Mark>) -> Vec<Mark> {
+    let mut marks: Vec<Mark> = marks.copied().collect();
+    marks.sort_unstable_by_key(|mark| mark.identity);
+    marks
+}
+
+/// Those of an identity.
+fn of_identity(sorted: &[Mark], identity: u64) -> impl Iterator<Item = &Mark> {
+    let first = sorted.partition_point(|mark| mark.identity < identity);
+    sorted[first..].iter().take_while(move |mark| mark.identity == identity)
 }
 
 /// Whether a file was known under its name by an earlier mark than the one it has.

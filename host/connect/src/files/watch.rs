@@ -4,7 +4,10 @@ use std::{collections::HashMap, ffi::OsString, time::Duration};
 
 use tidemill_model::time::Timestamp;
 
-use super::{facts::Facts, listing::Entry};
+use super::{
+    facts::{AsWritten, Facts},
+    listing::Entry,
+};
 
 /// What a file whose time is one of whole seconds rests at least, unless the pipeline says how long: such a time may stand
 /// for two seconds.
@@ -32,13 +35,17 @@ pub(super) struct Look {
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     files: HashMap<OsString, Watched>,
+    /// Tells the files of the last look from those that have gone.
+    looks: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Watched {
-    facts: Facts,
+    content: AsWritten,
     /// It has been so since then; `None`: since long ago.
     since: Option<Duration>,
+    /// The look that has shown it last.
+    look: u32,
 }
 
 impl Rest {
@@ -63,27 +70,35 @@ impl Watch {
             // A file that is being written has been changed lately, even if its time of writing is set to another.
             let touched = entry.facts.changed.map_or(entry.facts.modified, |at| at.max(entry.facts.modified));
             let is_old = now.since(touched) > LONG_AGO + rest.of(&entry.facts);
-            (entry.name.clone(), Watched { facts: entry.facts, since: (!is_old).then_some(look.ended) })
+            let since = (!is_old).then_some(look.ended);
+            (entry.name.clone(), Watched { content: entry.facts.as_written(), since, look: 0 })
         };
-        Watch { files: files.iter().map(watched).collect() }
+        Watch { files: files.iter().map(watched).collect(), looks: 0 }
     }
 
-    /// Sees files again, or for the first time; gives those that are settled, and goes on watching the others.
+    /// Sees files again, or for the first time; gives those that are settled, and goes on watching the others. There may be a
+    /// million, so that there are no two maps of them at a time.
     pub fn settled(&mut self, files: Vec<Entry>, look: Option<Look>, rest: Rest) -> Vec<Entry> {
         let Some(look) = look else { return files };
-        let mut watched = HashMap::new();
-        let mut settled = Vec::new();
-        for entry in files {
-            let before = self.files.get(&entry.name).filter(|before| before.facts.is_unchanged(&entry.facts));
-            let seen = before.copied().unwrap_or(Watched { facts: entry.facts, since: Some(look.ended) });
-            let rested = seen.since.is_none_or(|since| look.began.saturating_sub(since) >= rest.of(&entry.facts));
-            watched.insert(entry.name.clone(), seen);
-            if rested && before.is_some() {
-                settled.push(entry);
-            }
-        }
-        self.files = watched;
+        self.looks = self.looks.wrapping_add(1);
+        let mut settled = files;
+        settled.retain(|entry| self.sees(entry, look, rest));
+        self.files.retain(|_, watched| watched.look == self.looks);
+        self.files.shrink_to(2 * self.files.len());
         settled
+    }
+
+    /// Whether a file has rested.
+    fn sees(&mut self, entry: &Entry, look: Look, rest: Rest) -> bool {
+        let now = Watched { content: entry.facts.as_written(), since: Some(look.ended), look: self.looks };
+        let Some(watched) = self.files.get_mut(&entry.name) else {
+            self.files.insert(entry.name.clone(), now);
+            return false;
+        };
+        let is_unchanged = watched.content == now.content;
+        *watched = Watched { since: if is_unchanged { watched.since } else { now.since }, ..now };
+        let rested = |since| look.began.saturating_sub(since) >= rest.of(&entry.facts);
+        is_unchanged && watched.since.is_none_or(rested)
     }
 }
 

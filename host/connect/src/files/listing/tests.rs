@@ -335,12 +335,13 @@ fn many_files_are_several_batches() {
     let there: Vec<Shown<'_>> =
         there.iter().zip(0..).map(|(name, n)| (name.as_str(), 100 + n, 0, n as i64, 1)).collect();
     for until_done in [false, true] {
-        let mut seen = Seen::open(&folder(1, &there), true, Timestamp(100), rest());
+        let there = &there;
+        let mut seen = Seen::open(&folder(1, there), true, Timestamp(100), rest()).awaiting(&folder(1, there));
         let (mut batches, mut read) = (0, Vec::new());
         while seen.awaited().is_some() {
             let at = Timestamp(1_000 + batches);
             let chosen =
-                if until_done { seen.choose_all(folder(1, &there), at) } else { seen.choose(folder(1, &there), at) };
+                if until_done { seen.choose_all(folder(1, there), at) } else { seen.choose(folder(1, there), at) };
             assert!((1..=PIN_BYTES_MAX / PIN_BYTES_A_FILE).contains(&chosen.len()), "{}", chosen.len());
             read.extend(names(&chosen).iter().map(ToString::to_string));
             batches += 1;
