@@ -5,6 +5,7 @@ mod facts;
 mod folder;
 mod listing;
 mod memory;
+mod noted;
 mod pin;
 #[cfg(test)]
 mod race_tests;

@@ -19,7 +19,7 @@ use super::{
     pin::{self, FilesPin, FolderPin, Name, ReadFile, SeenPin},
     reading::{AsKnown, NotRead, Reading, Waiting},
     scan::{Odd, scan},
-    table::{self, Told},
+    table::{self, Rows},
     watch::Rest,
 };
 
@@ -31,8 +31,8 @@ pub(super) struct FolderLines {
     until_done: bool,
     lines: Lines,
     seen: Seen,
-    /// What a checkpoint has of the files that were seen.
-    told: Told,
+    /// What a checkpoint has of the files that were seen, as long as nothing has been told to it: from then on changes are noted.
+    told: Option<Rows>,
     odd: Odd,
     /// The batch to be given again: the next one.
     repeated: Option<Repeated>,
@@ -75,7 +75,7 @@ impl FolderLines {
             until_done,
             lines: Lines::new(spec, Reading::new(stream, &spec.text)),
             seen: if until_done { seen.awaiting(&scan.listing) } else { seen },
-            told: Told::default(),
+            told: Some(Rows::new()),
             clock,
             odd,
             repeated: None,
@@ -239,17 +239,18 @@ impl Repeatable for FolderLines {
     }
 
     fn changes(&mut self) -> Result<Vec<SourceRows>, PortError> {
-        Ok(self.told.changes(self.seen.rows()))
+        Ok(table::written(&self.seen.changes(self.told.take())))
     }
 
     fn restore(&mut self, rows: &[SourceRows]) -> Result<(), PortError> {
-        let restored = self.told.restore(rows);
-        restored.map_err(|reason| crate::pin::damaged(&self.stream, reason))
+        let restored = table::read(rows).map_err(|reason| crate::pin::damaged(&self.stream, reason))?;
+        self.told = Some(restored);
+        Ok(())
     }
 
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         let pin = self.read_pin(pin)?;
-        self.seen.resume(&pin.seen, self.told.rows());
+        self.seen.resume(&pin.seen, self.told.as_ref());
         self.begun = pin.begun;
         Ok(())
     }
@@ -262,7 +263,7 @@ impl Repeatable for FolderLines {
         let files = pin.files.iter().map(|file| self.again(file, &pin.seen)).collect::<Result<_, _>>()?;
         // What another run left for later ones this one has to look for.
         self.repeated = Some(Repeated { files, last: self.until_done && pin.waits == Some(false) });
-        self.seen.resume(&pin.seen, self.told.rows());
+        self.seen.resume(&pin.seen, self.told.as_ref());
         Ok(())
     }
 }

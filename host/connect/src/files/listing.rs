@@ -15,7 +15,7 @@ use super::{
     facts::Facts,
     memory::Memory,
     pin::SeenPin,
-    table::Rows,
+    table::{RowChange, Rows},
     watch::{Look, Rest, Watch},
 };
 
@@ -134,21 +134,22 @@ impl Seen {
         pin
     }
 
-    /// The files that are known, for a table of the checkpoint.
-    pub fn rows(&self) -> Rows {
-        self.memory.rows()
+    /// The files that are known, for a table of the checkpoint: what has changed since this was asked last, or since there were
+    /// the rows `before`.
+    pub fn changes(&mut self, before: Option<Rows>) -> Vec<RowChange> {
+        self.memory.changes(before)
     }
 
     /// Goes on behind what a checkpoint kept, and goes on watching what was there at the beginning.
-    pub fn resume(&mut self, pin: &SeenPin, rows: &Rows) {
-        self.memory = Memory::restored(pin, rows);
+    pub fn resume(&mut self, pin: &SeenPin, rows: Option<&Rows>) {
+        self.memory = Memory::restored(pin, rows.unwrap_or(&Rows::new()));
         self.last = Timestamp(pin.listed_micros);
     }
 
     fn pick(&mut self, listing: Listing, at: Timestamp, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         let Listing { folder, files, look } = listing;
         let unknown = self.memory.unknown(folder, files);
-        let mut left = self.awaited.is_some().then(|| names(&unknown)).unwrap_or_default();
+        let mut left = if self.awaited.is_some() { names(&unknown) } else { HashSet::new() };
         let mut chosen = self.watch.settled(unknown, look, self.rest);
         chosen.retain(wanted);
         chosen.sort_by(|a, b| (a.facts.modified, &a.name).cmp(&(b.facts.modified, &b.name)));
@@ -175,6 +176,14 @@ impl Seen {
 
 fn names(files: &[Entry]) -> HashSet<OsString> {
     files.iter().map(|entry| entry.name.clone()).collect()
+}
+
+#[cfg(test)]
+impl Seen {
+    /// All files that are known.
+    fn rows(&self) -> Rows {
+        self.memory.rows()
+    }
 }
 
 #[cfg(test)]

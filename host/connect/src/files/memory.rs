@@ -3,13 +3,18 @@
 //! A file that is gone is forgotten, so that no more is kept than a folder has. Two things only look as if files were gone:
 //! a listing may miss one that is being renamed, and a folder that is not mounted is another, empty one.
 
-use std::{cell::LazyCell, collections::HashMap, ffi::OsString};
+use std::{
+    cell::{LazyCell, OnceCell},
+    collections::HashMap,
+    ffi::OsString,
+};
 
 use super::{
     facts::Mark,
     listing::Entry,
+    noted::Noted,
     pin::{FilesPin, Name, RememberedPin, SeenPin},
-    table::{Place, Rows},
+    table::{self, Place, RowChange, Rows},
 };
 
 type Files = HashMap<OsString, Mark>;
@@ -25,6 +30,15 @@ pub(super) struct Memory {
     gone: Files,
     /// Another folder that stood under this path before, as it was left.
     away: Option<(u64, Files)>,
+    /// What has changed since that was asked for.
+    noted: Noted,
+}
+
+/// Files that are known before a listing is looked at.
+struct Known<'a> {
+    by_name: Vec<&'a Files>,
+    /// Made when it is needed: where nothing is new, it is not.
+    by_identity: OnceCell<Vec<Mark>>,
 }
 
 impl Memory {
@@ -41,15 +55,17 @@ impl Memory {
             return files;
         }
         self.enter(folder);
-        let (mut here, mut unknown) = (Files::new(), Vec::new());
-        let mut by_identity = None;
-        for entry in files {
-            if self.knows(&entry, &mut by_identity) {
-                here.insert(entry.name, entry.facts.mark());
-            } else {
-                unknown.push(entry);
-            }
-        }
+        let known = Known { by_name: self.places().map(|(_, files)| files).collect(), by_identity: OnceCell::new() };
+        let mut here = Files::with_capacity(self.here.len());
+        // Two lists of a million would be one too many.
+        let mut files = files;
+        here.extend(files.extract_if(.., |entry| known.has(entry)).map(|entry| (entry.name, entry.facts.mark())));
+        self.turn_to(here);
+        files
+    }
+
+    /// From now on these are here. What is not, and did not get another name, is gone; what was gone before is forgotten.
+    fn turn_to(&mut self, here: Files) {
         // Made when it is needed, too.
         let identities = LazyCell::new(|| sorted(here.values()));
         let is_renamed = |mark: &Mark| mark.identity != 0 && of_identity(&identities, mark.identity).next().is_some();
@@ -57,23 +73,37 @@ impl Memory {
             let is_there = here.get(name).is_some_and(|now| is_same_name(*mark, *now));
             !is_there && !is_renamed(mark)
         };
-        self.gone = std::mem::take(&mut self.here).into_iter().filter(|(name, mark)| is_left(name, mark)).collect();
+        let noted = &mut self.noted;
+        let mut left = std::mem::take(&mut self.here);
+        for (name, _) in here.iter().filter(|(name, mark)| left.get(*name) != Some(mark)) {
+            noted.note(Place::Here, name, left.get(name).copied());
+        }
+        let went = left.iter().filter(|(name, _)| !here.contains_key(*name));
+        went.for_each(|(name, mark)| noted.had(Place::Here, name, *mark));
+        left.retain(|name, mark| is_left(name, mark));
+        self.gone.iter().for_each(|(name, mark)| noted.had(Place::Gone, name, *mark));
+        left.keys().for_each(|name| noted.note(Place::Gone, name, None));
+        self.gone = left;
         if let Some((_, files)) = &mut self.away {
-            files.retain(|name, mark| is_left(name, mark));
+            let went = files.extract_if(|name, mark| !is_left(name, mark));
+            went.for_each(|(name, mark)| noted.had(Place::Away, &name, mark));
         }
         self.here = here;
-        unknown
     }
 
     /// This file is read.
     pub fn add(&mut self, entry: &Entry) {
-        self.here.insert(entry.name.clone(), entry.facts.mark());
+        let before = self.here.insert(entry.name.clone(), entry.facts.mark());
+        self.noted.note(Place::Here, &entry.name, before);
     }
 
     /// This file was not read after all, under whatever name.
     pub fn remove(&mut self, name: &OsString) {
-        if let Some(mark) = self.here.remove(name).filter(|mark| mark.identity != 0) {
-            self.here.retain(|_, other| other.identity != mark.identity);
+        let Some(mark) = self.here.remove(name) else { return };
+        self.noted.had(Place::Here, name, mark);
+        if mark.identity != 0 {
+            let same = self.here.extract_if(|_, other| other.identity == mark.identity);
+            same.for_each(|(name, mark)| self.noted.had(Place::Here, &name, mark));
         }
     }
 
@@ -86,9 +116,25 @@ impl Memory {
 
     /// Every file that it knows.
     pub fn rows(&self) -> Rows {
+        self.places()
+            .flat_map(|(place, files)| files.iter().map(move |(name, mark)| ((place, name.clone()), *mark)))
+            .collect()
+    }
+
+    /// What has changed in its rows since this was asked last; all that is not as in `before`, for the first time.
+    pub fn changes(&mut self, before: Option<Rows>) -> Vec<RowChange> {
+        let noted = std::mem::replace(&mut self.noted, Noted::begin());
+        match before {
+            Some(before) => table::differences(&before, &self.rows()),
+            None => noted.changes(|place, name| {
+                self.places().find(|(of, _)| *of == place).and_then(|(_, files)| files.get(name)).copied()
+            }),
+        }
+    }
+
+    fn places(&self) -> impl Iterator<Item = (Place, &Files)> {
         let away = self.away.as_ref().map(|(_, files)| (Place::Away, files));
-        let all = [(Place::Here, &self.here), (Place::Gone, &self.gone)].into_iter().chain(away);
-        all.flat_map(|(place, files)| files.iter().map(move |(name, mark)| ((place, name.clone()), *mark))).collect()
+        [(Place::Here, &self.here), (Place::Gone, &self.gone)].into_iter().chain(away)
     }
 
     /// What a pin says and the rows that were kept behind it.
@@ -101,7 +147,7 @@ impl Memory {
             rows.map(|((_, name), mark)| (name.clone(), *mark)).collect()
         };
         let away = pin.folder_before.map(|folder| (folder, of(Place::Away)));
-        Memory { folder: pin.folder, here: of(Place::Here), gone: of(Place::Gone), away }
+        Memory { folder: pin.folder, here: of(Place::Here), gone: of(Place::Gone), away, noted: Noted::default() }
     }
 
     /// What a pin of an earlier version says. Its names were checked; one that this system cannot have stands for no file.
@@ -116,6 +162,7 @@ impl Memory {
             here: files(done, &mut { marks }),
             gone: gone.as_ref().map(of).unwrap_or_default(),
             away: away.as_ref().map(|away| (away.folder, of(&away.files))),
+            noted: Noted::default(),
         }
     }
 
@@ -128,25 +175,30 @@ impl Memory {
         if before == now {
             return;
         }
+        // All of them get another place; that is rare.
+        let had = self.rows();
         let mut left = std::mem::take(&mut self.here);
         left.extend(std::mem::take(&mut self.gone));
         if let Some((_, back)) = self.away.take_if(|(away, _)| *away == now) {
             self.here = back;
         }
         (self.away, self.folder) = (Some((before, left)), folder);
+        let has = self.rows();
+        for (place, name) in had.keys().chain(has.keys()) {
+            self.noted.note(*place, name, had.get(&(*place, name.clone())).copied());
+        }
     }
+}
 
-    /// Whether it was read, or is not to be. `by_identity` is made when it is needed: where nothing is new, it is not.
-    fn knows(&self, entry: &Entry, by_identity: &mut Option<Vec<Mark>>) -> bool {
-        let away = self.away.as_ref().map(|(_, files)| files);
-        let known = || [&self.here, &self.gone].into_iter().chain(away);
-        let named = known().filter_map(|files| files.get(&entry.name));
-        if named.into_iter().any(|mark| entry.facts.is_known_as(*mark, true)) {
+impl Known<'_> {
+    /// Whether this file was read, or is not to be.
+    fn has(&self, entry: &Entry) -> bool {
+        let mut named = self.by_name.iter().filter_map(|files| files.get(&entry.name));
+        if named.any(|mark| entry.facts.is_known_as(*mark, true)) {
             return true;
         }
-        let by_identity = by_identity.get_or_insert_with(|| sorted(known().flat_map(|files| files.values())));
-        let mut same = of_identity(by_identity, entry.facts.mark().identity);
-        same.any(|mark| entry.facts.is_known_as(*mark, false))
+        let marks = self.by_identity.get_or_init(|| sorted(self.by_name.iter().flat_map(|files| files.values())));
+        of_identity(marks, entry.facts.mark().identity).any(|mark| entry.facts.is_known_as(*mark, false))
     }
 }
 

@@ -28,11 +28,7 @@ pub(super) enum Place {
 pub(super) type Rows = BTreeMap<(Place, OsString), Mark>;
 
 /// A file, and its mark if it did not go.
-type Changed = ((Place, OsString), Option<Mark>);
-
-/// What the checkpoint has of the table.
-#[derive(Debug, Default)]
-pub(super) struct Told(Rows);
+pub(super) type RowChange = ((Place, OsString), Option<Mark>);
 
 /// `name` are the bytes of the name; `identity` and `content` those of its [`Mark`].
 pub(super) fn spec() -> TableSpec {
@@ -47,42 +43,36 @@ pub(super) fn spec() -> TableSpec {
     }
 }
 
-impl Told {
-    /// What has changed since it was told last, which is now.
-    pub fn changes(&mut self, rows: Rows) -> Vec<SourceRows> {
-        let came =
-            rows.iter().filter(|(key, mark)| self.0.get(key) != Some(mark)).map(|(key, mark)| (key, Some(*mark)));
-        let went = self.0.keys().filter(|key| !rows.contains_key(key)).map(|key| (key, None));
-        let changed: Vec<_> = went.chain(came).collect();
-        let changes = changed.chunks(ROWS_MAX).map(rows_of).collect();
-        self.0 = rows;
-        changes
-    }
-
-    /// The rows that the checkpoint gives back, or changes in the order in which they were told.
-    ///
-    /// # Errors
-    /// They are none of this table.
-    pub fn restore(&mut self, given: &[SourceRows]) -> Result<(), String> {
-        self.0 = Rows::new();
-        for rows in given {
-            for (key, mark) in files_of(rows)? {
-                match mark {
-                    Some(mark) => drop(self.0.insert(key, mark)),
-                    None => drop(self.0.remove(&key)),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What was restored.
-    pub fn rows(&self) -> &Rows {
-        &self.0
-    }
+/// What makes rows of others.
+pub(super) fn differences(before: &Rows, rows: &Rows) -> Vec<RowChange> {
+    let came = rows.iter().filter(|(key, mark)| before.get(key) != Some(mark)).map(|(key, mark)| (key, Some(*mark)));
+    let went = before.keys().filter(|key| !rows.contains_key(key)).map(|key| (key, None));
+    went.chain(came).map(|(key, mark)| (key.clone(), mark)).collect()
 }
 
-fn rows_of(changed: &[(&(Place, OsString), Option<Mark>)]) -> SourceRows {
+/// Changes as the checkpoint takes them.
+pub(super) fn written(changes: &[RowChange]) -> Vec<SourceRows> {
+    changes.chunks(ROWS_MAX).map(rows_of).collect()
+}
+
+/// The rows that the checkpoint gives back, or changes in the order in which they were told.
+///
+/// # Errors
+/// They are none of this table.
+pub(super) fn read(given: &[SourceRows]) -> Result<Rows, String> {
+    let mut all = Rows::new();
+    for rows in given {
+        for (key, mark) in files_of(rows)? {
+            match mark {
+                Some(mark) => drop(all.insert(key, mark)),
+                None => drop(all.remove(&key)),
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn rows_of(changed: &[RowChange]) -> SourceRows {
     let TableSpec { keys, rows, .. } = spec();
     let places = changed.iter().map(|((place, _), _)| *place as i64);
     let names = changed.iter().map(|((_, name), _)| name.as_encoded_bytes());
@@ -100,7 +90,7 @@ fn rows_of(changed: &[(&(Place, OsString), Option<Mark>)]) -> SourceRows {
     }
 }
 
-fn files_of(given: &SourceRows) -> Result<Vec<Changed>, String> {
+fn files_of(given: &SourceRows) -> Result<Vec<RowChange>, String> {
     let TableSpec { keys, rows, .. } = spec();
     if given.keys.schema().fields() != keys.to_arrow().fields()
         || given.rows.schema().fields() != rows.to_arrow().fields()

@@ -198,13 +198,49 @@ fn a_file_is_known_again_by_its_name_and_by_what_it_is() {
                         let (text, rows) = (serde_json::to_string(&seen.pin()).unwrap_or_default(), seen.rows());
                         let pin: SeenPin = serde_json::from_str(&text).unwrap_or_default();
                         seen = Seen::open(&now, false, Timestamp(100), rest());
-                        seen.resume(&pin, &rows);
+                        seen.resume(&pin, Some(&rows));
                         assert_eq!(serde_json::to_string(&seen.pin()).unwrap_or_default(), text, "{what}");
                         assert_eq!(seen.rows(), rows, "{what}");
                     }
                     read.extend(seen.choose(now, Timestamp(100)).into_iter().map(|entry| entry.name));
                 }
                 assert_eq!(read, *expect, "{what}, {between:?}, births are known: {knows_births}");
+            }
+        }
+    }
+}
+
+/// What is told of a folder's files, batch after batch, makes what is known of them, and nothing is told that has not changed.
+#[test]
+fn what_is_told_of_files_is_what_changed() {
+    let all: Vec<(u64, &[Shown<'_>])> =
+        HAPPENINGS.iter().flat_map(|(_, listings, _)| listings.iter().copied()).chain([(1, &[][..])]).collect();
+    for knows_births in [true, false] {
+        for first in 0..all.len() {
+            let mut seen = Seen::open(&folder(1, &[]), true, Timestamp(100), rest());
+            let (mut told, mut before, mut last) = (Rows::new(), Some(Rows::new()), None::<Entry>);
+            for turn in 0..60 {
+                // Listings in some order, and now and then several between two batches.
+                let (number, files) = all[(first * 7 + turn * turn * 3 + turn) % all.len()];
+                let chosen = seen.choose(folder(number, &shown(files, knows_births)), Timestamp(100));
+                let unread = chosen.iter().find(|_| turn % 2 == 0).or(last.as_ref()).map(|entry| entry.name.clone());
+                last = chosen.last().cloned();
+                if let Some(name) = unread.filter(|_| turn % 5 < 2) {
+                    seen.not_read(&name, turn % 2 == 0);
+                }
+                if turn % 3 == 0 {
+                    continue;
+                }
+                let was = told.clone();
+                for (key, mark) in seen.changes(before.take()) {
+                    assert_ne!(was.get(&key).copied(), mark, "{key:?} is told of, and has not changed");
+                    match mark {
+                        Some(mark) => told.insert(key, mark),
+                        None => told.remove(&key),
+                    };
+                }
+                assert_eq!(told, seen.rows(), "from {first}, behind turn {turn}");
+                assert_eq!(seen.changes(None), [], "what was told is told again");
             }
         }
     }
@@ -318,7 +354,7 @@ fn what_earlier_versions_saw_is_gone_on_with() {
     let pin: SeenPin = serde_json::from_str(text).unwrap_or_default();
     let late = [("late", 23, 62, 900, 3)];
     let mut seen = Seen::open(&folder(2, &late), true, Timestamp(100), rest());
-    seen.resume(&pin, &Rows::new());
+    seen.resume(&pin, None);
     let known: Vec<(Place, String)> =
         seen.rows().into_keys().map(|(place, name)| (place, name.display().to_string())).collect();
     let expect = [(Place::Here, "b"), (Place::Gone, "a"), (Place::Away, "l1"), (Place::Away, "l2")];

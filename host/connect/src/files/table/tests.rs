@@ -41,32 +41,24 @@ fn keys(changes: &[SourceRows]) -> Vec<((Place, OsString), bool)> {
 }
 
 #[test]
-fn what_changed_is_told_once_and_makes_the_table() {
-    let (mut told, mut all) = (Told::default(), Vec::new());
-    for (step, is) in STEPS.into_iter().enumerate() {
-        let before = told.rows().clone();
-        let changes = told.changes(rows(is));
+fn what_changed_is_told_and_makes_the_table() {
+    let mut all = Vec::new();
+    for (step, pair) in STEPS.windows(2).enumerate() {
+        let [before, is] = [rows(pair[0]), rows(pair[1])];
+        let changes = written(&differences(&before, &is));
         let mut expect: Vec<_> =
-            before.keys().filter(|key| !rows(is).contains_key(key)).map(|key| (key.clone(), true)).collect();
-        expect.extend(
-            rows(is).into_iter().filter(|(key, mark)| before.get(key) != Some(mark)).map(|(key, _)| (key, false)),
-        );
+            before.keys().filter(|key| !is.contains_key(key)).map(|key| (key.clone(), true)).collect();
+        let came = is.iter().filter(|(key, mark)| before.get(key) != Some(mark));
+        expect.extend(came.map(|(key, _)| (key.clone(), false)));
         let mut got = keys(&changes);
         got.sort();
         expect.sort();
         assert_eq!(got, expect, "step {step}");
-        assert_eq!(keys(&told.changes(rows(is))), [], "step {step}, asked again");
+        assert_eq!(differences(&is, &is), [], "step {step}");
         all.extend(changes);
-        // Another host gets all changes, or the whole table, whatever it had before.
-        let whole = Told::default().changes(rows(is));
-        for given in [&all, &whole] {
-            for had in STEPS {
-                let mut other = Told::default();
-                other.changes(rows(had));
-                other.restore(given).unwrap();
-                assert_eq!(*other.rows(), rows(is), "step {step}, by one that had `{had}`");
-                assert_eq!(keys(&other.changes(rows(is))), [], "step {step}, by one that had `{had}`");
-            }
+        // Another host gets all changes, or the whole table.
+        for given in [&all, &written(&differences(&Rows::new(), &is))] {
+            assert_eq!(read(given).unwrap(), is, "step {step}");
         }
     }
 }
@@ -76,9 +68,8 @@ fn what_changed_is_told_once_and_makes_the_table() {
 fn many_files_are_told_in_several_pieces() {
     for count in [ROWS_MAX, ROWS_MAX + 1, 2 * ROWS_MAX + 1] {
         let rows: Rows = (0..count).map(|n| ((Place::Here, n.to_string().into()), Mark::default())).collect();
-        let mut told = Told::default();
-        let came = told.changes(rows.clone());
-        let went = told.changes(Rows::new());
+        let came = written(&differences(&Rows::new(), &rows));
+        let went = written(&differences(&rows, &Rows::new()));
         for (changes, is_gone) in [(&came, false), (&went, true)] {
             assert_eq!(changes.len(), count.div_ceil(ROWS_MAX), "{count}");
             assert!(changes.iter().all(|rows| rows.keys.num_rows() <= ROWS_MAX), "{count}");
@@ -92,14 +83,14 @@ fn many_files_are_told_in_several_pieces() {
 #[test]
 fn a_table_that_is_none_is_refused() {
     let one = |place: i64, name: &[u8], content: i64| {
-        let mut given = rows_of(&[(&(Place::Here, "a".into()), Some(Mark::default()))]);
+        let mut given = rows_of(&[((Place::Here, "a".into()), Some(Mark::default()))]);
         let columns: Vec<ArrayRef> =
             vec![Arc::new(Int64Array::from(vec![place])), Arc::new(BinaryArray::from_iter_values([name]))];
         given.keys = RecordBatch::try_new(given.keys.schema(), columns).unwrap();
         let columns: Vec<ArrayRef> =
             vec![Arc::new(Int64Array::from(vec![-1])), Arc::new(Int64Array::from(vec![content]))];
         given.rows = RecordBatch::try_new(given.rows.schema(), columns).unwrap();
-        Told::default().restore(&[given])
+        read(&[given]).map(drop)
     };
     for place in 0..3 {
         assert_eq!(one(place, b"a \xff", i64::from(u32::MAX)), Ok(()), "{place}");
@@ -113,7 +104,7 @@ fn a_table_that_is_none_is_refused() {
     for content in [-1, i64::from(u32::MAX) + 1, i64::MAX] {
         assert!(one(0, b"a", content).unwrap_err().contains("a mark that is none"), "{content}");
     }
-    let mut other = rows_of(&[(&(Place::Here, "a".into()), Some(Mark::default()))]);
+    let mut other = rows_of(&[((Place::Here, "a".into()), Some(Mark::default()))]);
     std::mem::swap(&mut other.keys, &mut other.rows);
-    assert!(Told::default().restore(&[other]).unwrap_err().contains("other fields"));
+    assert!(read(&[other]).unwrap_err().contains("other fields"));
 }

@@ -105,7 +105,7 @@ fn taken(writer: Writer, acts: &[(i64, Act)], until_done: bool, settled_after: O
             Act::Start => {
                 let pin = seen.map(|seen| (seen.pin(), seen.rows()));
                 let mut opened = Seen::open(&listing, true, Timestamp(NOW + at), rest);
-                pin.iter().for_each(|(pin, rows)| opened.resume(pin, rows));
+                pin.iter().for_each(|(pin, rows)| opened.resume(pin, Some(rows)));
                 seen = Some(opened);
             }
             Act::Seal(tick) => {
