@@ -3,6 +3,7 @@
 mod archive;
 mod fence;
 mod open;
+mod pins;
 mod removal;
 mod scan;
 mod usage;
@@ -97,7 +98,7 @@ impl Log {
         &self.damaged_snapshots
     }
 
-    /// The records that are there, by number, and the bytes that they take.
+    /// The records that are there, by number, and the bytes that they take. Where sources were is not kept of them.
     pub fn records(&self) -> &[Scanned] {
         &self.records
     }
@@ -189,7 +190,9 @@ impl Log {
                 self.committed = Some(commit.batch);
             }
         }
-        self.records.push(Scanned { number: header.number, bytes, found: Ok(header) });
+        let mut record = Scanned { number: header.number, bytes, found: Ok(header) };
+        record.forget_pins();
+        self.records.push(record);
         self.usage.log_grew(bytes);
     }
 }

@@ -35,7 +35,7 @@ impl Log {
     /// Looks at a checkpoint before it is taken over, without disturbing a host at work: whoever finds there that it cannot
     /// go on need not claim it. `None` if that is not to be known; [`Log::open`] then says why.
     pub fn glance(storage: &Arc<dyn Storage>, pipeline: &str) -> Option<Glance> {
-        let Scan { records, snapshots, .. } = Scan::of(&**storage, pipeline).ok()?;
+        let Scan { records, snapshots, .. } = Scan::for_opening(&**storage, pipeline).ok()?;
         let recovery = recover(&records, &snapshots).ok()?;
         Some(Glance { records, recovery, archive: Archive::new(storage.clone(), pipeline, 0) })
     }
@@ -95,7 +95,7 @@ fn look(storage: &dyn Storage, pipeline: &str, scan: &mut Option<Scan>) -> Resul
             seen.look_again(storage, pipeline)?;
             seen
         }
-        none => none.insert(Scan::of(storage, pipeline)?),
+        none => none.insert(Scan::for_opening(storage, pipeline)?),
     };
     seen.decide(storage, pipeline)
 }
@@ -133,7 +133,7 @@ fn opened(
     let pipeline = claim.pipeline.clone();
     let archive = Archive::new(storage.clone(), &pipeline, claim.generation);
     let fence = Fence::new(storage.clone(), &pipeline, claim.generation, claim.number + 1);
-    let looked = Scan::of(&*storage, &pipeline)
+    let looked = Scan::for_opening(&*storage, &pipeline)
         .and_then(|mut scan| scan.decide(&*storage, &pipeline).map(|recovery| (scan, recovery)));
     // What does not fit together may be the work of a later host.
     let looked = looked.or_else(|error| fence.check().and(Err(error)));
@@ -147,13 +147,16 @@ fn opened(
         let source = crate::format::FormatError::damaged(format!("the claim of {bytes} bytes just written"), 0);
         return Err(archive.file_error(&record_name(claim.number), source));
     }
+    let mut records = scan.records;
+    // What a run goes on from is in the recovery.
+    records.iter_mut().for_each(Scanned::forget_pins);
     let log = Log {
-        usage: Usage::new(storage.clone(), &scan.records),
+        usage: Usage::new(storage.clone(), &records),
         storage,
         archive,
         fence,
         head: claim.number,
-        records: scan.records,
+        records,
         committed: recovery.last.as_ref().map(|last| last.commit.batch),
         planned: recovery.planned.as_ref().map(|planned| (planned.number, planned.plan.batch)),
         damaged_snapshots: scan.damaged_snapshots,

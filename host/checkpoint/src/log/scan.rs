@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use super::pins::{NewestPins, Pins};
 use crate::{
     error::CheckpointError,
     format::{FileKind, FileReader, FormatError, prefix_bytes, read_prefix},
@@ -15,8 +16,11 @@ use crate::{
 /// What is read of a record at first: most headers fit.
 const FIRST_BYTES: usize = 4 << 10;
 
-/// How many records' beginnings are held at once.
+/// How many records' first bytes are held at once.
 const AT_ONCE_MAX: usize = 256;
+
+/// And bytes of their headers, if these are long. One may always be held.
+const HEADER_BYTES_AT_ONCE_MAX: usize = 32 << 20;
 
 /// The log and the snapshots as they were found.
 pub(crate) struct Scan {
@@ -29,10 +33,22 @@ pub(crate) struct Scan {
     checked: Vec<Number>,
     checked_snapshot: Option<Number>,
     checked_outboxes: Vec<Number>,
+    /// Those of a host that goes on need few of them.
+    pins: Pins,
 }
 
 impl Scan {
+    /// With where sources were behind every batch, for whoever looks at a checkpoint.
     pub fn of(storage: &dyn Storage, pipeline: &str) -> Result<Scan, CheckpointError> {
+        Scan::with(storage, pipeline, Pins::All)
+    }
+
+    /// For going on from: where sources were long ago is not read. A folder's pin may have megabytes.
+    pub fn for_opening(storage: &dyn Storage, pipeline: &str) -> Result<Scan, CheckpointError> {
+        Scan::with(storage, pipeline, Pins::Newest(NewestPins::default()))
+    }
+
+    fn with(storage: &dyn Storage, pipeline: &str, pins: Pins) -> Result<Scan, CheckpointError> {
         let mut scan = Scan {
             records: Vec::new(),
             snapshots: Vec::new(),
@@ -40,6 +56,7 @@ impl Scan {
             checked: Vec::new(),
             checked_snapshot: None,
             checked_outboxes: Vec::new(),
+            pins,
         };
         scan.look_again(storage, pipeline)?;
         Ok(scan)
@@ -63,17 +80,21 @@ impl Scan {
         self.checked.retain(|checked| self.records.iter().any(|record| record.number == *checked));
         let mut records = std::mem::take(&mut self.records);
         for entries in entries.chunks(AT_ONCE_MAX) {
-            for ((number, entry), begun) in entries.iter().zip(beginnings(storage, entries)) {
-                let found = match header_of(storage, pipeline, *number, begun) {
+            beginnings(storage, entries, |number, entry, begun| {
+                let found = match header_of(storage, pipeline, number, begun) {
                     Ok((header, file_bytes)) if file_bytes == Some(entry.bytes) => Ok(header),
                     Ok(_) => Err(format!("it has {} bytes, and was written with others", entry.bytes)),
                     Err(CheckpointError::File { source, .. }) if source.is_damage() => Err(source.to_string()),
                     // Another host has just cleaned it away.
-                    Err(CheckpointError::Storage(StorageError::NotFound { .. })) => continue,
+                    Err(CheckpointError::Storage(StorageError::NotFound { .. })) => return Ok(()),
                     Err(error) => return Err(error),
                 };
-                records.push(Scanned { number: *number, bytes: entry.bytes, found });
-            }
+                records.push(Scanned { number, bytes: entry.bytes, found });
+                if let Pins::Newest(newest) = &mut self.pins {
+                    newest.keep(&mut records);
+                }
+                Ok(())
+            })?;
         }
         records.sort_by_key(|record| record.number);
         let without_log = |folder| CheckpointError::WithoutLog { place: storage.place(), folder };
@@ -165,17 +186,35 @@ fn also(damaged: &[Number]) -> String {
     if names.is_empty() { String::new() } else { format!(" (damaged as well: {})", names.join(", ")) }
 }
 
-/// The beginnings of records, each with its whole header, as far as it can be told how long that is.
-fn beginnings(storage: &dyn Storage, entries: &[(Number, Entry)]) -> Vec<Result<Vec<u8>, StorageError>> {
+/// Gives the beginnings of records in order, each with its whole header, as far as it can be told how long that is.
+fn beginnings(
+    storage: &dyn Storage,
+    entries: &[(Number, Entry)],
+    mut each: impl FnMut(Number, &Entry, Result<Vec<u8>, StorageError>) -> Result<(), CheckpointError>,
+) -> Result<(), CheckpointError> {
     let wanted: Vec<_> = entries.iter().map(|&(number, _)| (record_name(number), FIRST_BYTES)).collect();
     let mut begun = storage.read_prefixes(&wanted);
-    let lacking: Vec<(usize, usize)> =
-        begun.iter().enumerate().filter_map(|(at, begun)| Some((at, lacking_bytes(begun.as_deref().ok()?)?))).collect();
-    let longer: Vec<_> = lacking.iter().map(|&(at, bytes)| (wanted[at].0.clone(), bytes)).collect();
-    for (&(at, _), whole) in lacking.iter().zip(storage.read_prefixes(&longer)) {
-        begun[at] = whole;
+    let lacking: Vec<usize> =
+        begun.iter().map(|begun| begun.as_deref().ok().and_then(lacking_bytes).unwrap_or(0)).collect();
+    let mut first = 0;
+    while first < entries.len() {
+        let mut bytes = 0;
+        let within = lacking[first..].iter().take_while(|lacking| {
+            bytes += **lacking;
+            bytes <= HEADER_BYTES_AT_ONCE_MAX
+        });
+        let group = first..first + within.count().max(1);
+        let longer: Vec<usize> = group.clone().filter(|at| lacking[*at] > 0).collect();
+        let names: Vec<_> = longer.iter().map(|&at| (wanted[at].0.clone(), lacking[at])).collect();
+        for (&at, whole) in longer.iter().zip(storage.read_prefixes(&names)) {
+            begun[at] = whole;
+        }
+        for at in group.clone() {
+            each(entries[at].0, &entries[at].1, std::mem::replace(&mut begun[at], Ok(Vec::new())))?;
+        }
+        first = group.end;
     }
-    begun
+    Ok(())
 }
 
 /// How much of a record its header takes, if that is more than was read at first. What lies behind it may be long.

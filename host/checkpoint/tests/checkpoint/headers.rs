@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidemill_checkpoint::{
-    Commit, LocalFolder, Log, MemoryStorage, Number, Record, Section, SectionKind, SourcePin, Storage,
+    Commit, LocalFolder, Log, MemoryStorage, Number, Record, Scanned, Section, SectionKind, SourcePin, Storage,
 };
 use tidemill_model::time::Timestamp;
 
@@ -24,8 +24,9 @@ const FIRST_BYTES: u64 = 4 << 10;
 /// Bytes in front of a header, and behind it.
 const AROUND_BYTES: u64 = 32 + 4;
 
-/// How many counters a commit has, and how long a source's pin is: headers of some hundred bytes to some hundred thousand.
-const HEADERS: [(usize, usize); 6] = [(1, 2), (88, 10), (96, 4_000), (2_000, 4_100), (9, 70_000), (9_000, 300_000)];
+/// How many counters a commit has, and how long a source's pin is: headers of some hundred bytes to more than can be held of all.
+const HEADERS: [(usize, usize); 7] =
+    [(1, 2), (88, 10), (96, 4_000), (2_000, 4_100), (9, 70_000), (9_000, 300_000), (2, 5_000_000)];
 
 /// A log of commits of so many bytes, all of them delivered, with a snapshot of the last one.
 fn fill(storage: Arc<dyn Storage>, (counters, pin): (usize, usize), bytes: usize) {
@@ -132,5 +133,52 @@ fn damage_within_a_long_header_is_found_and_headers_come_back_as_they_were() {
         assert!(found().is_err(), "a bit of the byte {at}");
         memory.overwrite(name, whole[..at].to_vec());
         assert!(found().is_err(), "cut at {at}");
+    }
+}
+
+/// Where sources were behind a batch is as long as a folder's batch has files, and a log has thousands of batches.
+#[test]
+fn a_log_in_memory_does_not_have_where_sources_were_and_a_run_goes_on_from_there_all_the_same() {
+    let pin_of = |batch: i64| format!("{batch}").repeat(1_000);
+    let memory = MemoryStorage::new();
+    let (mut log, _) = Log::open(Arc::new(memory.clone()), PIPELINE, "first", Timestamp(0)).unwrap();
+    for number in 1..=COMMITS {
+        let batch = Timestamp(number * 1_000_000);
+        let mut plan = plan(batch, None, None);
+        let more = |pin: String| SourcePin { stream: "more".to_owned(), pin, logged: None };
+        plan.sources = vec![more(pin_of(number))];
+        plan.away = vec![more(pin_of(100 + number))];
+        let plan = log.append(Record::Plan(plan), &[]).unwrap();
+        log.append(Record::Commit(commit(batch, plan, 1)), &[]).unwrap();
+    }
+    let pins = |records: &[Scanned]| -> usize {
+        let plans = records.iter().filter_map(|record| match &record.found.as_ref().ok()?.record {
+            Record::Plan(plan) => Some(plan.sources.iter().chain(&plan.away)),
+            _ => None,
+        });
+        plans.flatten().filter(|source| !source.pin.is_empty()).count()
+    };
+    assert_eq!(pins(log.records()), 0, "of the host that wrote them");
+    let storage: Arc<dyn Storage> = Arc::new(memory.clone());
+    let glance = Log::glance(&storage, PIPELINE).unwrap();
+    assert!(pins(&glance.records) <= 2 * 4, "{} pins are held while a log is looked at", pins(&glance.records));
+    // Every end that an opening goes back from: all is there, the last commit is damaged, its batch is planned again, and so on.
+    let newest = log.records().last().unwrap().number;
+    for back in 0..2 {
+        let memory = memory.copy();
+        for number in newest + 1 - back..=newest {
+            let name = format!("log/{number:020}");
+            let cut = memory.files()[&name][..40].to_vec();
+            memory.overwrite(&name, cut);
+        }
+        let (log, recovery) = Log::open(Arc::new(memory), PIPELINE, "second", Timestamp(0)).unwrap();
+        let last = COMMITS - back as i64;
+        let plan = recovery.last.unwrap().plan;
+        assert_eq!((plan.sources[0].pin.clone(), plan.away[0].pin.clone()), (pin_of(last), pin_of(100 + last)));
+        assert_eq!(
+            recovery.planned.map(|planned| planned.plan.sources[0].pin.clone()),
+            (back > 0).then(|| pin_of(COMMITS))
+        );
+        assert_eq!(pins(log.records()), 0, "of the host that goes on");
     }
 }
