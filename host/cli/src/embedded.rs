@@ -12,6 +12,7 @@ mod tests {
         for needed in [
             "sdk/rust/Cargo.toml",
             "sdk/rust/src/lib.rs",
+            "sdk/rust/src/bindings/generated.rs",
             "sdk/rust/macros/src/lib.rs",
             "wit/tidemill-0.1.0/plugin.wit",
         ] {

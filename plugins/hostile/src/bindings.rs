@@ -1,7 +1,7 @@
 //! The WIT package's types, and the exports.
 #![allow(missing_docs, clippy::all, unsafe_op_in_unsafe_fn, reason = "generated code")]
 
-wit_bindgen::generate!({ path: "../../wit/tidemill-0.1.0", world: "plugin", pub_export_macro: true });
+include!("../../../sdk/rust/src/bindings/generated.rs");
 
 pub(crate) use exports::tidemill::plugin::operators;
 pub(crate) use tidemill::plugin::{data, host};

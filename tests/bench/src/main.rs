@@ -99,7 +99,11 @@ fn main() -> anyhow::Result<()> {
         figures.push(bombs::fuel()?);
     }
     figures.extend(words(&options, &plugins)?);
-    if !options.only.is_empty() && options.wants("build") {
+    if options.wants("build.plugin") {
+        let folder = tempfile::tempdir()?;
+        figures.push(builds::plugin(&program(&options.target)?, folder.path(), options.runs)?);
+    }
+    if !options.only.is_empty() && options.wants("build.test") {
         figures.extend(builds::measure(tempfile::tempdir()?.path())?);
     }
     figures.extend(nets::figures(&options.target)?.into_iter().filter(|figure| options.wants(figure.name)));
