@@ -55,7 +55,8 @@
 //!
 //! A struct with `#[derive(Record)]` has named fields and at most one lifetime. A field's name in rows is its name in Rust, or
 //! what `#[record(name = "...")]` says. A value that is no record stands for a field of its own: a parameter's has the
-//! parameter's name (an underscore before it left out), a returned one is called `value`.
+//! parameter's name (an underscore before it left out); what is returned, and what [`Values`] of a key's rows hold, is called
+//! `value`. An optional record is one field, which is missing as a whole; a record that is always there is its fields.
 //!
 //! # Functions
 //!

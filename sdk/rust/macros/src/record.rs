@@ -19,18 +19,68 @@ struct RecordField {
     ty: Type,
 }
 
+/// An error comes with implementations that do nothing, so that it is told alone, and not once more wherever the type is used.
 pub fn expand(item: TokenStream) -> syn::Result<TokenStream> {
-    let record = Record::parse(syn::parse2(item)?)?;
-    let (reader, writer) = (record.reader(), record.writer());
-    let value = record.value();
-    Ok(code! {
+    let item: DeriveInput = syn::parse2(item)?;
+    let nothing = nothing_of(&item);
+    Record::parse(item).map(|record| record.implementations()).or_else(|error| {
+        let error = error.into_compile_error();
+        Ok(code!(#error #nothing))
+    })
+}
+
+/// What makes a type a record as far as the compiler is concerned.
+fn nothing_of(item: &DeriveInput) -> TokenStream {
+    let (ident, types) = (&item.ident, item.generics.split_for_impl());
+    let (generics, ty, bounds) = types;
+    let mut read = item.generics.clone();
+    read.params.insert(0, syn::parse_quote!('__row));
+    let (read, _, _) = read.split_for_impl();
+    let unreachable = code!(::core::unreachable!("the record does not compile"));
+    code! {
+        #[allow(unused, reason = "it has an error of its own")]
         const _: () = {
             use ::tidemill_sdk::__private as __sdk;
-            #value
-            #reader
-            #writer
+
+            impl #generics __sdk::Value for #ident #ty #bounds {
+                fn kind() -> ::std::string::String {
+                    #unreachable
+                }
+            }
+
+            impl #read __sdk::Read<'__row> for #ident #ty #bounds {
+                type Reader = ();
+
+                fn open(_: &mut __sdk::Columns<'__row>, _: usize) -> ::core::result::Result<(), __sdk::Malformed> {
+                    #unreachable
+                }
+
+                fn read(_: &(), _: usize) -> Self {
+                    #unreachable
+                }
+            }
+
+            impl #generics __sdk::Write for #ident #ty #bounds {
+                type Writer = <i64 as __sdk::Write>::Writer;
+
+                fn write(&self, _: &mut Self::Writer) {}
+            }
         };
-    })
+    }
+}
+
+impl Record {
+    fn implementations(&self) -> TokenStream {
+        let (reader, writer, value) = (self.reader(), self.writer(), self.value());
+        code! {
+            const _: () = {
+                use ::tidemill_sdk::__private as __sdk;
+                #value
+                #reader
+                #writer
+            };
+        }
+    }
 }
 
 impl Record {

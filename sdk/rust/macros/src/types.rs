@@ -175,6 +175,9 @@ fn check_path(ty: &Type) -> syn::Result<()> {
         "char" | "str" | "CString" | "OsString" => "use `&str` or `String`",
         "Result" => "only the whole function can return a `Result`, and then the row is rejected",
         "HashMap" | "BTreeMap" => "use `Vec` of a struct with #[derive(Record)]",
+        "HashSet" | "BTreeSet" | "VecDeque" | "LinkedList" => "use `Vec<T>`",
+        "Box" | "Rc" | "Arc" => "use what is in it, `String` for text",
+        "PathBuf" | "OsStr" => "use `String`",
         "SystemTime" | "Instant" | "DateTime" => "use `Timestamp`",
         _ => return Ok(()),
     };

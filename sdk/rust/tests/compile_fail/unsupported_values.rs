@@ -20,4 +20,14 @@ fn characters(line: &str) -> impl Iterator<Item = char> {
     line.chars()
 }
 
+#[map]
+fn held(line: Box<str>) -> String {
+    line.into()
+}
+
+#[map]
+fn different(words: Vec<HashSet<String>>) -> i64 {
+    words.len() as i64
+}
+
 fn main() {}
