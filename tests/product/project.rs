@@ -1,8 +1,9 @@
 //! `tidemill new` and `tidemill build`, outside the repository, as a plugin author does it.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use crate::{
+    plugins::built,
     running::end_of,
     tool::{Ended, Folder, repository},
 };
@@ -55,6 +56,25 @@ pub fn a_project_can_use_the_sdk_of_the_repository() {
     lock(&folder.path().join("words"));
     let built = tidemill(&folder, &["build", "words"]);
     assert_eq!(built.code, 0, "{built:#?}");
+}
+
+/// Who changes a plugin and forgets to build it is told, whatever looks at the pipeline.
+#[test]
+fn a_component_that_is_older_than_its_source_is_told() {
+    const PIPELINE: &str = "[pipeline]\nname = \"p\"\ninterval = \"1s\"\n[plugins]\nwordcount = \"wordcount.wasm\"\n\
+        [streams.lines]\nqueue = { schema = \"line: text\", batches = [[\"to be\"]] }\n\
+        [streams.words]\nfrom = \"lines\"\nmap = \"wordcount/split\"\n[outputs.words]\nfrom = \"words\"\nprint = true\n";
+    let folder = Folder::new().with("pipeline.toml", PIPELINE).with("Cargo.toml", "");
+    fs::copy(built("wordcount"), folder.path().join("wordcount.wasm")).unwrap();
+    let written = fs::metadata(folder.path().join("Cargo.toml")).unwrap().modified().unwrap();
+    let component = fs::File::options().write(true).open(folder.path().join("wordcount.wasm")).unwrap();
+    for (is_old, arguments) in [(true, &["check"][..]), (true, &["run", "--batches", "1"]), (false, &["check"])] {
+        let age = Duration::from_secs(if is_old { 3_600 } else { 0 });
+        component.set_modified(written - age).unwrap();
+        let ended = folder.run(&[&arguments[..1], &["pipeline.toml"], &arguments[1..]].concat());
+        assert_eq!(ended.code, 0, "{ended:#?}");
+        assert_eq!(ended.stderr.contains("the component is older than its source"), is_old, "{ended:#?}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod places;
 mod plugins;
+mod source;
 
 use std::{
     collections::HashMap,

@@ -15,7 +15,7 @@ use tidemill_plan::{Functions, PluginEntry};
 use crate::{
     arguments::{Cache, Replacement},
     failure::{Failure, chain},
-    pipeline::runtime,
+    pipeline::{runtime, source},
 };
 
 /// Instances that there is room for at first: more take longer to start, and few pipelines need them.
@@ -54,7 +54,10 @@ impl LoadedPlugins {
                 None => (folder.join(&entry.path), entry.sha256.as_deref()),
             };
             match read(entry, &path, sha256) {
-                Ok(component) => files.push(File { entry: entry.clone(), component }),
+                Ok(component) => {
+                    warn_if_stale(&entry.name, &path);
+                    files.push(File { entry: entry.clone(), component });
+                }
                 Err(reason) => drop(plugins.insert(entry.name.clone(), Err(reason))),
             }
         }
@@ -94,6 +97,13 @@ impl LoadedPlugins {
         }
         let plugins = self.plugins.into_iter().filter_map(|(name, plugin)| Some((name, plugin.ok()?)));
         Ok(plugins.collect())
+    }
+}
+
+fn warn_if_stale(plugin: &str, path: &Path) {
+    if let Some(newer) = source::newer(path) {
+        let (path, newer) = (path.display(), newer.display());
+        tracing::warn!(plugin, %path, %newer, "the component is older than its source; `tidemill build` makes it anew");
     }
 }
 
