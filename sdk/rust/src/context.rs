@@ -3,13 +3,16 @@
 use crate::{
     bindings::exports::tidemill::plugin::operators::{Binding, CallContext},
     log,
+    parameters::{self, AnyParameters, Parameters},
     value::Timestamp,
 };
 
-/// The call that a function serves: an optional first parameter, `context: &Context`.
+/// The call that a function serves: an optional first parameter, `context: &Context`, or `context: &Context<P>` of a function
+/// that declares its parameters as a struct `P` with `#[derive(Parameters)]`.
 #[derive(Clone, Debug)]
-pub struct Context {
-    parameters: Vec<(String, String)>,
+pub struct Context<P = AnyParameters> {
+    parameters: P,
+    given: Vec<(String, String)>,
     call: CallContext,
     /// As the WIT package numbers causes. Written for every key, and read by few functions.
     cause_bits: u8,
@@ -28,8 +31,8 @@ pub struct Cause {
 
 // === impl Context ===
 
-impl Context {
-    pub(crate) fn new(binding: &Binding) -> Context {
+impl<P: Parameters> Context<P> {
+    pub(crate) fn try_new(binding: &Binding) -> Result<Context<P>, String> {
         let call = CallContext {
             batch_time: 0,
             interval: 0,
@@ -39,7 +42,15 @@ impl Context {
             chunk: 0,
             last: true,
         };
-        Context { parameters: binding.parameters.clone(), call, cause_bits: 0 }
+        let parameters = parameters::read(binding)?;
+        Ok(Context { parameters, given: binding.parameters.clone(), call, cause_bits: 0 })
+    }
+}
+
+impl<P> Context<P> {
+    /// What the pipeline gives to the function, as it declares it.
+    pub fn parameters(&self) -> &P {
+        &self.parameters
     }
 
     pub(crate) fn enter(&mut self, call: CallContext) {
@@ -78,9 +89,9 @@ impl Context {
         self.call.partitions
     }
 
-    /// The operator's parameter `name`, as the pipeline has it: `parameters = { name = "..." }`.
+    /// The operator's parameter `name` as text, as the pipeline has it: `parameters = { name = "..." }`.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+        self.given.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
     /// Why an update-state function is called for this key.

@@ -61,7 +61,34 @@
 //! # Functions
 //!
 //! A function's name in pipelines has dashes for underscores, its documentation is its doc comment. Each kind can ask for its
-//! [`Context`] with a first parameter `context: &Context`.
+//! [`Context`] with a first parameter `context: &Context`, which has the time of the batch, counters, and `parameters` of the
+//! pipeline as texts. A function that declares them gets them with their types, and a pipeline that gives others is refused:
+//!
+//! ```
+//! use tidemill_sdk::prelude::*;
+//!
+//! #[derive(Parameters)]
+//! struct Settings {
+//!     /// Shorter words are left out.
+//!     #[parameter(default = 2)]
+//!     minimum: i64,
+//!     label: Option<String>,
+//! }
+//!
+//! #[map]
+//! fn long<'a>(context: &Context<Settings>, word: &'a str) -> Option<&'a str> {
+//!     (word.len() as i64 >= context.parameters().minimum).then_some(word)
+//! }
+//!
+//! # fn main() {
+//! let kit = tidemill_sdk::testing::Kit::new().parameter("minimum", "3");
+//! assert_eq!(kit.map::<long>(["to", "bee"]).unwrap().rows(), ["bee"]);
+//! assert!(kit.parameter("maximum", "9").map::<long>(["to"]).is_err());
+//! # }
+//! ```
+//!
+//! Parameters are `i64`, `f64`, `bool`, `String`, or an `Option` of one of them; `#[parameter(name = "...")]` gives one another
+//! name. `tidemill inspect` shows them. A function without a context takes none.
 //!
 //! - `#[map]`: parameters are fields of a row; a record's fields are fields of the row, too. It returns a row, `Option`
 //!   (none: the row is left out) or `Vec` of rows, `impl Iterator` of rows, or a `Result` of one of them. An error rejects
@@ -138,6 +165,7 @@ mod context;
 mod export;
 mod function;
 pub mod log;
+mod parameters;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod text;
@@ -146,16 +174,18 @@ mod value;
 mod values;
 
 pub use context::{Cause, Context};
+pub use parameters::{AnyParameters, Parameters};
 pub use update::{StateChange, Update};
 pub use value::Timestamp;
 pub use values::{Values, ValuesIter};
 
-pub use tidemill_sdk_macros::{Record, map, output, plugin, reduce, update_state};
+pub use tidemill_sdk_macros::{Parameters, Record, map, output, plugin, reduce, update_state};
 
 /// Everything that a plugin's functions need.
 pub mod prelude {
     pub use crate::{
-        Cause, Context, Record, Timestamp, Update, Values, map, output, plugin, reduce, text::words, update_state,
+        Cause, Context, Parameters, Record, Timestamp, Update, Values, map, output, plugin, reduce, text::words,
+        update_state,
     };
     pub use crate::{debug, error, info, trace, warn};
 }
@@ -171,6 +201,7 @@ pub mod __private {
         context::Context,
         export::{Exports, Table},
         function::*,
+        parameters::{AnyParameters, Declared, Given, NoParameters, ParameterValue, Parameters, documented},
         update::Update,
         value::*,
         values::Values,

@@ -56,6 +56,33 @@ fn functions_do_in_the_host_what_they_do_in_the_test_kit() {
     expect::check_file(&file, run_in_all_modes);
 }
 
+/// What a pipeline gives to functions that they do not take is a mistake in it, and not one of the first row.
+#[test]
+fn parameters_that_a_function_does_not_take_are_mistakes_of_the_pipeline() {
+    let mistake = |function: &str, parameters: &str| {
+        let text = format!(
+            "[streams.in]\nqueue = {{ schema = \"word: text\", batches = [] }}\n\
+             [streams.out]\nfrom = \"in\"\nmap = \"forms/{function}\"\nparameters = {{ {parameters} }}\n"
+        );
+        harness::try_plan(&text, 2).err()
+    };
+    assert_eq!(mistake("map-parameters", "put-before = 7, weight = 2, after = true"), None);
+    assert_eq!(mistake("map-context", "limit = 1, whatever = 2"), None, "it asks its context by name");
+    for (function, parameters, says) in [
+        ("map-parameters", "minimum = 2", "the function needs the parameter `put-before`, text"),
+        ("map-parameters", "put-before = '', minimum = 2.5", "`minimum` is `2.5`, and has to be integer"),
+        (
+            "map-parameters",
+            "put-before = '', maximum = 2",
+            "there is no parameter `maximum`: the function takes minimum",
+        ),
+        ("map-row", "limit = 1", "there is no parameter `limit`: the function takes none"),
+    ] {
+        let said = mistake(function, parameters).unwrap_or_default();
+        assert!(said.contains(says) && said.contains(&format!("forms/{function}")), "{parameters}: {said}");
+    }
+}
+
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/cases")
 }

@@ -43,6 +43,11 @@ pub struct Outcome {
 /// The plan of a pipeline's text. Where it leaves them out it gets an interval of 1 s, the plugins of the tests, and an
 /// output `out` of the stream `out`.
 pub fn plan(text: &str, partitions: u32) -> Plan {
+    try_plan(text, partitions).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+/// The same, or what is wrong with it.
+pub fn try_plan(text: &str, partitions: u32) -> Result<Plan, String> {
     let mut text = text.to_owned();
     for (begin, section) in [
         ("[pipeline", format!("[pipeline]\nname = \"test\"\ninterval = \"1s\"\npartitions = {partitions}\n")),
@@ -54,8 +59,7 @@ pub fn plan(text: &str, partitions: u32) -> Plan {
         }
     }
     let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[], CONNECTORS);
-    let plan = manifest.resolve(guests(), &mut diagnostics);
-    plan.unwrap_or_else(|| panic!("{}", diagnostics.render(false)))
+    manifest.resolve(guests(), &mut diagnostics).ok_or_else(|| diagnostics.render(false))
 }
 
 /// Runs a pipeline's text until its sources are used up.

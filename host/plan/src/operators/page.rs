@@ -43,7 +43,12 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     Key("fields", "table", "by name", "which field of the stream is which field of the function, see below"),
     Key("keep", "text or list of texts", "none", "fields of the input rows that go past a map"),
-    Key("parameters", "table", "none", "for the function: texts, numbers, booleans; it gets them as text"),
+    Key(
+        "parameters",
+        "table",
+        "none",
+        "for the function: texts, numbers, booleans; one that it declares otherwise, or not at all, is refused",
+    ),
     Key("as", "text", "see below", "the name of the single field that a function returns"),
     Key(
         "run",

@@ -1,13 +1,13 @@
 //! A function as the author wrote it, checked as far as that is the same for every kind of function.
 
 use proc_macro2::{Span, TokenStream};
-use quote::format_ident;
+use quote::{ToTokens, format_ident};
 use syn::{
     Attribute, Expr, FnArg, GenericParam, Ident, ItemFn, Lit, Meta, Pat, ReturnType, Type, ext::IdentExt,
     spanned::Spanned,
 };
 
-use crate::types::{is_context, name_lifetimes};
+use crate::types::{context_of, name_lifetimes};
 
 /// A free function with plain parameters.
 pub struct Author {
@@ -15,8 +15,8 @@ pub struct Author {
     /// As pipelines name it: `running-total`.
     pub name: String,
     pub doc: String,
-    /// Whether the first parameter is `&Context`.
-    pub context: bool,
+    /// If the first parameter is `&Context<P>`: with `P`, or without.
+    context: Option<Option<Type>>,
     /// The other parameters.
     pub parameters: Vec<Parameter>,
 }
@@ -36,14 +36,14 @@ impl Author {
         })?;
         check_signature(attribute, &item)?;
         let mut parameters = Vec::new();
-        let mut context = false;
+        let mut context = None;
         for (place, argument) in item.sig.inputs.iter().enumerate() {
             let FnArg::Typed(argument) = argument else { continue };
-            if is_context(&argument.ty) {
+            if let Some(of) = context_of(&argument.ty) {
                 if place > 0 {
                     return Err(syn::Error::new_spanned(argument, "`&Context` has to be the first parameter"));
                 }
-                context = true;
+                context = Some(of.cloned());
                 continue;
             }
             parameters.push(Parameter { name: field_name(&argument.pat)?, ty: (*argument.ty).clone() });
@@ -90,13 +90,22 @@ impl Author {
 
     /// `__sdk::signature("name", kind, "doc")`.
     pub fn signature(&self, kind: &str) -> TokenStream {
-        let (name, doc, kind) = (&self.name, &self.doc, format_ident!("{kind}"));
-        code!(__sdk::signature(#name, __sdk::Kind::#kind, #doc))
+        let (name, doc, kind, parameters) = (&self.name, &self.doc, format_ident!("{kind}"), self.parameters_type());
+        code!(__sdk::signature(#name, __sdk::Kind::#kind, &__sdk::documented::<#parameters>(#doc)))
+    }
+
+    /// The type of what it takes from its pipeline besides fields.
+    pub fn parameters_type(&self) -> TokenStream {
+        match &self.context {
+            Some(Some(ty)) => ty.to_token_stream(),
+            Some(None) => code!(__sdk::AnyParameters),
+            None => code!(__sdk::NoParameters),
+        }
     }
 
     /// `context,` where the function takes it.
     pub fn context_argument(&self) -> TokenStream {
-        if self.context { code!(context,) } else { TokenStream::new() }
+        if self.context.is_some() { code!(context,) } else { TokenStream::new() }
     }
 }
 
@@ -212,7 +221,7 @@ fn field_name(pattern: &Pat) -> syn::Result<String> {
 }
 
 /// The text of the doc comments.
-fn doc_of(attributes: &[Attribute]) -> String {
+pub fn doc_of(attributes: &[Attribute]) -> String {
     let lines = attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).filter_map(|attribute| {
         let Meta::NameValue(meta) = &attribute.meta else { return None };
         let Expr::Lit(literal) = &meta.value else { return None };

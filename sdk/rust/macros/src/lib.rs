@@ -13,6 +13,7 @@ macro_rules! code {
 
 mod author;
 mod map;
+mod parameters;
 mod plugin;
 mod record;
 mod reduce;
@@ -52,6 +53,12 @@ pub fn update_state(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Record, attributes(record))]
 pub fn record(item: TokenStream) -> TokenStream {
     finish(record::expand(item.into()))
+}
+
+/// A struct with a field for each parameter that a function takes from its pipeline: `context: &Context<Settings>`.
+#[proc_macro_derive(Parameters, attributes(parameter))]
+pub fn parameters(item: TokenStream) -> TokenStream {
+    finish(parameters::expand(item.into()))
 }
 
 /// The plugin: the list of its functions.

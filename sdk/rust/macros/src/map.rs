@@ -57,7 +57,7 @@ fn row_function(author: &Author, returned: &Returned, kind: &str) -> syn::Result
     let push = returned.push(code!(#ident(#context #(#bindings),*)));
     let body = code! {
         fn call(
-            context: &__sdk::Context,
+            context: &__sdk::Context<Self::Parameters>,
             #pattern: Self::Input<'_>,
             rows: &mut __sdk::Rows<Self::Writer>,
         ) -> ::core::result::Result<(), ::std::string::String> {
@@ -65,7 +65,7 @@ fn row_function(author: &Author, returned: &Returned, kind: &str) -> syn::Result
             ::core::result::Result::Ok(())
         }
     };
-    let types = types(ident, &row.ty("'a"), returned.row());
+    let types = types(author, &row.ty("'a"), returned.row());
     let (signature, names) = (author.signature(kind), &row.names);
     let function = function(ident, returned.row(), &row.ty("'static"), names, &signature, &code!(open_map), false);
     Ok(code! {
@@ -88,7 +88,7 @@ fn whole_function(author: &Author, returned: &Returned) -> syn::Result<TokenStre
     let push = returned.push(code!(#ident(#context input)));
     let body = code! {
         fn call<'a>(
-            context: &__sdk::Context,
+            context: &__sdk::Context<Self::Parameters>,
             input: impl ::core::iter::Iterator<Item = Self::Input<'a>>,
             rows: &mut __sdk::Rows<Self::Writer>,
         ) -> ::core::result::Result<(), ::std::string::String> {
@@ -97,7 +97,7 @@ fn whole_function(author: &Author, returned: &Returned) -> syn::Result<TokenStre
         }
     };
     let (borrowed, fixed) = (with_lifetime(&input, "'a"), with_lifetime(&input, "'static"));
-    let types = types(ident, &code!(#borrowed), returned.row());
+    let types = types(author, &code!(#borrowed), returned.row());
     let (signature, names) = (author.signature("MapRows"), ["value".to_owned()]);
     let function = function(ident, returned.row(), &code!(#fixed), &names, &signature, &code!(open_whole), true);
     Ok(code! {
@@ -108,10 +108,12 @@ fn whole_function(author: &Author, returned: &Returned) -> syn::Result<TokenStre
 }
 
 /// `impl RowsFunction`.
-fn types(ident: &Ident, input: &TokenStream, row: &Type) -> TokenStream {
+fn types(author: &Author, input: &TokenStream, row: &Type) -> TokenStream {
+    let (ident, parameters) = (author.ident(), author.parameters_type());
     let (borrowed, fixed) = (with_lifetime(row, "'a"), with_lifetime(row, "'static"));
     code! {
         impl __sdk::RowsFunction for #ident {
+            type Parameters = #parameters;
             type Input<'a> = #input;
             type Output<'a> = #borrowed;
             type Writer = <#fixed as __sdk::Write>::Writer;

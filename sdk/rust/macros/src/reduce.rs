@@ -133,24 +133,25 @@ impl Reduce {
     }
 
     fn implementation(&self) -> TokenStream {
-        let (ident, state) = (self.author.ident(), &self.state);
+        let (ident, state, parameters) = (self.author.ident(), &self.state, self.author.parameters_type());
         let input = self.row.ty("'a");
         let (pattern, bindings) = (self.row.pattern(), &self.row.bindings);
         let (create, add) = (self.create(), self.call(code!(#(#bindings),*)));
         let (merge, subtract, finish) = (self.merge(), self.subtract(), self.finish());
         code! {
             impl __sdk::ReduceFunction for #ident {
+                type Parameters = #parameters;
                 type Input<'a> = #input;
                 type State = #state;
 
                 #[inline]
-                fn create(context: &__sdk::Context, #pattern: Self::Input<'_>) -> Self::State { #create }
+                fn create(context: &__sdk::Context<Self::Parameters>, #pattern: Self::Input<'_>) -> Self::State { #create }
 
                 #[inline]
-                fn add(context: &__sdk::Context, state: &mut Self::State, #pattern: Self::Input<'_>) { #add }
+                fn add(context: &__sdk::Context<Self::Parameters>, state: &mut Self::State, #pattern: Self::Input<'_>) { #add }
 
                 #[inline]
-                fn merge(context: &__sdk::Context, state: &mut Self::State, other: Self::State) { #merge }
+                fn merge(context: &__sdk::Context<Self::Parameters>, state: &mut Self::State, other: Self::State) { #merge }
 
                 #[inline]
                 fn subtract(

@@ -127,9 +127,10 @@ pub fn is_named(ty: &Type, name: &str) -> bool {
     last_segment(ty).is_some_and(|segment| segment.ident == name)
 }
 
-/// Whether the type is `&Context`.
-pub fn is_context(ty: &Type) -> bool {
-    matches!(ty, Type::Reference(reference) if is_named(&reference.elem, "Context"))
+/// What a `&Context` says that it takes for parameters, if the type is one: `Settings` of `&Context<Settings>`.
+pub fn context_of(ty: &Type) -> Option<Option<&Type>> {
+    let Type::Reference(reference) = ty else { return None };
+    is_named(&reference.elem, "Context").then(|| argument_of(&reference.elem, "Context"))
 }
 
 /// `Vec<u8>`, which is one value of bytes and no list.

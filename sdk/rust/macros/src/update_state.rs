@@ -93,7 +93,8 @@ impl UpdateState {
     }
 
     fn implementation(&self) -> TokenStream {
-        let (ident, context) = (self.author.ident(), self.author.context_argument());
+        let (ident, context, parameters) =
+            (self.author.ident(), self.author.context_argument(), self.author.parameters_type());
         let [new, state, emitted] =
             [&self.new, &self.state, &self.returned.emitted()].map(|ty| with_lifetime(ty, "'a"));
         let [written, emitted_fixed] =
@@ -104,6 +105,7 @@ impl UpdateState {
         let apply = self.returned.apply(code!(#ident(#context #(#bindings,)* new, state)));
         code! {
             impl __sdk::UpdateFunction for #ident {
+                type Parameters = #parameters;
                 type Key<'a> = #key;
                 type New<'a> = #new;
                 type State<'a> = #state;
@@ -123,7 +125,7 @@ impl UpdateState {
 
                 #[inline]
                 fn call<'a>(
-                    context: &__sdk::Context,
+                    context: &__sdk::Context<Self::Parameters>,
                     #pattern: Self::Key<'a>,
                     new: __sdk::Values<'a, Self::New<'a>>,
                     state: ::core::option::Option<Self::State<'a>>,

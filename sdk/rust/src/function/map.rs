@@ -8,6 +8,7 @@ use crate::{
         tidemill::plugin::data::{Batch, Failure},
     },
     context::Context,
+    parameters::Parameters,
     value::{ColumnWriter, Columns, Malformed, Read, ReadRow, WriteRow},
 };
 
@@ -18,6 +19,8 @@ use super::{
 
 /// The types of a function from rows to rows.
 pub trait RowsFunction: Function + 'static {
+    /// What it takes from the pipeline.
+    type Parameters: Parameters;
     /// One row of the input: the parameters.
     type Input<'a>: ReadRow<'a> + WriteRow;
     /// A returned row.
@@ -29,14 +32,18 @@ pub trait RowsFunction: Function + 'static {
 /// A function from one row to any number of rows.
 pub trait MapFunction: RowsFunction {
     /// Calls the function for one row. The error is a reason to reject the row.
-    fn call(context: &Context, row: Self::Input<'_>, rows: &mut Rows<Self::Writer>) -> Result<(), String>;
+    fn call(
+        context: &Context<Self::Parameters>,
+        row: Self::Input<'_>,
+        rows: &mut Rows<Self::Writer>,
+    ) -> Result<(), String>;
 }
 
 /// A function from all rows of a partition to any number of rows.
 pub trait WholeFunction: RowsFunction {
     /// Calls the function for a partition. The error fails the call.
     fn call<'a>(
-        context: &Context,
+        context: &Context<Self::Parameters>,
         input: impl Iterator<Item = Self::Input<'a>>,
         rows: &mut Rows<Self::Writer>,
     ) -> Result<(), String>;
@@ -45,7 +52,7 @@ pub trait WholeFunction: RowsFunction {
 /// Opens a map or an output.
 pub fn open_map<F: MapFunction>(binding: &Binding) -> Result<Box<dyn Operator>, String> {
     Ok(Box::new(MapOperator::<F> {
-        context: Context::new(binding),
+        context: Context::try_new(binding)?,
         capacity: Capacity::default(),
         function: PhantomData,
     }))
@@ -53,17 +60,17 @@ pub fn open_map<F: MapFunction>(binding: &Binding) -> Result<Box<dyn Operator>, 
 
 /// Opens a map over whole partitions.
 pub fn open_whole<F: WholeFunction>(binding: &Binding) -> Result<Box<dyn Operator>, String> {
-    Ok(Box::new(WholeOperator::<F> { context: Context::new(binding), chunks: Vec::new(), function: PhantomData }))
+    Ok(Box::new(WholeOperator::<F> { context: Context::try_new(binding)?, chunks: Vec::new(), function: PhantomData }))
 }
 
-struct MapOperator<F> {
-    context: Context,
+struct MapOperator<F: RowsFunction> {
+    context: Context<F::Parameters>,
     capacity: Capacity,
     function: PhantomData<F>,
 }
 
-struct WholeOperator<F> {
-    context: Context,
+struct WholeOperator<F: RowsFunction> {
+    context: Context<F::Parameters>,
     /// The partition's batch so far.
     chunks: Vec<Batch>,
     function: PhantomData<F>,

@@ -8,6 +8,7 @@ use crate::{
         tidemill::plugin::data::{Batch, Failure},
     },
     context::Context,
+    parameters::Parameters,
     value::{Read, ReadRow, Write, WriteRow, chunks},
 };
 
@@ -19,19 +20,21 @@ use super::{
 
 /// A function that reduces the rows of a group.
 pub trait ReduceFunction: Function + 'static {
+    /// What it takes from the pipeline.
+    type Parameters: Parameters;
     /// One row of the input.
     type Input<'a>: ReadRow<'a> + WriteRow;
     /// The accumulator.
     type State: for<'a> Read<'a> + Write + 'static;
 
     /// A group's first row.
-    fn create(context: &Context, row: Self::Input<'_>) -> Self::State;
+    fn create(context: &Context<Self::Parameters>, row: Self::Input<'_>) -> Self::State;
 
     /// Another row of the group.
-    fn add(context: &Context, state: &mut Self::State, row: Self::Input<'_>);
+    fn add(context: &Context<Self::Parameters>, state: &mut Self::State, row: Self::Input<'_>);
 
     /// Two accumulators of a group.
-    fn merge(context: &Context, state: &mut Self::State, other: Self::State);
+    fn merge(context: &Context<Self::Parameters>, state: &mut Self::State, other: Self::State);
 
     /// An accumulator without the rows of another.
     fn subtract(state: Self::State, part: Self::State) -> Result<Self::State, String>;
@@ -42,12 +45,12 @@ pub trait ReduceFunction: Function + 'static {
 
 /// Opens a reduce.
 pub fn open_reduce<F: ReduceFunction>(binding: &Binding) -> Result<Box<dyn Operator>, String> {
-    let context = Context::new(binding);
+    let context = Context::try_new(binding)?;
     Ok(Box::new(ReduceOperator::<F> { context, states: States::default(), function: PhantomData }))
 }
 
 struct ReduceOperator<F: ReduceFunction> {
-    context: Context,
+    context: Context<F::Parameters>,
     states: States<F::State>,
     function: PhantomData<F>,
 }

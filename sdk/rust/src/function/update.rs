@@ -8,6 +8,7 @@ use crate::{
         tidemill::plugin::data::{Batch, Failure, Field, Rejection},
     },
     context::Context,
+    parameters::Parameters,
     update::{StateChange, Update},
     value::{ColumnWriter, Columns, Read, ReadRow, Timestamp, Write, WriteRow, chunks, sized},
     values::Values,
@@ -19,6 +20,8 @@ use super::{
 
 /// A function that updates a key's state.
 pub trait UpdateFunction: Function + 'static {
+    /// What it takes from the pipeline.
+    type Parameters: Parameters;
     /// The key's fields that it asks for; `()` for none.
     type Key<'a>: ReadRow<'a> + WriteRow;
     /// A new row.
@@ -44,7 +47,7 @@ pub trait UpdateFunction: Function + 'static {
     /// Calls the function for one key. The error is a reason to reject the key's new rows; the state stays, and so does
     /// the time at which it is to be called again.
     fn call<'a>(
-        context: &Context,
+        context: &Context<Self::Parameters>,
         key: Self::Key<'a>,
         new: Values<'a, Self::New<'a>>,
         state: Option<Self::State<'a>>,
@@ -69,11 +72,11 @@ pub struct Changed<S, E> {
 pub fn open_update<F: UpdateFunction>(binding: &Binding) -> Result<Box<dyn Operator>, String> {
     check_state(&F::signature().state, &F::written_fields(), "it")?;
     let key_columns = key_columns(&F::key_fields(), &binding.keys)?;
-    Ok(Box::new(UpdateOperator::<F> { context: Context::new(binding), key_columns, function: PhantomData }))
+    Ok(Box::new(UpdateOperator::<F> { context: Context::try_new(binding)?, key_columns, function: PhantomData }))
 }
 
-struct UpdateOperator<F> {
-    context: Context,
+struct UpdateOperator<F: UpdateFunction> {
+    context: Context<F::Parameters>,
     /// The places of the columns that the function's key consists of.
     key_columns: Vec<usize>,
     function: PhantomData<F>,

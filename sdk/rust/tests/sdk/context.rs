@@ -45,3 +45,66 @@ fn lines_and_counters_are_kept() {
     let counters: Vec<_> = out.noted().counters.iter().map(|(name, count)| (name.as_str(), *count)).collect();
     assert_eq!(counters, [("good", 5), ("too-large", 1)]);
 }
+
+/// How words are cut.
+#[derive(Debug, Parameters)]
+struct Cut {
+    /// No word is longer.
+    #[parameter(default = 3)]
+    length: i64,
+    #[parameter(name = "put-behind", default = "")]
+    behind: String,
+    only: Option<bool>,
+    ratio: f64,
+}
+
+/// Words, shorter.
+#[map]
+fn cut(context: &Context<Cut>, word: &str) -> String {
+    let Cut { length, behind, only, ratio } = context.parameters();
+    format!("{}{behind} {only:?} {ratio}", &word[..word.len().min(*length as usize)])
+}
+
+#[map]
+fn plain(word: &str) -> String {
+    word.to_owned()
+}
+
+#[test]
+fn declared_parameters_are_read_when_a_function_is_opened() {
+    let given = |given: &[(&str, &str)]| {
+        let kit = given.iter().fold(Kit::new(), |kit, (name, value)| kit.parameter(name, value));
+        kit.map::<cut>(["words"]).map(|out| out.rows().concat()).map_err(|failed| failed.reason)
+    };
+    let good = [
+        (&[("ratio", "1")][..], "wor None 1"),
+        (&[("ratio", "-0.5"), ("length", "2"), ("put-behind", "..."), ("only", "true")], "wo... Some(true) -0.5"),
+        (&[("ratio", "2"), ("only", "false")], "wor Some(false) 2"),
+    ];
+    for (parameters, expect) in good {
+        assert_eq!(given(parameters).as_deref(), Ok(expect));
+    }
+    const TAKES: &str = "the function takes length: integer = 3, put-behind: text = \"\", only: boolean?, ratio: float";
+    let bad = [
+        (&[][..], "the function needs the parameter `ratio`, float".to_owned()),
+        (&[("ratio", "half")], "the parameter `ratio` is `half`, and has to be float".to_owned()),
+        (&[("ratio", "1"), ("length", "2.5")], "the parameter `length` is `2.5`, and has to be integer".to_owned()),
+        (&[("ratio", "1"), ("only", "yes")], "the parameter `only` is `yes`, and has to be boolean".to_owned()),
+        (&[("ratio", "1"), ("lenght", "2")], format!("there is no parameter `lenght`: {TAKES}")),
+    ];
+    for (parameters, expect) in bad {
+        assert_eq!(given(parameters), Err(expect));
+    }
+    let failed = Kit::new().parameter("a", "1").map::<plain>(["a"]).unwrap_err();
+    assert_eq!(failed.reason, "there is no parameter `a`: the function takes none");
+}
+
+#[test]
+fn parameters_stand_in_a_functions_documentation() {
+    use tidemill_sdk::__private::Function;
+
+    let expect = "Words, shorter.\n- parameter length: integer = 3. No word is longer.\n\
+        - parameter put-behind: text = \"\"\n- parameter only: boolean?\n- parameter ratio: float";
+    assert_eq!(cut::signature().doc, expect);
+    assert_eq!((surroundings::signature().doc, plain::signature().doc), (String::new(), String::new()));
+}

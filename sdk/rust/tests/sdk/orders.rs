@@ -292,6 +292,7 @@ impl Operator for FickleOperator {
 }
 
 impl ReduceFunction for Fickle {
+    type Parameters = tidemill_sdk::AnyParameters;
     type Input<'a> = i64;
     type State = i64;
 

@@ -83,6 +83,30 @@ pub fn map_context(context: &Context, word: &str) -> Option<String> {
     (word.len() > limit).then(|| format!("{word} at {} s", context.batch_time().0 / context.interval_micros()))
 }
 
+/// Parameters of every type, given and not.
+#[derive(Clone, Debug, PartialEq, Parameters)]
+pub struct Marked {
+    /// Shorter words are left out.
+    #[parameter(default = 2)]
+    pub minimum: i64,
+    #[parameter(name = "put-before")]
+    pub before: String,
+    pub after: Option<String>,
+    #[parameter(default = -0.5)]
+    pub weight: f64,
+    #[parameter(default = false)]
+    pub upper: bool,
+}
+
+/// Words with marks.
+#[map]
+pub fn map_parameters(context: &Context<Marked>, word: &str) -> Option<String> {
+    let Marked { minimum, before, after, weight, upper } = context.parameters();
+    let word = if *upper { word.to_uppercase() } else { word.to_owned() };
+    let marked = || format!("{before}{word}{} {weight}", after.as_deref().unwrap_or_default());
+    (word.len() as i64 >= *minimum).then(marked)
+}
+
 #[map]
 pub fn map_flag(word: &str) -> bool {
     word.len() > 1

@@ -32,3 +32,14 @@ pub fn output_context(context: &Context, word: &str) -> String {
     context.count("words", 1);
     format!("{}{word}", context.parameter("prefix").unwrap_or("-"))
 }
+
+#[derive(Debug, Parameters)]
+pub struct Shown {
+    #[parameter(default = "word: ")]
+    pub label: String,
+}
+
+#[output]
+pub fn output_parameters(context: &Context<Shown>, word: &str) -> String {
+    format!("{}{word}", context.parameters().label)
+}

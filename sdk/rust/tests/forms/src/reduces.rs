@@ -59,3 +59,14 @@ pub fn reduce_finish(mean: Mean, value: f64) -> Mean {
 pub fn reduce_context(_context: &Context, total: f64, x: f64, y: f64) -> f64 {
     total + x * y
 }
+
+#[derive(Debug, Parameters)]
+pub struct Scale {
+    #[parameter(default = 1.0)]
+    pub factor: f64,
+}
+
+#[reduce(create = |x| x, merge = |a, b| a + b)]
+pub fn reduce_parameters(context: &Context<Scale>, total: f64, x: f64) -> f64 {
+    total + x * context.parameters().factor
+}

@@ -34,6 +34,16 @@ pub fn update_key<'a>(context: &Context, key: &'a str, new: Values<'a, &'a str>,
     format!("{key}{}{}", context.parameter("between").unwrap_or("-"), new.last().unwrap_or("none"))
 }
 
+#[derive(Debug, Parameters)]
+pub struct Decay {
+    pub keep: i64,
+}
+
+#[update_state]
+pub fn update_parameters(context: &Context<Decay>, new: Values<i64>, total: Option<i64>) -> Option<i64> {
+    Some(total.unwrap_or(0) / context.parameters().keep + new.iter().sum::<i64>())
+}
+
 #[update_state]
 pub fn update_emit(new: Values<i64>, seen: Option<Seen>) -> Update<Seen, i64> {
     let (total, last) = (seen.as_ref().map_or(0, |seen| seen.total), new.last().unwrap_or(0));

@@ -68,6 +68,16 @@ pub fn whole_context(context: &Context, rows: impl Iterator<Item = Option<i64>>)
     rows
 }
 
+#[derive(Debug, Parameters)]
+pub struct First {
+    pub count: Option<i64>,
+}
+
+#[map(whole_partition)]
+pub fn whole_parameters(context: &Context<First>, rows: impl Iterator<Item = i64>) -> Vec<i64> {
+    rows.take(context.parameters().count.map_or(usize::MAX, |count| count as usize)).collect()
+}
+
 fn not_negative(row: i64) -> Result<i64, String> {
     if row < 0 { Err(format!("{row} is negative")) } else { Ok(row) }
 }

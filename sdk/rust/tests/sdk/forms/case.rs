@@ -34,8 +34,9 @@ impl Case {
         let fields: Vec<&str> = schema.split(", ").map(|field| field.split_once(": ").unwrap().0).collect();
         let plugin = pipeline.find("\"forms/").map(|at| &pipeline[at + "\"forms/".len()..]).unwrap();
         let keep = of("keep").map(|keep| keep.trim_matches(['[', ']', '"']));
-        let parameters = of("parameters").into_iter().map(|table| {
-            let (name, value) = table.trim_matches(['{', '}', ' ']).split_once(" = ").unwrap();
+        let table = of("parameters").map(|table| table.trim_matches(['{', '}', ' ']));
+        let parameters = table.into_iter().flat_map(|table| table.split(", ")).map(|entry| {
+            let (name, value) = entry.split_once(" = ").unwrap();
             (name, value.trim_matches('"').to_owned())
         });
         let mut reader = Reader { rest: batches, fields: &fields };

@@ -1,0 +1,180 @@
+//! `#[derive(Parameters)]`: a struct whose fields a pipeline gives values.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{Data, DeriveInput, Expr, Field, Fields, Ident, Lit, LitStr, Type, UnOp, ext::IdentExt};
+
+use crate::{author::doc_of, types::argument_of};
+
+/// A field that a pipeline gives a value.
+struct Parameter {
+    ident: Ident,
+    name: String,
+    /// Without the `Option` around it.
+    ty: Type,
+    is_optional: bool,
+    default: Option<Expr>,
+    doc: String,
+}
+
+pub fn expand(item: TokenStream) -> syn::Result<TokenStream> {
+    let item: DeriveInput = syn::parse2(item)?;
+    let parsed = parse(&item);
+    let (ident, (error, parameters)) = (
+        &item.ident,
+        match parsed {
+            Ok(parameters) => (None, parameters),
+            // Told alone, and not once more wherever the type is used.
+            Err(error) => (Some(error.into_compile_error()), Vec::new()),
+        },
+    );
+    let (generics, ty, bounds) = item.generics.split_for_impl();
+    let declared = parameters.iter().map(Parameter::declared);
+    let read = match &error {
+        Some(_) => code!(::core::unreachable!("the parameters do not compile")),
+        None => {
+            let fields = parameters.iter().map(Parameter::read);
+            code!(::core::result::Result::Ok(Self { #(#fields,)* }))
+        }
+    };
+    Ok(code! {
+        #error
+        #[allow(unused_variables, reason = "there may be no field")]
+        const _: () = {
+            use ::tidemill_sdk::__private as __sdk;
+
+            impl #generics __sdk::Parameters for #ident #ty #bounds {
+                fn declared() -> ::core::option::Option<::std::vec::Vec<__sdk::Declared>> {
+                    ::core::option::Option::Some(::std::vec![#(#declared),*])
+                }
+
+                fn read(given: &__sdk::Given<'_>) -> ::core::result::Result<Self, ::std::string::String> {
+                    #read
+                }
+            }
+        };
+    })
+}
+
+fn parse(item: &DeriveInput) -> syn::Result<Vec<Parameter>> {
+    if !item.generics.params.is_empty() {
+        return Err(syn::Error::new_spanned(&item.generics, "Parameters are not generic: name the types"));
+    }
+    let Data::Struct(data) = &item.data else {
+        return Err(syn::Error::new_spanned(&item.ident, "Parameters are a struct with a field for each parameter"));
+    };
+    let Fields::Named(named) = &data.fields else {
+        let message = "Parameters need names for their fields: write `struct Name { field: type }`";
+        return Err(syn::Error::new_spanned(&item.ident, message));
+    };
+    let parameters = named.named.iter().map(Parameter::parse).collect::<syn::Result<Vec<_>>>()?;
+    for (place, parameter) in parameters.iter().enumerate() {
+        if parameters[..place].iter().any(|other| other.name == parameter.name) {
+            let message = format!("two parameters have the name `{}`", parameter.name);
+            return Err(syn::Error::new_spanned(&parameter.ident, message));
+        }
+    }
+    Ok(parameters)
+}
+
+impl Parameter {
+    fn parse(field: &Field) -> syn::Result<Parameter> {
+        let Some(ident) = field.ident.clone() else {
+            return Err(syn::Error::new_spanned(field, "a parameter needs a name"));
+        };
+        let (inner, is_optional) = match argument_of(&field.ty, "Option") {
+            Some(inner) => (inner, true),
+            None => (&field.ty, false),
+        };
+        check_type(inner)?;
+        let mut parameter = Parameter {
+            name: ident.unraw().to_string(),
+            ident,
+            ty: inner.clone(),
+            is_optional,
+            default: None,
+            doc: doc_of(&field.attrs),
+        };
+        for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("parameter")) {
+            attribute.parse_nested_meta(|meta| {
+                if meta.path.is_ident("default") {
+                    parameter.default = Some(meta.value()?.parse()?);
+                    Ok(())
+                } else if meta.path.is_ident("name") {
+                    parameter.name = meta.value()?.parse::<LitStr>()?.value();
+                    Ok(())
+                } else {
+                    Err(meta.error("the attribute is `#[parameter(default = ..., name = \"...\")]`"))
+                }
+            })?;
+        }
+        if let (Some(default), true) = (&parameter.default, is_optional) {
+            return Err(syn::Error::new_spanned(
+                default,
+                "an optional parameter is missing unless it is given: no default",
+            ));
+        }
+        if let Some(default) = &parameter.default {
+            literal(default)?;
+        }
+        Ok(parameter)
+    }
+
+    fn declared(&self) -> TokenStream {
+        let Parameter { name, ty, is_optional, doc, .. } = self;
+        let default = match &self.default {
+            Some(default) => {
+                let text = literal(default).unwrap_or_default();
+                code!(::core::option::Option::Some(::std::string::String::from(#text)))
+            }
+            None => code!(::core::option::Option::None),
+        };
+        code! {
+            __sdk::Declared {
+                name: #name,
+                kind: <#ty as __sdk::ParameterValue>::KIND,
+                is_optional: #is_optional,
+                default: #default,
+                doc: #doc,
+            }
+        }
+    }
+
+    fn read(&self) -> TokenStream {
+        let Parameter { ident, name, ty, is_optional, default, .. } = self;
+        match (default, is_optional) {
+            (Some(default), _) => code! {
+                #ident: match given.optional::<#ty>(#name)? {
+                    ::core::option::Option::Some(value) => value,
+                    ::core::option::Option::None => <#ty as ::core::convert::From<_>>::from(#default),
+                }
+            },
+            (None, true) => code!(#ident: given.optional::<#ty>(#name)?),
+            (None, false) => code!(#ident: given.needed::<#ty>(#name)?),
+        }
+    }
+}
+
+/// A literal as pipelines write it.
+fn literal(default: &Expr) -> syn::Result<String> {
+    match default {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Str(text) => Ok(format!("{:?}", text.value())),
+            Lit::Int(_) | Lit::Float(_) | Lit::Bool(_) => Ok(literal.lit.to_token_stream().to_string()),
+            _ => Err(syn::Error::new_spanned(default, "a default is a number, a text or a boolean")),
+        },
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => Ok(format!("-{}", literal(&unary.expr)?)),
+        _ => Err(syn::Error::new_spanned(default, "a default is a number, a text or a boolean")),
+    }
+}
+
+fn check_type(ty: &Type) -> syn::Result<()> {
+    let text = crate::types::text(ty);
+    let instead = match text.as_str() {
+        "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "isize" => "use `i64`",
+        "f32" => "use `f64`",
+        "&str" | "&'static str" | "char" => "use `String`",
+        _ => return Ok(()),
+    };
+    Err(syn::Error::new_spanned(ty, format!("`{text}` cannot be a parameter: {instead}")))
+}
