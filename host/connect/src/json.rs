@@ -13,64 +13,68 @@
 mod base64;
 mod read;
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use arrow_array::RecordBatch;
 use tidemill_model::schema::Schema;
 
-use crate::value::Value;
+use crate::value::{List, Record, Value};
 
 pub(crate) use read::{parse, rows};
 
-/// Appends a row of a batch as a JSON object. The batch's columns are what the schema says.
-pub fn write_json(schema: &Schema, rows: &RecordBatch, row: usize, out: &mut Vec<u8>) {
-    write_row(&crate::value::row(schema, rows, row), out);
+/// Writes a row of a batch as a JSON object, piece by piece: what a row takes as text may be far more than it takes in columns.
+/// The batch's columns are what the schema says.
+pub fn write_json(schema: &Schema, rows: &RecordBatch, row: usize, out: &mut impl Write) -> io::Result<()> {
+    write_row(&crate::value::row(schema, rows, row), out)
 }
 
-/// Appends a row, or a record, as an object.
-pub(crate) fn write_row(fields: &[(&str, Value<'_>)], out: &mut Vec<u8>) {
-    out.push(b'{');
-    for (i, (name, value)) in fields.iter().enumerate() {
+/// Writes a row, or a record, as an object.
+pub(crate) fn write_row(row: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(b"{")?;
+    for (i, (name, value)) in row.fields().enumerate() {
         if i > 0 {
-            out.push(b',');
+            out.write_all(b",")?;
         }
-        write_text(name, out);
-        out.push(b':');
-        write_value(value, out);
+        write_text(name, out)?;
+        out.write_all(b":")?;
+        write_value(&value, out)?;
     }
-    out.push(b'}');
+    out.write_all(b"}")
 }
 
-/// Appends a value.
-pub(crate) fn write_value(value: &Value<'_>, out: &mut Vec<u8>) {
-    let written = match value {
+/// Writes a value.
+pub(crate) fn write_value(value: &Value<'_>, out: &mut impl Write) -> io::Result<()> {
+    match value {
         Value::Missing => out.write_all(b"null"),
-        Value::Boolean(value) => write!(out, "{value}"),
+        Value::Boolean(value) => out.write_all(if *value { b"true" } else { b"false" }),
         Value::Integer(value) => write!(out, "{value}"),
         Value::Float(value) if value.is_finite() => write!(out, "{value:?}"),
         Value::Float(_) => out.write_all(b"null"),
-        Value::Text(value) => return write_text(value, out),
-        Value::Bytes(value) => write!(out, "\"{}\"", base64::encode(value)),
-        Value::Timestamp(micros) => write!(out, "\"{}\"", timestamp(*micros)),
-        Value::List(items) => return write_list(items, out),
-        Value::Record(fields) => return write_row(fields, out),
-    };
-    written.expect("memory takes every byte");
-}
-
-fn write_list(items: &[Value<'_>], out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (i, item) in items.iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
+        Value::Text(value) => write_text(value, out),
+        Value::Bytes(value) => {
+            out.write_all(b"\"")?;
+            base64::write(value, out)?;
+            out.write_all(b"\"")
         }
-        write_value(item, out);
+        Value::Timestamp(micros) => write!(out, "\"{}\"", timestamp(*micros)),
+        Value::List(list) => write_list(list, out),
+        Value::Record(record) => write_row(record, out),
     }
-    out.push(b']');
 }
 
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, text).expect("memory takes every byte, and text is always JSON");
+fn write_list(list: &List<'_>, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(b"[")?;
+    for (i, item) in list.items().enumerate() {
+        if i > 0 {
+            out.write_all(b",")?;
+        }
+        write_value(&item, out)?;
+    }
+    out.write_all(b"]")
+}
+
+fn write_text(text: &str, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer(out, text).map_err(io::Error::from)
 }
 
 /// A timestamp after RFC 3339, in UTC.
@@ -80,12 +84,15 @@ pub(crate) fn timestamp(micros: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
+
     use super::*;
+    use crate::queue::JsonText;
 
     #[track_caller]
     fn check(value: &Value<'_>, expect: &str) {
         let mut out = Vec::new();
-        write_value(value, &mut out);
+        write_value(value, &mut out).unwrap();
         assert_eq!(String::from_utf8_lossy(&out), expect);
     }
 
@@ -109,8 +116,15 @@ mod tests {
         check(&Value::Timestamp(-62_167_219_200_000_000), r#""0000-01-01T00:00:00Z""#);
         check(&Value::Timestamp(i64::MAX), r#""9223372036854775807""#);
         check(&Value::Timestamp(i64::MIN), r#""-9223372036854775808""#);
-        let record =
-            Value::Record(vec![("a", Value::List(vec![Value::Integer(1), Value::Missing])), ("b", Value::Text(""))]);
-        check(&record, r#"{"a":[1,null],"b":""}"#);
+    }
+
+    #[test]
+    fn lists_and_records_are_written() {
+        let nested = r#"{"a":[1,null],"b":"","c":[],"d":{"e":[true],"f":null}}"#;
+        let schema: Schema = "a: list<integer?>, b: text, c: list<text>, d: record<e: list<boolean>, f: text?>".parse().unwrap();
+        let rows = rows(&schema, &[parse(&schema, &JsonText(nested.to_owned())).unwrap()]).unwrap();
+        let mut out = Vec::new();
+        write_json(&schema, &rows, 0, &mut out).unwrap();
+        assert_eq!(String::from_utf8_lossy(&out), nested);
     }
 }

@@ -10,24 +10,29 @@ mod tests;
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
-    io::Write,
+    io::{self, BufWriter, Write},
     sync::{Arc, Mutex},
 };
 
+use arrow_array::RecordBatch;
 use jiff::tz::{Offset, TimeZone};
 use tidemill_model::{
     connector::{UtcOffset, World},
     ports::{PortError, Sink, SinkParts, SinkRows, WrittenRows},
+    schema::Schema,
     time::Timestamp,
 };
 
 use crate::{
     json, lock,
-    value::{self, Value},
+    value::{self, Record},
 };
 pub use settings::{PRINT, PrintSink, PrintStyle};
 
 const RULE: &str = "-------------------------------------------";
+
+/// Bytes of text that are collected before they are written: all of most batches.
+const WRITE_BYTES: usize = 64 << 10;
 
 /// Prints.
 pub(crate) struct PrintedSink {
@@ -36,7 +41,15 @@ pub(crate) struct PrintedSink {
     stdout: Arc<Mutex<dyn Write + Send>>,
     utc_offset: UtcOffset,
     written: WrittenRows,
-    prepared: BTreeMap<Timestamp, Vec<u8>>,
+    prepared: BTreeMap<Timestamp, Shown>,
+}
+
+/// What is shown of a batch. Rows become text while they are printed: as text they may be far more than they are in columns.
+struct Shown {
+    schema: Schema,
+    rows: Vec<RecordBatch>,
+    /// There are others, which are not shown.
+    more: bool,
 }
 
 impl PrintedSink {
@@ -46,42 +59,52 @@ impl PrintedSink {
         PrintedSink { output: output.to_owned(), spec: spec.clone(), stdout, utc_offset, written, prepared }
     }
 
-    /// What a batch looks like.
-    fn text(&mut self, batch: &SinkParts<'_>) -> Vec<u8> {
-        let time = match self.spec.style {
-            PrintStyle::Python => {
-                let offset = Offset::from_seconds((self.utc_offset)(batch.time)).unwrap_or(Offset::UTC);
-                civil(batch.time.0, &TimeZone::fixed(offset), ' ').unwrap_or_else(|| batch.time.to_string())
-            }
-            PrintStyle::Scala | PrintStyle::Json => batch.time.to_string(),
-        };
-        let mut text = format!("{RULE}\nTime: {time}\n{RULE}\n").into_bytes();
+    /// What is shown of a batch whose rows are all written.
+    fn shown(&mut self, batch: &SinkParts<'_>) -> Shown {
+        let mut shown = Shown { schema: batch.schema.clone(), rows: Vec::new(), more: false };
         let mut left = self.spec.rows;
         for rows in self.written.take(batch).iter().flatten() {
-            let shown = rows.num_rows().min(left);
-            for row in 0..shown {
-                write_row(self.spec.style, &value::row(batch.schema, rows, row), &mut text);
-                text.push(b'\n');
-            }
-            left -= shown;
-            if shown < rows.num_rows() {
-                text.extend_from_slice(b"...\n");
+            let count = rows.num_rows().min(left);
+            shown.rows.push(rows.slice(0, count));
+            left -= count;
+            if count < rows.num_rows() {
+                shown.more = true;
                 break;
             }
         }
-        text.push(b'\n');
-        text
+        shown
+    }
+
+    /// Writes what a batch looks like.
+    fn print(&self, time: Timestamp, shown: &Shown, out: &mut impl Write) -> io::Result<()> {
+        let time = match self.spec.style {
+            PrintStyle::Python => {
+                let offset = Offset::from_seconds((self.utc_offset)(time)).unwrap_or(Offset::UTC);
+                civil(time.0, &TimeZone::fixed(offset), ' ').unwrap_or_else(|| time.to_string())
+            }
+            PrintStyle::Scala | PrintStyle::Json => time.to_string(),
+        };
+        write!(out, "{RULE}\nTime: {time}\n{RULE}\n")?;
+        for rows in &shown.rows {
+            for row in 0..rows.num_rows() {
+                write_row(self.spec.style, &value::row(&shown.schema, rows, row), out)?;
+                out.write_all(b"\n")?;
+            }
+        }
+        out.write_all(if shown.more { b"...\n\n" } else { b"\n" })
     }
 }
 
-fn write_row(style: PrintStyle, row: &[(&str, Value<'_>)], out: &mut Vec<u8>) {
-    let mut text = String::new();
+fn write_row(style: PrintStyle, row: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
     match style {
-        PrintStyle::Python => python::write_row(row, &mut text),
-        PrintStyle::Scala => scala::write_row(row, &mut text),
-        PrintStyle::Json => return json::write_row(row, out),
+        PrintStyle::Python => python::write_row(row, out),
+        PrintStyle::Scala => scala::write_row(row, out),
+        PrintStyle::Json => json::write_row(row, out),
     }
-    out.extend_from_slice(text.as_bytes());
+}
+
+fn write_char(c: char, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(c.encode_utf8(&mut [0; 4]).as_bytes())
 }
 
 impl Sink for PrintedSink {
@@ -91,9 +114,9 @@ impl Sink for PrintedSink {
         Ok(())
     }
 
-    fn prepare(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
-        let text = self.text(batch);
-        self.prepared.insert(batch.time, text);
+    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+        let shown = self.shown(batch);
+        self.prepared.insert(batch.time, shown);
         Ok(())
     }
 
@@ -103,12 +126,15 @@ impl Sink for PrintedSink {
     }
 
     fn deliver(&mut self, time: Timestamp) -> Result<(), PortError> {
-        let Some(text) = self.prepared.remove(&time) else {
+        let Some(shown) = self.prepared.remove(&time) else {
             let output = &self.output;
             return Err(PortError::configuration(format!("output `{output}` has no prepared batch of {time}")));
         };
         let mut stdout = lock(&self.stdout);
-        let written = stdout.write_all(&text).and_then(|()| stdout.flush());
+        let mut out = BufWriter::with_capacity(WRITE_BYTES, &mut *stdout);
+        let written = self.print(time, &shown, &mut out).and_then(|()| out.flush());
+        // What could not be written is not tried again when this is dropped.
+        drop(out.into_parts());
         written.map_err(|error| {
             PortError::environment(format!("output `{}` cannot print to standard output", self.output), error)
         })

@@ -162,7 +162,7 @@ mod tests {
             for chunk in &taken.chunks {
                 let mut out = Vec::new();
                 for row in 0..chunk.rows.num_rows() {
-                    json::write_row(&crate::value::row(queue.schema(), &chunk.rows, row), &mut out);
+                    json::write_row(&crate::value::row(queue.schema(), &chunk.rows, row), &mut out).unwrap();
                 }
                 let partition = chunk.partition.map_or("-".to_owned(), |partition| partition.to_string());
                 text += &format!("{partition}:{} ", String::from_utf8_lossy(&out));

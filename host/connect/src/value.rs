@@ -1,7 +1,10 @@
-//! One value of a row, for those sinks that write text.
+//! One value of a row, for those sinks that write text. A value is looked at where it lies: nothing is made for a list but the
+//! item that is written now, because a list of few bytes may have very many items.
+
+use std::ops::Range;
 
 use arrow_array::{
-    Array, RecordBatch,
+    Array, ArrayRef, RecordBatch,
     cast::AsArray,
     types::{Float64Type, Int64Type, TimestampMicrosecondType},
 };
@@ -11,7 +14,7 @@ use tidemill_model::{
 };
 
 /// A value, borrowed from its column.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Value<'a> {
     Missing,
     Boolean(bool),
@@ -21,8 +24,24 @@ pub(crate) enum Value<'a> {
     Bytes(&'a [u8]),
     /// Microseconds since 1970-01-01T00:00:00Z.
     Timestamp(i64),
-    List(Vec<Value<'a>>),
-    Record(Vec<(&'a str, Value<'a>)>),
+    List(List<'a>),
+    Record(Record<'a>),
+}
+
+/// The items of a list.
+#[derive(Clone, Debug)]
+pub(crate) struct List<'a> {
+    values: &'a dyn Array,
+    item: &'a Type,
+    rows: Range<usize>,
+}
+
+/// The fields of a row, or of a record in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
+    schema: &'a Schema,
+    columns: &'a [ArrayRef],
+    row: usize,
 }
 
 /// Refuses a batch whose columns are not what the schema says: everything after it relies on that.
@@ -36,16 +55,31 @@ pub(crate) fn check(output: &str, schema: &Schema, batch: &RecordBatch) -> Resul
     Err(PortError::configuration(format!("output `{output}` got rows that are not `{schema}`: {}", batch.schema_ref())))
 }
 
-/// A row's values, with the names of their fields. The batch must have passed [`check`].
-pub(crate) fn row<'a>(schema: &'a Schema, batch: &'a RecordBatch, row: usize) -> Vec<(&'a str, Value<'a>)> {
-    fields(schema, batch.columns(), row)
+/// A row. The batch must have passed [`check`].
+pub(crate) fn row<'a>(schema: &'a Schema, batch: &'a RecordBatch, row: usize) -> Record<'a> {
+    Record { schema, columns: batch.columns(), row }
 }
 
-fn fields<'a>(schema: &'a Schema, columns: &'a [std::sync::Arc<dyn Array>], row: usize) -> Vec<(&'a str, Value<'a>)> {
-    let value = |(field, column): (&'a tidemill_model::schema::Field, &'a std::sync::Arc<dyn Array>)| {
-        (field.name.as_str(), value(column.as_ref(), &field.ty, row))
-    };
-    schema.fields().iter().zip(columns).map(value).collect()
+impl<'a> List<'a> {
+    /// The items, in order.
+    pub(crate) fn items(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
+        let List { values, item, rows } = self.clone();
+        rows.map(move |row| value(values, item, row))
+    }
+}
+
+impl<'a> Record<'a> {
+    /// The fields with their names, in the schema's order.
+    pub(crate) fn fields(&self) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        let Record { schema, columns, row } = *self;
+        let fields = schema.fields().iter().zip(columns);
+        fields.map(move |(field, column)| (field.name.as_str(), value(column.as_ref(), &field.ty, row)))
+    }
+
+    /// The only field's value, where there is one field.
+    pub(crate) fn only(&self) -> Option<Value<'a>> {
+        if self.schema.len() == 1 { self.fields().next().map(|(_, value)| value) } else { None }
+    }
 }
 
 fn value<'a>(column: &'a dyn Array, ty: &'a Type, row: usize) -> Value<'a> {
@@ -62,9 +96,9 @@ fn value<'a>(column: &'a dyn Array, ty: &'a Type, row: usize) -> Value<'a> {
         Kind::List(item) => {
             let list = column.as_list::<i32>();
             let rows = list.value_offsets()[row] as usize..list.value_offsets()[row + 1] as usize;
-            Value::List(rows.map(|row| value(list.values().as_ref(), item, row)).collect())
+            Value::List(List { values: list.values().as_ref(), item, rows })
         }
-        Kind::Record(schema) => Value::Record(fields(schema, column.as_struct().columns(), row)),
+        Kind::Record(schema) => Value::Record(Record { schema, columns: column.as_struct().columns(), row }),
         // A stream's types are settled; Arrow's null type has no values.
         Kind::Any => Value::Missing,
     }

@@ -1,9 +1,20 @@
 //! Base64 after RFC 4648, with padding.
 
+use std::io::{self, Write};
+
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/// Bytes whose text is made at once.
+const PIECE_BYTES: usize = 3 << 10;
+
+/// Writes bytes as text, piece by piece.
+pub(super) fn write(bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+    // Every piece but the last is whole groups, so only that one is padded.
+    bytes.chunks(PIECE_BYTES).try_for_each(|piece| out.write_all(encode(piece).as_bytes()))
+}
+
 /// Bytes as text.
-pub(super) fn encode(bytes: &[u8]) -> String {
+fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let bits = group.iter().fold(0, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - group.len()));
@@ -46,6 +57,16 @@ mod tests {
         }
         for text in ["Z", "Zg=", "Zh==", "====", "Zg==Zg==", "Zm9*", "Zm 9"] {
             assert_eq!(decode(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_in_pieces_is_the_text_of_all() {
+        for length in [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 2] {
+            let bytes: Vec<u8> = (0..length).map(|i| i as u8).collect();
+            let mut text = Vec::new();
+            assert!(write(&bytes, &mut text).is_ok());
+            assert_eq!(String::from_utf8_lossy(&text), encode(&bytes));
         }
     }
 

@@ -1,52 +1,55 @@
 //! Values as Python's `str` and `repr` write them.
 
-use std::fmt::Write;
+use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
 
-use super::{civil, float};
-use crate::value::Value;
+use super::{civil, float, write_char};
+use crate::value::{Record, Value};
 
 /// A row: the `str` of its only value, or of a tuple of its values.
-pub(super) fn write_row(row: &[(&str, Value<'_>)], out: &mut String) {
-    match row {
-        [(_, Value::Text(text))] => out.push_str(text),
-        [(_, value)] => repr(value, out),
-        _ => tuple(row, out),
+pub(super) fn write_row(row: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
+    match row.only() {
+        Some(Value::Text(text)) => out.write_all(text.as_bytes()),
+        Some(value) => repr(&value, out),
+        None => tuple(row, out),
     }
 }
 
-fn repr(value: &Value<'_>, out: &mut String) {
+fn repr(value: &Value<'_>, out: &mut impl Write) -> io::Result<()> {
     match value {
-        Value::Missing => out.push_str("None"),
-        Value::Boolean(value) => out.push_str(if *value { "True" } else { "False" }),
-        Value::Integer(value) => out.push_str(&value.to_string()),
-        Value::Float(value) => out.push_str(&float::python(*value)),
+        Value::Missing => out.write_all(b"None"),
+        Value::Boolean(value) => out.write_all(if *value { b"True" } else { b"False" }),
+        Value::Integer(value) => write!(out, "{value}"),
+        Value::Float(value) => out.write_all(float::python(*value).as_bytes()),
         Value::Text(value) => text(value, out),
         Value::Bytes(value) => bytes(value, out),
         // Not datetime.datetime(...), which nobody likes to read.
-        Value::Timestamp(micros) => {
-            out.push_str(&civil(*micros, &TimeZone::UTC, ' ').unwrap_or_else(|| micros.to_string()));
-        }
-        Value::List(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                out.push_str(if i > 0 { ", " } else { "" });
-                repr(item, out);
+        Value::Timestamp(micros) => match civil(*micros, &TimeZone::UTC, ' ') {
+            Some(time) => out.write_all(time.as_bytes()),
+            None => write!(out, "{micros}"),
+        },
+        Value::List(list) => {
+            out.write_all(b"[")?;
+            for (i, item) in list.items().enumerate() {
+                out.write_all(if i > 0 { b", " } else { b"" })?;
+                repr(&item, out)?;
             }
-            out.push(']');
+            out.write_all(b"]")
         }
-        Value::Record(fields) => tuple(fields, out),
+        Value::Record(record) => tuple(record, out),
     }
 }
 
-fn tuple(fields: &[(&str, Value<'_>)], out: &mut String) {
-    out.push('(');
-    for (i, (_, value)) in fields.iter().enumerate() {
-        out.push_str(if i > 0 { ", " } else { "" });
-        repr(value, out);
+fn tuple(record: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(b"(")?;
+    let fields = record.fields();
+    let end: &[u8] = if fields.len() == 1 { b",)" } else { b")" };
+    for (i, (_, value)) in fields.enumerate() {
+        out.write_all(if i > 0 { b", " } else { b"" })?;
+        repr(&value, out)?;
     }
-    out.push_str(if fields.len() == 1 { ",)" } else { ")" });
+    out.write_all(end)
 }
 
 /// Double quotes only around what has single ones and no double ones.
@@ -54,57 +57,50 @@ fn quote(has: impl Fn(char) -> bool) -> char {
     if has('\'') && !has('"') { '"' } else { '\'' }
 }
 
-fn text(text: &str, out: &mut String) {
+fn text(text: &str, out: &mut impl Write) -> io::Result<()> {
     let quote = quote(|c| text.contains(c));
-    out.push(quote);
+    write_char(quote, out)?;
     for c in text.chars() {
-        if !escape(c, quote, out) {
-            if is_printable(c) {
-                out.push(c);
-            } else {
-                numbered(c, out);
-            }
+        match escape(c, quote) {
+            Some(escaped) => out.write_all(&[b'\\', escaped])?,
+            None if is_printable(c) => write_char(c, out)?,
+            None => numbered(c, out)?,
         }
     }
-    out.push(quote);
+    write_char(quote, out)
 }
 
-fn bytes(bytes: &[u8], out: &mut String) {
+fn bytes(bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
     let quote = quote(|c| bytes.contains(&(c as u8)));
-    out.push('b');
-    out.push(quote);
+    write!(out, "b{quote}")?;
     for &byte in bytes {
-        if !escape(char::from(byte), quote, out) {
-            match byte {
-                b' '..=b'~' => out.push(char::from(byte)),
-                _ => numbered(char::from(byte), out),
-            }
+        match (escape(char::from(byte), quote), byte) {
+            (Some(escaped), _) => out.write_all(&[b'\\', escaped])?,
+            (None, b' '..=b'~') => out.write_all(&[byte])?,
+            (None, _) => numbered(char::from(byte), out)?,
         }
     }
-    out.push(quote);
+    write_char(quote, out)
 }
 
-/// Writes a character that has an escape of its own.
-fn escape(c: char, quote: char, out: &mut String) -> bool {
-    let escaped = match c {
-        '\\' => '\\',
-        '\n' => 'n',
-        '\r' => 'r',
-        '\t' => 't',
-        c if c == quote => c,
-        _ => return false,
-    };
-    out.extend(['\\', escaped]);
-    true
+/// What stands behind the backslash of a character that has an escape of its own.
+fn escape(c: char, quote: char) -> Option<u8> {
+    Some(match c {
+        '\\' => b'\\',
+        '\n' => b'n',
+        '\r' => b'r',
+        '\t' => b't',
+        c if c == quote => c as u8,
+        _ => return None,
+    })
 }
 
-fn numbered(c: char, out: &mut String) {
-    let written = match c as u32 {
+fn numbered(c: char, out: &mut impl Write) -> io::Result<()> {
+    match c as u32 {
         code @ 0..=0xff => write!(out, "\\x{code:02x}"),
         code @ 0x100..=0xffff => write!(out, "\\u{code:04x}"),
         code => write!(out, "\\U{code:08x}"),
-    };
-    written.expect("a string takes every character");
+    }
 }
 
 /// Whether Python shows a character as it is. Rust's `escape_debug` goes by the same categories of Unicode; behind
@@ -120,13 +116,15 @@ fn is_printable(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
+
     use super::*;
 
     #[track_caller]
     fn check(value: &Value<'_>, expect: &str) {
-        let mut out = String::new();
-        repr(value, &mut out);
-        assert_eq!(out, expect);
+        let mut out = Vec::new();
+        repr(value, &mut out).unwrap();
+        assert_eq!(String::from_utf8_lossy(&out), expect);
     }
 
     /// Each expectation was printed by Python 3.
@@ -154,8 +152,17 @@ mod tests {
         check(&Value::Timestamp(1_767_225_600_000_000), "2026-01-01 00:00:00");
         check(&Value::Timestamp(1_767_225_600_000_001), "2026-01-01 00:00:00.000001");
         check(&Value::Timestamp(253_402_300_799_999_999), "9999-12-31 23:59:59.999999");
-        check(&Value::List(vec![Value::Text("a"), Value::Missing]), "['a', None]");
-        check(&Value::Record(vec![("a", Value::Float(1.0))]), "(1.0,)");
-        check(&Value::Record(vec![("a", Value::List(vec![])), ("b", Value::Boolean(true))]), "([], True)");
+    }
+
+    #[test]
+    fn lists_and_records_are_written_as_in_python() {
+        for (schema, row, expect) in [
+            ("l: list<text?>", r#"{"l": ["a", null]}"#, "['a', None]"),
+            ("r: record<a: float>", r#"{"r": {"a": 1.0}}"#, "(1.0,)"),
+            ("r: record<a: list<text>, b: boolean>", r#"{"r": {"a": [], "b": true}}"#, "([], True)"),
+            ("a: text, r: record<b: integer>", r#"{"a": "x", "r": {"b": 1}}"#, "('x', (1,))"),
+        ] {
+            crate::print::tests::check_row(schema, row, expect, |row, out| write_row(row, out));
+        }
     }
 }

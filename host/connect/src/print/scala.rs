@@ -1,50 +1,54 @@
 //! Values as Scala's `toString` writes tuples of them.
 
+use std::io::{self, Write};
+
 use super::float;
-use crate::{json, value::Value};
+use crate::{
+    json,
+    value::{Record, Value},
+};
 
 /// A row: its only value, or a tuple of its values.
-pub(super) fn write_row(row: &[(&str, Value<'_>)], out: &mut String) {
-    match row {
-        [(_, only)] => value(only, out),
-        _ => tuple(row, out),
+pub(super) fn write_row(row: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
+    match row.only() {
+        Some(only) => value(&only, out),
+        None => tuple(row, out),
     }
 }
 
-fn value(one: &Value<'_>, out: &mut String) {
+fn value(one: &Value<'_>, out: &mut impl Write) -> io::Result<()> {
     match one {
-        Value::Missing => out.push_str("None"),
-        Value::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
-        Value::Integer(value) => out.push_str(&value.to_string()),
-        Value::Float(value) => out.push_str(&float::java(*value)),
-        Value::Text(value) => out.push_str(value),
+        Value::Missing => out.write_all(b"None"),
+        Value::Boolean(value) => out.write_all(if *value { b"true" } else { b"false" }),
+        Value::Integer(value) => write!(out, "{value}"),
+        Value::Float(value) => out.write_all(float::java(*value).as_bytes()),
+        Value::Text(value) => out.write_all(value.as_bytes()),
         // An array of bytes has no text in Scala; its numbers are signed.
         Value::Bytes(bytes) => {
             separated("Array", bytes.iter().map(|&byte| Value::Integer(i64::from(byte.cast_signed()))), out)
         }
-        Value::Timestamp(micros) => out.push_str(&json::timestamp(*micros)),
-        Value::List(items) => separated("List", items.iter().cloned(), out),
-        Value::Record(fields) => tuple(fields, out),
+        Value::Timestamp(micros) => out.write_all(json::timestamp(*micros).as_bytes()),
+        Value::List(list) => separated("List", list.items(), out),
+        Value::Record(record) => tuple(record, out),
     }
 }
 
-fn separated<'a>(name: &str, items: impl Iterator<Item = Value<'a>>, out: &mut String) {
-    out.push_str(name);
-    out.push('(');
+fn separated<'a>(name: &str, items: impl Iterator<Item = Value<'a>>, out: &mut impl Write) -> io::Result<()> {
+    write!(out, "{name}(")?;
     for (i, item) in items.enumerate() {
-        out.push_str(if i > 0 { ", " } else { "" });
-        value(&item, out);
+        out.write_all(if i > 0 { b", " } else { b"" })?;
+        value(&item, out)?;
     }
-    out.push(')');
+    out.write_all(b")")
 }
 
-fn tuple(fields: &[(&str, Value<'_>)], out: &mut String) {
-    out.push('(');
-    for (i, (_, one)) in fields.iter().enumerate() {
-        out.push_str(if i > 0 { "," } else { "" });
-        value(one, out);
+fn tuple(record: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(b"(")?;
+    for (i, (_, one)) in record.fields().enumerate() {
+        out.write_all(if i > 0 { b"," } else { b"" })?;
+        value(&one, out)?;
     }
-    out.push(')');
+    out.write_all(b")")
 }
 
 #[cfg(test)]
@@ -53,21 +57,10 @@ mod tests {
 
     #[test]
     fn values_are_written_as_in_scala() {
-        let row = [
-            ("a", Value::Text("it's")),
-            ("b", Value::Integer(1)),
-            ("c", Value::Float(1e7)),
-            ("d", Value::Missing),
-            ("e", Value::Boolean(true)),
-            ("f", Value::List(vec![Value::Integer(1), Value::Integer(2)])),
-            ("g", Value::Record(vec![("x", Value::Bytes(&[1, 255]))])),
-            ("h", Value::Timestamp(0)),
-        ];
-        let mut out = String::new();
-        write_row(&row, &mut out);
-        assert_eq!(out, "(it's,1,1.0E7,None,true,List(1, 2),(Array(1, -1)),1970-01-01T00:00:00Z)");
-        out.clear();
-        write_row(&row[..1], &mut out);
-        assert_eq!(out, "it's");
+        let schema = "a: text, b: integer, c: float, d: text?, e: boolean, f: list<integer>, g: record<x: bytes>, h: timestamp";
+        let row = r#"{"a": "it's", "b": 1, "c": 1e7, "d": null, "e": true, "f": [1, 2], "g": {"x": "Af8="}, "h": 0}"#;
+        let expect = "(it's,1,1.0E7,None,true,List(1, 2),(Array(1, -1)),1970-01-01T00:00:00Z)";
+        crate::print::tests::check_row(schema, row, expect, |row, out| write_row(row, out));
+        crate::print::tests::check_row("a: text", r#"{"a": "it's"}"#, "it's", |row, out| write_row(row, out));
     }
 }

@@ -16,6 +16,21 @@ fn world(stdout: Arc<Mutex<dyn Write + Send>>) -> World {
     World::new(Arc::new(ManualClock::new(Timestamp(0))), Arc::new(Threads), ".".into(), stdout)
 }
 
+/// What `write` makes of a row that is given as JSON.
+#[track_caller]
+pub(super) fn check_row(
+    schema: &str,
+    row: &str,
+    expect: &str,
+    write: impl FnOnce(&Record<'_>, &mut Vec<u8>) -> io::Result<()>,
+) {
+    let schema: Schema = schema.parse().unwrap();
+    let rows = json::rows(&schema, &[json::parse(&schema, &JsonText(row.to_owned())).unwrap()]).unwrap();
+    let mut out = Vec::new();
+    write(&value::row(&schema, &rows, 0), &mut out).unwrap();
+    assert_eq!(String::from_utf8_lossy(&out), expect);
+}
+
 /// One batch of one partition a list of rows.
 fn printed(style: PrintStyle, limit: usize, schema: &str, partitions: &[&[&str]], time: i64, zone: TimeZone) -> String {
     let schema: Schema = schema.parse().unwrap();

@@ -27,27 +27,26 @@ pub fn write(looked: &mut Looked, wanted: Option<&str>) -> Result<(), Failure> {
 
 fn write_block(table: &TableId, block: &TableRows, out: &mut impl Write) -> Result<(), Failure> {
     let stream = serde_json::Value::from(table.to_string());
-    let mut line = Vec::new();
-    for row in 0..block.len() {
-        line.clear();
-        line.extend_from_slice(format!("{{\"stream\":{stream},").as_bytes());
-        if !block.has_row(row) {
-            continue;
-        }
-        if let Some(pane) = block.pane(row) {
-            line.extend_from_slice(format!("\"pane\":{pane},").as_bytes());
-        }
-        line.extend_from_slice(b"\"key\":");
-        write_json(&block.key_schema, &block.keys, row, &mut line);
-        line.extend_from_slice(b",\"state\":");
-        write_json(&block.state_schema, &block.states, row, &mut line);
-        if let Some(at) = block.wake_at(row) {
-            line.extend_from_slice(format!(",\"wake_at\":\"{}\"", time::utc(at)).as_bytes());
-        }
-        line.extend_from_slice(b"}\n");
-        out.write_all(&line).map_err(|error| Failure::stdout(&error))?;
+    (0..block.len())
+        .filter(|&row| block.has_row(row))
+        .try_for_each(|row| write_row(&stream, block, row, out))
+        .map_err(|error| Failure::stdout(&error))
+}
+
+/// Piece by piece: a key or a state of few bytes may be long as text.
+fn write_row(stream: &serde_json::Value, block: &TableRows, row: usize, out: &mut impl Write) -> io::Result<()> {
+    write!(out, "{{\"stream\":{stream},")?;
+    if let Some(pane) = block.pane(row) {
+        write!(out, "\"pane\":{pane},")?;
     }
-    Ok(())
+    out.write_all(b"\"key\":")?;
+    write_json(&block.key_schema, &block.keys, row, out)?;
+    out.write_all(b",\"state\":")?;
+    write_json(&block.state_schema, &block.states, row, out)?;
+    if let Some(at) = block.wake_at(row) {
+        write!(out, ",\"wake_at\":\"{}\"", time::utc(at))?;
+    }
+    out.write_all(b"}\n")
 }
 
 fn no_stream(wanted: &str, tables: &[TableId]) -> Failure {
