@@ -114,7 +114,7 @@ impl Sink for PrintedSink {
         Ok(())
     }
 
-    fn stage(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
+    fn prepare(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
         let shown = self.shown(batch);
         self.prepared.insert(batch.time, shown);
         Ok(())
