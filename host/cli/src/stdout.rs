@@ -3,7 +3,7 @@
 mod closed;
 
 use std::{
-    io::{self, Write},
+    io::{self, BufWriter, Write},
     sync::{Arc, Mutex},
 };
 
@@ -14,6 +14,15 @@ pub fn write(text: &str) -> Result<(), Failure> {
     check()?;
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| Failure::stdout(&error))
+}
+
+/// Writes what may be long, piece by piece.
+pub fn write_with(
+    write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>) -> io::Result<()>,
+) -> Result<(), Failure> {
+    check()?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    write(&mut out).and_then(|()| out.flush()).map_err(|error| Failure::stdout(&error))
 }
 
 /// For those who write while something runs. They say [`check`] first.

@@ -2,6 +2,7 @@
 
 mod compare;
 mod json;
+mod row;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -33,7 +34,7 @@ struct Shown<'a> {
     /// The plugins now.
     plugins: Vec<PluginDigest>,
     replayed: &'a Replayed,
-    compared: Compared,
+    compared: Compared<'a>,
 }
 
 pub fn run(arguments: &arguments::Replay) -> Result<(), Failure> {
@@ -47,7 +48,11 @@ pub fn run(arguments: &arguments::Replay) -> Result<(), Failure> {
     let replayed = replayed(ready, &history, &past, arguments.workers)?;
     let compared = Compared::of(&replayed);
     let shown = Shown { pipeline: &pipeline, past: &past, plugins, replayed: &replayed, compared };
-    stdout::write(&if arguments.json { json::of(&shown) } else { printable(&text::of(&shown)) })?;
+    if arguments.json {
+        stdout::write_with(|out| json::write(&shown, out))?;
+    } else {
+        stdout::write(&printable(&text::of(&shown)))?;
+    }
     // Whoever asked for another plugin wants to see what differs.
     if shown.compared.is_same() || !arguments.plugins.is_empty() { Ok(()) } else { Err(differs(&shown)) }
 }

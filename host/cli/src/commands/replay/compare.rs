@@ -1,57 +1,59 @@
-//! What a batch led to then and now, as text that can be compared and shown.
+//! What a batch led to then and now, as rows that can be compared and shown.
 
 use std::collections::BTreeMap;
 
+use super::row::Row;
 use crate::time;
-use tidemill_connect::write_json;
 use tidemill_engine::{
     checkpoint::TableRows,
     replay::{BatchRows, Difference, OutputRows, Replayed, difference},
 };
 
 /// Both sides.
-pub struct Compared {
+pub struct Compared<'a> {
     /// There is something to compare with. If not, both sides are what comes out now.
     pub is_committed: bool,
-    pub outputs: Vec<OutputCompared>,
-    pub states: Vec<StatesCompared>,
+    pub outputs: Vec<OutputCompared<'a>>,
+    pub states: Vec<StatesCompared<'a>>,
     /// Counters that are not the same: name, then, now.
     pub counters: Vec<(String, u64, u64)>,
 }
 
-/// An output's rows as JSON, in order.
-pub struct OutputCompared {
+/// An output's rows, in order.
+pub struct OutputCompared<'a> {
     pub name: String,
     /// `None`: it had no batch.
-    pub then: Option<Vec<String>>,
-    pub now: Option<Vec<String>>,
-    pub difference: Difference<String>,
+    pub then: Option<Vec<Row<'a>>>,
+    pub now: Option<Vec<Row<'a>>>,
+    pub difference: Difference<Row<'a>>,
 }
 
 /// The keys of a stream that changed, in their order.
-pub struct StatesCompared {
+pub struct StatesCompared<'a> {
     pub stream: String,
-    pub keys: Vec<KeyCompared>,
+    pub keys: Vec<KeyCompared<'a>>,
 }
 
-/// A key as JSON, and what became of it; `None`: nothing, it was not changed.
-pub struct KeyCompared {
-    pub key: String,
-    pub then: Option<Change>,
-    pub now: Option<Change>,
+/// A key, and what became of it; `None`: nothing, it was not changed.
+pub struct KeyCompared<'a> {
+    pub key: Row<'a>,
+    /// Of a row of a pane its number.
+    pub pane: Option<i64>,
+    pub then: Option<Change<'a>>,
+    pub now: Option<Change<'a>>,
 }
 
 /// What became of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Its state as JSON; `None`: it has none any more.
-    pub state: Option<String>,
+pub struct Change<'a> {
+    /// Its state; `None`: it has none any more.
+    pub state: Option<Row<'a>>,
     /// When its function is to be called without new rows.
     pub wake_at: Option<String>,
 }
 
-impl Compared {
-    pub fn of(replayed: &Replayed) -> Compared {
+impl<'a> Compared<'a> {
+    pub fn of(replayed: &'a Replayed) -> Compared<'a> {
         let now = &replayed.now;
         let then = replayed.then.as_ref().unwrap_or(now);
         Compared {
@@ -69,19 +71,19 @@ impl Compared {
     }
 }
 
-impl OutputCompared {
+impl OutputCompared<'_> {
     pub fn is_same(&self) -> bool {
         self.difference.is_none() && self.then.is_some() == self.now.is_some()
     }
 }
 
-impl KeyCompared {
+impl KeyCompared<'_> {
     pub fn is_same(&self) -> bool {
         self.then == self.now
     }
 }
 
-fn outputs(then: &BatchRows, now: &BatchRows) -> Vec<OutputCompared> {
+fn outputs<'a>(then: &'a BatchRows, now: &'a BatchRows) -> Vec<OutputCompared<'a>> {
     let compared = both(&then.outputs, &now.outputs).map(|(name, then, now)| {
         let (then, now) = (then.map(rows), now.map(rows));
         let difference = difference(then.as_deref().unwrap_or_default(), now.as_deref().unwrap_or_default());
@@ -90,44 +92,39 @@ fn outputs(then: &BatchRows, now: &BatchRows) -> Vec<OutputCompared> {
     compared.collect()
 }
 
-fn rows(rows: &OutputRows) -> Vec<String> {
+fn rows(rows: &OutputRows) -> Vec<Row<'_>> {
     let batches = rows.partitions.values().flatten();
-    batches
-        .flat_map(|(schema, batch)| (0..batch.num_rows()).map(|row| json(|out| write_json(schema, batch, row, out))))
-        .collect()
+    batches.flat_map(|(schema, batch)| (0..batch.num_rows()).map(|row| Row::new(schema, batch, row))).collect()
 }
 
-fn states(then: &BatchRows, now: &BatchRows) -> Vec<StatesCompared> {
+fn states<'a>(then: &'a BatchRows, now: &'a BatchRows) -> Vec<StatesCompared<'a>> {
     let compared = both(&then.states, &now.states).map(|(table, then, now)| {
         let (then, now) = (changes(then), changes(now));
-        let keys = both(&then, &now).map(|(_, then, now)| KeyCompared {
-            key: then.or(now).map(|(key, _)| key.clone()).unwrap_or_default(),
-            then: then.map(|(_, change)| change.clone()),
-            now: now.map(|(_, change)| change.clone()),
+        let keys = both(&then, &now).filter_map(|(_, then, now)| {
+            let (key, pane, _) = then.or(now)?;
+            let change = |known: Option<&(Row<'a>, Option<i64>, Change<'a>)>| known.map(|(.., change)| change.clone());
+            Some(KeyCompared { key: *key, pane: *pane, then: change(then), now: change(now) })
         });
         StatesCompared { stream: table.to_string(), keys: keys.collect() }
     });
     compared.collect()
 }
 
-/// By the keys' canonical bytes, which sort as keys do, the key as JSON and what became of it. Rows of panes are told apart by
-/// the pane's number and their place.
-fn changes(blocks: Option<&Vec<TableRows>>) -> BTreeMap<Vec<u8>, (String, Change)> {
+/// By the keys' canonical bytes, which sort as keys do, the key and what became of it. Rows of panes are told apart by the
+/// pane's number and their place.
+fn changes(blocks: Option<&Vec<TableRows>>) -> BTreeMap<Vec<u8>, (Row<'_>, Option<i64>, Change<'_>)> {
     let rows = blocks.into_iter().flatten().flat_map(|block| (0..block.len()).map(move |row| (block, row)));
     let changes = rows.enumerate().map(|(place, (block, row))| {
         let change = Change {
-            state: (!block.is_deleted(row))
-                .then(|| json(|out| write_json(&block.state_schema, &block.states, row, out))),
+            state: (!block.is_deleted(row)).then(|| Row::new(&block.state_schema, &block.states, row)),
             wake_at: block.wake_at(row).map(time::utc),
         };
-        let key = json(|out| write_json(&block.key_schema, &block.keys, row, out));
-        match block.pane(row) {
-            None => (block.key_bytes(row).to_vec(), (key, change)),
-            Some(pane) => {
-                let id = [pane.to_be_bytes(), (place as u64).to_be_bytes()].concat();
-                (id, (format!("{key} of the pane {pane}"), change))
-            }
-        }
+        let key = Row::new(&block.key_schema, &block.keys, row);
+        let id = match block.pane(row) {
+            None => block.key_bytes(row).to_vec(),
+            Some(pane) => [pane.to_be_bytes(), (place as u64).to_be_bytes()].concat(),
+        };
+        (id, (key, block.pane(row), change))
     });
     changes.collect()
 }
@@ -150,11 +147,4 @@ fn both<'a, K: Ord, V>(
     names.sort_unstable();
     names.dedup();
     names.into_iter().map(|name| (name, then.get(name), now.get(name)))
-}
-
-/// What is written as JSON, as text.
-fn json(write: impl FnOnce(&mut Vec<u8>)) -> String {
-    let mut text = Vec::new();
-    write(&mut text);
-    String::from_utf8_lossy(&text).into_owned()
 }

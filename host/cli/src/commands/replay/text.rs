@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::{
     Shown,
     compare::{Change, KeyCompared, OutputCompared, StatesCompared},
+    row::Row,
 };
 use crate::{count::counted, pipeline::hex, time};
 
@@ -38,54 +39,57 @@ pub fn of(shown: &Shown<'_>) -> String {
     text
 }
 
-fn write_output(text: &mut String, output: &OutputCompared) {
-    let count = |rows: &Option<Vec<String>>| match rows {
+fn write_output(text: &mut String, output: &OutputCompared<'_>) {
+    let count = |rows: &Option<Vec<Row<'_>>>| match rows {
         None => "no batch".to_owned(),
         Some(rows) => counted(rows.len() as u64, "row"),
     };
     let (then, now) = (count(&output.then), count(&output.now));
     let _ = write!(text, "\noutput {}: ", output.name);
     if output.is_same() {
-        let rows = output.now.iter().flatten().map(|row| format!("  {row}"));
+        let rows: Vec<&Row<'_>> = output.now.iter().flatten().collect();
         let _ = writeln!(text, "{now}");
-        return write_lines(text, &rows.collect::<Vec<_>>());
+        return write_lines(text, &rows, |row| format!("  {}", row.head()));
     }
     let order = if output.difference.is_reordered { ", the same in another order" } else { "" };
     let _ = writeln!(text, "{then} then, {now} now{order}");
-    let gone = output.difference.only_then.iter().map(|row| format!("- {row}"));
-    let new = output.difference.only_now.iter().map(|row| format!("+ {row}"));
-    write_lines(text, &gone.collect::<Vec<_>>());
-    write_lines(text, &new.collect::<Vec<_>>());
+    write_lines(text, &output.difference.only_then, |row| format!("- {}", row.head()));
+    write_lines(text, &output.difference.only_now, |row| format!("+ {}", row.head()));
 }
 
-fn write_states(text: &mut String, StatesCompared { stream, keys }: &StatesCompared) {
+fn write_states(text: &mut String, StatesCompared { stream, keys }: &StatesCompared<'_>) {
     let _ = write!(text, "\nstate of {stream}: ");
-    let different: Vec<&KeyCompared> = keys.iter().filter(|key| !key.is_same()).collect();
+    let different: Vec<&KeyCompared<'_>> = keys.iter().filter(|key| !key.is_same()).collect();
     if different.is_empty() {
         let _ = writeln!(text, "{} changed", counted(keys.len() as u64, "key"));
-        let lines = keys.iter().map(|key| format!("  {}: {}", key.key, change(key.now.as_ref())));
-        return write_lines(text, &lines.collect::<Vec<_>>());
+        return write_lines(text, keys, |key| format!("  {}: {}", name(key), change(key.now.as_ref())));
     }
     let [then, now] =
         [keys.iter().filter(|key| key.then.is_some()).count(), keys.iter().filter(|key| key.now.is_some()).count()];
     let _ = writeln!(text, "{} changed then, {now} now, {} not alike", counted(then as u64, "key"), different.len());
-    let lines = different.iter().map(|key| {
-        format!("- {}: {}\n+ {}: {}", key.key, change(key.then.as_ref()), key.key, change(key.now.as_ref()))
+    write_lines(text, &different, |key| {
+        let (name, then, now) = (name(key), change(key.then.as_ref()), change(key.now.as_ref()));
+        format!("- {name}: {then}\n+ {name}: {now}")
     });
-    write_lines(text, &lines.collect::<Vec<_>>());
 }
 
-fn change(change: Option<&Change>) -> String {
+fn name(key: &KeyCompared<'_>) -> String {
+    let name = key.key.head();
+    key.pane.map_or(name.clone(), |pane| format!("{name} of the pane {pane}"))
+}
+
+fn change(change: Option<&Change<'_>>) -> String {
     let Some(Change { state, wake_at }) = change else { return "unchanged".to_owned() };
-    let state = state.as_deref().unwrap_or("deleted");
-    wake_at.as_ref().map_or(state.to_owned(), |wake_at| format!("{state}, to be called at {wake_at}"))
+    let state = state.as_ref().map_or("deleted".to_owned(), Row::head);
+    wake_at.as_ref().map_or(state.clone(), |wake_at| format!("{state}, to be called at {wake_at}"))
 }
 
-fn write_lines(text: &mut String, lines: &[String]) {
-    lines.iter().take(LINES_MAX).for_each(|line| {
-        let _ = writeln!(text, "{line}");
+/// Lines of the first few of some things.
+fn write_lines<T>(text: &mut String, of: &[T], line: impl Fn(&T) -> String) {
+    of.iter().take(LINES_MAX).for_each(|one| {
+        let _ = writeln!(text, "{}", line(one));
     });
-    if let Some(more) = lines.len().checked_sub(LINES_MAX).filter(|&more| more > 0) {
+    if let Some(more) = of.len().checked_sub(LINES_MAX).filter(|&more| more > 0) {
         let _ = writeln!(text, "  and {more} more; --json has all");
     }
 }
