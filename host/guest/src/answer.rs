@@ -9,7 +9,7 @@ use tidemill_model::{
 use crate::{
     boundary::wire::{BatchOut, ChangesOut, MappedOut, OriginsOut},
     rejected::RejectedRows,
-    validate::{RawColumn, Scratch, all_below, check_batch, check_rejections, numbers},
+    validate::{RawColumn, Scratch, all_below, check_batch, check_rejections, numbers, weight},
     verdict::Verdict,
 };
 
@@ -78,11 +78,20 @@ pub(crate) struct Scratches {
     times: Scratch,
 }
 
+/// How much the answers of an instance were.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Returned {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+}
+
 /// What every check of an answer needs: where its spans lie, what it may hold, and room for what is misaligned.
 pub(crate) struct Checker<'c> {
     pub(crate) memory: &'c [u8],
     pub(crate) limits: &'c Limits,
     pub(crate) scratch: &'c mut Scratches,
+    /// Where what passes is counted.
+    pub(crate) returned: &'c mut Returned,
 }
 
 impl Checker<'_> {
@@ -94,10 +103,10 @@ impl Checker<'_> {
         input_rows: usize,
         consume: &mut dyn FnMut(Mapped<'_>),
     ) -> Result<(), Verdict> {
-        let Checker { memory, limits, scratch } = self;
+        let Checker { memory, limits, scratch, returned } = self;
         let rejected = RejectedRows::of(&answer.rejected, memory);
         check_rejections(rejected.rows(), input_rows, limits)?;
-        let columns = check_columns(&answer.rows, memory, schema, limits, &mut scratch.first)?;
+        let columns = check_columns(&answer.rows, memory, schema, limits, (&mut scratch.first, returned))?;
         let len = answer.rows.rows as usize;
         let origins = check_origins(&answer.origins, memory, (len, input_rows), &mut scratch.groups)?;
         let rows = Rows { schema, len, columns: &columns };
@@ -117,7 +126,7 @@ impl Checker<'_> {
         if got != groups {
             return Err(Verdict::WrongGroups { expected: groups, got });
         }
-        let columns = check_columns(answer, self.memory, schema, self.limits, &mut self.scratch.first)?;
+        let columns = check_columns(answer, self.memory, schema, self.limits, (&mut self.scratch.first, self.returned))?;
         consume(Rows { schema, len: groups, columns: &columns });
         Ok(())
     }
@@ -134,7 +143,7 @@ impl Checker<'_> {
         if got != states {
             return Err(Verdict::WrongStates { expected: states, got });
         }
-        let columns = check_columns(answer, self.memory, schema, self.limits, &mut self.scratch.first)?;
+        let columns = check_columns(answer, self.memory, schema, self.limits, (&mut self.scratch.first, self.returned))?;
         consume(Rows { schema, len: states, columns: &columns });
         Ok(())
     }
@@ -148,15 +157,15 @@ impl Checker<'_> {
         (groups, input_rows): (usize, usize),
         consume: &mut dyn FnMut(Changes<'_>),
     ) -> Result<(), Verdict> {
-        let Checker { memory, limits, scratch } = self;
+        let Checker { memory, limits, scratch, returned } = self;
         let rejected = RejectedRows::of(&answer.rejected, memory);
         check_rejections(rejected.rows(), input_rows, limits)?;
         let actions = check_actions(answer.actions.of(memory), groups)?;
         if answer.states.rows as usize != groups {
             return Err(Verdict::WrongGroups { expected: groups, got: answer.states.rows as usize });
         }
-        let states = check_columns(&answer.states, memory, state, limits, &mut scratch.first)?;
-        let emitted = check_columns(&answer.emitted, memory, output, limits, &mut scratch.second)?;
+        let states = check_columns(&answer.states, memory, state, limits, (&mut scratch.first, returned))?;
+        let emitted = check_columns(&answer.emitted, memory, output, limits, (&mut scratch.second, returned))?;
         let rows = answer.emitted.rows as usize;
         let told = answer.emitted_groups.as_ref().map(|groups| groups.of(memory));
         let emitted_groups = check_emitted_groups(told, (rows, groups), output, &mut scratch.groups)?;
@@ -207,13 +216,13 @@ fn check_columns<'a>(
     memory: &'a [u8],
     schema: &'a Schema,
     limits: &Limits,
-    scratch: &'a mut Scratch,
+    (scratch, returned): (&'a mut Scratch, &mut Returned),
 ) -> Result<Vec<Column<'a>>, Verdict> {
     let got = batch.rows as usize;
     if got > limits.result_rows {
         return Err(Verdict::TooManyRows { limit: limits.result_rows, got });
     }
-    let raw: Vec<RawColumn<'_>> = batch
+    let raw: Vec<RawColumn<'a>> = batch
         .columns
         .iter()
         .map(|column| RawColumn {
@@ -222,7 +231,14 @@ fn check_columns<'a>(
             values: column.values.of(memory),
         })
         .collect();
-    check_batch(schema, got, &raw, scratch)
+    let columns = check_batch(schema, got, &raw, scratch)?;
+    let bytes = weight(schema, got, &columns);
+    if bytes > limits.result_bytes {
+        return Err(Verdict::ResultTooLarge { limit: limits.result_bytes });
+    }
+    returned.rows += got as u64;
+    returned.bytes += bytes as u64;
+    Ok(columns)
 }
 
 fn check_actions(actions: &[u8], groups: usize) -> Result<&[u8], Verdict> {

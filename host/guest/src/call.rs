@@ -15,6 +15,8 @@ use crate::{
 pub(crate) struct Live {
     store: Option<Store<Host>>,
     limits: Arc<Limits>,
+    /// What calls have used since it was last taken.
+    fuel: u64,
 }
 
 impl Live {
@@ -35,7 +37,7 @@ impl Live {
             find(&mut store, &instance)
         });
         match started {
-            Ok(found) => Ok((Live { store: Some(store), limits: limits.clone() }, found)),
+            Ok(found) => Ok((Live { store: Some(store), limits: limits.clone(), fuel: 0 }, found)),
             Err(error) => Err(verdict_of(&error, store.data_mut(), limits, 0)),
         }
     }
@@ -54,6 +56,7 @@ impl Live {
         let fuel = self.limits.fuel_per_call.saturating_add(self.limits.fuel_per_row.saturating_mul(rows));
         store.data_mut().begin_call();
         let called = store.set_fuel(fuel).and_then(|()| entry.call(&mut store, params, consume));
+        self.fuel = self.fuel.saturating_add(fuel - store.get_fuel().unwrap_or(0).min(fuel));
         match called {
             Ok(()) => {
                 self.store = Some(store);
@@ -61,6 +64,11 @@ impl Live {
             }
             Err(error) => Err(verdict_of(&error, store.data_mut(), &self.limits, rows)),
         }
+    }
+
+    /// The fuel that calls have used since the last time.
+    pub(crate) fn take_fuel(&mut self) -> u64 {
+        std::mem::take(&mut self.fuel)
     }
 
     /// What the guest counted since the last time. Nothing if it has failed: a batch that fails counts nothing.

@@ -9,7 +9,7 @@ use tidemill_model::{
 };
 
 use crate::{
-    answer::{Changes, Checker, Mapped, Scratches, UpdateCall, check_nothing},
+    answer::{Changes, Checker, Mapped, Returned, Scratches, UpdateCall, check_nothing},
     boundary::{
         Entry,
         wire::{BatchIn, ColumnIn, FailureOut, MapRows, MigrateStates, OutputRows, ReduceGroups, UpdateStates},
@@ -44,11 +44,24 @@ pub struct Instance {
     /// Rows that a function with state over chunks has been given since chunk 0: its last call may have to look at all
     /// of them again, so it gets fuel for them.
     rows_so_far: usize,
+    returned: Returned,
+}
+
+/// What calls have used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Instructions and what else is paid for with fuel, opening not included: an instance is a cache.
+    pub fuel: u64,
+    /// Rows that were returned, accumulators and states among them.
+    pub rows: u64,
+    /// Bytes of these, as `result-bytes` counts them.
+    pub bytes: u64,
 }
 
 impl Instance {
     pub(crate) fn new(live: Live, entries: Entries, signature: Signature, limits: Arc<Limits>) -> Instance {
-        Instance { live, entries, signature, limits, scratch: Scratches::default(), rows_so_far: 0 }
+        let (scratch, returned) = (Scratches::default(), Returned::default());
+        Instance { live, entries, signature, limits, scratch, rows_so_far: 0, returned }
     }
 
     /// The function's signature as `open` has settled it.
@@ -61,6 +74,12 @@ impl Instance {
         self.live.take_counters()
     }
 
+    /// What its calls have used since the last time, the one included that failed.
+    pub fn take_usage(&mut self) -> Usage {
+        let Returned { rows, bytes } = std::mem::take(&mut self.returned);
+        Usage { fuel: self.live.take_fuel(), rows, bytes }
+    }
+
     /// Calls a map function with the rows of one chunk.
     pub fn map_rows(
         &mut self,
@@ -71,10 +90,10 @@ impl Instance {
         let fuel_rows = if self.signature.whole_partition { self.with_earlier(context, rows.len) } else { rows.len };
         let columns = ColumnIn::all(rows);
         let batch = batch(rows.len, &columns)?;
-        let Instance { live, entries, signature, limits, scratch, .. } = self;
+        let Instance { live, entries, signature, limits, scratch, returned, .. } = self;
         live.call(entries.map_rows, fuel_rows, (context.into(), batch), &mut |answer, memory| {
             let answer = answer.as_mut().map_err(failure)?;
-            Checker { memory, limits, scratch }.mapped(answer, &signature.output, rows.len, consume)
+            Checker { memory, limits, scratch, returned }.mapped(answer, &signature.output, rows.len, consume)
         })
     }
 
@@ -87,10 +106,10 @@ impl Instance {
     ) -> Result<(), Verdict> {
         let columns = ColumnIn::all(rows);
         let batch = batch(rows.len, &columns)?;
-        let Instance { live, entries, signature, limits, scratch, .. } = self;
+        let Instance { live, entries, signature, limits, scratch, returned, .. } = self;
         live.call(entries.output_rows, rows.len, (context.into(), batch), &mut |answer, memory| {
             let answer = answer.as_mut().map_err(failure)?;
-            Checker { memory, limits, scratch }.mapped(answer, &signature.output, rows.len, consume)
+            Checker { memory, limits, scratch, returned }.mapped(answer, &signature.output, rows.len, consume)
         })
     }
 
@@ -119,14 +138,14 @@ impl Instance {
             bytemuck::cast_slice::<u32, u8>(groups),
             count_in,
         );
-        let Instance { live, entries, signature, limits, scratch, .. } = self;
+        let Instance { live, entries, signature, limits, scratch, returned, .. } = self;
         let schema = if phase == Phase::Finish { &signature.output } else { &signature.state };
         live.call(entries.reduce_groups, fuel_rows, params, &mut |answer, memory| {
             let answer = answer.as_mut().map_err(failure)?;
             if streams && !context.last {
                 return check_nothing(answer);
             }
-            Checker { memory, limits, scratch }.reduced(answer, schema, count, consume)
+            Checker { memory, limits, scratch, returned }.reduced(answer, schema, count, consume)
         })
     }
 
@@ -152,11 +171,11 @@ impl Instance {
             call.present,
             call.causes,
         );
-        let Instance { live, entries, signature, limits, scratch, .. } = self;
+        let Instance { live, entries, signature, limits, scratch, returned, .. } = self;
         let schemas = (&signature.state, &signature.output);
         live.call(entries.update_states, groups.saturating_add(input_rows), params, &mut |answer, memory| {
             let answer = answer.as_mut().map_err(failure)?;
-            Checker { memory, limits, scratch }.changes(answer, schemas, (groups, input_rows), consume)
+            Checker { memory, limits, scratch, returned }.changes(answer, schemas, (groups, input_rows), consume)
         })
     }
 
@@ -171,10 +190,10 @@ impl Instance {
         let names = Names::of(states.schema);
         let (fields, columns) = (names.lowered(), ColumnIn::all(states));
         let params = (from_version, &fields[..], batch(states.len, &columns)?);
-        let Instance { live, entries, signature, limits, scratch, .. } = self;
+        let Instance { live, entries, signature, limits, scratch, returned, .. } = self;
         live.call(entries.migrate_states, states.len, params, &mut |answer, memory| {
             let answer = answer.as_mut().map_err(failure)?;
-            Checker { memory, limits, scratch }.migrated(answer, &signature.state, states.len, consume)
+            Checker { memory, limits, scratch, returned }.migrated(answer, &signature.state, states.len, consume)
         })
     }
 

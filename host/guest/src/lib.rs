@@ -60,7 +60,7 @@ pub use compile::{ChildCompiler, CompileRequest, Compiler, compile_as_child};
 pub use component::encode_component;
 pub use error::LoadError;
 pub use file::read_component;
-pub use instance::Instance;
+pub use instance::{Instance, Usage};
 pub use log::{FunctionLog, LogLevel, LogLine, LogSink, TracingLog};
 pub use plugin::Plugin;
 pub use rejected::{RejectedRows, Rejection};

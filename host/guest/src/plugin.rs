@@ -169,6 +169,8 @@ impl Plugin {
         let (mut live, (open, entries)) =
             Live::start(component, host, limits, |store, instance| exports.enter(store, instance))?;
         let signature = call_open(&mut live, open, described, binding)?;
+        // An instance is a cache: what is used of a batch must not hang on when it was opened.
+        live.take_fuel();
         Ok(Instance::new(live, entries, signature, limits.clone()))
     }
 }

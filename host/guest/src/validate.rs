@@ -8,6 +8,7 @@ mod numbers;
 mod path;
 mod rejections;
 mod text;
+mod weight;
 
 use tidemill_model::{
     columns::Column,
@@ -19,6 +20,7 @@ use crate::verdict::Verdict;
 pub(crate) use numbers::{all_below, ascending};
 use path::column_path;
 pub(crate) use rejections::check_rejections;
+pub(crate) use weight::weight;
 
 /// A column as the guest returned it.
 #[derive(Clone, Copy, Debug, Default)]

@@ -50,7 +50,7 @@ pub enum Verdict {
         reason: String,
     },
     /// An answer that is larger than allowed.
-    #[error("the function returned more bytes than it may, result-bytes={limit}")]
+    #[error("the function returned more bytes than it may, result-bytes={limit}, each value counted as one at least")]
     ResultTooLarge {
         /// In bytes.
         limit: usize,

@@ -109,7 +109,8 @@ impl<'a> Rows<'a> {
         self.columns.iter().map(of).sum()
     }
 
-    /// Bytes of the rows in `range` in all buffers, except for bitmaps, which have next to none.
+    /// Bytes of the rows in `range` in all buffers, if they were alone. Where values may be missing a bitmap counts whether it is
+    /// there or not, so that the rows alone decide.
     pub fn bytes_in(&self, range: Range<usize>) -> usize {
         bytes_in(self.schema, self.columns, range)
     }
@@ -127,7 +128,8 @@ fn bytes_in(schema: &Schema, columns: &[Column<'_>], range: Range<usize>) -> usi
 
 fn node_bytes_in(ty: &Type, columns: &[Column<'_>], range: Range<usize>) -> usize {
     let (offsets, children) = (columns[0].offsets, &columns[1..]);
-    match &ty.kind {
+    let of_bitmap = range.len().div_ceil(8);
+    let of_values = match &ty.kind {
         Kind::Integer | Kind::Timestamp | Kind::Float => range.len() * 8,
         Kind::Text | Kind::Bytes => range.len() * 4 + (offsets[range.end] - offsets[range.start]) as usize,
         Kind::List(item) => {
@@ -135,6 +137,8 @@ fn node_bytes_in(ty: &Type, columns: &[Column<'_>], range: Range<usize>) -> usiz
             range.len() * 4 + node_bytes_in(item, children, items)
         }
         Kind::Record(schema) => bytes_in(schema, children, range),
-        Kind::Boolean | Kind::Any => 0,
-    }
+        Kind::Boolean => of_bitmap,
+        Kind::Any => 0,
+    };
+    of_values + if ty.optional { of_bitmap } else { 0 }
 }

@@ -13,7 +13,7 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Table elements of an instance.
     pub table_elements: usize,
-    /// Bytes that one call may return.
+    /// Bytes that one call may return. A value counts as one at least: a boolean takes a bit in columns, and more elsewhere.
     pub result_bytes: usize,
     /// Rows that one call may return.
     pub result_rows: usize,
@@ -77,6 +77,43 @@ pub const REASON_BYTES: usize = 1 << 10;
 
 /// Fuel that one call of the host's `log` or `count` costs, because it takes about as long as so many instructions.
 pub const HOST_CALL_FUEL: u64 = 1_000;
+
+/// What all functions of a pipeline may use together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PipelineLimits {
+    /// Fuel for all calls of a batch.
+    pub batch_fuel: u64,
+    /// Rows that they may return.
+    pub batch_rows: u64,
+    /// Bytes of these rows, with what is put beside them: kept fields, keys.
+    pub batch_bytes: u64,
+    /// Memory that all instances may have at once.
+    pub instance_memory: u64,
+}
+
+impl Default for PipelineLimits {
+    fn default() -> PipelineLimits {
+        PipelineLimits {
+            // Some 15 hours of a processor.
+            batch_fuel: 100_000_000_000_000,
+            batch_rows: 10_000_000_000,
+            batch_bytes: 1 << 40,
+            instance_memory: 256 << 30,
+        }
+    }
+}
+
+impl PipelineLimits {
+    /// No pipeline gets more than this.
+    pub fn host_max() -> PipelineLimits {
+        PipelineLimits {
+            batch_fuel: i64::MAX as u64,
+            batch_rows: i64::MAX as u64,
+            batch_bytes: 1 << 50,
+            instance_memory: 1 << 50,
+        }
+    }
+}
 
 impl Default for Limits {
     fn default() -> Limits {

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tidemill_model::{
     connector::{SinkSettings, SourceSettings},
     function::{Binding, Signature},
+    limits::PipelineLimits,
     schema::Schema,
     table::TableSpec,
     time::Interval,
@@ -19,6 +20,8 @@ pub struct Plan {
     pub interval: Interval,
     /// Partitions of every stream that is partitioned by key, and of every source that does not say otherwise.
     pub partitions: u32,
+    /// What all functions may use together.
+    pub limits: PipelineLimits,
     /// The streams; a node's inputs stand before it. A stream that no output needs is here too.
     pub nodes: Vec<Node>,
     /// In the order of the pipeline: they are delivered in it. At least one. Those for dead letters come last.

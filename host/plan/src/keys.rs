@@ -11,7 +11,11 @@ use crate::{
 pub(crate) const SECTIONS: &[&str] = &["pipeline", "plugins", "streams", "outputs"];
 
 /// Keys of `[pipeline]`.
-pub(crate) const PIPELINE: &[&str] = &["name", "interval", "partitions", "checkpoint", "on-error", "dead-letters"];
+pub(crate) const PIPELINE: &[&str] =
+    &["name", "interval", "partitions", "checkpoint", "on-error", "dead-letters", "limits"];
+
+/// Keys of what all functions of a pipeline may use together.
+pub(crate) const PIPELINE_LIMITS: &[&str] = &["batch-fuel", "batch-rows", "batch-bytes", "instance-memory"];
 
 /// Keys of what happens when a function fails.
 pub(crate) const ON_ERROR: &[&str] = &["retry", "delay", "then"];
@@ -166,7 +170,7 @@ pub(crate) fn long_form(
 
 #[cfg(test)]
 mod tests {
-    use tidemill_model::limits::Limits;
+    use tidemill_model::limits::{Limits, PipelineLimits};
 
     use super::*;
     use crate::reader::quantity::show_size;
@@ -176,7 +180,7 @@ mod tests {
     #[test]
     fn the_page_names_every_key() {
         let kinds = kinds(&[]).flat_map(|kind| [kind.key()].into_iter().chain(kind.beside()));
-        let keys = [PIPELINE, CHECKPOINT, ON_ERROR, PLUGIN, LIMITS, OUTPUT, BESIDE_SOURCES].concat();
+        let keys = [PIPELINE, PIPELINE_LIMITS, CHECKPOINT, ON_ERROR, PLUGIN, LIMITS, OUTPUT, BESIDE_SOURCES].concat();
         for key in keys.into_iter().chain(output(&[])).chain(kinds) {
             let is_named = PAGE.contains(&format!("`{key}`")) || PAGE.contains(&format!("`{key} = "));
             assert!(is_named, "PIPELINE.md does not tell of `{key}`");
@@ -230,6 +234,15 @@ mod tests {
                 show_size(compiled_bytes as u64),
             ]
         };
+        let of_all = |limits: PipelineLimits| {
+            let PipelineLimits { batch_fuel, batch_rows, batch_bytes, instance_memory } = limits;
+            [batch_fuel.to_string(), batch_rows.to_string(), show_size(batch_bytes), show_size(instance_memory)]
+        };
+        let (defaults, most) = (of_all(PipelineLimits::default()), of_all(PipelineLimits::host_max()));
+        for ((key, default), max) in PIPELINE_LIMITS.iter().zip(defaults).zip(most) {
+            let line = format!("| `{key}` | {default} | {max} |");
+            assert!(PAGE.contains(&line), "PIPELINE.md does not have {line}");
+        }
         for ((key, default), max) in LIMITS.iter().zip(lines(Limits::default())).zip(lines(Limits::host_max())) {
             let line = format!("| `{key}` | {default} | {max} |");
             assert!(PAGE.contains(&line), "PIPELINE.md does not have {line}");

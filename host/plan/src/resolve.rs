@@ -103,11 +103,12 @@ impl<'a> Resolver<'a> {
             name: pipeline.name.clone()?,
             interval: pipeline.interval?,
             partitions: pipeline.partitions,
+            limits: pipeline.limits.clone(),
             nodes: self.done,
             outputs,
         };
         let stages = Stages::of(&plan);
-        sizes::check_instances(&plan, &stages, self.diagnostics);
+        sizes::check_instances(&plan, &stages, self.manifest, self.diagnostics);
         sizes::check_depth(&plan, &stages, self.manifest, self.diagnostics);
         Some(plan)
     }

@@ -5,6 +5,8 @@
 
 mod build;
 
+use std::collections::BTreeMap;
+
 use crate::graph::{Caller, NodeId, Plan};
 
 pub(crate) use build::partitions;
@@ -150,10 +152,22 @@ impl Stages {
 
     /// How many instances of plugins are there at once: one for each partition of each step that calls a function.
     pub fn instances(&self, plan: &Plan) -> u64 {
-        let of_stage = |stage: &Stage| {
-            let calling = stage.steps.iter().filter(|step| step.kind.caller(plan).is_some()).count();
-            calling as u64 * u64::from(stage.partitions)
-        };
-        self.stages.iter().map(of_stage).sum()
+        self.instances_by_plugin(plan).values().sum()
+    }
+
+    /// The same, by plugin.
+    pub fn instances_by_plugin<'a>(&self, plan: &'a Plan) -> BTreeMap<&'a str, u64> {
+        let mut counts = BTreeMap::new();
+        for stage in &self.stages {
+            let callers = stage.steps.iter().filter_map(|step| step.kind.caller(plan));
+            let functions = callers.filter_map(|caller| match caller {
+                Caller::Stream(id) => plan.node(id).function.as_ref(),
+                Caller::Output(output) => plan.outputs[output].function.as_ref(),
+            });
+            for function in functions {
+                *counts.entry(function.plugin.as_str()).or_default() += u64::from(stage.partitions);
+            }
+        }
+        counts
     }
 }

@@ -183,7 +183,7 @@ fn a_batch_that_is_more_than_can_be_held_leaves_states_as_they_were() {
 /// The plan has a limit, and so many calls of functions must fit into a thread's stack, one inside the other.
 #[test]
 fn as_many_functions_stand_in_a_row_as_the_plan_takes() {
-    const MAPS: usize = 63;
+    const MAPS: usize = 64;
     let mut text = "[streams.s0]\nqueue = { schema = \"line: text\", batches = [] }\n".to_owned();
     for map in 1..=MAPS {
         text += &format!("[streams.s{map}]\nfrom = \"s{}\"\nmap = \"hostile/identity\"\n", map - 1);

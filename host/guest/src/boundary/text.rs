@@ -10,6 +10,8 @@ use wasmtime::{
     },
 };
 
+use tidemill_model::limits::REASON_BYTES;
+
 use crate::verdict::Verdict;
 
 /// A guest's string where it lies, known to be inside the guest's memory.
@@ -66,6 +68,8 @@ impl TextSpan {
         if start as usize + bytes as usize > context.memory().len() {
             return Err(Verdict::ResultOutsideMemory.into());
         }
+        // Many may lie at one place, and each is copied once it is looked at.
+        context.consume_fuel((bytes as usize).min(REASON_BYTES))?;
         Ok(TextSpan { start, bytes, encoding })
     }
 }

@@ -107,7 +107,7 @@ fn segments(path: &str, source: usize) -> Vec<Name> {
 }
 
 /// The table called `segment`. It is made where nothing of the file could have been meant instead: below a stream,
-/// a plugin or an output that is there.
+/// a plugin or an output that is there, and for the limits of the pipeline.
 fn enter<'a>(
     table: &'a mut Table,
     parents: &[Name],
@@ -116,7 +116,8 @@ fn enter<'a>(
 ) -> Result<&'a mut Table, Diagnostic> {
     let missing = table.get(&segment.text).is_none();
     let known: &[&str] = if parents.is_empty() { keys::SECTIONS } else { &[] };
-    if missing && parents.len() == 1 || missing && parents.is_empty() && !known.contains(&segment.text.as_str()) {
+    let is_own = parents.len() == 1 && parents[0].text == "pipeline" && segment.text == "limits";
+    if missing && parents.len() == 1 && !is_own || missing && parents.is_empty() && !known.contains(&segment.text.as_str()) {
         let path: Vec<&str> = parents.iter().chain([segment]).map(|name| name.text.as_str()).collect();
         let error = Diagnostic::error(segment.span, format!("the pipeline has no `{}`", path.join(".")));
         let help = match parents.first() {

@@ -1,8 +1,9 @@
 //! The section `[pipeline]`.
 
 mod checkpoint;
+mod limits;
 
-use tidemill_model::time::Interval;
+use tidemill_model::{limits::PipelineLimits, time::Interval};
 
 use super::{on_error, reader::Reader, values};
 use crate::{
@@ -29,6 +30,8 @@ pub(crate) struct Pipeline {
     pub(crate) on_error: OnError,
     /// The folder of the folders for dead letters.
     pub(crate) dead_letters: Option<String>,
+    /// What all functions may use together.
+    pub(crate) limits: PipelineLimits,
 }
 
 impl Default for Pipeline {
@@ -40,6 +43,7 @@ impl Default for Pipeline {
             checkpoint: None,
             on_error: OnError::default(),
             dead_letters: None,
+            limits: PipelineLimits::default(),
         }
     }
 }
@@ -65,6 +69,9 @@ pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Pipeline {
     pipeline.dead_letters = reader
         .read("dead-letters", |value, diagnostics| values::filled_text(value, "`dead-letters`", diagnostics))
         .map(|folder| folder.text);
+    if let Some(value) = reader.get("limits") {
+        limits::read(value, &mut pipeline.limits, reader.diagnostics);
+    }
     pipeline
 }
 

@@ -1,13 +1,17 @@
 //! How large a pipeline may be: what every stream has may be few, and all of them together too many to run.
 
-use tidemill_model::{limits::NODES, schema::Schema};
+use tidemill_model::{
+    limits::{Limits, NODES},
+    schema::Schema,
+};
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::Name,
     graph::{Caller, Plan},
     manifest::Manifest,
-    stages::{Leaves, Stage, Stages, StepKind},
+    reader::quantity::show_size,
+    stages::{Stage, Stages, StepKind},
 };
 
 /// Instances of plugins that a pipeline has at once: each reserves 4 GiB of the addresses that a process has.
@@ -27,8 +31,8 @@ pub(super) fn check_nodes(name: &Name, schema: &Schema, diagnostics: &mut Diagno
     nodes <= NODES
 }
 
-/// Reports that there would be too many instances.
-pub(super) fn check_instances(plan: &Plan, stages: &Stages, diagnostics: &mut Diagnostics) {
+/// Reports that there would be too many instances, or that they could have too much memory.
+pub(super) fn check_instances(plan: &Plan, stages: &Stages, manifest: &Manifest, diagnostics: &mut Diagnostics) {
     let instances = stages.instances(plan);
     if instances > INSTANCES_MAX {
         let message = format!("the pipeline would have {instances} instances of its plugins at once");
@@ -37,7 +41,52 @@ pub(super) fn check_instances(plan: &Plan, stages: &Stages, diagnostics: &mut Di
              `partitions`, or fewer functions behind a union"
         );
         diagnostics.push(Diagnostic::whole(message).help(help));
+        return;
     }
+    let used = memory_of_plugins(plan, stages, manifest);
+    let (memory, max) = (used.iter().map(|plugin| plugin.memory()).sum::<u64>(), plan.limits.instance_memory);
+    if memory > max {
+        diagnostics.push(too_much_memory(used, memory, max));
+    }
+}
+
+/// The instances of a plugin, and what each may have.
+struct InstancesOf<'a> {
+    plugin: &'a str,
+    count: u64,
+    memory_bytes: u64,
+}
+
+impl InstancesOf<'_> {
+    fn memory(&self) -> u64 {
+        self.count.saturating_mul(self.memory_bytes)
+    }
+}
+
+fn memory_of_plugins<'a>(plan: &'a Plan, stages: &Stages, manifest: &'a Manifest) -> Vec<InstancesOf<'a>> {
+    let counts = stages.instances_by_plugin(plan);
+    let of_plugin = |(plugin, count): (&'a str, u64)| {
+        let entry = manifest.plugins().iter().find(|entry| entry.name == plugin);
+        let memory_bytes = entry.map_or(Limits::default().memory_bytes, |entry| entry.limits.memory_bytes) as u64;
+        InstancesOf { plugin, count, memory_bytes }
+    };
+    counts.into_iter().map(of_plugin).collect()
+}
+
+fn too_much_memory(mut used: Vec<InstancesOf<'_>>, memory: u64, max: u64) -> Diagnostic {
+    used.sort_by_key(|plugin| std::cmp::Reverse(plugin.memory()));
+    let most = used.iter().take(3).map(|InstancesOf { plugin, count, memory_bytes }| {
+        format!("{count} of `{plugin}` with {} each", show_size(*memory_bytes))
+    });
+    let most = most.collect::<Vec<_>>().join(", ");
+    let (memory, max) = (show_size(memory), show_size(max));
+    let message = format!(
+        "the instances of the pipeline's plugins could have {memory} of memory together, and `instance-memory` allows {max}"
+    );
+    Diagnostic::whole(message).help(format!(
+        "there is one for each partition of each function, a reduce two: {most}; take fewer `partitions`, give the plugin a lower \
+         limit `memory`, or, where the machine has that much, limits = {{ instance-memory = \"{memory}\" }} in [pipeline]"
+    ))
 }
 
 /// Reports the first stream or output of each stage that stands behind too many steps.
@@ -64,7 +113,8 @@ pub(super) fn check_depth(plan: &Plan, stages: &Stages, manifest: &Manifest, dia
 fn first_too_deep(stage: &Stage, plan: &Plan) -> Option<StepKind> {
     let mut depths = vec![0; stage.steps.len()];
     for (index, step) in stage.steps.iter().enumerate() {
-        let only_leaves = matches!(step.leaves, Some(Leaves::Exchange(_))) && step.kind.caller(plan).is_none();
+        // Where rows are left nobody is called.
+        let only_leaves = step.leaves.is_some() && step.kind.caller(plan).is_none();
         if depths[index] > DEPTH_MAX && !only_leaves {
             return Some(step.kind);
         }

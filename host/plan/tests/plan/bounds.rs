@@ -75,6 +75,16 @@ const PIPELINE: &[Bounds] = &[
         &["1125899906842625"],
         "1048576GiB",
     ),
+    ("pipeline.limits={batch-fuel=_}", &["1", "9223372036854775807"], &["0"], "from 1 to 9223372036854775807"),
+    ("pipeline.limits={batch-rows=_}", &["1", "9223372036854775807"], &["0"], "from 1 to 9223372036854775807"),
+    ("pipeline.limits.batch-bytes=_", &["1", "1048576GiB"], &["0", "1125899906842625"], "from 1 byte to 1048576GiB"),
+    (
+        "pipeline.limits={instance-memory=_}",
+        &["268435456", "1048576GiB"],
+        &["0", "1125899906842625"],
+        "from 1 byte to 1048576GiB",
+    ),
+    ("pipeline.limits={instance-memory=_}", &["256MiB"], &["268435455"], "4 of `words` with 64MiB each"),
     ("pipeline.on-error={retry=_}", &["0", "100"], &["101", "-1"], "from 0 to 100"),
     ("pipeline.on-error={retry=1, delay=\"_\"}", &["1ms", "10s"], &["0.999ms", "10.001s", "0s"], "is no delay"),
 ];
@@ -253,7 +263,8 @@ fn whole_pipelines_have_exact_bounds() {
             )
         };
         let text = format!("{BASE}{}", (0..reduces).map(more).collect::<String>());
-        said_of(&text, &[format!("pipeline.partitions={partitions}")])
+        let memory = "pipeline.limits.instance-memory=512GiB".to_owned();
+        said_of(&text, &[format!("pipeline.partitions={partitions}"), memory])
     };
     // One for each partition of the map; two of a reduce.
     assert_eq!(with(4_096, 0), "");

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use tidemill_connect::CONNECTORS;
+use tidemill_model::limits::PipelineLimits;
 use tidemill_plan::Manifest;
 
 use crate::fake::Fake;
@@ -14,8 +15,14 @@ fn said(streams: &str) -> String {
 
 /// The same of one with so many partitions.
 fn said_of(partitions: u32, streams: &str) -> String {
+    said_within(partitions, "512GiB", "64MiB", streams)
+}
+
+/// The same where all instances may have so much memory, and one of them so much.
+fn said_within(partitions: u32, all: &str, one: &str, streams: &str) -> String {
     let text = format!(
-        "[pipeline]\nname = \"test\"\ninterval = \"1s\"\npartitions = {partitions}\n[plugins]\nodd = \"odd.wasm\"\n{streams}\n\
+        "[pipeline]\nname = \"test\"\ninterval = \"1s\"\npartitions = {partitions}\nlimits = {{ instance-memory = \"{all}\" }}\n\
+         [plugins]\nodd = {{ path = \"odd.wasm\", limits = {{ memory = \"{one}\" }} }}\nwords = \"words.wasm\"\n{streams}\n\
          [outputs.out]\nfrom = \"out\"\nprint = true\n"
     );
     let (manifest, mut diagnostics) = Manifest::read("pipeline.toml", &text, &[], CONNECTORS);
@@ -37,11 +44,16 @@ fn chain(filters: usize, sort_every: usize) -> String {
 
 #[test]
 fn rows_go_through_so_many_steps_in_a_row() {
-    assert_eq!(said(&chain(63, usize::MAX)), "");
-    // The output is one more.
-    let output = said(&chain(64, usize::MAX));
-    assert!(output.contains("output `out` stands behind more than 64 maps and filters in a row"), "{output}");
-    assert!(output.contains("[outputs.out]") && output.contains("^ too far behind"), "{output}");
+    assert_eq!(said(&chain(64, usize::MAX)), "");
+    // An output's function is one more, and an output without one is none.
+    let with_function = |filters: usize| {
+        let text = chain(filters, usize::MAX).replacen("ok: boolean", "ok: boolean, word: text, count: integer", 1);
+        said(&format!("{text}[outputs.more]\nfrom = \"out\"\noutput = \"words/to-line\"\nprint = true\n"))
+    };
+    assert_eq!(with_function(63), "");
+    let output = with_function(64);
+    assert!(output.contains("output `more` stands behind more than 64 maps and filters in a row"), "{output}");
+    assert!(output.contains("[outputs.more]") && output.contains("^ too far behind"), "{output}");
     for filters in [65, 9_000] {
         let said = said(&chain(filters, usize::MAX));
         let name = if filters == 65 { "out" } else { "s65" };
@@ -70,6 +82,29 @@ fn a_pipeline_has_so_many_instances() {
     assert!(three.contains("the pipeline would have 12288 instances of its plugins at once"), "{three}");
     assert_eq!(chain(63, 130), "");
     assert!(chain(63, 131).contains("would have 8253 instances"));
+}
+
+/// Few instances with much memory each are as much as many with little.
+#[test]
+fn instances_have_so_much_memory_together() {
+    let within = |partitions: u32, all: &str, one: &str| {
+        let streams = "[streams.lines]\nsocket = \"h:1\"\n[streams.one]\nfrom = \"lines\"\nmap = \"odd/echo\"\n\
+                       [streams.out]\nfrom = \"one\"\nmap = \"odd/echo\"\n";
+        said_within(partitions, all, one, streams)
+    };
+    // What is allowed where nothing is written.
+    assert_eq!(PipelineLimits::default().instance_memory, 256 << 30);
+    assert_eq!(within(1_024, "128GiB", "64MiB"), "");
+    let said = within(1_025, "128GiB", "64MiB");
+    assert!(said.contains("the instances of the pipeline's plugins could have 131200MiB of memory together"), "{said}");
+    assert!(said.contains("and `instance-memory` allows 128GiB"), "{said}");
+    assert!(said.contains("2050 of `odd` with 64MiB each"), "{said}");
+    assert!(said.contains("limits = { instance-memory = \"131200MiB\" } in [pipeline]"), "{said}");
+    // What it says to do helps.
+    assert_eq!(within(1_025, "131200MiB", "64MiB"), "");
+    assert_eq!(within(1_025, "128GiB", "32MiB"), "");
+    assert_eq!(within(64, "128GiB", "1GiB"), "");
+    assert!(within(65, "128GiB", "1GiB").contains("could have 130GiB of memory together"));
 }
 
 #[test]
