@@ -121,7 +121,8 @@ mod tests {
     #[test]
     fn lists_and_records_are_written() {
         let nested = r#"{"a":[1,null],"b":"","c":[],"d":{"e":[true],"f":null}}"#;
-        let schema: Schema = "a: list<integer?>, b: text, c: list<text>, d: record<e: list<boolean>, f: text?>".parse().unwrap();
+        let schema: Schema =
+            "a: list<integer?>, b: text, c: list<text>, d: record<e: list<boolean>, f: text?>".parse().unwrap();
         let rows = rows(&schema, &[parse(&schema, &JsonText(nested.to_owned())).unwrap()]).unwrap();
         let mut out = Vec::new();
         write_json(&schema, &rows, 0, &mut out).unwrap();

@@ -45,7 +45,8 @@ impl Builder<'_> {
     }
 
     fn task(&self, stage: &Stage, partition: u32, input: &Schema) -> Result<Task, RunError> {
-        let batch = Batch::new(self.plan.interval, partition, stage.partitions);
+        let budget = self.guests.budget().clone();
+        let batch = Batch { budget, ..Batch::new(self.plan.interval, partition, stage.partitions) };
         let operators: Result<Vec<_>, RunError> =
             stage.steps.iter().map(|step| Ok((self.facts(step.kind), self.operator(step.kind, partition)?))).collect();
         Ok(Task::new(stage, input, batch, operators?))

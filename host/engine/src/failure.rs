@@ -169,6 +169,24 @@ pub enum Cause {
         /// What it can hold.
         bytes_max: usize,
     },
+    /// All functions together have used more of a batch than they may.
+    #[error(
+        "{}the functions of the batch have used {used} {what} together, and may use {limit}: one makes far more than it is given. If \
+         that is meant, give them more: limits = {{ {key} = ... }} in [pipeline]; or let such batches go: on-error = \"skip-batch\"",
+        who.as_ref().map_or_else(String::new, |who| format!("`{who}`: "))
+    )]
+    OverBudget {
+        /// The function whose call came to that, as `plugin/function`.
+        who: Option<String>,
+        /// The limit's key.
+        key: &'static str,
+        /// What was used.
+        what: &'static str,
+        /// How much of it may be.
+        limit: u64,
+        /// How much of it was; no more of it was counted then.
+        used: u64,
+    },
     /// State or keys that cannot be read back.
     #[error(transparent)]
     State(#[from] StateError),
@@ -188,7 +206,7 @@ impl Cause {
 
     /// Whether another batch may do better, so that this one can be let go.
     pub(crate) fn is_of_batch(&self) -> bool {
-        self.is_of_rows() || matches!(self, Cause::TooMuch { .. })
+        self.is_of_rows() || matches!(self, Cause::TooMuch { .. } | Cause::OverBudget { .. })
     }
 }
 

@@ -72,6 +72,7 @@
 #![forbid(unsafe_code)]
 
 mod arrival;
+mod budget;
 mod build;
 pub mod checkpoint;
 mod commit;

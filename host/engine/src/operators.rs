@@ -25,7 +25,7 @@ use tidemill_model::{
 use tidemill_plan::graph::NodeId;
 use tidemill_state::table::Table;
 
-use crate::{arrival::Arrival, failure::Cause, pieces::Piece};
+use crate::{arrival::Arrival, budget::Budget, failure::Cause, pieces::Piece};
 
 pub(crate) use chunks::{CHUNK_BYTES, CHUNK_ROWS, for_guest};
 pub(crate) use guest::{GuestSlot, Guests};
@@ -105,6 +105,8 @@ pub(crate) struct Batch {
     pub(crate) rejections: Rejections,
     /// What an operator may hold of it: [`OPERATOR_BYTES_MAX`], or less for tests.
     pub(crate) held_bytes_max: usize,
+    /// What all functions may use of it.
+    pub(crate) budget: Budget,
 }
 
 /// Rejected rows, counted, with the first few reasons.
@@ -125,6 +127,7 @@ impl Batch {
     /// What a partition's steps know before the first batch begins.
     pub(crate) fn new(interval: Interval, partition: u32, partitions: u32) -> Batch {
         Batch {
+            budget: Budget::default(),
             time: Timestamp(0),
             interval,
             partition,

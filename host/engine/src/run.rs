@@ -159,7 +159,7 @@ impl Run {
         }
         Sinks::look(&parts.plan, &parts.sinks, parts.checkpoint.is_some())?;
         let stages = Stages::of(&parts.plan);
-        let guests = Guests::new(parts.plugins, settings.fresh_instances);
+        let guests = Guests::new(parts.plugins, settings.fresh_instances, &parts.plan.limits);
         let rows_max: Vec<Option<usize>> = parts.sinks.iter().map(|sink| sink.rows_max()).collect();
         let presence = Presence::of_nodes(&parts.plan);
         let builder = Builder {

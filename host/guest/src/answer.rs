@@ -126,7 +126,8 @@ impl Checker<'_> {
         if got != groups {
             return Err(Verdict::WrongGroups { expected: groups, got });
         }
-        let columns = check_columns(answer, self.memory, schema, self.limits, (&mut self.scratch.first, self.returned))?;
+        let columns =
+            check_columns(answer, self.memory, schema, self.limits, (&mut self.scratch.first, self.returned))?;
         consume(Rows { schema, len: groups, columns: &columns });
         Ok(())
     }
@@ -143,7 +144,8 @@ impl Checker<'_> {
         if got != states {
             return Err(Verdict::WrongStates { expected: states, got });
         }
-        let columns = check_columns(answer, self.memory, schema, self.limits, (&mut self.scratch.first, self.returned))?;
+        let columns =
+            check_columns(answer, self.memory, schema, self.limits, (&mut self.scratch.first, self.returned))?;
         consume(Rows { schema, len: states, columns: &columns });
         Ok(())
     }

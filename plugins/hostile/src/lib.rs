@@ -11,6 +11,7 @@ mod bindings;
 mod columns;
 mod map;
 mod migrate;
+mod much;
 mod open;
 mod reduce;
 mod table;

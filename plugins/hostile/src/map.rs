@@ -8,6 +8,7 @@ use crate::{
         operators::{Batch, CallContext, Failure, Mapped, Origins},
     },
     columns::{batch, booleans, cut, integers, numbers, read_numbers, read_texts, text},
+    much,
     table::opened,
     touchy, trouble,
 };
@@ -37,6 +38,8 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
             Mapped { rows: batch(given, vec![copy]), origins: Origins::Rows(origins), rejected: Vec::new() }
         }
         "context" => contexts(context, given),
+        "tenfold" => much::tenfold(&rows),
+        "bits" => much::bits_of_lines(&rows),
         "counts" | "output-counts" => {
             count("rows", given.into());
             count("calls", 1);

@@ -17,6 +17,7 @@ const LINE: &[(&str, &str)] = &[("line", "text")];
 const VALUE: &[(&str, &str)] = &[("value", "integer")];
 const TOTAL: &[(&str, &str)] = &[("total", "integer")];
 const TEXT: &[(&str, &str)] = &[("text", "text")];
+const BITS: &[(&str, &str)] = &[("bits", "list<record<on: boolean>>")];
 const SUM: &[(&str, &str)] = &[("sum", "integer"), ("was", "text")];
 
 const fn map(name: &'static str) -> Entry {
@@ -105,6 +106,10 @@ pub(crate) const TABLE: &[Entry] = &[
     Entry { name: "touchy-lines", kind: Kind::OutputRows, input: LINE, output: LINE, state: &[], version: 1 },
     reduce("touchy-sum"),
     update("touchy-total"),
+    // Making much of little.
+    map("tenfold"),
+    Entry { name: "bits", kind: Kind::MapRows, input: LINE, output: BITS, state: &[], version: 1 },
+    Entry { name: "bits-kept", kind: Kind::UpdateStates, input: VALUE, output: &[], state: BITS, version: 1 },
     // Not coming back.
     map("loop-forever"),
     map("loops-at-last"),

@@ -7,7 +7,7 @@ use crate::{
         operators::{Batch, CallContext, Changes, Failure},
     },
     columns::{batch, integers, numbers, read_integers, read_numbers},
-    migrate,
+    migrate, much,
     table::opened,
     touchy, trouble,
 };
@@ -25,8 +25,9 @@ pub(crate) struct Call {
 
 pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
     let Call { rows, ends, states, present, .. } = call;
-    let totals = add(rows, &read_numbers(ends), states, present);
     let groups = call.keys.rows;
+    let is_of_bits = opened() == "bits-kept";
+    let totals = if is_of_bits { vec![0; groups as usize] } else { add(rows, &read_numbers(ends), states, present) };
     let mut changes = Changes {
         actions: vec![1; totals.len()],
         states: batch(groups, vec![integers(&totals)]),
@@ -37,6 +38,10 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
     };
     match opened() {
         "total" => {}
+        "bits-kept" => {
+            let counts: Vec<u32> = news(rows, ends).iter().map(|new| new.iter().sum::<i64>() as u32).collect();
+            changes.states = batch(groups, much::bits(&counts));
+        }
         "total-flood" => trouble::flood(),
         "chunk" => changes.states = batch(groups, vec![integers(&vec![call.context.chunk.into(); groups as usize])]),
         "total-counted" if read_integers(&rows.columns[0]).contains(&1_313) => trouble::panic_aloud("twice unlucky"),

@@ -37,6 +37,7 @@ impl Beside<'_> {
             let count = self.within(&self.places[first..], row_bytes_max);
             beside.clear();
             beside.take(&self.rows, &self.places[first..first + count])?;
+            batch.budget.spend_bytes(beside.bytes())?;
             if count == rows.len {
                 return self.push_part(schema, count, rows.columns, &beside, batch, out);
             }

@@ -5,15 +5,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tidemill_guest::{FunctionLog, Instance, Plugin, Verdict};
+use tidemill_guest::{FunctionLog, Instance, Plugin, Usage, Verdict};
 use tidemill_model::{
     columns::{Column, Rows},
-    limits::Limits,
+    limits::{Limits, PipelineLimits},
 };
 use tidemill_plan::graph::{FunctionUse, Node};
 
 use super::policy::Attempt;
 use crate::{
+    budget::Budget,
     counters::Counters,
     failure::{Cause, RunError},
 };
@@ -24,14 +25,21 @@ pub(crate) struct Guests {
     plugins: Arc<HashMap<String, Plugin>>,
     fresh: bool,
     counters: Counters,
+    budget: Budget,
     /// The logs of the functions by stream or output: all partitions share one.
     logs: Arc<Mutex<HashMap<String, Arc<FunctionLog>>>>,
 }
 
 impl Guests {
     /// `fresh`: every batch gets new instances, to catch guests that remember.
-    pub(crate) fn new(plugins: HashMap<String, Plugin>, fresh: bool) -> Guests {
-        Guests { plugins: Arc::new(plugins), fresh, counters: Counters::default(), logs: Arc::default() }
+    pub(crate) fn new(plugins: HashMap<String, Plugin>, fresh: bool, limits: &PipelineLimits) -> Guests {
+        let (counters, budget) = (Counters::default(), Budget::new(limits));
+        Guests { plugins: Arc::new(plugins), fresh, counters, budget, logs: Arc::default() }
+    }
+
+    /// What they may use of a batch together.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// What the guests count.
@@ -59,9 +67,12 @@ impl Guests {
             instance: None,
             fresh: self.fresh,
             counters: self.counters.clone(),
+            budget: self.budget.clone(),
             log,
             batches: 0,
             counted: Vec::new(),
+            used: Usage::default(),
+            owed: Usage::default(),
         })
     }
 }
@@ -80,6 +91,11 @@ pub(crate) struct GuestSlot {
     batches: u64,
     /// What the calls of an attempt have counted.
     counted: Vec<(String, u64)>,
+    budget: Budget,
+    /// What the calls of an attempt have used.
+    used: Usage,
+    /// What calls in vain have used; paid for by the next one, unless that is made because nothing of the failed one counts.
+    owed: Usage,
 }
 
 impl GuestSlot {
@@ -87,6 +103,7 @@ impl GuestSlot {
     pub(crate) fn begin(&mut self) {
         // Of an attempt that was never ended: what came behind it failed, and its batch was skipped.
         self.counted.clear();
+        (self.used, self.owed) = Default::default();
         self.batches += 1;
         self.log.begin_batch(self.batches);
         if self.fresh {
@@ -106,11 +123,19 @@ impl GuestSlot {
     }
 
     /// Calls that are made again count only if the attempt that they belong to does.
-    pub(crate) fn end_attempt(&mut self, counts: bool) {
-        let counted = std::mem::take(&mut self.counted);
+    pub(crate) fn end_attempt(&mut self, counts: bool) -> Result<(), Cause> {
+        let (counted, used) = (std::mem::take(&mut self.counted), std::mem::take(&mut self.used));
         if counts {
             self.counters.add(&self.counted_as, counted);
+            return self.spend(used);
         }
+        self.owed.fuel = self.owed.fuel.saturating_add(used.fuel);
+        Ok(())
+    }
+
+    /// The attempt that failed is made again as if it had not been.
+    pub(crate) fn forgive(&mut self) {
+        self.owed = Usage::default();
     }
 
     /// The next call is made by a new instance.
@@ -120,13 +145,17 @@ impl GuestSlot {
 
     /// The same for a call that is only made to see whether it fails: what it counts does not count.
     pub(crate) fn probe(&mut self, call: impl FnOnce(&mut Instance) -> Result<(), Verdict>) -> Result<(), Cause> {
-        self.try_call(call).map(|_| ())
+        let called = self.try_call(call).map(|_| ());
+        self.owed.fuel = self.owed.fuel.saturating_add(std::mem::take(&mut self.used).fuel);
+        called
     }
 
     fn try_call(
         &mut self,
         call: impl FnOnce(&mut Instance) -> Result<(), Verdict>,
     ) -> Result<Vec<(String, u64)>, Cause> {
+        let owed = std::mem::take(&mut self.owed);
+        self.spend(owed)?;
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
             None => self
@@ -134,16 +163,42 @@ impl GuestSlot {
                 .open_with_log(&self.function.binding, &self.log)
                 .map_err(|verdict| self.failed(false, verdict))?,
         };
-        call(&mut instance).map_err(|verdict| self.failed(true, verdict))?;
+        let called = call(&mut instance);
+        let usage = instance.take_usage();
+        if self.function.on_error.calls_again() {
+            self.used = Usage {
+                fuel: self.used.fuel.saturating_add(usage.fuel),
+                rows: self.used.rows.saturating_add(usage.rows),
+                bytes: self.used.bytes.saturating_add(usage.bytes),
+            };
+        } else if called.is_ok() {
+            self.spend(usage)?;
+        }
+        called.map_err(|verdict| self.failed(true, verdict))?;
         let counted = instance.take_counters();
         self.instance = Some(instance);
         Ok(counted)
     }
 
+    fn spend(&self, usage: Usage) -> Result<(), Cause> {
+        self.budget.spend(usage).map_err(|cause| self.named(cause))
+    }
+
+    /// With this function in place of none.
+    fn named(&self, cause: Cause) -> Cause {
+        match cause {
+            Cause::OverBudget { who: None, key, what, limit, used } => {
+                let who = Some(format!("{}/{}", self.function.plugin, self.function.signature.name));
+                Cause::OverBudget { who, key, what, limit, used }
+            }
+            other => other,
+        }
+    }
+
     /// How a call went whose answer was `handed` on, or was not.
     pub(crate) fn outcome(&self, called: Result<(), Cause>, handed: Option<Result<(), Cause>>) -> Attempt {
         match handed {
-            Some(Err(downstream)) => Err(downstream),
+            Some(Err(downstream)) => Err(self.named(downstream)),
             Some(Ok(())) if self.function.on_error.calls_again() => Ok(Ok(())),
             _ => Ok(called),
         }

@@ -91,12 +91,14 @@ impl Policy {
                 Err(cause) if may_succeed(cause) && !self.in_vain => {}
                 _ => break,
             }
+            calls.guest().into_iter().for_each(GuestSlot::forgive);
             self.wait(delay);
             delay = (delay * 2).min(RETRY_DELAY_MAX);
             failed = self.attempt(0..len, calls)?;
         }
         self.in_vain |= failed.is_err();
-        if failed.is_err() && self.on_error.then == Then::DeadLetter {
+        let is_over = matches!(failed, Err(Cause::OverBudget { .. }));
+        if failed.is_err() && !is_over && self.on_error.then == Then::DeadLetter {
             // On an instance that has served nobody: what is set aside must not hang on how old one was.
             failed = self.attempt_anew(0..len, calls)?;
         }
@@ -127,7 +129,7 @@ impl Policy {
     fn attempt(&mut self, range: Range<usize>, calls: &mut dyn Calls) -> Attempt {
         let attempt = calls.attempt(self, range)?;
         if let Some(guest) = calls.guest() {
-            guest.end_attempt(attempt.is_ok());
+            guest.end_attempt(attempt.is_ok())?;
         }
         Ok(attempt)
     }

@@ -23,6 +23,7 @@ impl Run {
         let changes = changes(&self.store, &std::mem::take(&mut self.whole))?;
         self.store.end_batch();
         self.counters.commit();
+        self.guests.budget().begin();
         if let Some(collected) = &mut self.collected {
             collected.sections = changes;
             collected.sections.extend(self.commits.idle().sinks.sections(&rows));

@@ -93,6 +93,8 @@ impl Run {
         fence.map_or(Ok(()), |fence| fence.check())?;
         let owner = Owner { pipeline: &self.plan.name, generation, is_held: &is_held };
         let patience = Patience { clock: &*self.clock, wake: &self.wake, stopper: &self.stopper };
+        // States may have been migrated: that is of no batch.
+        self.guests.budget().begin();
         self.sources.begin(&owner, &patience)?;
         sinks.begin(&owner)
     }

@@ -51,6 +51,7 @@ impl Run {
         self.exchanges.clear();
         self.outputs.skip();
         self.counters.abandon();
+        self.guests.budget().begin();
         Ok(absent.into())
     }
 }

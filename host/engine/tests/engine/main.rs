@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing test says it by a panic")]
 
 mod bounds;
+mod budget;
 mod calls;
 mod cases;
 mod conform;

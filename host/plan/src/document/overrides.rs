@@ -117,7 +117,9 @@ fn enter<'a>(
     let missing = table.get(&segment.text).is_none();
     let known: &[&str] = if parents.is_empty() { keys::SECTIONS } else { &[] };
     let is_own = parents.len() == 1 && parents[0].text == "pipeline" && segment.text == "limits";
-    if missing && parents.len() == 1 && !is_own || missing && parents.is_empty() && !known.contains(&segment.text.as_str()) {
+    if missing && parents.len() == 1 && !is_own
+        || missing && parents.is_empty() && !known.contains(&segment.text.as_str())
+    {
         let path: Vec<&str> = parents.iter().chain([segment]).map(|name| name.text.as_str()).collect();
         let error = Diagnostic::error(segment.span, format!("the pipeline has no `{}`", path.join(".")));
         let help = match parents.first() {

@@ -97,7 +97,7 @@ impl Updating<'_, '_> {
         self.update.guest.renew();
         let part = Part::of_key(self.keys, at, rows)?;
         let called = part.with(self.keys, |keys| self.update.call(keys, Some(policy), self.batch, self.out))?;
-        self.update.guest.end_attempt(called.is_ok());
+        self.update.guest.end_attempt(called.is_ok())?;
         Ok(called)
     }
 
