@@ -13,6 +13,7 @@ mod merge;
 mod order;
 mod policy;
 mod recipe;
+mod scattered;
 mod update_state;
 
 use std::sync::Arc;

@@ -109,6 +109,7 @@ impl<'a> Resolver<'a> {
         };
         let stages = Stages::of(&plan);
         sizes::check_instances(&plan, &stages, self.manifest, self.diagnostics);
+        sizes::check_places(&stages, self.diagnostics);
         sizes::check_depth(&plan, &stages, self.manifest, self.diagnostics);
         Some(plan)
     }

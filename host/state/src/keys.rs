@@ -24,8 +24,9 @@ use prefetch::prefetch;
 /// Rows that are hashed before the first of them is probed.
 const AHEAD: usize = 32;
 
-/// Slots of a new table. Few in tests, so that they meet growth and crowded tables.
-const SLOTS_MIN: usize = if cfg!(test) { 1 << 3 } else { 1 << 10 };
+/// Slots of a new table. Few, because a pipeline of many partitions has many tables; and fewer in tests, so that they meet growth
+/// and crowded tables.
+const SLOTS_MIN: usize = if cfg!(test) { 1 << 3 } else { 1 << 6 };
 
 /// Keys, their ids, and their groups of the current batch.
 #[derive(Debug)]

@@ -199,7 +199,7 @@ impl ArrangedBuffers<'_> {
 }
 
 /// Rows by group, in order of arrival within each: a counting sort.
-fn by_group(groups: &[u32], ends: &[u32]) -> Vec<u32> {
+pub(super) fn by_group(groups: &[u32], ends: &[u32]) -> Vec<u32> {
     let mut next: Vec<u32> = std::iter::once(0).chain(ends.iter().copied()).take(ends.len()).collect();
     let mut order = vec![0; groups.len()];
     for (row, &group) in (0u32..).zip(groups) {

@@ -24,11 +24,12 @@ use super::{
     chunks::{CHUNK_BYTES, CHUNK_ROWS, next},
     letters::Letter,
     policy::{Attempt, Calls},
+    scattered::{Placed, Scattered},
 };
 use crate::{
     arrival::Arrival,
     failure::{Cause, RunError},
-    pieces::{Cut, Piece, Pieces},
+    pieces::Piece,
     presence::Presence,
     reduce::{Accumulate, Capacity, reduce_of, reducer_of},
 };
@@ -64,7 +65,7 @@ pub(crate) struct Combine {
     /// At least the bytes of the keys that have groups.
     key_bytes: usize,
     key_bytes_max: usize,
-    left: Vec<Pieces>,
+    left: Scattered,
     /// A count, of nothing too: where there is a batch, partition 0 has a group.
     counts_nothing: Option<Presence>,
     partitions: u32,
@@ -112,7 +113,7 @@ impl Combine {
             groups_max: GROUPS_MAX,
             key_bytes: 0,
             key_bytes_max: KEY_BYTES_MAX,
-            left: (0..partitions).map(|_| Pieces::new(&schema, Cut::Within)).collect(),
+            left: Scattered::new(&schema),
             counts_nothing,
             partitions,
             policy,
@@ -173,17 +174,15 @@ impl Combine {
         for id in self.placement.len()..self.table.len() {
             self.placement.push(Slot::of(self.table.key(id as u32)).partition(self.partitions));
         }
-        let mut chosen = vec![Vec::new(); self.partitions as usize];
-        for (group, &id) in self.table.touched().iter().enumerate() {
-            chosen[self.placement[id as usize] as usize].push(group as u32);
-        }
+        let of_groups: Vec<u32> = self.table.touched().iter().map(|&id| self.placement[id as usize]).collect();
+        let placed = Placed::of(&of_groups, self.partitions);
         let (table, left) = (&self.table, &mut self.left);
         let key_bytes = self.key_bytes;
         self.reduce.take(batch, Phase::Combine, count, &mut |accumulators| {
             let bytes = key_bytes + accumulators.bytes() + size_of::<i32>() * count;
-            for (left, groups) in left.iter_mut().zip(&chosen).filter(|(_, groups)| !groups.is_empty()) {
+            for (partition, groups) in placed.runs() {
                 // Whoever merges takes them partition by partition, whenever they were handed on.
-                left.add(Arrival::of_partition(batch.partition), bytes, |rows| {
+                left.place(partition).add(Arrival::of_partition(batch.partition), bytes, |rows| {
                     for &group in groups {
                         rows.node_mut(0).push_bytes(table.key(table.touched()[group as usize]))?;
                     }
@@ -253,7 +252,7 @@ impl Operator for Combine {
         self.forget_groups();
         self.rows_so_far = 0;
         self.policy.iter_mut().for_each(Policy::begin);
-        self.left.iter_mut().for_each(Pieces::clear);
+        self.left.clear();
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
@@ -282,7 +281,7 @@ impl Operator for Combine {
     }
 
     fn leave(&mut self, all: bool) -> Vec<(u32, Piece)> {
-        super::leave::take_filled(&mut self.left, all)
+        self.left.take(all)
     }
 
     fn work_at_end(&self, _time: Timestamp) -> usize {
@@ -291,7 +290,7 @@ impl Operator for Combine {
 
     fn held_bytes(&self) -> usize {
         let of_letters = self.policy.as_ref().map_or(0, Policy::held_bytes);
-        self.left.iter().map(Pieces::bytes).sum::<usize>() + self.key_bytes + self.reduce.bytes() + of_letters
+        self.left.bytes() + self.key_bytes + self.reduce.bytes() + of_letters
     }
 
     fn letters(&mut self) -> Option<&mut Letters> {

@@ -6,21 +6,16 @@ use tidemill_model::{
     schema::Schema,
 };
 
-use super::{Batch, Operator, Out, combine::key_column};
+use super::{
+    Batch, Operator, Out,
+    combine::key_column,
+    scattered::{Placed, Scattered},
+};
 use crate::{
     arrival::Arrival,
     failure::Cause,
     pieces::{Cut, Piece, Pieces},
 };
-
-/// What was filled for each of some places, with the places' numbers; not what can still be filled, unless all is wanted.
-pub(super) fn take_filled(places: &mut [Pieces], all: bool) -> Vec<(u32, Piece)> {
-    let of_place = |(number, pieces): (u32, &mut Pieces)| {
-        let taken = if all { pieces.take() } else { pieces.take_closed() };
-        taken.map(move |piece| (number, piece))
-    };
-    (0u32..).zip(places).flat_map(of_place).collect()
-}
 
 /// Hands rows on as they are: a source's, or those of a union, whose inputs have the same fields in the same order.
 pub(crate) struct Pass;
@@ -103,46 +98,41 @@ impl Operator for Gather {
 pub(crate) struct Scatter {
     by: Vec<usize>,
     keys: KeyBuffer,
-    chosen: Vec<Vec<u32>>,
-    left: Vec<Pieces>,
+    partitions: u32,
+    /// The partition of each row that came last.
+    of_rows: Vec<u32>,
+    left: Scattered,
 }
 
 impl Scatter {
     pub(crate) fn new(schema: &Schema, by: Vec<usize>, partitions: u32) -> Scatter {
-        Scatter {
-            by,
-            keys: KeyBuffer::default(),
-            chosen: vec![Vec::new(); partitions as usize],
-            left: (0..partitions).map(|_| Pieces::new(schema, Cut::Within)).collect(),
-        }
+        let (keys, left) = (KeyBuffer::default(), Scattered::new(schema));
+        Scatter { by, keys, partitions, of_rows: Vec::new(), left }
     }
 }
 
 impl Operator for Scatter {
     fn begin(&mut self, _batch: &Batch) {
-        self.left.iter_mut().for_each(Pieces::clear);
+        self.left.clear();
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
-        self.chosen.iter_mut().for_each(Vec::clear);
-        let partitions = self.chosen.len() as u32;
         let keys = key_column(rows, &self.by, &mut self.keys)?;
-        for row in 0..rows.len {
-            let partition = Slot::of(keys.slice(row)).partition(partitions);
-            self.chosen[partition as usize].push(row as u32);
-        }
-        for (left, chosen) in self.left.iter_mut().zip(&self.chosen).filter(|(_, chosen)| !chosen.is_empty()) {
-            left.add(batch.arrival, rows.bytes(), |buffer| buffer.take(rows, chosen))?;
+        self.of_rows.clear();
+        self.of_rows.extend((0..rows.len).map(|row| Slot::of(keys.slice(row)).partition(self.partitions)));
+        for (partition, chosen) in Placed::of(&self.of_rows, self.partitions).runs() {
+            let place = self.left.place(partition);
+            place.add(batch.arrival, rows.bytes(), |buffer| buffer.take(rows, chosen))?;
         }
         Ok(())
     }
 
     fn leave(&mut self, all: bool) -> Vec<(u32, Piece)> {
-        take_filled(&mut self.left, all)
+        self.left.take(all)
     }
 
     fn held_bytes(&self) -> usize {
-        self.left.iter().map(Pieces::bytes).sum()
+        self.left.bytes()
     }
 }
 

@@ -17,6 +17,9 @@ use crate::{
 /// Instances of plugins that a pipeline has at once: each reserves 4 GiB of the addresses that a process has.
 const INSTANCES_MAX: u64 = 8_192;
 
+/// Steps of all stages, each counted for each of its partitions: one takes about 2 KiB before it gets a row.
+const PLACES_MAX: u64 = 1 << 20;
+
 /// Steps that rows go through one after the other: each one's call is inside the one before, on one stack.
 const DEPTH_MAX: usize = 64;
 
@@ -47,6 +50,20 @@ pub(super) fn check_instances(plan: &Plan, stages: &Stages, manifest: &Manifest,
     let (memory, max) = (used.iter().map(|plugin| plugin.memory()).sum::<u64>(), plan.limits.instance_memory);
     if memory > max {
         diagnostics.push(too_much_memory(used, memory, max));
+    }
+}
+
+/// Reports that there would be too many partitions of streams and outputs.
+pub(super) fn check_places(stages: &Stages, diagnostics: &mut Diagnostics) {
+    let of_stage = |stage: &Stage| stage.steps.len() as u64 * u64::from(stage.partitions);
+    let places: u64 = stages.stages.iter().map(of_stage).sum();
+    if places > PLACES_MAX {
+        let message = format!("the pipeline would have {places} partitions of its streams and outputs, all together");
+        let help = format!(
+            "each stream and output has its `partitions`, a reduce or distinct twice, and a union those of all that it reads; there \
+             are {PLACES_MAX} at most: take fewer `partitions`, or fewer streams"
+        );
+        diagnostics.push(Diagnostic::whole(message).help(help));
     }
 }
 
