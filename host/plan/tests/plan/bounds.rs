@@ -80,11 +80,11 @@ const PIPELINE: &[Bounds] = &[
     ("pipeline.limits.batch-bytes=_", &["1", "1048576GiB"], &["0", "1125899906842625"], "from 1 byte to 1048576GiB"),
     (
         "pipeline.limits={instance-memory=_}",
-        &["268435456", "1048576GiB"],
+        &["268435456", "\"1048576GiB\""],
         &["0", "1125899906842625"],
         "from 1 byte to 1048576GiB",
     ),
-    ("pipeline.limits={instance-memory=_}", &["256MiB"], &["268435455"], "4 of `words` with 64MiB each"),
+    ("pipeline.limits={instance-memory=_}", &["\"256MiB\""], &["268435455"], "4 of `words` with 64MiB each"),
     ("pipeline.on-error={retry=_}", &["0", "100"], &["101", "-1"], "from 0 to 100"),
     ("pipeline.on-error={retry=1, delay=\"_\"}", &["1ms", "10s"], &["0.999ms", "10.001s", "0s"], "is no delay"),
 ];

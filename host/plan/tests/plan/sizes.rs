@@ -113,13 +113,14 @@ fn streams_have_so_many_partitions_together() {
     let filters = |filters: usize| {
         let mut text = "[streams.s0]\nqueue = { schema = \"ok: boolean\", batches = [] }\n[streams.out]\nfrom = \"s0\"\nlimit = 1\n".to_owned();
         for filter in 1..=filters {
-            let _ = write!(text, "[streams.f{filter}]\nfrom = \"s0\"\nfilter = \"ok\"\n");
+            let output = format!("[outputs.f{filter}]\nfrom = \"f{filter}\"\nprint = true\n");
+            let _ = write!(text, "[streams.f{filter}]\nfrom = \"s0\"\nfilter = \"ok\"\n{output}");
         }
         said_of(4_096, &text)
     };
-    // The source, what is left for the limit, and the filters; and one partition of the limit and of its output.
-    assert_eq!(filters(253), "");
-    let said = filters(254);
+    // The source, what is left for the limit, the filters and their outputs; and one partition of the limit and of its output.
+    assert_eq!(filters(126), "");
+    let said = filters(127);
     assert!(said.contains("the pipeline would have 1048578 partitions of its streams and outputs"), "{said}");
     assert!(said.contains("1048576 at most"), "{said}");
 }
