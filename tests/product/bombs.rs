@@ -17,7 +17,7 @@ use crate::{
 const HOST_KIB_MAX: u64 = 150 << 10;
 
 /// Runs to the end, and gives with it how much memory the program itself had at most, in KiB.
-fn measured(command: &mut Command) -> (Ended, u64) {
+pub fn measured(command: &mut Command) -> (Ended, u64) {
     let mut running = Running::start(command);
     let (mut peak, status) = (0, format!("/proc/{}/status", running.id()));
     running.wait_until("it ends", |running| {

@@ -31,3 +31,4 @@ mod stores;
 mod tool;
 mod trouble;
 mod usage;
+mod wide;

@@ -65,6 +65,7 @@ fn with_unknown_keys(kinds: &BTreeSet<String>) -> String {
     let unknown = "zzzz = 1";
     let mut text = format!(
         "[pipeline]\nname = \"p\"\ninterval = \"1s\"\n{unknown}\ncheckpoint = {{ {unknown} }}\non-error = {{ {unknown} }}\n\
+         limits = {{ {unknown} }}\n\
          [plugins]\nplugin = {{ {unknown}, limits = {{ {unknown} }} }}\n\
          [outputs.out]\nfrom = \"count\"\n{unknown}\nprint = {{ {unknown} }}\n\
          [outputs.disk]\nfrom = \"count\"\nfiles = {{ {unknown} }}\n"

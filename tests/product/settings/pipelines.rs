@@ -15,6 +15,16 @@ pub const KEYS: &[Settings] = &[
             ("checkpoint", a_checkpoint_is_gone_on_with),
             ("on-error", on_error::rows_are_set_aside_with_what_was_wrong),
             ("dead-letters", dead_letters_come_where_they_are_to),
+            ("limits", what_all_functions_use_has_a_bound),
+        ],
+    ),
+    (
+        "the limits of [pipeline]",
+        &[
+            ("batch-fuel", what_all_functions_use_has_a_bound),
+            ("batch-rows", what_all_functions_use_has_a_bound),
+            ("batch-bytes", what_all_functions_use_has_a_bound),
+            ("instance-memory", all_instances_have_so_much_memory),
         ],
     ),
     (
@@ -168,4 +178,44 @@ fn retries_are_counted_and_waited_for() {
     assert_eq!(delay("{ retry = 2, delay = \"3ms\", then = \"skip-batch\" }"), "0.009");
     assert_eq!(delay("{ retry = 5, delay = \"1ms\", then = \"skip-batch\" }"), "0.031");
     assert_eq!(delay("{ retry = 3, then = \"dead-letter\" }"), "0.700");
+}
+
+/// Three rows of the first batch, and two of the second.
+#[test]
+fn what_all_functions_use_has_a_bound() {
+    for (key, few, enough) in
+        [("batch-rows", "29", "30"), ("batch-bytes", "\"100B\"", "\"1KiB\""), ("batch-fuel", "100", "1_000_000_000")]
+    {
+        let folder = folder("map = \"hostile/tenfold\"", SHOWN);
+        let with = |limit: &str, policy: &str| {
+            let set = [format!("pipeline.limits.{key}={limit}"), format!("pipeline.on-error={policy}")];
+            run(&folder, &[&set[0], &set[1]])
+        };
+        let ended = with(enough, "stop");
+        assert_eq!((ended.code, ended.stdout.matches("{\"line\":").count()), (0, 50), "{key}: {ended:#?}");
+        let stopped = with(few, "stop");
+        let says = [
+            "stream `out`, partition ",
+            "`hostile/tenfold`: the functions of the batch have used ",
+            &format!("limits = {{ {key} = ... }}"),
+        ];
+        assert!(stopped.code == 1 && says.iter().all(|says| stopped.stderr.contains(says)), "{key}: {stopped:#?}");
+        let skipped = with(few, "skip-batch");
+        assert!(skipped.code == 0 && !skipped.stderr.contains("skipped=0"), "{key}: {skipped:#?}");
+    }
+    // The second batch is within what the first one was not.
+    let folder = folder("map = \"hostile/tenfold\"", SHOWN);
+    let ended = run(&folder, &["pipeline.limits.batch-rows=20", "pipeline.on-error=skip-batch"]);
+    assert!(ended.code == 0 && ended.stderr.contains("skipped=1"), "{ended:#?}");
+    assert_eq!(ended.stdout.matches("{\"line\":").count(), 20, "{ended:#?}");
+}
+
+#[test]
+fn all_instances_have_so_much_memory() {
+    let folder = folder("map = \"hostile/tenfold\"", SHOWN);
+    assert_eq!(run(&folder, &["pipeline.limits.instance-memory=256MiB"]).code, 0);
+    for command in ["check", "run"] {
+        let says = "could have 256MiB of memory together, and `instance-memory` allows 255MiB";
+        folder.fails(&[command, "p.toml", "--set", "pipeline.limits.instance-memory=255MiB"], 2, &[says]);
+    }
 }

@@ -2,11 +2,10 @@
 
 use std::{
     cmp::Ordering,
-    io::{self, Write},
+    io::{self, BufWriter, Write},
 };
 
 use arrow_array::RecordBatch;
-use sha2::{Digest, Sha256};
 use tidemill_connect::write_json;
 use tidemill_model::schema::Schema;
 
@@ -28,9 +27,10 @@ struct Head(Vec<u8>);
 
 impl<'a> Row<'a> {
     pub fn new(schema: &'a Schema, batch: &'a RecordBatch, row: usize) -> Row<'a> {
-        let mut digest = Sha256::new();
+        let mut digest = BufWriter::new(blake3::Hasher::new());
         write_json(schema, batch, row, &mut digest).expect("a digest takes every byte");
-        Row { schema, batch, row, digest: digest.finalize().into() }
+        let digest = digest.into_inner().expect("a digest takes every byte").finalize();
+        Row { schema, batch, row, digest: digest.into() }
     }
 
     /// Writes it as JSON.
