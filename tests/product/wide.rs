@@ -13,7 +13,7 @@ const ITEMS: usize = 2 << 20;
 
 /// What a program may take for it: most of it is the program, and its plugin. As text a row has 26 MiB, and as a tree of values
 /// 200 MiB and more.
-const KIB_MAX: u64 = 60 << 10;
+const KIB_MAX: u64 = 64 << 10;
 
 fn pipeline(checkpoint: &str, output: &str) -> String {
     format!(

@@ -1,6 +1,6 @@
 //! Limits of calls to the last byte, row and instruction.
 
-use tidemill_guest::Verdict;
+use tidemill_guest::{Usage, Verdict};
 use tidemill_model::limits::Limits;
 
 use crate::support::{Data, chunk, only, open, plugin_with, quick_limits};
@@ -61,4 +61,47 @@ fn rows_are_counted_to_the_last() {
     assert_eq!(mapped("identity", &rows(3), &["a", "b", "c"]), Ok(()));
     let expect = Verdict::TooManyRows { limit: 2, got: 3 };
     assert_eq!(mapped("identity", &rows(2), &["a", "b", "c"]), Err(expect));
+}
+
+/// A boolean is a bit in an answer and a record nothing; each counts as a byte, and so do the offsets of the two lists.
+#[test]
+fn each_value_of_an_answer_counts_as_a_byte_at_least() {
+    let bytes = |result_bytes| Limits { result_bytes, ..quick_limits() };
+    for (items, expect) in [(1_000, 12 + 2 * 1_010), (1_000_000, 12 + 2 * 1_000_010)] {
+        let lines = [items.to_string(), "10".to_owned()];
+        let lines = [lines[0].as_str(), lines[1].as_str()];
+        assert_eq!(mapped("bits", &bytes(expect), &lines), Ok(()));
+        let limit = expect - 1;
+        assert_eq!(mapped("bits", &bytes(limit), &lines), Err(Verdict::ResultTooLarge { limit }));
+    }
+}
+
+/// Reasons may all lie at one place, and each is copied: so much of it as is ever shown.
+#[test]
+fn reasons_count_with_what_is_shown_of_them() {
+    let bytes = |result_bytes| Limits { result_bytes, ..quick_limits() };
+    // One of four thousand bytes, of which a kilobyte is shown, and one of three.
+    assert_eq!(mapped("odd-reasons", &bytes(1_400), &["a", "b"]), Ok(()));
+    assert_eq!(mapped("odd-reasons", &bytes(1_026), &["a", "b"]), Err(Verdict::ResultTooLarge { limit: 1_026 }));
+}
+
+/// What the calls of an instance have used: the same for the same rows, and nothing of what was taken before.
+#[test]
+fn what_calls_use_is_told_once() {
+    let mut instance = open(&plugin_with(&quick_limits()), "tenfold").unwrap();
+    assert_eq!(instance.take_usage(), Usage::default(), "opening is none of it");
+    let mut used = |lines: &[&str]| {
+        Data::lines(lines).with(|rows| instance.map_rows(&only(), &rows, &mut |_| {})).unwrap();
+        instance.take_usage()
+    };
+    used(&["a", "b"]);
+    let two = used(&["a", "b"]);
+    // Of twenty lines an offset and a byte each, and an offset before them.
+    assert_eq!((two.rows, two.bytes), (20, 20 * 5 + 4));
+    assert_eq!(used(&["c", "d"]), two);
+    assert!(used(&["a", "b", "c"]).fuel > two.fuel && two.fuel > 0);
+    let mut failing = open(&plugin_with(&quick_limits()), "panics").unwrap();
+    assert!(Data::lines(&["a"]).with(|rows| failing.map_rows(&only(), &rows, &mut |_| {})).is_err());
+    let failed = failing.take_usage();
+    assert!(failed.fuel > 0 && failed.rows == 0, "{failed:?}");
 }

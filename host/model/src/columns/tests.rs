@@ -240,3 +240,43 @@ fn bytes_of_all_buffers_count() {
     // A byte of validity, three offsets, four letters; a byte of bits.
     assert_eq!(buffer.with_columns(&buffer.columns()).bytes(), 1 + 12 + 4 + 1);
 }
+
+/// Rows that are put together in pieces of so many bytes are cut by this: whoever counts less than there is makes pieces that
+/// are too large.
+#[test]
+fn bytes_of_some_rows_have_their_bitmaps_in_them() {
+    let bits = |count: usize| Value::List(vec![Value::Boolean(true); count]);
+    let records = |count: usize| Value::List(vec![Value::Record(vec![Value::Missing]); count]);
+    for (schema, row, expect) in [
+        ("l: list<boolean>", bits(80_000), 4 + 10_000),
+        ("l: list<record<a: boolean?>>", records(80_000), 4 + 20_000),
+        ("l: list<record<a: boolean?>?>", records(80_000), 4 + 30_000),
+        ("b: boolean?", Value::Missing, 2),
+    ] {
+        let schema: Schema = schema.parse().unwrap();
+        let buffer = buffer_of(&schema, &vec![vec![row]; 3]);
+        let columns = buffer.columns();
+        let rows = buffer.with_columns(&columns);
+        for range in [0..1, 1..2, 2..3] {
+            assert_eq!(rows.bytes_in(range), expect, "{schema}");
+        }
+        assert!(rows.bytes_in(0..3) + 4 >= rows.bytes() && rows.bytes_in(0..3) <= 3 * expect, "{schema}");
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(256))]
+
+    #[test]
+    fn bytes_of_all_rows_are_those_of_the_buffers((schema, rows) in tables(0..4, 0..20)) {
+        let buffer = buffer_of(&schema, &rows);
+        let columns = buffer.columns();
+        let whole = buffer.with_columns(&columns);
+        // Each node with offsets has one more than rows, and a bitmap that has no missing value may not be there.
+        let counted = whole.bytes_in(0..rows.len());
+        let first_offsets = columns.iter().filter(|column| !column.offsets.is_empty()).count() * 4;
+        prop_assert!(counted + first_offsets >= whole.bytes(), "{counted} of {}", whole.bytes());
+        let apart: usize = (0..rows.len()).map(|row| whole.bytes_in(row..row + 1)).sum();
+        prop_assert!(apart >= counted);
+    }
+}
