@@ -55,8 +55,13 @@ pub(crate) struct Slice {
 
 impl Piece {
     /// Bytes of its rows and cuts.
-    pub(crate) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.rows.bytes() + size_of_val(&self.cuts[..])
+    }
+
+    /// All bytes that it holds.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.bytes() + self.rows.fixed_bytes()
     }
 
     /// The place of its first row.
@@ -107,7 +112,7 @@ impl Pieces {
                 && (self.cut == Cut::Within || piece.cuts.last().is_none_or(|cut| cut.0 == arrival))
         };
         if !self.pieces.last().is_some_and(is_open) {
-            self.closed_bytes += bytes;
+            self.closed_bytes += self.pieces.last().map_or(0, Piece::held_bytes);
             self.pieces.push(Piece { rows: RowsBuffer::new(&self.schema), cuts: Vec::new() });
         }
         let last = self.pieces.len() - 1;
@@ -135,7 +140,7 @@ impl Pieces {
 
     /// Bytes of all rows.
     pub(crate) fn bytes(&self) -> usize {
-        self.closed_bytes + self.pieces.last().map_or(0, Piece::bytes)
+        self.closed_bytes + self.pieces.last().map_or(0, Piece::held_bytes)
     }
 }
 
@@ -205,6 +210,24 @@ mod tests {
     use tidemill_model::testing::{Value, buffer_of, values_of};
 
     use super::*;
+
+    /// A row of many columns is far more than its values: what is held is what counts against the limit of an open batch.
+    #[test]
+    fn columns_are_held_whatever_is_in_them() {
+        const COLUMNS: usize = 1_000;
+        let fields: Vec<String> = (0..COLUMNS).map(|n| format!("f{n}: boolean")).collect();
+        let schema: Schema = fields.join(", ").parse().unwrap();
+        let row = buffer_of(&schema, &[vec![Value::Boolean(true); COLUMNS]]);
+        let mut pieces = Pieces::new(&schema, Cut::Apart);
+        for index in 1..4 {
+            let arrival = Arrival { origin: 0, lane: 0, index };
+            pieces.extend(arrival, &row.with_columns(&row.columns()), 1).unwrap();
+            let held = index as usize * COLUMNS * (1 + size_of::<tidemill_model::columns::ColumnBuffer>());
+            assert!(pieces.bytes() >= held, "{} of {held}", pieces.bytes());
+        }
+        let closed: usize = pieces.take_closed().map(|piece| piece.held_bytes()).sum();
+        assert_eq!(closed, 2 * pieces.bytes());
+    }
 
     /// However large the rows are that are put together, no piece has more than a column can number, unless one of them alone
     /// has.

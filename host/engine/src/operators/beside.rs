@@ -37,7 +37,8 @@ impl Beside<'_> {
             let count = self.within(&self.places[first..], row_bytes_max);
             beside.clear();
             beside.take(&self.rows, &self.places[first..first + count])?;
-            batch.budget.spend_bytes(beside.bytes())?;
+            // Each value takes its time, however few bits it has.
+            batch.budget.spend_bytes(beside.bytes().max(count * self.rows.columns.len()))?;
             if count == rows.len {
                 return self.push_part(schema, count, rows.columns, &beside, batch, out);
             }

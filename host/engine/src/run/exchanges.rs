@@ -30,7 +30,7 @@ impl Exchanges {
     }
 
     pub(super) fn put(&mut self, exchange: ExchangeId, to: u32, piece: Piece) {
-        self.bytes += piece.bytes();
+        self.bytes += piece.held_bytes();
         self.by_id[exchange.0].entry(to).or_default().push(piece);
     }
 
@@ -39,7 +39,7 @@ impl Exchanges {
         let mut taken: HashMap<u32, Vec<Piece>> = HashMap::new();
         for id in ids {
             for (to, mut pieces) in std::mem::take(&mut self.by_id[id.0]) {
-                self.bytes -= pieces.iter().map(Piece::bytes).sum::<usize>();
+                self.bytes -= pieces.iter().map(Piece::held_bytes).sum::<usize>();
                 taken.entry(to).or_default().append(&mut pieces);
             }
         }
@@ -80,7 +80,7 @@ mod tests {
         for (exchange, to, index, rows) in left {
             exchanges.put(ExchangeId(exchange), to, piece(index, rows));
         }
-        let bytes = |rows: &[usize]| rows.iter().map(|&rows| piece(0, rows).bytes()).sum::<usize>();
+        let bytes = |rows: &[usize]| rows.iter().map(|&rows| piece(0, rows).held_bytes()).sum::<usize>();
         assert_eq!(exchanges.bytes(), bytes(&[2, 3, 4, 5, 6]));
         let lengths = |slices: &[Slice]| slices.iter().map(Slice::len).collect::<Vec<_>>();
         let taken = exchanges.take(&[ExchangeId(0), ExchangeId(1)], Sequence::Arrival);

@@ -98,9 +98,9 @@ impl Outputs {
     pub(super) fn put(&mut self, output: usize, stage: usize, time: Timestamp, piece: Piece) -> Result<(), RunError> {
         let output = &mut self.outputs[output];
         let kept = Kept::try_new(stage, piece, &output.arrow).map_err(|error| misfit(&output.name, time, error))?;
-        self.held_bytes += kept.bytes();
+        self.held_bytes += kept.held_bytes();
         // A sink that looks at some rows alone is to get the first ones, and no others.
-        self.writable_bytes += if output.rows_max.is_none() { kept.bytes() } else { 0 };
+        self.writable_bytes += if output.rows_max.is_none() { kept.held_bytes() } else { 0 };
         output.kept.push(kept);
         Ok(())
     }

@@ -59,6 +59,11 @@ impl RowsBuffer {
         self.nodes.iter().map(ColumnBuffer::bytes).sum()
     }
 
+    /// Bytes that its columns take whatever is in them. Of few rows with many columns they are the most.
+    pub fn fixed_bytes(&self) -> usize {
+        size_of_val(&self.nodes[..])
+    }
+
     /// Forgets the rows, and keeps the room.
     pub fn clear(&mut self) {
         self.len = 0;

@@ -30,7 +30,10 @@ pub(super) enum PartsBy {
 pub(super) struct Kept {
     stage: usize,
     arrival: Arrival,
+    /// Of the rows.
     bytes: usize,
+    /// All that it holds.
+    held_bytes: usize,
     rows: KeptRows,
 }
 
@@ -42,16 +45,16 @@ enum KeptRows {
 
 impl Kept {
     pub(super) fn try_new(stage: usize, piece: Piece, arrow: &SchemaRef) -> Result<Kept, ArrowError> {
-        let (arrival, bytes) = (piece.arrival(), piece.rows.bytes());
+        let (arrival, bytes, held_bytes) = (piece.arrival(), piece.rows.bytes(), piece.held_bytes());
         let rows = match bytes < SMALL_BYTES {
             true => KeptRows::Few(piece.rows),
             false => KeptRows::Batch(piece.rows.to_batch(arrow)?),
         };
-        Ok(Kept { stage, arrival, bytes, rows })
+        Ok(Kept { stage, arrival, bytes, held_bytes, rows })
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held_bytes
     }
 }
 
