@@ -179,7 +179,7 @@ fn taken_with(
 #[test]
 fn a_batch_that_is_full_takes_no_more_before_its_tick() {
     // One more chunk is taken as long as there is no more than the limit.
-    const CHUNK: usize = 8_000 + size_of::<(Arrival, usize)>();
+    const CHUNK: usize = 8_000 + size_of::<(Arrival, usize)>() + size_of::<tidemill_model::columns::ColumnBuffer>();
     for (held_bytes_max, expect) in
         [(0, 1), (CHUNK - 1, 1), (CHUNK, 2), (3 * CHUNK - 1, 3), (3 * CHUNK, 4), (3 * CHUNK + 6_000, 4), (4 * CHUNK, 5)]
     {
@@ -247,7 +247,7 @@ fn rows_that_are_written_need_room_as_input_does() {
 /// What was written is not held any more, so the batch is not full; what a sink looks at alone is held to the end.
 #[test]
 fn rows_that_are_written_are_not_held() {
-    const CHUNK: usize = 8_000 + size_of::<(Arrival, usize)>();
+    const CHUNK: usize = 8_000 + size_of::<(Arrival, usize)>() + size_of::<tidemill_model::columns::ColumnBuffer>();
     let full_at = |above, rows_max| {
         let (checkpoint, _) = budgeted(800_000);
         taken_with("", 5 * CHUNK, 1, Some(checkpoint), Written { above, rows_max })[0]
