@@ -9,10 +9,10 @@ use std::{
 use crate::{bombs::measured, plugins::built, records, tool::Folder};
 
 /// Items of the list of a row: a bit each in columns, and ten bytes and more as text.
-const ITEMS: usize = 2 << 20;
+const ITEMS: usize = 3 << 20;
 
-/// What a program may take for it: most of it is the program, and its plugin. As text a row has 26 MiB, and as a tree of values
-/// 200 MiB and more.
+/// What a program may take for it: most of it is the program, and its plugin. As text a row has 39 MiB, and as a tree of values
+/// 300 MiB and more.
 const KIB_MAX: u64 = 64 << 10;
 
 fn pipeline(checkpoint: &str, output: &str) -> String {
