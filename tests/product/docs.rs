@@ -16,11 +16,12 @@ use crate::{
 };
 
 /// Documents with commands, besides those of the plugins.
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "host/ARCHITECTURE.md",
     "host/BENCHMARKS.md",
     "host/checkpoint/CHECKPOINT.md",
+    "host/plan/LIMITS.md",
     "host/plan/PIPELINE.md",
     "sdk/rust/README.md",
     "CHANGELOG.md",

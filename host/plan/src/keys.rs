@@ -175,7 +175,7 @@ mod tests {
     use super::*;
     use crate::reader::quantity::show_size;
 
-    const PAGE: &str = include_str!("../PIPELINE.md");
+    const PAGE: &str = concat!(include_str!("../PIPELINE.md"), include_str!("../LIMITS.md"));
 
     #[test]
     fn the_page_names_every_key() {
@@ -183,7 +183,7 @@ mod tests {
         let keys = [PIPELINE, PIPELINE_LIMITS, CHECKPOINT, ON_ERROR, PLUGIN, LIMITS, OUTPUT, BESIDE_SOURCES].concat();
         for key in keys.into_iter().chain(output(&[])).chain(kinds) {
             let is_named = PAGE.contains(&format!("`{key}`")) || PAGE.contains(&format!("`{key} = "));
-            assert!(is_named, "PIPELINE.md does not tell of `{key}`");
+            assert!(is_named, "the pages do not tell of `{key}`");
         }
     }
 
@@ -241,11 +241,11 @@ mod tests {
         let (defaults, most) = (of_all(PipelineLimits::default()), of_all(PipelineLimits::host_max()));
         for ((key, default), max) in PIPELINE_LIMITS.iter().zip(defaults).zip(most) {
             let line = format!("| `{key}` | {default} | {max} |");
-            assert!(PAGE.contains(&line), "PIPELINE.md does not have {line}");
+            assert!(PAGE.contains(&line), "the pages do not have {line}");
         }
         for ((key, default), max) in LIMITS.iter().zip(lines(Limits::default())).zip(lines(Limits::host_max())) {
             let line = format!("| `{key}` | {default} | {max} |");
-            assert!(PAGE.contains(&line), "PIPELINE.md does not have {line}");
+            assert!(PAGE.contains(&line), "the pages do not have {line}");
         }
     }
 }

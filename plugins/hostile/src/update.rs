@@ -24,10 +24,13 @@ pub(crate) struct Call {
 }
 
 pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
+    if opened() == "bits-kept" { Ok(bits_kept(call)) } else { with_totals(call) }
+}
+
+fn with_totals(call: &Call) -> Result<Changes, Failure> {
     let Call { rows, ends, states, present, .. } = call;
+    let totals = add(rows, &read_numbers(ends), states, present);
     let groups = call.keys.rows;
-    let is_of_bits = opened() == "bits-kept";
-    let totals = if is_of_bits { vec![0; groups as usize] } else { add(rows, &read_numbers(ends), states, present) };
     let mut changes = Changes {
         actions: vec![1; totals.len()],
         states: batch(groups, vec![integers(&totals)]),
@@ -38,10 +41,6 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
     };
     match opened() {
         "total" => {}
-        "bits-kept" => {
-            let counts: Vec<u32> = news(rows, ends).iter().map(|new| new.iter().sum::<i64>() as u32).collect();
-            changes.states = batch(groups, much::bits(&counts));
-        }
         "total-flood" => trouble::flood(),
         "chunk" => changes.states = batch(groups, vec![integers(&vec![call.context.chunk.into(); groups as usize])]),
         "total-counted" if read_integers(&rows.columns[0]).contains(&1_313) => trouble::panic_aloud("twice unlucky"),
@@ -99,6 +98,19 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
         name => trouble::panic_aloud(&format!("no update is called {name}")),
     }
     Ok(changes)
+}
+
+/// For each key a list of as many records as its new values come to.
+fn bits_kept(call: &Call) -> Changes {
+    let counts: Vec<u32> = news(&call.rows, &call.ends).iter().map(|new| new.iter().sum::<i64>() as u32).collect();
+    Changes {
+        actions: vec![1; counts.len()],
+        states: batch(call.keys.rows, much::bits(&counts)),
+        emitted: batch(0, Vec::new()),
+        emitted_groups: None,
+        wake_at: None,
+        rejected: Vec::new(),
+    }
 }
 
 /// A number for each key that other values give, and the same values in another order.

@@ -208,6 +208,14 @@ fn what_all_functions_use_has_a_bound() {
     let ended = run(&folder, &["pipeline.limits.batch-rows=20", "pipeline.on-error=skip-batch"]);
     assert!(ended.code == 0 && ended.stderr.contains("skipped=1"), "{ended:#?}");
     assert_eq!(ended.stdout.matches("{\"line\":").count(), 20, "{ended:#?}");
+    // And the first one, run again, is no more than it was.
+    let set = ["pipeline.limits.batch-rows=20", "pipeline.on-error=skip-batch", "pipeline.checkpoint=kept"];
+    assert_eq!(run(&folder, &set).code, 0);
+    let set = set.iter().flat_map(|value| ["--set", value]);
+    let again = ["replay", "p.toml", "--batch", "1000"].into_iter().chain(set);
+    let said = folder.run(&again.collect::<Vec<_>>());
+    assert!(said.code == 0 && said.stdout.contains("it failed and was skipped, as the pipeline says"), "{said:#?}");
+    assert!(said.stdout.contains("same as committed"), "{said:#?}");
 }
 
 #[test]

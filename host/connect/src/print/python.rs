@@ -162,7 +162,7 @@ mod tests {
             ("r: record<a: list<text>, b: boolean>", r#"{"r": {"a": [], "b": true}}"#, "([], True)"),
             ("a: text, r: record<b: integer>", r#"{"a": "x", "r": {"b": 1}}"#, "('x', (1,))"),
         ] {
-            crate::print::tests::check_row(schema, row, expect, |row, out| write_row(row, out));
+            crate::print::tests::check_row(schema, row, expect, write_row);
         }
     }
 }

@@ -61,7 +61,7 @@ mod tests {
             "a: text, b: integer, c: float, d: text?, e: boolean, f: list<integer>, g: record<x: bytes>, h: timestamp";
         let row = r#"{"a": "it's", "b": 1, "c": 1e7, "d": null, "e": true, "f": [1, 2], "g": {"x": "Af8="}, "h": 0}"#;
         let expect = "(it's,1,1.0E7,None,true,List(1, 2),(Array(1, -1)),1970-01-01T00:00:00Z)";
-        crate::print::tests::check_row(schema, row, expect, |row, out| write_row(row, out));
-        crate::print::tests::check_row("a: text", r#"{"a": "it's"}"#, "it's", |row, out| write_row(row, out));
+        crate::print::tests::check_row(schema, row, expect, write_row);
+        crate::print::tests::check_row("a: text", r#"{"a": "it's"}"#, "it's", write_row);
     }
 }

@@ -51,7 +51,6 @@ impl Run {
         self.exchanges.clear();
         self.outputs.skip();
         self.counters.abandon();
-        self.guests.budget().begin();
         Ok(absent.into())
     }
 }
