@@ -1,11 +1,12 @@
 # Every target works on a machine that has rustup's stable Rust, a C compiler and make, and installs what is missing.
 # What they do stands in .make, a script each.
 
-.PHONY: help demo build test quick check bench soak soak-sim mutants flakes
+.PHONY: help demo build install test quick check bench soak soak-sim mutants flakes
 
 help:
 	@echo 'make demo      running word counts out of a Wasm plugin, fed by a live socket; ends by itself'
 	@echo 'make build     the binary, target/release/tidemill'
+	@echo 'make install   the binary as PREFIX/bin/tidemill (~/.local), and completions for bash, zsh and fish'
 	@echo 'make test      all tests'
 	@echo 'make quick     the tests that take seconds'
 	@echo 'make check     formatting, lints, house rules, dependencies'
@@ -20,6 +21,9 @@ demo:
 
 build:
 	@.make/build
+
+install:
+	@.make/install
 
 test:
 	@.make/test

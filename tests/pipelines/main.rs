@@ -86,7 +86,8 @@ fn check_repeats(got: &[(&str, Vec<&str>)], expect: &[(&str, Vec<&str>)], what: 
 fn batches(printed: &str) -> Vec<(&str, Vec<&str>)> {
     let mut batches: Vec<(&str, Vec<&str>)> = Vec::new();
     for block in printed.split_inclusive("\n\n") {
-        let time = block.lines().nth(1).unwrap_or_default();
+        // Behind it stands whose rows these are, where several outputs print.
+        let time = block.lines().nth(1).unwrap_or_default().split(", output ").next().unwrap_or_default();
         match batches.last_mut() {
             Some((last, blocks)) if *last == time => blocks.push(block),
             _ => batches.push((time, vec![block])),

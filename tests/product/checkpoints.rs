@@ -93,7 +93,7 @@ pub fn a_checkpoint_is_shown_and_left_as_it_is() {
     for part in [
         "checkpoint of the pipeline `words`, format version 2\n",
         "last batch   3000 ms (1970-01-01T00:00:03Z), delivered\n",
-        "a run would  go on after the batch 3000 ms\n",
+        "a run would  go on after the batch 3000 ms (1970-01-01T00:00:03Z)\n",
         "totals: 3 keys, ",
         "wordcount/running-total keeps (value: integer) by (word: text), version 1\n",
         "  2000 ms (1970-01-01T00:00:02Z): plan 4, commit 5, ",

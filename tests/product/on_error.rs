@@ -51,7 +51,7 @@ fn a_run_stops_and_the_next_one_begins_with_that_batch() {
     for _ in 0..2 {
         let ended = folder.run(&RUN);
         assert_eq!(ended.code, 1, "{ended:#?}");
-        let error = "stream `taken`, partition 0, batch 2000 ms: `hostile/touchy`: the function panicked";
+        let error = "stream `taken`, partition 0, batch 2000 ms (1970-01-01T00:00:02Z): `hostile/touchy`: the function panicked";
         assert!(ended.stderr.contains(error), "{ended:#?}");
         assert_eq!(lines(&folder.path().join("taken")), [r#"{"line":"a"}"#]);
     }
@@ -86,6 +86,9 @@ pub fn a_batch_is_skipped_and_the_end_says_so() {
     let ended = folder.run(&RUN);
     assert_eq!(ended.code, 0, "{ended:#?}");
     assert_eq!(lines(&folder.path().join("taken")), [r#"{"line":"a"}"#, r#"{"line":"d"}"#]);
-    assert!(ended.stderr.contains("batch 2000 ms is skipped: pipeline `touchy`, stream `taken`"), "{ended:#?}");
+    assert!(
+        ended.stderr.contains("batch 2000 ms (1970-01-01T00:00:02Z) is skipped: pipeline `touchy`, stream `taken`"),
+        "{ended:#?}"
+    );
     assert!(ended.stderr.contains("skipped=1"), "{ended:#?}");
 }

@@ -115,7 +115,9 @@ state of totals: 2 keys changed
 same as committed
 ";
     assert_eq!(shown, expect);
-    assert_eq!(folder.stdout(&["replay", "p.toml", "--batch", "2000 ms"]), expect);
+    for name in ["2000 ms", "1970-01-01T00:00:02Z", "1970-01-01T01:00:02+01:00", "2000 ms (1970-01-01T00:00:02Z)"] {
+        assert_eq!(folder.stdout(&["replay", "p.toml", "--batch", name]), expect, "{name}");
+    }
     assert_eq!(folder.stdout(&["replay", "p.toml", "--batch", "2000", "--workers", "1"]), expect);
     let last = replayed(&folder, "last");
     assert_eq!((last["batch"].as_i64(), last["rows"].as_i64()), (Some(3000), Some(1)));
@@ -143,18 +145,21 @@ pub fn another_plugin_shows_what_differs() {
     let other = other_plugin(&folder, "more", "100");
     let replace = format!("wordcount={}", other.display());
     let arguments = ["replay", "p.toml", "--batch", "2000", "--plugin", &replace];
-    let shown = folder.stdout(&arguments);
+    let ended = folder.run(&arguments);
+    assert_eq!(ended.code, 1, "what differs is told to programs, too: {ended:#?}");
+    let shown = ended.stdout;
     for part in [
         "plugin wordcount: sha256 ",
-        "output totals: 2 rows then, 2 rows now\n- {\"word\":\"b\",\"count\":2}\n- {\"word\":\"c\",\"count\":1}\n",
-        "+ {\"word\":\"b\",\"count\":102}\n+ {\"word\":\"c\",\"count\":101}\n",
+        "output totals: 2 rows then, 2 rows now, 2 differ in `count`\n",
+        "- {\"word\":\"b\",\"count\":2}\n+ {\"word\":\"b\",\"count\":102}\n",
+        "- {\"word\":\"c\",\"count\":1}\n+ {\"word\":\"c\",\"count\":101}\n",
         "state of totals: 2 keys changed then, 2 now, 2 not alike\n",
         "- {\"word\":\"b\"}: {\"value\":2}\n+ {\"word\":\"b\"}: {\"value\":102}\n",
         "\nnot as it was committed\n",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
-    let json: Value = serde_json::from_str(&folder.stdout(&[&arguments[..], &["--json"]].concat())).unwrap();
+    let json: Value = serde_json::from_str(&folder.run(&[&arguments[..], &["--json"]].concat()).stdout).unwrap();
     assert_eq!(json["same"], false);
     assert_eq!(json["outputs"][1]["only_now"][0], json!({ "word": "b", "count": 102 }));
     assert_ne!(json["plugins"][0]["then"], json["plugins"][0]["now"]);
@@ -187,6 +192,9 @@ fn batches_with_rows_set_aside_and_skipped_ones_come_out_as_they_were() {
         let before = folder.run(&["inspect", "checkpoint"]).stdout;
         assert_eq!(replay_all(&folder), 7);
         assert_eq!(replayed(&folder, "2000")["skipped"], is_skipped, "{policy}");
+        let said = folder.run(&["replay", "p.toml", "--batch", "2000"]).stderr;
+        assert!(!said.contains(", set aside in"), "nothing is written: {said}");
+        assert_eq!(said.contains("which a run sets aside in the output"), !is_skipped, "{said}");
         assert_eq!(folder.run(&["inspect", "checkpoint"]).stdout, before);
     }
 }
@@ -263,9 +271,11 @@ fn what_cannot_be_replayed_is_said() {
     let replay = |pipeline: &str, batch: &str, code: i32, says: &[&str]| {
         folder.fails(&["replay", pipeline, "--batch", batch], code, says);
     };
-    let says = ["the checkpoint has no batch 1500 ms; the nearest that can be run again: 1000 ms, 2000 ms, 3000 ms"];
+    let says =
+        ["the checkpoint has no batch 1500 ms (1970-01-01T00:00:01.5Z); the nearest that can be run again: 1000 ms \
+                 (1970-01-01T00:00:01Z), 2000 ms (1970-01-01T00:00:02Z), 3000 ms (1970-01-01T00:00:03Z)"];
     replay("p.toml", "1500", 2, &says);
-    replay("p.toml", "yesterday", 2, &["neither milliseconds nor `last`"]);
+    replay("p.toml", "yesterday", 2, &["neither milliseconds, nor a date as in 2026-11-30T12:00:00Z, nor `last`"]);
     folder.fails(&["replay", "p.toml"], 2, &["--batch"]);
     for (name, from, to) in [
         ("none.toml", "checkpoint = \"checkpoint\"\n", ""),

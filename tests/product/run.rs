@@ -148,7 +148,7 @@ fn a_guest_that_loops_ends_the_run_with_its_verdict() {
     );
     let folder = Folder::new().with("p.toml", pipeline);
     let says = [
-        "error: pipeline `stuck`, stream `stuck`, partition 0, batch 1000 ms: `hostile/loop-forever`: the call used up",
+        "error: pipeline `stuck`, stream `stuck`, partition 0, batch 1000 ms (1970-01-01T00:00:01Z): `hostile/loop-forever`: the call used up",
         "fuel-per-call=100000000 and fuel-per-row=100000 for 3 rows",
         "hint: if the function needs more, give plugin `hostile` more: limits = { fuel-per-call = 200000000 }\n",
     ];

@@ -6,11 +6,23 @@ use crate::tool::Folder;
 pub fn help_and_version_go_to_standard_output() {
     let folder = Folder::new();
     let help = folder.stdout(&["--help"]);
-    for command in ["new", "build", "check", "run", "inspect", "generate", "nc"] {
+    for command in ["new", "build", "check", "run", "inspect", "replay", "generate", "nc", "completions"] {
         assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
         assert!(folder.stdout(&[command, "--help"]).contains("Usage: tidemill"), "{command}");
     }
     assert_eq!(folder.stdout(&["--version"]), format!("tidemill {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn shells_complete_commands_and_options() {
+    let folder = Folder::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = folder.stdout(&["completions", shell]);
+        for word in ["replay", "inspect", "until-done", "log-format"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+        assert!(!script.contains("compile-component"), "{shell}: what is not for people is not completed");
+    }
 }
 
 #[test]

@@ -17,6 +17,18 @@ const IMPURE_WORDS: [&str; 8] =
     ["std::fs", "std::net", "std::env", "std::process", "std::thread", "SystemTime", "Instant", "tokio"];
 /// What no code has: unfinished work, tests that do not run or that hope for the best.
 const FORBIDDEN_WORDS: [&str; 6] = ["todo!", "unimplemented!", "#[ignore", "#[should_panic", "thread::sleep(", "dbg!("];
+/// Who may write to a terminal, or to a log: all others hand what they say to these, which show it so that it is seen.
+const DOORS: [&str; 6] = [
+    "host/cli/src/stdout.rs",
+    "host/cli/src/stdout/closed.rs",
+    "host/cli/src/stderr.rs",
+    "host/cli/src/logging.rs",
+    // What it makes up itself, and what a process says to the one that started it.
+    "host/cli/src/commands/generate.rs",
+    "host/cli/src/commands/compile.rs",
+];
+/// How it is done.
+const TO_TERMINALS: [&str; 6] = ["stdout()", "stderr()", "println!", "print!(", "eprint!(", "io::stderr"];
 /// Registries and folders of one machine, in two halves so that this file has none of them.
 const PLACES: [(&str, &str); 13] = [
     ("index.crates", ".io"),
@@ -42,6 +54,58 @@ fn pure_crates_touch_nothing() {
         found(pure, &IMPURE_WORDS, |code| without_tests(code).to_owned()),
         "model, plan and state have no clock, no files, no threads: hand the facts in",
     );
+}
+
+#[test]
+fn text_reaches_terminals_through_few_doors() {
+    let is_program = |path: &str| path.starts_with("host/cli/src/") && !DOORS.contains(&path);
+    let others = texts(".rs").into_iter().filter(|(path, _)| is_program(path));
+    assert_none(
+        found(others, &TO_TERMINALS, |code| without_tests(code).to_owned()),
+        "say it through `stdout` or `stderr`, which show text of plugins, peers and rows so that it is seen",
+    );
+}
+
+/// What is counted in what people read. One of it is one.
+const COUNTED: [&str; 15] = [
+    "rows",
+    "lines",
+    "keys",
+    "batches",
+    "chunks",
+    "files",
+    "columns",
+    "fields",
+    "functions",
+    "partitions",
+    "streams",
+    "errors",
+    "rejections",
+    "groups",
+    "panics",
+];
+
+#[test]
+fn one_is_not_said_to_be_many() {
+    let mut wrong = Vec::new();
+    let product = texts(".rs").into_iter().filter(|(path, _)| {
+        let is_for_tests =
+            ["/tests", "tests.rs", "/testing", "host/sim/", "host/conform/"].iter().any(|part| path.contains(part));
+        path.starts_with("host/") && path.contains("/src/") && !is_for_tests
+    });
+    for (path, text) in product {
+        for (number, line) in without_tests(&text).lines().enumerate() {
+            // What is for who debugs, and bounds, which are more than one.
+            let is_exempt = line.contains("write!(f") || line.contains("MAX") || line.contains("assert");
+            let is_many = |word: &&&str| {
+                line.split(&format!("}} {word}")).skip(1).any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+            };
+            if !is_exempt && let Some(word) = COUNTED.iter().find(is_many) {
+                wrong.push(format!("{path}:{}: {word}", number + 1));
+            }
+        }
+    }
+    assert_none(wrong, "say how many there are with `tidemill_model::text::counted`: 1 row, 2 rows");
 }
 
 #[test]

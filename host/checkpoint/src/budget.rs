@@ -1,6 +1,7 @@
 //! Whether a checkpoint has room for more. Pure.
 
 use std::fmt;
+use tidemill_model::text::counted;
 
 /// How much room a checkpoint may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +71,7 @@ impl fmt::Display for Size {
         let units = [("GiB", 1u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
         match units.iter().find(|(_, unit)| self.0 >= *unit) {
             Some((name, unit)) => write!(f, "{:.1} {name}", self.0 as f64 / *unit as f64),
-            None => write!(f, "{} bytes", self.0),
+            None => f.write_str(&counted(self.0, "byte")),
         }
     }
 }

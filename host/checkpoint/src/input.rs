@@ -19,6 +19,7 @@ mod segment;
 mod sync;
 
 use std::{fmt, sync::Arc};
+use tidemill_model::text::counted;
 
 use arrow_array::RecordBatch;
 
@@ -251,7 +252,7 @@ fn check_needed(storage: &dyn Storage, needed: InputPosition, newest: u64, tail:
     }
     if needed.segment == newest && needed.frames > tail.frames {
         let what = tail.cut.as_ref().map_or("it ends too early", |(_, what)| what.as_str());
-        return Err(lost(format!("{} of {} chunks are whole; {what}", tail.frames, needed.frames)));
+        return Err(lost(format!("{} of {} are whole; {what}", tail.frames, counted(needed.frames, "chunk"))));
     }
     Ok(())
 }

@@ -48,6 +48,13 @@ pub enum LogLevel {
     Trace,
 }
 
+/// What form was asked for where the rest of what was typed cannot be understood.
+pub fn asked_form() -> LogFormat {
+    let typed: Vec<_> = std::env::args_os().collect();
+    let is_json = typed.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json");
+    if is_json || typed.iter().any(|word| word == "--log-format=json") { LogFormat::Json } else { LogFormat::Text }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people
@@ -74,6 +81,8 @@ pub enum Command {
     Generate(Generate),
     /// Send the lines of standard input over TCP, for machines without netcat
     Nc(Nc),
+    /// Write what a shell reads to complete commands and options
+    Completions(Completions),
     /// Compile the component on standard input, for the program that starts this one
     #[command(name = COMPILE, hide = true)]
     Compile(Compile),
@@ -86,6 +95,13 @@ pub const COMPILE: &str = "compile-component";
 pub struct Compile {
     /// The bounds
     pub request: CompileRequest,
+}
+
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
 }
 
 #[derive(Args, Debug)]
@@ -186,7 +202,7 @@ pub struct Inspect {
 pub struct Replay {
     #[command(flatten)]
     pub pipeline: Pipeline,
-    /// The batch, in milliseconds as `tidemill inspect` shows them, or `last`
+    /// The batch: milliseconds or a date, as `tidemill inspect` shows them, or `last`
     #[arg(long, value_name = "TIME")]
     pub batch: BatchName,
     /// Runs another component in place of a plugin, and shows what differs; may be given again
@@ -285,9 +301,15 @@ impl FromStr for BatchName {
         if text == "last" {
             return Ok(BatchName::Last);
         }
-        let millis = text.trim_end_matches("ms").trim_end().parse::<i64>();
+        if let Some(time) = Timestamp::parse_rfc3339(text) {
+            return Ok(BatchName::At(time));
+        }
+        // As it is said in logs, too: with the date behind it.
+        let millis = text.split(" (").next().unwrap_or_default();
+        let millis = millis.trim_end_matches("ms").trim_end().parse::<i64>();
         let micros = millis.ok().and_then(|millis| millis.checked_mul(1000));
-        micros.map(|micros| BatchName::At(Timestamp(micros))).ok_or("neither milliseconds nor `last`".to_owned())
+        let time = micros.map(|micros| BatchName::At(Timestamp(micros)));
+        time.ok_or("neither milliseconds, nor a date as in 2026-11-30T12:00:00Z, nor `last`".to_owned())
     }
 }
 

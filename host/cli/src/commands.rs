@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod compile;
+mod completions;
 mod generate;
 mod inspect;
 mod nc;
@@ -23,6 +24,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Nc(arguments) => nc::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
         Command::Compile(arguments) => compile::run(&arguments),
     }
 }

@@ -36,6 +36,20 @@ pub fn store_settings() -> Vec<(String, String)> {
         .collect()
 }
 
+/// Whether terminals may be given colours: not where `NO_COLOR` is set to anything, nor where the terminal is a dumb one.
+pub fn allows_colors() -> bool {
+    colors_by(env::var_os("NO_COLOR"), env::var_os("TERM"))
+}
+
+/// Whether a time zone was asked for.
+pub fn names_time_zone() -> bool {
+    env::var_os("TZ").is_some_and(|name| !name.is_empty())
+}
+
+fn colors_by(no_color: Option<OsString>, term: Option<OsString>) -> bool {
+    no_color.is_none_or(|value| value.is_empty()) && term.is_none_or(|term| term != "dumb")
+}
+
 /// How many threads can run at once.
 pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
@@ -51,4 +65,24 @@ pub fn secret_seed() -> u64 {
     #[allow(clippy::disallowed_types, reason = "it differs from run to run, which is what a secret is for")]
     let state = std::hash::RandomState::new();
     state.build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colors_are_for_those_who_want_them() {
+        for (no_color, term, expect) in [
+            (None, Some("xterm"), true),
+            (None, None, true),
+            (Some(""), Some("xterm"), true),
+            (Some("1"), Some("xterm"), false),
+            (Some("0"), None, false),
+            (None, Some("dumb"), false),
+            (Some("1"), Some("dumb"), false),
+        ] {
+            assert_eq!(colors_by(no_color.map(Into::into), term.map(Into::into)), expect, "{no_color:?} {term:?}");
+        }
+    }
 }

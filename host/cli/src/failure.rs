@@ -7,12 +7,16 @@ use tidemill_engine::{Cause, RunError, checkpoint::RestoreError, replay::ReplayE
 use tidemill_guest::{LoadError, Verdict, build::BuildError};
 use tidemill_model::ports::{PortError, PortErrorKind};
 
+use crate::stderr;
+
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
 pub struct Failure {
     kind: FailureKind,
     message: String,
     hints: Vec<String>,
+    /// What the message says too, for programs.
+    fields: Vec<(&'static str, serde_json::Value)>,
 }
 
 /// Who can do something about it.
@@ -29,7 +33,7 @@ enum FailureKind {
 impl Failure {
     /// What was typed, or what a file says, cannot be.
     pub fn input(message: impl Into<String>) -> Failure {
-        Failure { kind: FailureKind::Input, message: message.into(), hints: Vec::new() }
+        Failure { kind: FailureKind::Input, message: message.into(), hints: Vec::new(), fields: Vec::new() }
     }
 
     /// It was begun, and could not be done.
@@ -40,6 +44,12 @@ impl Failure {
     /// With what could be done about it.
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// With something that the message says, for programs.
+    fn field(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> Failure {
+        self.fields.push((name, value.into()));
         self
     }
 
@@ -78,6 +88,23 @@ impl Failure {
         }
     }
 
+    /// With where in a run it was.
+    fn fields_of(self, error: &RunError) -> Failure {
+        match error {
+            RunError::Operator { pipeline, stream, partition, batch, .. } => self
+                .field("pipeline", pipeline.as_str())
+                .field("stream", stream.as_str())
+                .field("partition", *partition)
+                .field("batch", batch.millis()),
+            RunError::Source { stream, .. } => self.field("stream", stream.as_str()),
+            RunError::Place { output, .. } => self.field("output", output.as_str()),
+            RunError::Sink { output, batch, .. } => {
+                self.field("output", output.as_str()).field("batch", batch.millis())
+            }
+            _ => self,
+        }
+    }
+
     /// Says it, and gives the exit code.
     pub fn report(self) -> ExitCode {
         let code = match self.kind {
@@ -85,27 +112,9 @@ impl Failure {
             FailureKind::Run => 1,
             FailureKind::Input => 2,
         };
-        let mut text = String::new();
-        if !self.message.is_empty() {
-            text = format!("error: {}\n", printable(&self.message));
-        }
-        for hint in &self.hints {
-            text.push_str(&format!("  hint: {}\n", printable(hint)));
-        }
-        // If not even standard error can be written, the exit code alone has to say it.
-        let _ = io::Write::write_all(&mut io::stderr().lock(), text.as_bytes());
+        stderr::say_failure(&self.message, &self.hints, code, &self.fields);
         ExitCode::from(code)
     }
-}
-
-/// Control characters but line ends and tabs written as escapes: plugins and peers choose some of the words.
-pub fn printable(text: &str) -> String {
-    let is_harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_harmful(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
 }
 
 /// An error and what caused it, each said once.
@@ -208,7 +217,7 @@ impl From<ReplayError> for Failure {
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Failure {
-        let failure = Failure::run(chain(&error));
+        let failure = Failure::run(chain(&error)).fields_of(&error);
         match error {
             RunError::Sink { error, .. } if is_reader_gone(&error) => {
                 Failure { kind: FailureKind::ReaderGone, ..failure }
@@ -263,11 +272,6 @@ mod tests {
         check(Verdict::OutOfFuel { per_call: 100, per_row: 10, rows: 11 }, "fuel-per-row = 20");
         check(Verdict::TooManyRows { limit: 5, got: 6 }, "result-rows = 10");
         assert_eq!(hint_for("p", &Verdict::ResultOutsideMemory), None);
-    }
-
-    #[test]
-    fn what_a_guest_says_does_not_reach_the_terminal_as_it_is() {
-        assert_eq!(printable("a\u{1b}[2J\u{7}\r\n\tb\u{9b}é"), "a\\u{1b}[2J\\u{7}\\r\n\tb\\u{9b}é");
     }
 
     #[test]

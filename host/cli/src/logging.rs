@@ -1,11 +1,14 @@
 //! Logs, on standard error.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::arguments::{LogFormat, LogLevel, Logging};
+use crate::{
+    arguments::{LogFormat, LogLevel, Logging},
+    stderr::{self, JsonLine, OneLine},
+};
 
 /// Libraries that say more than an operator wants to know.
 const QUIET: [(&str, LevelFilter); 11] = [
@@ -36,12 +39,13 @@ pub fn start(logging: &Logging) {
     let quiet = QUIET.into_iter().filter(|(_, quieter)| *quieter < level);
     let filter = Targets::new().with_default(level).with_targets(quiet);
     // Where nobody reads any more, lines are lost: to say so would go the same way, and panic on it.
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).log_internal_errors(false);
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).log_internal_errors(false);
     // A second start would be a defect, and the first one goes on to serve.
     let _ = match logging.log_format {
         LogFormat::Text => {
-            subscriber.with_target(false).with_ansi(io::stderr().is_terminal()).finish().with(filter).try_init()
+            let subscriber = subscriber.fmt_fields(OneLine).with_writer(io::stderr);
+            subscriber.with_target(false).with_ansi(stderr::is_colored()).finish().with(filter).try_init()
         }
-        LogFormat::Json => subscriber.json().flatten_event(true).finish().with(filter).try_init(),
+        LogFormat::Json => subscriber.event_format(JsonLine).with_writer(io::stderr).finish().with(filter).try_init(),
     };
 }

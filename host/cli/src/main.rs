@@ -7,7 +7,6 @@
 
 mod arguments;
 mod commands;
-mod count;
 mod embedded;
 mod environment;
 mod failure;
@@ -16,6 +15,7 @@ mod pipeline;
 mod plugin_limits;
 mod plugin_text;
 mod signals;
+mod stderr;
 mod stdout;
 mod storage;
 mod time;
@@ -25,7 +25,14 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let arguments = arguments::Arguments::parse();
+    let arguments = match arguments::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            stderr::begin(arguments::asked_form());
+            return stderr::say_usage(&error);
+        }
+    };
+    stderr::begin(arguments.logging.log_format);
     logging::start(&arguments.logging);
     commands::run(arguments.command).map_or_else(failure::Failure::report, |()| ExitCode::SUCCESS)
 }

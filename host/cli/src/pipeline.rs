@@ -7,19 +7,21 @@ mod source;
 use std::{
     collections::HashMap,
     fs,
-    io::{self, IsTerminal, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
 use tidemill_checkpoint::PluginDigest;
 use tidemill_connect::CONNECTORS;
 use tidemill_guest::{ChildCompiler, Compiler, Plugin, Runtime, RuntimeSettings};
+use tidemill_model::text::counted;
 use tidemill_plan::{CheckpointEntry, Manifest, diagnostics::Diagnostics, graph::Plan, stages::Stages};
 
 use crate::{
     arguments::{self, COMPILE, Cache, Replacement},
     environment,
     failure::Failure,
+    stderr,
 };
 use plugins::LoadedPlugins;
 pub use plugins::{hex, sha256};
@@ -56,7 +58,7 @@ pub fn prepare_with(arguments: &arguments::Pipeline, replaced: &[Replacement]) -
         Manifest::read(&path.display().to_string(), &text, &arguments.overrides, CONNECTORS);
     let loaded = LoadedPlugins::load(manifest.plugins(), &folder, replaced, arguments.cache)?;
     let plan = manifest.resolve(&loaded, &mut diagnostics);
-    show(&diagnostics);
+    stderr::say_diagnostics(&diagnostics);
     let plan = plan.ok_or_else(|| mistakes(path, &diagnostics))?;
     places::check(&plan, manifest.checkpoint(), &folder)?;
     // A plan has no more of them than fit into the number.
@@ -86,18 +88,8 @@ fn read(path: &Path) -> Result<String, Failure> {
     })
 }
 
-fn show(diagnostics: &Diagnostics) {
-    let text = diagnostics.render(io::stderr().is_terminal());
-    // If nobody reads it, the exit code alone has to say it.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
-}
-
 fn mistakes(path: &Path, diagnostics: &Diagnostics) -> Failure {
-    let count = match diagnostics.error_count() {
-        1 => "1 error".to_owned(),
-        count => format!("{count} errors"),
-    };
-    Failure::input(format!("`{}` has {count}", path.display()))
+    Failure::input(format!("`{}` has {}", path.display(), counted(diagnostics.error_count(), "error")))
 }
 
 /// A runtime that keeps compiled code where this user's caches are. This process compiles nothing.

@@ -7,6 +7,7 @@ use tidemill_guest::Plugin;
 use tidemill_model::{
     function::{FunctionKind, Signature},
     schema::Schema,
+    text::counted,
 };
 
 /// A line a function.
@@ -59,7 +60,7 @@ pub fn json(plugin: &Plugin, bytes: usize, sha256: &str) -> String {
 
 fn headline(plugin: &Plugin, bytes: usize) -> String {
     let description = plugin.description();
-    format!("{} {}, {bytes} bytes\n", description.name, description.version)
+    format!("{} {}, {}\n", description.name, description.version, counted(bytes, "byte"))
 }
 
 fn function_json(function: &Signature) -> Value {

@@ -23,6 +23,22 @@ pub fn for_run(place: &CheckpointPlace, base: &Path) -> Result<Arc<dyn Storage>,
     opened.map_err(|error| Failure::run(chain(&error)))
 }
 
+/// What a run would find; nothing if there is no checkpoint yet. Nothing is made or changed.
+pub fn to_foresee(place: &CheckpointPlace, base: &Path) -> Result<Option<Arc<dyn Storage>>, Failure> {
+    let found = match place {
+        CheckpointPlace::Folder(folder) => {
+            LocalFolder::foreseen(base.join(folder)).map(|found| found.map(|found| Arc::new(found) as Arc<dyn Storage>))
+        }
+        CheckpointPlace::Objects(url) => {
+            match shared(ObjectStorage::existing_s3(url, &environment::store_settings(), &Threads)) {
+                Err(StorageError::NoCheckpoint { .. }) => Ok(None),
+                found => found.map(Some),
+            }
+        }
+    };
+    found.map_err(|error| Failure::run(chain(&error)))
+}
+
 /// A checkpoint that is there; nothing in it is changed.
 pub fn to_look_at(place: &CheckpointPlace, base: &Path) -> Result<Arc<dyn Storage>, Failure> {
     let opened = match place {

@@ -27,6 +27,7 @@ use tidemill_model::{
     connector::World,
     ports::{Chunk, Irregularity, PortError, Source, Taken},
     schema::Schema,
+    text::by_count,
 };
 
 use crate::text::{self, CHUNK_BYTES};
@@ -90,7 +91,8 @@ impl Lines {
         let mut told = self.reading.lines.irregular.drain(&self.spec.text);
         let count = std::mem::take(&mut self.reading.unreadable);
         if count > 0 {
-            let what = "files that could not be opened, passed over".to_owned();
+            let files = by_count(count, "file", "files");
+            let what = format!("{files} that could not be opened, passed over");
             told.push(Irregularity { what, count, is_rejected: false });
         }
         told

@@ -11,7 +11,10 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     io::{self, BufWriter, Write},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use arrow_array::RecordBatch;
@@ -20,6 +23,7 @@ use tidemill_model::{
     connector::{UtcOffset, World},
     ports::{PortError, Sink, SinkParts, SinkRows, WrittenRows},
     schema::Schema,
+    text::{Seen, shown, shown_json},
     time::Timestamp,
 };
 
@@ -34,12 +38,19 @@ const RULE: &str = "-------------------------------------------";
 /// Bytes of text that are collected before they are written: all of most batches.
 const WRITE_BYTES: usize = 64 << 10;
 
+/// The outputs of a run that print.
+#[derive(Default)]
+struct Printers(Arc<AtomicUsize>);
+
 /// Prints.
 pub(crate) struct PrintedSink {
     output: String,
     spec: PrintSink,
     stdout: Arc<Mutex<dyn Write + Send>>,
+    is_terminal: bool,
     utc_offset: UtcOffset,
+    /// How many outputs print in this run: if others do, each says which one it is.
+    printers: Arc<AtomicUsize>,
     written: WrittenRows,
     prepared: BTreeMap<Timestamp, Shown>,
 }
@@ -53,10 +64,13 @@ struct Shown {
 }
 
 impl PrintedSink {
-    pub fn new(output: &str, spec: &PrintSink, world: &World) -> PrintedSink {
+    pub fn try_new(output: &str, spec: &PrintSink, world: &World) -> Result<PrintedSink, PortError> {
+        let printers = Arc::clone(&world.shared.get(|| Ok(Printers::default()))?.0);
+        printers.fetch_add(1, Ordering::Relaxed);
         let (stdout, utc_offset) = (Arc::clone(&world.stdout), Arc::clone(&world.utc_offset));
         let (written, prepared) = (WrittenRows::default(), BTreeMap::new());
-        PrintedSink { output: output.to_owned(), spec: spec.clone(), stdout, utc_offset, written, prepared }
+        let (output, spec, is_terminal) = (output.to_owned(), spec.clone(), world.is_terminal);
+        Ok(PrintedSink { output, spec, stdout, is_terminal, utc_offset, printers, written, prepared })
     }
 
     /// What is shown of a batch whose rows are all written.
@@ -77,21 +91,48 @@ impl PrintedSink {
 
     /// Writes what a batch looks like.
     fn print(&self, time: Timestamp, shown: &Shown, out: &mut impl Write) -> io::Result<()> {
-        let time = match self.spec.style {
-            PrintStyle::Python => {
-                let offset = Offset::from_seconds((self.utc_offset)(time)).unwrap_or(Offset::UTC);
-                civil(time.0, &TimeZone::fixed(offset), ' ').unwrap_or_else(|| time.to_string())
-            }
-            PrintStyle::Scala | PrintStyle::Json => time.to_string(),
-        };
-        write!(out, "{RULE}\nTime: {time}\n{RULE}\n")?;
+        // Programs read JSON: all that it has is rows.
+        let is_json = self.spec.style == PrintStyle::Json;
+        if !is_json {
+            out.write_all(self.head(time).as_bytes())?;
+        }
         for rows in &shown.rows {
             for row in 0..rows.num_rows() {
-                write_row(self.spec.style, &value::row(&shown.schema, rows, row), out)?;
+                self.write_row(&value::row(&shown.schema, rows, row), out)?;
                 out.write_all(b"\n")?;
             }
         }
-        out.write_all(if shown.more { b"...\n\n" } else { b"\n" })
+        match (is_json, shown.more) {
+            (true, _) => Ok(()),
+            (false, more) => out.write_all(if more { b"...\n\n" } else { b"\n" }),
+        }
+    }
+
+    /// Whose rows follow, and of when.
+    fn head(&self, batch: Timestamp) -> String {
+        let millis = || format!("{} ms", batch.millis());
+        let time = match self.spec.style {
+            PrintStyle::Python => {
+                let offset = Offset::from_seconds((self.utc_offset)(batch)).unwrap_or(Offset::UTC);
+                civil(batch.0, &TimeZone::fixed(offset), ' ').unwrap_or_else(millis)
+            }
+            PrintStyle::Scala | PrintStyle::Json => millis(),
+        };
+        let of = match self.printers.load(Ordering::Relaxed) {
+            0 | 1 => String::new(),
+            _ => format!(", output {}", shown(&self.output)),
+        };
+        format!("{RULE}\nTime: {time}{of}\n{RULE}\n")
+    }
+
+    /// A program gets a row as it is. On a terminal it is a line, and each of its characters is seen.
+    fn write_row(&self, row: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
+        let style = self.spec.style;
+        match style {
+            _ if !self.is_terminal => write_row(style, row, out),
+            PrintStyle::Json => write_row(style, row, &mut Seen::new(out, shown_json)),
+            PrintStyle::Python | PrintStyle::Scala => write_row(style, row, &mut Seen::new(out, shown)),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod receive;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod visits;
 
 use std::{
     net::SocketAddr,
@@ -39,6 +40,7 @@ use acknowledge::Acknowledged;
 use inbox::Inbox;
 use receive::Receiver;
 pub use settings::{SOCKET, SocketMode, SocketSource};
+use visits::Visits;
 
 /// How long a peer may take to answer before it counts as not there.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -102,6 +104,7 @@ impl ReceivedLines {
             clock: Arc::clone(&world.clock),
             wake: world.wake.clone(),
             text: spec.text.clone(),
+            visits: Visits::default(),
             buffer_bytes_max: spec.buffer_bytes_max,
             inbox: Mutex::new(inbox),
             durable: spec.acknowledge.then(|| watch::Sender::new(None)),

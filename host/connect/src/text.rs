@@ -22,6 +22,7 @@ use arrow_schema::SchemaRef;
 use tidemill_model::{
     ports::{Irregularity, PortError},
     schema::{Kind, Schema},
+    text::{by_count, counted},
 };
 
 pub use options::{InvalidUtf8, TextOptions};
@@ -76,11 +77,13 @@ impl Irregular {
         };
         let mut told = Vec::new();
         if counts.too_long > 0 {
-            let what = format!("lines longer than {} bytes, rejected", options.line_bytes_max);
+            let lines = by_count(counts.too_long, "line", "lines");
+            let what = format!("{lines} longer than {}, rejected", counted(options.line_bytes_max, "byte"));
             told.push(Irregularity { what, count: counts.too_long, is_rejected: true });
         }
         if counts.not_utf8 > 0 {
-            let what = format!("lines that are not UTF-8, {done}");
+            let lines = by_count(counts.not_utf8, "line that is", "lines that are");
+            let what = format!("{lines} not UTF-8, {done}");
             told.push(Irregularity { what, count: counts.not_utf8, is_rejected });
         }
         told

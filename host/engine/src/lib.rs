@@ -78,6 +78,7 @@ pub mod checkpoint;
 mod commit;
 mod counters;
 mod failure;
+mod foreseen;
 mod open;
 mod operators;
 mod pieces;
@@ -92,6 +93,7 @@ mod store;
 mod task;
 
 pub use failure::{Cause, RunError};
+pub use foreseen::{Foreseen, foresee};
 pub use open::{OpenSources, open_sinks, open_sources};
 pub use report::Summary;
 pub use run::{Parts, Run, Settings, Until};

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidemill_model::{
     ports::Irregularity,
+    text::counted,
     time::{Interval, Timestamp},
 };
 use tidemill_plan::graph::{Caller, Plan};
@@ -118,8 +119,9 @@ impl Reporter {
     pub(crate) fn held_back(&mut self, is_full: bool, tick: Timestamp) {
         if is_full && !self.full {
             tracing::warn!(
-                "batch {tick} is full: input waits for its end. Reduce rows before they are \
-                 sorted or kept by key, or use a shorter interval",
+                said.batch = tick.millis(),
+                "batch {tick} is full: input waits for its end. Reduce rows before they are sorted or kept by key, or use a \
+                 shorter interval",
             );
         }
         self.full |= is_full;
@@ -137,28 +139,43 @@ impl Reporter {
         self.tell_pace(report.time, ahead + report.left.since(report.began));
         if let Some(error) = &report.skipped {
             self.summary.skipped += 1;
-            tracing::warn!(rows, "batch {} is skipped: {error}", report.time);
+            tracing::warn!(said.batch = report.time.millis(), rows, "batch {} is skipped: {error}", report.time);
         }
         for rejected in &report.rejections.by_stream {
             self.summary.rejected += rejected.count;
-            self.tell_rejected(rejected, report.time);
+            self.tell_rejected(rejected, &report);
         }
         for (stream, found) in &report.irregularities {
             let sum = if found.is_rejected { &mut self.summary.rejected } else { &mut self.summary.irregular };
             *sum += found.count;
-            tracing::warn!(%stream, "{} {} in batch {}", found.count, found.what, report.time);
+            tracing::warn!(
+                %stream,
+                said.count = found.count,
+                said.batch = report.time.millis(),
+                "{} {} in batch {}",
+                found.count,
+                found.what,
+                report.time
+            );
         }
     }
 
-    fn tell_rejected(&self, rejected: &StreamRejections, batch: Timestamp) {
+    fn tell_rejected(&self, rejected: &StreamRejections, report: &BatchReport) {
         let StreamRejections { stream, count, first_reason } = rejected;
-        match self.letters.get(stream) {
-            Some(output) => tracing::warn!(
-                %stream,
-                "{count} rows rejected in batch {batch}, set aside in the output `{output}`; the first: {first_reason}"
-            ),
-            None => tracing::warn!(%stream, "{count} rows rejected in batch {batch}; the first: {first_reason}"),
-        }
+        let (batch, rows) = (report.time, counted(*count, "row"));
+        let set_aside = match self.letters.get(stream) {
+            // Nothing that is run for a look is written.
+            Some(output) if report.is_replayed => format!(", which a run sets aside in the output `{output}`"),
+            Some(output) => format!(", set aside in the output `{output}`"),
+            None => String::new(),
+        };
+        tracing::warn!(
+            %stream,
+            said.count = count,
+            said.batch = batch.millis(),
+            said.first_reason = first_reason,
+            "{rows} rejected in batch {batch}{set_aside}; the first: {first_reason}"
+        );
     }
 
     /// Says so when batches begin to take longer than the interval, and when they no longer do.
@@ -167,17 +184,30 @@ impl Reporter {
         match self.pace.batch(time, worked) {
             None => {}
             Some(News::Behind(worked)) => tracing::warn!(
+                said.batch = time.millis(),
+                said.interval_ms = millis(self.interval.duration()),
+                said.worked_ms = millis(worked),
                 "batches take longer than the interval of {interval}: {} for this one. Input is held back; use a longer \
                  interval, more workers or a faster plugin",
                 Millis(worked),
             ),
             Some(News::StillBehind(tally)) => tracing::warn!(
-                "{} of {} batches took longer than the interval of {interval} since this was first said; the longest: {}",
+                said.batch = time.millis(),
+                said.interval_ms = millis(self.interval.duration()),
+                said.late = tally.late,
+                said.batches = tally.batches,
+                said.longest_ms = millis(tally.longest),
+                "{} of {} took longer than the interval of {interval} since this was first said; the longest: {}",
                 tally.late,
-                tally.batches,
+                counted(tally.batches, "batch"),
                 Millis(tally.longest),
             ),
             Some(News::OnTime(tally)) => tracing::info!(
+                said.batch = time.millis(),
+                said.interval_ms = millis(self.interval.duration()),
+                said.late = tally.late,
+                said.batches = tally.batches,
+                said.longest_ms = millis(tally.longest),
                 "batches are faster than the interval of {interval} again; {} of {} were not, the longest: {}",
                 tally.late,
                 tally.batches,
@@ -193,12 +223,22 @@ impl Reporter {
 }
 
 fn tell_delay(report: &BatchReport, ended: Timestamp) {
+    let (delay, execution) = (ended.since(report.time), ended.since(report.began));
     tracing::info!(
+        time = %report.time.utc(),
         rows = report.intake.rows,
         ahead_ms = report.intake.ahead.as_millis() as u64,
+        said.batch = report.time.millis(),
+        said.total_delay_ms = millis(delay),
+        said.execution_ms = millis(execution),
         "Total delay: {:.3} s for time {} ms (execution: {:.3} s)",
-        ended.since(report.time).as_secs_f64(),
+        delay.as_secs_f64(),
         report.time.millis(),
-        ended.since(report.began).as_secs_f64(),
+        execution.as_secs_f64(),
     );
+}
+
+/// For programs.
+fn millis(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1_000.0
 }

@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-use tidemill_checkpoint::Recovery;
+use tidemill_checkpoint::{Recovery, TableSchema};
 use tidemill_guest::Plugin;
 use tidemill_model::{
     ports::{Clock, Sink, Source, Spawn, Wake},
@@ -37,6 +37,7 @@ use crate::{
     commit::{Commits, Committer, Sinks},
     counters::Counters,
     failure::RunError,
+    open::OpenSources,
     operators::{Guests, Rejections},
     pieces::Slice,
     pool::{Job, Pool},
@@ -49,6 +50,7 @@ use crate::{
 use due::Due;
 use exchanges::Exchanges;
 use outputs::Outputs;
+pub(crate) use recover::check_sinks;
 use replay::Collected;
 use room::RoomWatch;
 use skip::Failed;
@@ -140,6 +142,11 @@ pub struct Run {
     skipped: Option<RunError>,
     /// What a batch that is replayed would commit, in place of committing it.
     collected: Option<Collected>,
+}
+
+/// What the tables of sources that are open hold.
+pub(crate) fn tables_of_sources(plan: &Plan, sources: OpenSources) -> Vec<TableSchema> {
+    Sources::new(plan, &Stages::of(plan), sources).tables()
 }
 
 impl Run {

@@ -10,6 +10,7 @@ use tidemill_model::{
     function::{Binding, Description, FunctionKind, Signature},
     limits,
     schema::{Field, Kind, Schema, Type},
+    text::{self, counted, is_visible},
 };
 
 use crate::boundary::wire::{DescriptionOut, FieldOut, KindOut, SignatureOut};
@@ -17,12 +18,12 @@ use crate::boundary::wire::{DescriptionOut, FieldOut, KindOut, SignatureOut};
 /// A whole description with at most `functions_max` functions, or what is wrong with it.
 pub(crate) fn description(told: DescriptionOut, functions_max: usize) -> Result<Description, String> {
     for (what, text) in [("the plugin's name", &told.name), ("the plugin's version", &told.version)] {
-        if text.len() > limits::NAME_BYTES || text.contains(char::is_control) {
+        if text.len() > limits::NAME_BYTES || !text.chars().all(is_visible) {
             return Err(format!("{what} is longer than {} bytes or no line of text", limits::NAME_BYTES));
         }
     }
     if told.functions.len() > functions_max {
-        return Err(format!("it has {} functions, limit={functions_max}", told.functions.len()));
+        return Err(format!("it has {}, limit={functions_max}", counted(told.functions.len(), "function")));
     }
     let functions = told.functions.into_iter().map(signature).collect::<Result<Vec<_>, _>>()?;
     let mut names = HashSet::new();
@@ -166,14 +167,16 @@ fn fits_kind(signature: &Signature) -> Result<(), &'static str> {
 
 fn schema(told: Vec<FieldOut>) -> Result<Schema, String> {
     if told.len() > limits::FIELDS {
-        return Err(format!("{} fields, limit={}", told.len(), limits::FIELDS));
+        return Err(format!("{}, limit={}", counted(told.len(), "field"), limits::FIELDS));
     }
     let fields = told.into_iter().map(field).collect::<Result<Vec<_>, _>>()?;
     let schema = Schema::try_new(fields).map_err(|error| error.to_string())?;
     match schema.nodes() {
-        nodes if nodes > limits::NODES => {
-            Err(format!("{nodes} columns, those inside lists and records included, limit={}", limits::NODES))
-        }
+        nodes if nodes > limits::NODES => Err(format!(
+            "{}, those inside lists and records included, limit={}",
+            counted(nodes, "column"),
+            limits::NODES
+        )),
         _ => Ok(schema),
     }
 }
@@ -195,14 +198,15 @@ fn is_function_name(name: &str) -> bool {
 }
 
 fn is_field_name(name: &str) -> bool {
-    let letter = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    // Unicode has letters that nobody sees.
+    let letter = |c: char| c.is_alphanumeric() && is_visible(c) || c == '_' || c == '-';
     (1..=limits::NAME_BYTES).contains(&name.len()) && name.chars().all(letter)
 }
 
 /// A name that may be anything, for a message.
 fn shown(name: &str) -> String {
     let head: String = name.chars().take(40).collect();
-    head.escape_debug().to_string()
+    text::shown(&head).into_owned()
 }
 
 fn settles_schema(settled: &Schema, described: &Schema) -> bool {

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tidemill_model::limits::{self, Limits};
+use tidemill_model::{
+    limits::{self, Limits},
+    text::is_visible,
+};
 use wasmtime::{ResourceLimiter, StoreContextMut, Trap, component::Linker};
 
 use crate::{
@@ -82,7 +85,7 @@ impl Host {
 
     fn log(&mut self, level: LogLevel, text: String) {
         let panicked = level == LogLevel::Error && text.starts_with(PANIC_PREFIX);
-        let has_room = self.log.take_line();
+        let has_room = (!panicked || self.log.is_first_panic()) && self.log.take_line();
         if !has_room && !panicked {
             return;
         }
@@ -96,7 +99,7 @@ impl Host {
     }
 
     fn count(&mut self, name: CutText<{ limits::NAME_BYTES }>, delta: u64) -> Result<(), Verdict> {
-        if name.text.is_empty() || name.bytes > limits::NAME_BYTES || name.text.contains(char::is_control) {
+        if name.text.is_empty() || name.bytes > limits::NAME_BYTES || !name.text.chars().all(is_visible) {
             return Err(Verdict::WrongCounter { name: one_line(name.text, limits::NAME_BYTES) });
         }
         if let Some(count) = self.counters.get_mut(&name.text) {

@@ -2,9 +2,9 @@
 
 mod function;
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use tidemill_model::limits::REASON_BYTES;
+use tidemill_model::{limits::REASON_BYTES, text};
 use wasmtime::component::{ComponentType, Lift};
 
 pub use function::FunctionLog;
@@ -42,7 +42,7 @@ pub struct LogLine<'a> {
     pub place: &'a str,
     /// How grave it is.
     pub level: LogLevel,
-    /// One line: no control characters, no longer than the limits say.
+    /// One line: each of its characters is seen, and it is no longer than the limits say.
     pub message: &'a str,
 }
 
@@ -69,20 +69,24 @@ impl LogSink for TracingLog {
     }
 }
 
-/// `text` as one line of at most `bytes` bytes: cut at a character, control characters written as escapes.
+/// `text` as one line of at most `bytes` bytes: cut at a character, and so that no escape is cut.
 pub(crate) fn one_line(mut text: String, bytes: usize) -> String {
     text.truncate(text.floor_char_boundary(bytes));
-    if !text.contains(char::is_control) {
-        return text;
-    }
-    let mut line = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if line.len() >= bytes {
-            break;
+    match text::shown(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(shown) if shown.len() <= bytes => shown,
+        Cow::Owned(_) => {
+            let mut line = String::with_capacity(bytes);
+            for (at, c) in text.char_indices() {
+                let shown = text::shown(&text[at..at + c.len_utf8()]);
+                if line.len() + shown.len() > bytes {
+                    break;
+                }
+                line.push_str(&shown);
+            }
+            line
         }
-        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
     }
-    line
 }
 
 /// A guest's reason, fit to be shown.

@@ -1,6 +1,8 @@
 //! Verdicts: why a call of a guest failed. A batch that fails has exactly one; where it happened (pipeline, operator,
 //! partition, batch) is added by the engine.
 
+use tidemill_model::text::counted;
+
 /// Why a call failed. After any of these the instance is gone, and whatever the call had handed over before must not be
 /// used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -8,8 +10,9 @@
 pub enum Verdict {
     /// The instructions of the call were used up.
     #[error(
-        "the call used up its fuel, fuel-per-call={per_call} and fuel-per-row={per_row} for {rows} rows: it loops for \
-         ever, or needs more"
+        "the call used up its fuel, fuel-per-call={per_call} and fuel-per-row={per_row} for {}: it loops for ever, or needs \
+         more",
+        counted(*rows, "row")
     )]
     OutOfFuel {
         /// What every call gets.
@@ -81,13 +84,13 @@ pub enum Verdict {
         limit: usize,
     },
     /// A counter's name is empty, too long or no text.
-    #[error("the function counts under a name that cannot be one: {name:?}")]
+    #[error("the function counts under a name that cannot be one: `{name}`")]
     WrongCounter {
         /// The beginning of the name.
         name: String,
     },
     /// The columns are not those of the schema.
-    #[error("the function returned {got} columns where `{expected}` has {}", .expected_columns)]
+    #[error("the function returned {} where `{expected}` has {}", counted(*got, "column"), .expected_columns)]
     WrongSchema {
         /// The schema that was agreed.
         expected: String,
@@ -97,7 +100,7 @@ pub enum Verdict {
         got: usize,
     },
     /// A buffer's length does not fit the rows.
-    #[error("the {buffer} of column `{column}` have {got} bytes, expected={expected}")]
+    #[error("the {buffer} of column `{column}` have {}, expected={expected}", counted(*got, "byte"))]
     WrongLayout {
         /// Which column, as a path: `items.list.name`.
         column: String,
@@ -149,7 +152,7 @@ pub enum Verdict {
         input_rows: usize,
     },
     /// The same row rejected twice, as it must be where more are rejected than there are.
-    #[error("the function rejected row {row} twice: {got} rejections of {input_rows} rows")]
+    #[error("the function rejected row {row} twice: {} of {}", counted(*got, "rejection"), counted(*input_rows, "row"))]
     RejectedTwice {
         /// The row.
         row: u32,
@@ -159,7 +162,7 @@ pub enum Verdict {
         got: usize,
     },
     /// A reduce returned another number of rows than there are groups.
-    #[error("the function returned {got} rows for {expected} groups")]
+    #[error("the function returned {} for {}", counted(*got, "row"), counted(*expected, "group"))]
     WrongGroups {
         /// The groups.
         expected: usize,
@@ -167,7 +170,7 @@ pub enum Verdict {
         got: usize,
     },
     /// A migration returned another number of states than it was given.
-    #[error("the function returned {got} states for {expected} of an older version")]
+    #[error("the function returned {} for {expected} of an older version", counted(*got, "state"))]
     WrongStates {
         /// The states that it was given.
         expected: usize,
@@ -175,7 +178,7 @@ pub enum Verdict {
         got: usize,
     },
     /// A reduce returned rows or columns before the last chunk.
-    #[error("the function returned {rows} rows and {columns} columns before the last chunk")]
+    #[error("the function returned {} and {} before the last chunk", counted(*rows, "row"), counted(*columns, "column"))]
     RowsBeforeLast {
         /// The rows that came.
         rows: usize,
@@ -203,7 +206,7 @@ pub enum Verdict {
         groups: usize,
     },
     /// Wake times that are not one for each group.
-    #[error("the wake times have {got} bytes, expected={expected}")]
+    #[error("the wake times have {}, expected={expected}", counted(*got, "byte"))]
     WrongWakeTimes {
         /// 8 bytes for each group.
         expected: usize,
@@ -225,7 +228,7 @@ pub enum Verdict {
         what: String,
     },
     /// The binding names a function that the plugin does not have.
-    #[error("the plugin has {functions} functions, none at place {function}")]
+    #[error("the plugin has {}, none at place {function}", counted(*functions, "function"))]
     NoSuchFunction {
         /// The place.
         function: usize,

@@ -95,6 +95,8 @@ pub struct World {
     pub run: u64,
     /// Where prints go.
     pub stdout: Arc<Mutex<dyn Write + Send>>,
+    /// Whether people read prints on a terminal, and no program: then every character of them is to be seen.
+    pub is_terminal: bool,
     /// Where the people are who read prints.
     pub utc_offset: UtcOffset,
     /// The run ends when bounded sources are used up; folders count as bounded then.
@@ -120,7 +122,7 @@ pub struct Shared {
 pub const RECONNECT_DELAY: Duration = Duration::from_secs(2);
 
 impl World {
-    /// Times are printed in UTC, the run has no end and the number 0, the interval is a second, and lost connections are tried
+    /// Prints go to no terminal, times are printed in UTC, the run has no end and the number 0, the interval is a second, and lost connections are tried
     /// again after [`RECONNECT_DELAY`], unless these fields are set.
     pub fn new(
         clock: Arc<dyn Clock>,
@@ -136,6 +138,7 @@ impl World {
             disk: Disk::default(),
             run: 0,
             stdout,
+            is_terminal: false,
             utc_offset: Arc::new(|_| 0),
             until_done: false,
             interval: Duration::from_secs(1),

@@ -108,7 +108,7 @@ pub struct Sealed {
 /// Input that a source did not turn into rows as it was, counted and shown at the end of the batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Irregularity {
-    /// What is wrong with it and what was done, say "lines longer than 1048576 bytes, rejected".
+    /// What is wrong with it and what was done, as it stands behind their number: "lines longer than 1048576 bytes, rejected".
     pub what: String,
     /// How many since the last batch.
     pub count: u64,

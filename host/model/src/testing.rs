@@ -12,6 +12,7 @@
 
 mod cases;
 pub mod disk;
+mod hostile;
 mod random;
 mod transpose;
 mod within;
@@ -21,6 +22,7 @@ use std::cmp::Ordering;
 use crate::schema::{Kind, Schema, Type};
 
 pub use cases::cases;
+pub use hostile::HOSTILE;
 pub use random::{kinds, rows_of, schemas, tables, types, values};
 pub use transpose::{buffer_of, push_value, values_of};
 pub use within::{Work, begin, until, within};

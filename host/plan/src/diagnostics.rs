@@ -42,6 +42,17 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
+/// Where a diagnostic stands, for people and programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, or that it is the command line.
+    pub file: String,
+    /// From 1 on; `None` on the command line.
+    pub line: Option<usize>,
+    /// In characters, from 1 on.
+    pub column: usize,
+}
+
 /// All that there is to say about a pipeline, with the texts that it is about.
 #[derive(Clone, Debug)]
 pub struct Diagnostics {
@@ -155,6 +166,16 @@ impl Diagnostics {
     /// In the order of the text. Of very many only the first ones that were found.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.items.iter()
+    }
+
+    /// Where one of them stands; `None`: in no one place.
+    pub fn place(&self, diagnostic: &Diagnostic) -> Option<Place> {
+        let span = diagnostic.span?;
+        let source = self.sources.get(span.source)?;
+        let before = &source.text[..source.text.floor_char_boundary(span.start)];
+        let line = source.numbered.then(|| 1 + before.matches('\n').count());
+        let column = 1 + before.rsplit('\n').next().unwrap_or_default().chars().count();
+        Some(Place { file: source.name.clone(), line, column })
     }
 
     /// For a terminal: file, line and column, the text underlined, and what to do. Ends with a line feed, unless there

@@ -7,6 +7,7 @@ mod plugins;
 mod streams;
 
 use std::sync::Arc;
+use tidemill_model::text::counted;
 
 use tidemill_model::{connector::SinkSettings, time::Interval};
 
@@ -67,7 +68,8 @@ impl Manifest {
         let mut diagnostics = Diagnostics::new(file_name, text);
         let mut manifest = Manifest::empty(connectors);
         if text.len() > TEXT_BYTES_MAX {
-            let message = format!("the file has {} bytes; a pipeline has at most {TEXT_BYTES_MAX}", text.len());
+            let message =
+                format!("the file has {}; a pipeline has at most {TEXT_BYTES_MAX}", counted(text.len(), "byte"));
             diagnostics.push(Diagnostic::whole(message));
             manifest.incomplete = true;
             return (manifest, diagnostics);

@@ -9,6 +9,7 @@ mod plugins;
 mod sizes;
 
 pub(crate) use plugins::Plugins;
+use tidemill_model::text::counted;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -219,7 +220,7 @@ impl<'a> Resolver<'a> {
                 continue;
             };
             let partitions = partitions[id.0];
-            let message = format!("stream `{}` would have {partitions} partitions", stream.name.text);
+            let message = format!("stream `{}` would have {}", stream.name.text, counted(partitions, "partition"));
             let help = format!("a stream has at most {STREAM_PARTITIONS_MAX}; a union has those of all that it reads");
             self.diagnostics.push(Diagnostic::error(stream.name.span, message).label("too many").help(help));
         }

@@ -31,6 +31,7 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
         "is-panic" => is(&rows, "panic"),
         "is-fail" => is(&rows, "fail"),
         "odd-reasons" => odd_reasons(),
+        "says-rows" => return said(&rows),
         "misaligned" => {
             allocator::set(Mode::Misaligned);
             let copy = Column { offsets: rows.columns[0].offsets.to_vec(), ..rows.columns[0].clone() };
@@ -132,6 +133,29 @@ fn odd_reasons() -> Mapped {
     let reasons = [format!("\n{}", "é".repeat(2_000)), no_text];
     let rejected = (0..).zip(reasons).map(|(row, reason)| Rejection { row, reason }).collect();
     Mapped { rows: batch(0, vec![text(&[])]), origins: Origins::Rows(Vec::new()), rejected }
+}
+
+/// Says each line in the way that it begins with, whatever is in it: `log`, `count`, `panic`, `fail`, or `reject`.
+fn said(rows: &Batch) -> Result<Mapped, Failure> {
+    let (mut kept, mut rejected) = (Vec::new(), Vec::new());
+    for (row, line) in (0..).zip(read_texts(&rows.columns[0])) {
+        match line.split(' ').next().unwrap_or_default() {
+            "log" => log(Level::Info, line),
+            "count" => count(line, 1),
+            "panic" => trouble::panic_aloud(line),
+            "fail" => return Err(Failure { reason: line.to_owned(), retryable: false }),
+            "reject" => {
+                rejected.push(Rejection { row, reason: line.to_owned() });
+                continue;
+            }
+            _ => {}
+        }
+        kept.push((row, line));
+    }
+    let lines: Vec<&str> = kept.iter().map(|&(_, line)| line).collect();
+    let origins: Vec<u32> = kept.iter().map(|&(row, _)| row).collect();
+    let rows = batch(lines.len() as u32, vec![text(&lines)]);
+    Ok(Mapped { rows, origins: Origins::Rows(numbers(&origins)), rejected })
 }
 
 /// Whether each line is this one.

@@ -6,6 +6,9 @@ use crate::{
     trouble,
 };
 
+/// What a terminal would follow, and what nobody would see.
+const DOC: &str = "Says\u{1b}[2J \u{9b}2J\u{202e}rows\u{200b}\u{2028}\u{e0041}\u{fe0f}\u{7f}\n\u{2066}as they are.";
+
 pub(crate) fn describe() -> Description {
     Description {
         name: "hostile".to_owned(),
@@ -54,7 +57,7 @@ fn signature(entry: &Entry) -> Signature {
     Signature {
         name: entry.name.to_owned(),
         kind: entry.kind,
-        doc: String::new(),
+        doc: if entry.name == "says-rows" { DOC.to_owned() } else { String::new() },
         input: fields(entry.input),
         output: fields(entry.output),
         state: fields(entry.state),

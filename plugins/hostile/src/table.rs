@@ -128,6 +128,7 @@ pub(crate) const TABLE: &[Entry] = &[
     map("log-flood"),
     map("odd-log"),
     map("odd-reasons"),
+    map("says-rows"),
     map("many-counters"),
     map("unnamed-counter"),
     // Lies about columns.

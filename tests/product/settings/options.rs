@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write,
+    process::Command,
 };
 
 use super::Settings;
@@ -74,6 +75,7 @@ const OPTIONS: &[Settings] = &[
             ("--vocabulary", feeds::the_same_seed_gives_the_same_lines),
         ],
     ),
+    ("completions", &[]),
     ("nc", &[("-l", feeds::netcat_sends_what_is_typed), ("-k", feeds::netcat_waits_for_the_next_one)]),
     (
         "every command",
@@ -92,6 +94,8 @@ const OPTIONS: &[Settings] = &[
             ("HOME", compiled_code_is_kept_unless_it_is_said),
             ("AWS_", crate::stores::settings_that_are_missing_are_named),
             ("TZ", printed_times_are_those_of_the_time_zone),
+            ("NO_COLOR", colors_are_for_terminals_and_those_who_want_them),
+            ("TERM", colors_are_for_terminals_and_those_who_want_them),
         ],
     ),
 ];
@@ -121,7 +125,7 @@ fn every_option_has_a_test_of_its_effect() {
         assert!(of_all.is_subset(&options), "{command}: {options:?}");
         known.insert(command.to_owned(), &options - &of_all);
     }
-    assert_eq!(known.len(), 8, "{known:?}");
+    assert_eq!(known.len(), 9, "{known:?}");
     let of_commands: Vec<Settings> =
         OPTIONS.iter().copied().filter(|(name, _)| !["every command", "environment"].contains(name)).collect();
     super::check(&known, &of_commands);
@@ -138,6 +142,8 @@ fn every_variable_has_a_test_of_its_effect() {
     };
     let mut known: BTreeSet<String> = quoted(&environment, "folder(\"").into_iter().collect();
     known.extend(quoted(&environment, "starts_with(\""));
+    known.extend(quoted(&environment, "(env::var_os(\""));
+    known.extend(quoted(&environment, ", env::var_os(\""));
     known.extend(quoted(&arguments, "env = \""));
     // It is read by the library for times.
     known.insert("TZ".to_owned());
@@ -331,6 +337,29 @@ fn compiled_code_is_kept_unless_it_is_said() {
     assert!(home.path().join(".cache/tidemill/compiled").is_dir() && !folder.path().join("relative").exists());
 }
 
+/// On a terminal, which the program `script` makes; without it there is nothing to look at.
+#[test]
+fn colors_are_for_terminals_and_those_who_want_them() {
+    let folder = Folder::new().with("p.toml", "[pipeline]\nname = 1\n");
+    let program = env!("CARGO_BIN_EXE_tidemill");
+    let is_colored = |variables: &[(&str, &str)]| {
+        let mut command = Command::new("script");
+        command.args(["-qec", &format!("{program} check p.toml"), "/dev/null"]);
+        command.current_dir(folder.path()).env_remove("NO_COLOR").env("TERM", "xterm").envs(variables.iter().copied());
+        let said = end_of(&mut command);
+        assert!(said.stdout.contains("`p.toml` has"), "{said:#?}");
+        said.stdout.contains('\u{1b}')
+    };
+    if ["/usr/bin/script", "/bin/script"].iter().any(|program| std::path::Path::new(program).exists()) {
+        assert!(is_colored(&[]));
+        assert!(is_colored(&[("NO_COLOR", "")]));
+        assert!(!is_colored(&[("NO_COLOR", "1")]));
+        assert!(!is_colored(&[("TERM", "dumb")]));
+    }
+    let piped = folder.run(&["check", "p.toml"]);
+    assert!(!piped.stderr.contains('\u{1b}'), "{piped:#?}");
+}
+
 #[test]
 fn printed_times_are_those_of_the_time_zone() {
     let folder = lines();
@@ -340,4 +369,13 @@ fn printed_times_are_those_of_the_time_zone() {
     };
     assert_eq!(hour("UTC"), "Time: 1970-01-01 00:00:01");
     assert_eq!(hour("XST-3"), "Time: 1970-01-01 03:00:01");
+    // A name leads to what the machine knows of it.
+    let berlin = if std::path::Path::new("/usr/share/zoneinfo/Europe/Berlin").exists() { "01" } else { "00" };
+    assert_eq!(hour("Europe/Berlin"), format!("Time: 1970-01-01 {berlin}:00:01"));
+    let mut command = folder.command(&["run", "p.toml", "--clock", "manual", "--batches", "1"]);
+    let unknown = end_of(command.env("TZ", "Nowhere/Town"));
+    assert!(
+        unknown.stdout.contains("Time: 1970-01-01 00:00:01") && unknown.stderr.contains(" TZ names"),
+        "{unknown:#?}"
+    );
 }

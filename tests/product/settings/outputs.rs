@@ -44,7 +44,8 @@ fn outputs_give_the_stream_that_they_name() {
 fn rows_are_printed_in_a_style_up_to_a_number() {
     let shown = |print: &str| {
         let printed = ran("map = \"wordcount/split\"\n", &format!("print = {print}")).1.stdout;
-        printed.lines().skip(3).take_while(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+        let head = if print.contains("json") { 0 } else { 3 };
+        printed.lines().skip(head).take_while(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(shown("true")[..2], ["('a', 1)", "('b', 1)"]);
     assert_eq!(shown("{ style = \"python\", rows = 1 }"), ["('a', 1)", "..."]);

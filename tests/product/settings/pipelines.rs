@@ -66,7 +66,8 @@ fn a_checkpoint_is_that_of_a_name() {
 #[test]
 fn batches_come_at_the_interval() {
     let times = |set: &[&str]| {
-        let printed = run(&folder(LINES, SHOWN), set).stdout;
+        let set = [set, &["outputs.out.print.style=scala"]].concat();
+        let printed = run(&folder(LINES, SHOWN), &set).stdout;
         printed.lines().filter_map(|line| line.strip_prefix("Time: ")).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(times(&[]), ["1000 ms", "2000 ms"]);

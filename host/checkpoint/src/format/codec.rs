@@ -2,6 +2,7 @@
 
 use bincode::config::{self, Config};
 use serde::{Serialize, de::DeserializeOwned};
+use tidemill_model::text::counted;
 
 use super::{FormatError, HEADER_BYTES_MAX};
 
@@ -15,9 +16,9 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, FormatError> {
     let bytes = bincode::serde::encode_to_vec(value, form())
         .map_err(|error| FormatError::Unwritable { what: error.to_string() })?;
     match bytes.len() {
-        length if length > HEADER_BYTES_MAX => {
-            Err(FormatError::Unwritable { what: format!("its header has {length} bytes, at most {HEADER_BYTES_MAX}") })
-        }
+        length if length > HEADER_BYTES_MAX => Err(FormatError::Unwritable {
+            what: format!("its header has {}, at most {HEADER_BYTES_MAX}", counted(length, "byte")),
+        }),
         _ => Ok(bytes),
     }
 }

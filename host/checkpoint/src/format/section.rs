@@ -2,6 +2,7 @@
 
 use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
+use tidemill_model::text::counted;
 
 use super::{FormatError, SECTION_BYTES_MAX, decode, decode_batches, encode, encode_batches};
 
@@ -81,7 +82,11 @@ impl Payload {
         let payload = Payload { head: encode(&head)?, body: encode_batches(batches)? };
         match payload.body.len() as u64 {
             bytes if bytes > SECTION_BYTES_MAX => Err(FormatError::Unwritable {
-                what: format!("a section of `{}` has {bytes} bytes, at most {SECTION_BYTES_MAX}", section.stream),
+                what: format!(
+                    "a section of `{}` has {}, at most {SECTION_BYTES_MAX}",
+                    section.stream,
+                    counted(bytes, "byte")
+                ),
             }),
             _ => Ok(payload),
         }

@@ -1,6 +1,7 @@
 //! Reading a range of the input log.
 
 use std::sync::Arc;
+use tidemill_model::text::counted;
 
 use arrow_array::RecordBatch;
 
@@ -70,7 +71,7 @@ impl Frames {
     fn next_in(&mut self, mut open: Open) -> Result<Option<RawFrame>, CheckpointError> {
         let segment = self.range.first.segment;
         while open.read < open.frames {
-            let ends = FormatError::damaged(format!("{} of {} chunks are there", open.read, open.frames), 0);
+            let ends = FormatError::damaged(format!("{} of {} are there", open.read, counted(open.frames, "chunk")), 0);
             let frame = match open.reader.next() {
                 Ok(frame) => frame.ok_or_else(|| lost(&*self.storage, segment, &ends))?,
                 Err(error) if error.is_damage() => return Err(lost(&*self.storage, segment, &error)),
@@ -95,7 +96,7 @@ impl Frames {
             false => self.following(segment, header.generation)?,
         };
         if self.range.first.frames > frames {
-            let what = FormatError::damaged(format!("{frames} chunks are there"), 0);
+            let what = FormatError::damaged(format!("{} there", counted(frames, "chunk")), 0);
             return Err(lost(&*self.storage, segment, &what));
         }
         Ok(Open { reader, read: 0, frames, next })

@@ -1,6 +1,7 @@
 //! Looking at the input log without opening it.
 
 use std::sync::Arc;
+use tidemill_model::text;
 
 use super::{
     Frames,
@@ -136,7 +137,7 @@ fn judge(
     }
     if does_count && chunks < needed {
         let what = read.wrong.as_deref().unwrap_or("it ends too early");
-        found.damaged = Some(format!("{chunks} of {needed} chunks are whole; {what}"));
+        found.damaged = Some(format!("{chunks} of {} are whole; {what}", text::counted(needed, "chunk")));
     } else if let Some(what) = &read.wrong {
         let mut content = if does_count && is_last { storage.read(&segment_name(segment))? } else { Vec::new() };
         content.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));

@@ -1,6 +1,7 @@
 //! A segment's bytes.
 
 use std::io::Read;
+use tidemill_model::text::counted;
 
 use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
@@ -99,7 +100,9 @@ pub(super) fn frame(
     append_batches(std::slice::from_ref(rows), bytes)?;
     let rows_bytes = (bytes.len() - BODY - head.len()) as u64;
     if rows_bytes > SECTION_BYTES_MAX {
-        return Err(FormatError::Unwritable { what: format!("a chunk of `{stream}` has {rows_bytes} bytes") });
+        return Err(FormatError::Unwritable {
+            what: format!("a chunk of `{stream}` has {}", counted(rows_bytes, "byte")),
+        });
     }
     bytes[..4].copy_from_slice(&TAG);
     bytes[4..8].copy_from_slice(&(head.len() as u32).to_le_bytes());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidemill_model::time::Timestamp;
+use tidemill_model::{text::counted, time::Timestamp};
 
 use super::{
     Archive, Fence, Log, Usage,
@@ -38,6 +38,26 @@ impl Log {
         let Scan { records, snapshots, .. } = Scan::for_opening(&**storage, pipeline).ok()?;
         let recovery = recover(&records, &snapshots).ok()?;
         Some(Glance { records, recovery, archive: Archive::new(storage.clone(), pipeline, 0) })
+    }
+
+    /// What [`Log::open`] would go on from, and why it would refuse to; `None` if no run has begun there. Nothing is written, and a
+    /// host at work is not disturbed.
+    pub fn foresee(storage: &Arc<dyn Storage>, pipeline: &str) -> Result<Option<Glance>, CheckpointError> {
+        for _ in 0..CLAIMS_MAX {
+            let before = numbered(&**storage, "log")?;
+            let looked = Scan::of(&**storage, pipeline)
+                .and_then(|mut scan| scan.decide(&**storage, pipeline).map(|recovery| (scan, recovery)));
+            match looked {
+                Ok((Scan { records, .. }, _)) if records.is_empty() => return Ok(None),
+                Ok((Scan { records, .. }, recovery)) => {
+                    return Ok(Some(Glance { records, recovery, archive: Archive::new(storage.clone(), pipeline, 0) }));
+                }
+                // A host at work has added or cleaned meanwhile, and what was seen does not fit together.
+                Err(_) if numbered(&**storage, "log")? != before => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(CheckpointError::Contended { place: storage.place() })
     }
 
     /// Reads the checkpoint, decides what to go on from, and claims it for `host` (which no other opening is called).
@@ -144,7 +164,8 @@ fn opened(
     let (scan, recovery) = looked?;
     if recovery.newest != claim.number || recovery.head != claim.number {
         fence.check()?;
-        let source = crate::format::FormatError::damaged(format!("the claim of {bytes} bytes just written"), 0);
+        let source =
+            crate::format::FormatError::damaged(format!("the claim of {} just written", counted(bytes, "byte")), 0);
         return Err(archive.file_error(&record_name(claim.number), source));
     }
     let mut records = scan.records;

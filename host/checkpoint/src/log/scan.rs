@@ -1,6 +1,7 @@
 //! What is in a checkpoint's folders, read and checked.
 
 use std::io::Read;
+use tidemill_model::text::counted;
 
 use super::pins::{NewestPins, Pins};
 use crate::{
@@ -83,7 +84,7 @@ impl Scan {
             beginnings(storage, entries, |number, entry, begun| {
                 let found = match header_of(storage, pipeline, number, begun) {
                     Ok((header, file_bytes)) if file_bytes == Some(entry.bytes) => Ok(header),
-                    Ok(_) => Err(format!("it has {} bytes, and was written with others", entry.bytes)),
+                    Ok(_) => Err(format!("it has {}, and was written with others", counted(entry.bytes, "byte"))),
                     Err(CheckpointError::File { source, .. }) if source.is_damage() => Err(source.to_string()),
                     // Another host has just cleaned it away.
                     Err(CheckpointError::Storage(StorageError::NotFound { .. })) => return Ok(()),

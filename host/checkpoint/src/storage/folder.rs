@@ -93,6 +93,20 @@ impl LocalFolder {
         Ok(LocalFolder { root, disk: Disk::default(), writer: 0, drafts: AtomicU64::new(0) })
     }
 
+    /// The same, for what a run would find: `None` if there is nothing yet where [`LocalFolder::open`] would make a checkpoint.
+    /// What it would refuse is refused.
+    pub fn foreseen(root: impl Into<PathBuf>) -> Result<Option<LocalFolder>, StorageError> {
+        let root = root.into();
+        match LocalFolder::existing(&root) {
+            Err(StorageError::NoCheckpoint { .. }) if !root.exists() => Ok(None),
+            Err(StorageError::NoCheckpoint { .. }) if root.is_dir() => refuse_others(&root).map(|()| None),
+            Err(StorageError::NoCheckpoint { .. }) => {
+                Err(StorageError::system("make the folder", shown(&root), rustix::io::Errno::EXIST.into()))
+            }
+            found => found.map(Some),
+        }
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }

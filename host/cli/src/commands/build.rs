@@ -9,7 +9,7 @@ use tidemill_model::limits::Limits;
 
 use crate::{
     arguments,
-    failure::{Failure, chain, more_for_compiling, printable},
+    failure::{Failure, chain, more_for_compiling},
     pipeline, plugin_limits, plugin_text, stdout,
 };
 use project::Project;
@@ -25,7 +25,7 @@ pub fn run(arguments: &arguments::Build) -> Result<(), Failure> {
     let path = arguments.folder.join(format!("{}.wasm", project.name));
     write_whole(&path, &component)?;
     let text = format!("{}: {}", path.display(), plugin_text::short(&plugin, component.len()));
-    stdout::write(&printable(&text))
+    stdout::write_text(&text)
 }
 
 /// It compiled, and yet it is none.

@@ -1,14 +1,34 @@
-//! `tidemill check`: everything that can be known to be wrong before the first batch.
+//! `tidemill check`: everything that can be known to be wrong before the first batch, and what a run would do before it.
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
+use tidemill_connect::system::{SystemClock, Threads};
+use tidemill_engine::{Foreseen, foresee, open_sinks, open_sources};
+use tidemill_model::{connector::World, ports::Clock, text::counted};
 use tidemill_plan::graph::Plan;
 
-use crate::{arguments, failure::Failure, pipeline, stdout};
+use crate::{
+    arguments,
+    failure::Failure,
+    pipeline::{self, Ready},
+    stdout, storage,
+};
 
 pub fn run(arguments: &arguments::Check) -> Result<(), Failure> {
     let ready = pipeline::prepare(&arguments.pipeline)?;
-    stdout::write(&text(&ready.plan))
+    let foreseen = foreseen(&ready)?;
+    stdout::write_text(&(text(&ready.plan) + &ahead(&foreseen)))
+}
+
+/// What a run would do, and why it would be refused: its sources and sinks are opened, which has no effect, and nothing is begun.
+fn foreseen(ready: &Ready) -> Result<Foreseen, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut world = World::new(clock, Arc::new(Threads), ready.folder.clone(), stdout::shared());
+    world.interval = ready.plan.interval.duration();
+    let (sources, sinks) = (open_sources(&ready.plan, &world)?, open_sinks(&ready.plan, &world)?);
+    let checkpoint = ready.checkpoint.as_ref().map(|entry| storage::to_foresee(&entry.place, &ready.folder));
+    let found = checkpoint.transpose()?.flatten();
+    Ok(foresee(&ready.plan, sources, sinks, ready.checkpoint.is_some(), found.as_ref())?)
 }
 
 /// The streams and outputs with what their rows are.
@@ -17,13 +37,34 @@ fn text(plan: &Plan) -> String {
     let width = plan.nodes.iter().map(|node| node.name.len()).chain(plan.outputs.iter().map(|o| o.name.len())).max();
     let width = width.unwrap_or(0);
     let millis = plan.interval.micros() / 1000;
-    let _ = writeln!(text, "pipeline {}: every {millis} ms, {} partitions", plan.name, plan.partitions);
+    let partitions = counted(plan.partitions, "partition");
+    let _ = writeln!(text, "pipeline {}: every {millis} ms, {partitions}", plan.name);
     for node in &plan.nodes {
         let _ = writeln!(text, "  stream {:width$}  {}", node.name, node.schema);
     }
     for output in &plan.outputs {
         let from = &plan.nodes[output.from.0].name;
         let _ = writeln!(text, "  output {:width$}  {} (from {from})", output.name, output.schema);
+    }
+    text
+}
+
+/// What a run would do with its checkpoint; nothing where it would begin with its first batch.
+fn ahead(foreseen: &Foreseen) -> String {
+    let Foreseen { last, again, undelivered, migrations } = foreseen;
+    let mut text = String::new();
+    for migration in migrations {
+        let (stream, from, to) = (&migration.stream, migration.from, migration.to);
+        let _ = writeln!(text, "a run would migrate the states of stream `{stream}` from version {from} to {to}");
+    }
+    for batch in undelivered {
+        let _ = writeln!(text, "a run would deliver the batch {batch} again");
+    }
+    if let Some(again) = again {
+        let _ = writeln!(text, "a run would run the batch {again} again");
+    }
+    if let Some(last) = again.or(*last) {
+        let _ = writeln!(text, "a run would go on behind the batch {last}");
     }
     text
 }

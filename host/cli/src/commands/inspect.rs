@@ -12,7 +12,7 @@ use tidemill_model::{limits::Limits, object_url::ObjectUrl};
 
 use crate::{
     arguments,
-    failure::{Failure, printable},
+    failure::Failure,
     pipeline, plugin_limits, plugin_text, stdout,
     storage::{self, CheckpointPlace},
 };
@@ -34,12 +34,10 @@ pub fn run(arguments: &arguments::Inspect) -> Result<(), Failure> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let plugin = pipeline::runtime(arguments.cache, 1)?.load(&name, &bytes, &limits)?;
     let sha256 = pipeline::sha256(&bytes);
-    let text = if arguments.json {
-        plugin_text::json(&plugin, bytes.len(), &sha256)
-    } else {
-        plugin_text::long(&plugin, bytes.len(), &sha256)
-    };
-    stdout::write(&printable(&text))
+    if arguments.json {
+        return stdout::write_json(&plugin_text::json(&plugin, bytes.len(), &sha256));
+    }
+    stdout::write_text(&plugin_text::long(&plugin, bytes.len(), &sha256))
 }
 
 /// Where a checkpoint is that is to be looked at; nothing if a component is.

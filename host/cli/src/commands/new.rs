@@ -28,7 +28,7 @@ pub fn run(arguments: &arguments::New) -> Result<(), Failure> {
         let text = text.replace("{{name}}", &name).replace("{{sdk}}", &sdk_path).replace("{{exclude}}", sdk.exclude());
         write(&folder.join(path), &text)?;
     }
-    stdout::write(&format!(
+    stdout::write_text(&format!(
         "made the plugin project `{name}`. What comes next:\n\n    \
          cd {folder}\n    cargo test\n    tidemill build\n    tidemill run pipeline.toml --batches 3\n",
         folder = folder.display()

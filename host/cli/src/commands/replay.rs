@@ -2,6 +2,7 @@
 
 mod compare;
 mod json;
+mod pairs;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -21,9 +22,9 @@ use tidemill_plan::graph::NodeId;
 use crate::{
     arguments::{self, BatchName},
     environment,
-    failure::{Failure, chain, printable},
+    failure::{Failure, chain},
     pipeline::{self, Ready},
-    stdout, storage, time,
+    stdout, storage,
 };
 use compare::Compared;
 
@@ -48,13 +49,16 @@ pub fn run(arguments: &arguments::Replay) -> Result<(), Failure> {
     let replayed = replayed(ready, &history, &past, arguments.workers)?;
     let compared = Compared::of(&replayed);
     let shown = Shown { pipeline: &pipeline, past: &past, plugins, replayed: &replayed, compared };
-    if arguments.json {
-        stdout::write_with(|out| json::write(&shown, out))?;
-    } else {
-        stdout::write(&printable(&text::of(&shown)))?;
+    match arguments.json {
+        true => stdout::write_with(|out| json::write(&shown, out))?,
+        false => stdout::write_text(&text::of(&shown))?,
     }
-    // Whoever asked for another plugin wants to see what differs.
-    if shown.compared.is_same() || !arguments.plugins.is_empty() { Ok(()) } else { Err(differs(&shown)) }
+    match shown.compared.is_same() {
+        true => Ok(()),
+        // Whoever asked for another plugin has seen what differs, and is told so as programs are.
+        false if !arguments.plugins.is_empty() => Err(Failure::run(not_as_committed(&shown))),
+        false => Err(differs(&shown)),
+    }
 }
 
 fn history(storage: &Arc<dyn Storage>, pipeline: &str) -> Result<History, Failure> {
@@ -112,10 +116,13 @@ fn sources(ready: &Ready, logged: &[String], world: &World) -> Result<OpenSource
     Ok(sources)
 }
 
+fn not_as_committed(shown: &Shown<'_>) -> String {
+    format!("the batch {} does not come out as it was committed", shown.past.plan.batch)
+}
+
 /// What to make of a batch that comes out otherwise although nobody asked for another plugin.
 fn differs(shown: &Shown<'_>) -> Failure {
-    let batch = time::batch(shown.past.plan.batch);
-    let failure = Failure::run(format!("the batch {batch} does not come out as it was committed"));
+    let failure = Failure::run(not_as_committed(shown));
     let changed: Vec<&str> = shown.changed_plugins().map(|plugin| plugin.name.as_str()).collect();
     match changed.len() {
         0 => failure.hint(

@@ -62,9 +62,21 @@ fn run_settings(arguments: &arguments::Run) -> Settings {
 fn world(arguments: &arguments::Run, clock: Arc<dyn Clock>, folder: PathBuf) -> World {
     let mut world = World::new(clock, Arc::new(Threads), folder, stdout::shared());
     world.run = environment::secret_seed();
-    world.utc_offset = utc_offset(TimeZone::system());
+    world.utc_offset = utc_offset(time_zone());
     world.until_done = arguments.until_done;
+    world.is_terminal = stdout::is_terminal();
     world
+}
+
+/// That of the environment variable `TZ`, or else the machine's.
+fn time_zone() -> TimeZone {
+    TimeZone::try_system().unwrap_or_else(|error| {
+        // A machine without any has UTC, and nobody asked for another one.
+        if environment::names_time_zone() {
+            tracing::warn!(%error, "the time zone that TZ names is not known here: printed times are those of UTC");
+        }
+        TimeZone::UTC
+    })
 }
 
 /// Opens the pipeline's sources and sinks.
@@ -101,9 +113,7 @@ fn checkpoint(ready: &Ready) -> Result<Option<Checkpoint>, Failure> {
     let storage = storage::for_run(&entry.place, &ready.folder)?;
     let checkpoint = Checkpoint::new(storage, environment::run_name(), ready.digests.clone()).as_written(entry);
     let (Keep { batches, bytes }, Budget { bytes_max, free_bytes_min }) = (checkpoint.keep, checkpoint.budget);
-    tracing::debug!(
-        "the checkpoint keeps batches={batches} bytes={bytes} budget={bytes_max:?} free_bytes_min={free_bytes_min}"
-    );
+    tracing::debug!(batches, bytes, budget = ?bytes_max, free_bytes_min, "the checkpoint keeps");
     Ok(Some(checkpoint))
 }
 
@@ -111,7 +121,7 @@ fn tell(summary: &Summary) {
     let Summary { batches, rows, rejected, irregular, skipped, counters } = summary;
     tracing::info!(batches, rows, rejected, irregular, skipped, "done");
     for (counter, count) in counters {
-        tracing::info!("counter {counter}: {count}");
+        tracing::info!(said.counter = counter, said.count = count, "counter {counter}: {count}");
     }
 }
 

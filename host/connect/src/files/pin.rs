@@ -6,6 +6,7 @@ use std::{
     io::{self, Read},
     path::{Component, Path},
 };
+use tidemill_model::text::counted;
 
 use serde::{Deserialize, Serialize};
 use tidemill_model::ports::PortError;
@@ -276,7 +277,7 @@ pub(super) fn check_content(stream: &str, path: &Path, content: &Content) -> Res
     let size = hasher.count();
     if size != content.size {
         let size = if size > content.size { size.max(shown) } else { size };
-        return Err(changed(stream, path, format!("it had {} bytes and has {size} now", content.size)));
+        return Err(changed(stream, path, format!("it had {} and has {size} now", counted(content.size, "byte"))));
     }
     if hasher.finalize() != content.hash.0 {
         return Err(changed(stream, path, other_bytes(size)));
@@ -309,7 +310,11 @@ pub(super) fn changed(stream: &str, path: &Path, how: String) -> PortError {
 /// A file was written to while it was read.
 pub(super) fn written(stream: &str, path: &Path, was: u64, now: u64) -> PortError {
     let path = path.display();
-    let how = if was == now { "it was written to".to_owned() } else { format!("it had {was} bytes and has {now} now") };
+    let how = if was == now {
+        "it was written to".to_owned()
+    } else {
+        format!("it had {} and has {now} now", counted(was, "byte"))
+    };
     pin::changed(format!(
         "stream `{stream}`: {path} has changed while it was read: {how}; let files alone until they are read, and run again"
     ))
@@ -326,5 +331,5 @@ pub(super) fn replaced(stream: &str, path: &Path) -> PortError {
 
 /// How a file differs whose size is the same.
 pub(super) fn other_bytes(size: u64) -> String {
-    format!("it has {size} bytes as before, but not the same ones")
+    format!("it has {} as before, but not the same ones", counted(size, "byte"))
 }

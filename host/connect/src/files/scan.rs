@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tidemill_model::ports::{Clock, Irregularity};
+use tidemill_model::{
+    ports::{Clock, Irregularity},
+    text::by_count,
+};
 
 use super::{
     facts::{self, Facts},
@@ -94,7 +97,8 @@ impl Odd {
     /// What was counted since the last time.
     pub fn take(&mut self) -> Option<Irregularity> {
         let count = std::mem::take(&mut self.count);
-        let what = "entries of the folder that could not be looked at, passed over".to_owned();
+        let entries = by_count(count, "entry", "entries");
+        let what = format!("{entries} of the folder that could not be looked at, passed over");
         (count > 0).then_some(Irregularity { what, count, is_rejected: false })
     }
 }

@@ -279,7 +279,7 @@ fn a_file_that_cannot_be_opened_is_counted() {
     let taken = source.take(usize::MAX).unwrap();
     assert!(taken.end);
     assert_eq!(taken.chunks[0].rows.num_rows(), 1);
-    let what = "files that could not be opened, passed over".to_owned();
+    let what = "file that could not be opened, passed over".to_owned();
     assert_eq!(source.irregularities(), [Irregularity { what, count: 1, is_rejected: false }]);
     assert_eq!(source.irregularities(), []);
 }

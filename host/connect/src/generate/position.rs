@@ -1,6 +1,7 @@
 //! Where a generated source stands: what a checkpoint keeps of it, and which rows are due when.
 
 use serde::{Deserialize, Serialize};
+use tidemill_model::text::counted;
 use tidemill_model::time::Timestamp;
 
 use super::GenerateKind;
@@ -62,7 +63,7 @@ impl Pin for Position {
 
     fn check(&self) -> Result<(), String> {
         if self.first_row.checked_add(self.rows).is_none() {
-            return Err(format!("{} rows after {} are too many", self.rows, self.first_row));
+            return Err(format!("{} after {} are too many", counted(self.rows, "row"), self.first_row));
         }
         if u128::from(self.due_millionths) >= ROW_MILLIONTHS {
             return Err(format!("{} millionths of a row are a row and more", self.due_millionths));

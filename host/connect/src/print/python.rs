@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
+use tidemill_model::text::is_printable;
 
 use super::{civil, float, write_char};
 use crate::value::{Record, Value};
@@ -101,17 +102,6 @@ fn numbered(c: char, out: &mut impl Write) -> io::Result<()> {
         code @ 0x100..=0xffff => write!(out, "\\u{code:04x}"),
         code => write!(out, "\\U{code:08x}"),
     }
-}
-
-/// Whether Python shows a character as it is. Rust's `escape_debug` goes by the same categories of Unicode; behind
-/// another character it leaves combining ones alone, as Python does.
-fn is_printable(c: char) -> bool {
-    if c.is_ascii() {
-        return !c.is_ascii_control();
-    }
-    let mut behind = String::from("a");
-    behind.push(c);
-    behind.escape_debug().nth(1) == Some(c)
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ impl SinkSettings for PrintSink {
     }
 
     fn open(&self, output: &str, world: &World) -> Result<Box<dyn Sink>, PortError> {
-        Ok(Box::new(PrintedSink::new(output, self, world)))
+        Ok(Box::new(PrintedSink::try_new(output, self, world)?))
     }
 }
 

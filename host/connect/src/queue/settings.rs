@@ -1,6 +1,7 @@
 //! How a queue is written in a pipeline: its rows stand there, and are checked against their schema here.
 
 use std::sync::Arc;
+use tidemill_model::text::counted;
 
 use tidemill_model::{
     connector::{SourceSettings, World},
@@ -91,7 +92,7 @@ fn read(reader: &mut Reader<'_, '_>) -> Option<Arc<dyn SourceSettings>> {
 fn schema(value: &Value, diagnostics: &mut Diagnostics) -> Option<Schema> {
     let text = values::text(value, diagnostics)?;
     if text.text.len() > SCHEMA_BYTES_MAX {
-        let message = format!("the schema has {} bytes; it may have {SCHEMA_BYTES_MAX}", text.text.len());
+        let message = format!("the schema has {}; it may have {SCHEMA_BYTES_MAX}", counted(text.text.len(), "byte"));
         diagnostics.push(Diagnostic::error(text.span, message));
         return None;
     }

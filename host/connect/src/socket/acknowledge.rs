@@ -45,12 +45,12 @@ pub(super) async fn accept(receiver: Arc<Receiver>, listener: TcpListener) {
                     // What it has received stands in the inbox now, or nowhere.
                     let _ = (&mut before.0).await;
                 }
-                tracing::info!(%stream, %peer, "a producer came");
+                receiver.visits.came(&stream, &peer, "a producer came");
                 let (receiver, stream) = (Arc::clone(&receiver), stream.clone());
                 current = Some(Serving(tokio::spawn(async move {
                     match serve(&receiver, &connection).await {
-                        Ok(()) => tracing::info!(%stream, %peer, "the producer closed the connection"),
-                        Err(error) => tracing::warn!(%stream, %peer, %error, "the producer was lost"),
+                        Ok(()) => receiver.visits.closed(&stream, &peer, "the producer closed the connection"),
+                        Err(error) => receiver.visits.lost(&stream, &peer, &error, "the producer was lost"),
                     }
                 })));
             }

@@ -17,12 +17,11 @@ pub(super) async fn keep_connected(receiver: Arc<Receiver>, address: Address, de
     loop {
         match connect(&address).await {
             Ok(connection) => {
-                tracing::info!(%stream, peer = %address, "connected");
+                let visits = &receiver.visits;
+                visits.came(stream, &address, "connected");
                 match receiver.read(&connection).await {
-                    Ok(()) => {
-                        tracing::info!(%stream, peer = %address, "the peer closed the connection; connecting again")
-                    }
-                    Err(error) => tracing::warn!(%stream, peer = %address, %error, "connection lost; connecting again"),
+                    Ok(()) => visits.closed(stream, &address, "the peer closed the connection; connecting again"),
+                    Err(error) => visits.lost(stream, &address, &error, "connection lost; connecting again"),
                 }
                 told_missing = false;
             }

@@ -46,10 +46,10 @@ pub(super) async fn accept(receiver: Arc<Receiver>, listener: TcpListener) {
                 let receiver = Arc::clone(&receiver);
                 producers.spawn(async move {
                     let stream = &receiver.stream;
-                    tracing::info!(%stream, %peer, "a producer came");
+                    receiver.visits.came(stream, &peer, "a producer came");
                     match receiver.read(&connection).await {
-                        Ok(()) => tracing::info!(%stream, %peer, "the producer closed the connection"),
-                        Err(error) => tracing::warn!(%stream, %peer, %error, "the producer was lost"),
+                        Ok(()) => receiver.visits.closed(stream, &peer, "the producer closed the connection"),
+                        Err(error) => receiver.visits.lost(stream, &peer, &error, "the producer was lost"),
                     }
                 });
             }

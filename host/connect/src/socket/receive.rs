@@ -11,7 +11,7 @@ use tokio::{
     sync::{Notify, watch},
 };
 
-use super::Inbox;
+use super::{Inbox, visits::Visits};
 use crate::{
     lock,
     text::{LineCutter, TextOptions},
@@ -23,6 +23,8 @@ pub(super) struct Receiver {
     pub clock: Arc<dyn Clock>,
     pub wake: Wake,
     pub text: TextOptions,
+    /// Who came and went.
+    pub visits: Visits,
     pub buffer_bytes_max: usize,
     pub inbox: Mutex<Inbox>,
     /// Rung when rows were taken.

@@ -178,7 +178,7 @@ fn bad_bytes_are_lines_too_and_long_lines_are_counted() {
     assert_eq!(lines[0], String::from_utf8_lossy(&binary[..10]));
     assert_eq!(lines[1], "end");
     let told: Vec<_> = trial.source.irregularities().into_iter().map(|one| (one.what, one.count)).collect();
-    assert_eq!(told, [("lines longer than 1000 bytes, rejected".to_owned(), 1)]);
+    assert_eq!(told, [("line longer than 1000 bytes, rejected".to_owned(), 1)]);
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn what_is_irregular_is_told_once() {
     let options = options(8, InvalidUtf8::Reject);
     let told: Vec<_> =
         irregular.drain(&options).into_iter().map(|one| (one.what, one.count, one.is_rejected)).collect();
-    let expect = [("lines longer than 8 bytes, rejected", 2), ("lines that are not UTF-8, rejected", 1)];
+    let expect = [("lines longer than 8 bytes, rejected", 2), ("line that is not UTF-8, rejected", 1)];
     assert_eq!(told, expect.map(|(what, count)| (what.to_owned(), count, true)));
     assert_eq!(irregular.drain(&options), []);
 }

@@ -1,6 +1,9 @@
 //! Standard output, which keeps nothing and knows nothing.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    str::FromStr,
+    sync::{Arc, Mutex},
+};
 
 use tidemill_conform::{Kept, Place, SinkSample};
 use tidemill_connect::system::{ManualClock, Threads};
@@ -30,11 +33,7 @@ impl Place for Printed {
         let head = format!("{}\nTime: ", "-".repeat(43));
         let batches = text.split(&head).skip(1).map(|batch| {
             let (time, rows) = batch.split_once('\n').unwrap();
-            // In the style of Scala and of JSON times are milliseconds.
-            Kept {
-                batch: Timestamp(time.trim_end_matches(" ms").parse::<i64>().unwrap() * 1_000),
-                rows: rows.to_owned(),
-            }
+            Kept { batch: Timestamp(micros(time)), rows: rows.to_owned() }
         });
         batches.collect()
     }
@@ -48,9 +47,17 @@ impl Place for Printed {
     }
 }
 
+/// In the style of Scala times are milliseconds.
+fn micros(time: &str) -> i64 {
+    match time.strip_suffix(" ms") {
+        Some(millis) => millis.parse::<i64>().unwrap() * 1_000,
+        None => jiff::Timestamp::from_str(&format!("{time}Z")).unwrap().as_microsecond(),
+    }
+}
+
 pub fn sinks() -> Vec<SinkSample> {
     vec![
-        SinkSample { key: "print", name: "print as JSON", place: || printed("{ rows = 3, style = \"json\" }") },
+        SinkSample { key: "print", name: "print as Python", place: || printed("{ rows = 3 }") },
         SinkSample { key: "print", name: "print as Scala", place: || printed("{ rows = 100, style = \"scala\" }") },
     ]
 }

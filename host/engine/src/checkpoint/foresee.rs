@@ -22,13 +22,36 @@ pub(crate) fn foresee(
     wanted: &[TableSchema],
     renames: &Renames,
 ) -> Result<(), RestoreError> {
-    let Some(glance) = Log::glance(storage, &plan.name) else { return Ok(()) };
+    match Log::glance(storage, &plan.name) {
+        Some(glance) => check(&glance, plan, wanted, renames).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// The states of a stream that a run migrates before its first batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationAhead {
+    /// The stream, or its table.
+    pub stream: String,
+    /// The version that they have.
+    pub from: u32,
+    /// The version that they are to have.
+    pub to: u32,
+}
+
+/// The same of a checkpoint that was looked at; gives what has to be migrated.
+pub(crate) fn check(
+    glance: &Glance,
+    plan: &Plan,
+    wanted: &[TableSchema],
+    renames: &Renames,
+) -> Result<Vec<MigrationAhead>, RestoreError> {
     let recovery = &glance.recovery;
     let sources = plan.nodes.iter().filter(|node| node.source().is_some());
     let sources: Vec<&str> = sources.map(|node| node.name.as_str()).collect();
     let last = recovery.last.as_ref().map(|last| &last.plan);
     check_sources(last, recovery.planned.as_ref().map(|planned| &planned.plan), &sources, renames)?;
-    check_states(&glance, wanted, renames.clone())
+    check_states(glance, wanted, renames.clone())
 }
 
 /// Refuses a source that may be one of the checkpoint's under another name: it would give its input once more. One that has
@@ -54,7 +77,12 @@ pub(crate) fn check_sources(
     }
 }
 
-fn check_states(glance: &Glance, wanted: &[TableSchema], renames: Renames) -> Result<(), RestoreError> {
+fn check_states(
+    glance: &Glance,
+    wanted: &[TableSchema],
+    renames: Renames,
+) -> Result<Vec<MigrationAhead>, RestoreError> {
+    let mut migrations = Vec::new();
     let recovery = &glance.recovery;
     let numbers: Vec<Number> = recovery.snapshot.iter().chain(&recovery.deltas).copied().collect();
     let history: Vec<&[TableSchema]> =
@@ -66,6 +94,10 @@ fn check_states(glance: &Glance, wanted: &[TableSchema], renames: Renames) -> Re
     for wanted in wanted {
         if let Some(stored) = newest(&history, &renames, &TableId::of(wanted, &renames)) {
             check_stream(&stored, wanted)?;
+            if stored.version < wanted.version {
+                let stream = TableId::of(wanted, &renames).to_string();
+                migrations.push(MigrationAhead { stream, from: stored.version, to: wanted.version });
+            }
         }
     }
     // What a source kept is of no use without it.
@@ -78,7 +110,7 @@ fn check_states(glance: &Glance, wanted: &[TableSchema], renames: Renames) -> Re
     {
         return Err(RestoreError::NoStream { stream: table });
     }
-    Ok(())
+    Ok(migrations)
 }
 
 fn check_stream(stored: &TableSchema, wanted: &TableSchema) -> Result<(), RestoreError> {

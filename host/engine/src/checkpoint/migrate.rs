@@ -89,6 +89,8 @@ impl<'a> Migration<'a> {
         }
         tracing::info!(
             stream = self.wanted.stream,
+            said.from = self.stored.version,
+            said.to = self.wanted.version,
             "the states were migrated from version {} to {}",
             self.stored.version,
             self.wanted.version

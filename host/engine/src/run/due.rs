@@ -34,7 +34,11 @@ impl Due {
     pub(super) fn is_reached(&mut self, now: Timestamp) -> bool {
         if now < self.seen {
             let back = self.seen.0.saturating_sub(now.0);
-            tracing::warn!("the clock was set back by {} ms: batches go on with times ahead of it", back / 1_000);
+            let back_ms = back / 1_000;
+            tracing::warn!(
+                said.back_ms = back_ms,
+                "the clock was set back by {back_ms} ms: batches go on with times ahead of it"
+            );
             self.at = Timestamp(self.at.0.saturating_sub(back));
         }
         self.seen = now;
@@ -50,6 +54,7 @@ pub(super) fn next_tick(interval: Interval, tick: Timestamp, now: Timestamp) -> 
     }
     let on_time = interval.tick_after(now);
     tracing::warn!(
+        said.batch = on_time.millis(),
         "batches are late by more than an hour: those before {on_time} are left out, and their input is in it"
     );
     on_time

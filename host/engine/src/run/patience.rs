@@ -25,7 +25,7 @@ impl Patience<'_> {
         loop {
             match call() {
                 Err(error) if error.kind == PortErrorKind::Passing && !self.stopper.is_stopped() => {
-                    tracing::warn!("{error}; trying again in {} ms", delay / 1_000);
+                    tracing::warn!(said.retry_ms = delay / 1_000, "{error}; trying again in {} ms", delay / 1_000);
                     self.wait(Timestamp(self.clock.now().0.saturating_add(delay)));
                     delay = (delay * 2).min(DELAY_MICROS_MAX);
                 }

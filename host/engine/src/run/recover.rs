@@ -1,6 +1,6 @@
 //! Going on from a checkpoint, until the first new batch.
 
-use tidemill_checkpoint::{Recovery, SectionKind};
+use tidemill_checkpoint::{Archive, Recovery, SectionKind};
 use tidemill_model::{ports::Owner, time::Timestamp};
 
 use super::{Run, patience::Patience, restore::Restorer, sources::Resumed};
@@ -21,6 +21,7 @@ impl Run {
         };
         if let Some(fell_back) = &recovered.fell_back {
             tracing::warn!(
+                said.record = fell_back.number,
                 "record {} of the checkpoint is damaged and passed over: {}",
                 fell_back.number,
                 fell_back.what
@@ -32,7 +33,7 @@ impl Run {
         if let Some((output, newest)) = sinks.ahead_of(last)? {
             return Err(RunError::SinkAhead { output, newest, last });
         }
-        check_sinks(&sinks.new_ones(), keeper, &recovered)?;
+        check_sinks(&sinks.new_ones(), keeper.archive(), &recovered)?;
         if let Some((old, now)) = keeper.renames().taken.clone() {
             return Err(RestoreError::NameTaken { old, now }.into());
         }
@@ -60,14 +61,19 @@ impl Run {
         self.whole = restored.whole;
         if let Some(last) = &recovered.last {
             self.counters.restore(&last.commit.counters);
-            tracing::info!(keys = restored.keys, "going on behind the batch {}", last.commit.batch);
+            tracing::info!(
+                said.batch = last.commit.batch.millis(),
+                keys = restored.keys,
+                "going on behind the batch {}",
+                last.commit.batch
+            );
         }
         self.begin()?;
         for undelivered in &recovered.undelivered {
             self.deliver_again(undelivered.number, undelivered.batch)?;
         }
         if let Some(planned) = recovered.planned.as_ref().map(|planned| planned.plan.batch) {
-            tracing::info!("running the batch {planned} again, with the same input");
+            tracing::info!(said.batch = planned.millis(), "running the batch {planned} again, with the same input");
             self.batch(planned)?;
             return Ok(Some(planned));
         }
@@ -101,7 +107,7 @@ impl Run {
 
     fn deliver_again(&mut self, number: u64, batch: Timestamp) -> Result<(), RunError> {
         let Committer { keeper: Some(keeper), sinks, .. } = self.commits.idle() else { return Ok(()) };
-        tracing::info!("delivering the batch {batch} again");
+        tracing::info!(said.batch = batch.millis(), "delivering the batch {batch} again");
         keeper.point(Point::Deliver, batch, |keeper| {
             let archive = keeper.archive();
             let outbox = keeper.outbox_of(number);
@@ -114,12 +120,12 @@ impl Run {
 }
 
 /// Of the sinks that are new none has got the last batch already.
-fn check_sinks(new: &[String], keeper: &Keeper, recovered: &Recovery) -> Result<(), RunError> {
+pub(crate) fn check_sinks(new: &[String], archive: &Archive, recovered: &Recovery) -> Result<(), RunError> {
     let Some(last) = &recovered.last else { return Ok(()) };
     if new.is_empty() || recovered.undelivered.iter().any(|undelivered| undelivered.number == last.number) {
         return Ok(());
     }
-    let sections = keeper.archive().read_sections(last.number)?;
+    let sections = archive.read_sections(last.number)?;
     let outputs = sections.iter().filter(|section| section.kind == SectionKind::Output);
     let beside = last.commit.outbox.iter().flat_map(|outbox| &outbox.outputs).map(|output| &output.output);
     match outputs.map(|section| &section.stream).chain(beside).find(|output| new.contains(output)) {

@@ -106,7 +106,15 @@ impl Run {
             Shortage::Budget { .. } => "raise the checkpoint's `budget`, or keep less state",
             _ => "make room on its disk, or lower the checkpoint's `free-space`",
         };
-        tracing::warn!("{shortage}: no new input is taken until there is room, and nothing is lost; {advice}");
+        let (there, bound) = match *shortage {
+            Shortage::Budget { used, max } => (used, max),
+            Shortage::Free { free, min } => (free, min),
+        };
+        tracing::warn!(
+            said.bytes = there,
+            said.bound_bytes = bound,
+            "{shortage}: no new input is taken until there is room, and nothing is lost; {advice}"
+        );
     }
 }
 

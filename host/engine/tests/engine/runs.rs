@@ -417,7 +417,7 @@ fn a_sink_that_fails_ends_the_run() {
         });
         let clock = Arc::new(ManualClock::new(Timestamp(0)));
         let error = bench.start(vec![Box::new(sink)], clock, Until::Batches(3)).run().unwrap_err();
-        assert_eq!(error.to_string(), "batch 2000 ms: output `out`: the disk is full");
+        assert_eq!(error.to_string(), "batch 2000 ms (1970-01-01T00:00:02Z): output `out`: the disk is full");
         assert!(matches!(error, RunError::Sink { .. }));
         assert_eq!(*deliveries.lock().unwrap(), delivered);
         assert!(bench.feed.lock().unwrap().is_stopped);

@@ -89,7 +89,7 @@ fn of_several_failures_the_first_partitions_is_told() {
         let error = run(text, Mode { workers, chunk_rows: 1_000, ..PLAIN }).result.unwrap_err().to_string();
         assert!(
             error.starts_with(
-                "pipeline `test`, stream `out`, partition 0, batch 1000 ms: `hostile/traps`: the function trapped"
+                "pipeline `test`, stream `out`, partition 0, batch 1000 ms (1970-01-01T00:00:01Z): `hostile/traps`: the function trapped"
             ),
             "{error}"
         );

@@ -155,6 +155,21 @@ fn names_are_made_of_letters() {
     ] {
         assert_eq!((is_function_name(name), is_field_name(name)), (of_function, of_field), "{name:?}");
     }
+    // Whatever else may be in one, what nobody sees may not, and what is wrong is shown so that it is seen.
+    for &hostile in tidemill_model::testing::HOSTILE {
+        let name = format!("a{hostile}b");
+        assert!(!is_function_name(&name) && !is_field_name(&name), "{name:?}");
+        let told = || DescriptionOut { version: name.clone(), ..DescriptionOut::default() };
+        let wrong = [
+            signature(SignatureOut { name: name.clone(), ..map() }).unwrap_err(),
+            signature(SignatureOut { input: vec![field(&name, "integer")], ..map() }).unwrap_err(),
+            description(told(), 3).unwrap_err(),
+            description(DescriptionOut { name: name.clone(), version: String::new(), ..told() }, 3).unwrap_err(),
+        ];
+        assert!(wrong.iter().all(|wrong| wrong.chars().all(is_visible)), "{wrong:?}");
+        let record = format!("record<{name}: text>");
+        assert!(signature(SignatureOut { input: vec![field("a", &record)], ..map() }).is_err(), "{record:?}");
+    }
     let told = SignatureOut { input: vec![field(&format!("a\n{}", "b".repeat(100)), "integer")], ..map() };
     let expect = format!("`a\\n{}` is no field's name", "b".repeat(38));
     assert!(signature(told).unwrap_err().contains(&expect));

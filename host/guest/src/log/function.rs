@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tidemill_model::limits::Limits;
+use tidemill_model::{limits::Limits, text::counted};
 
 use super::{LogLevel, LogLine, LogSink};
 
@@ -24,6 +24,7 @@ struct OfBatch {
     number: u64,
     lines: u32,
     dropped: u64,
+    panics: u64,
 }
 
 impl FunctionLog {
@@ -44,7 +45,7 @@ impl FunctionLog {
         if number > of_batch.number {
             let before = std::mem::replace(&mut *of_batch, OfBatch { number, ..OfBatch::default() });
             drop(of_batch);
-            self.say_dropped(&before);
+            self.say_left_out(&before);
         }
     }
 
@@ -60,16 +61,28 @@ impl FunctionLog {
         has_room
     }
 
+    /// Counts a panic. Whether it is the batch's first one: the others say the same again, as when rows are looked for that make
+    /// a function fail, and are counted.
+    pub(crate) fn is_first_panic(&self) -> bool {
+        let mut of_batch = self.lock();
+        of_batch.panics += 1;
+        of_batch.panics == 1
+    }
+
     /// Writes a line for which there is room.
     pub(crate) fn write(&self, level: LogLevel, message: &str) {
         let FunctionLog { plugin, function, place, .. } = self;
         self.sink.line(LogLine { plugin, function, place, level, message });
     }
 
-    fn say_dropped(&self, of_batch: &OfBatch) {
-        if of_batch.dropped > 0 {
-            let OfBatch { lines, dropped, .. } = of_batch;
-            self.write(LogLevel::Warn, &format!("dropped {dropped} more log lines of a batch that had {lines}"));
+    fn say_left_out(&self, of_batch: &OfBatch) {
+        let OfBatch { lines, dropped, panics, .. } = of_batch;
+        if let more @ 1.. = panics.saturating_sub(1) {
+            self.write(LogLevel::Warn, &format!("{} in the same batch", counted(more, "more panic")));
+        }
+        if *dropped > 0 {
+            let more = counted(*dropped, "more log line");
+            self.write(LogLevel::Warn, &format!("dropped {more} of a batch that had {lines}"));
         }
     }
 
@@ -81,7 +94,7 @@ impl FunctionLog {
 impl Drop for FunctionLog {
     fn drop(&mut self) {
         let last = std::mem::take(&mut *self.lock());
-        self.say_dropped(&last);
+        self.say_left_out(&last);
     }
 }
 
@@ -98,6 +111,23 @@ mod tests {
     }
 
     /// Instances say in any order that a batch begins, and again: only a higher number begins one.
+    /// A search for the rows that make a function fail makes it panic often.
+    #[test]
+    fn panics_of_a_batch_are_counted_behind_the_first() {
+        let said = Arc::new(Said(Mutex::default()));
+        let log = FunctionLog::new("p".into(), "f".to_owned(), String::new(), Arc::default(), said.clone());
+        let told = |panics: u32| (0..panics).filter(|_| log.is_first_panic()).count();
+        log.begin_batch(1);
+        assert_eq!(told(3), 1);
+        log.begin_batch(2);
+        assert_eq!(told(1), 1);
+        log.begin_batch(3);
+        assert_eq!(told(2), 1);
+        drop(log);
+        let more = ["2 more panics in the same batch", "1 more panic in the same batch"];
+        assert_eq!(*said.0.lock().unwrap_or_else(PoisonError::into_inner), more);
+    }
+
     #[test]
     fn a_batch_begins_once() {
         let limits = Arc::new(Limits { log_lines_per_batch: 2, ..Limits::default() });

@@ -11,7 +11,10 @@ use arrow_schema::{ArrowError, DataType, SchemaRef};
 use bytemuck::AnyBitPattern;
 
 use super::{Column, Rows, numbers};
-use crate::schema::{Kind, Schema, Type};
+use crate::{
+    schema::{Kind, Schema, Type},
+    text::counted,
+};
 
 impl Rows<'_> {
     /// A copy that outlives the chunk. `arrow` is [`Schema::to_arrow`] of the rows' schema.
@@ -75,7 +78,7 @@ fn bitmap(bits: &[u8], len: usize) -> Result<BooleanBuffer, ArrowError> {
 fn offsets(column: &Column<'_>, len: usize) -> Result<OffsetBuffer<i32>, ArrowError> {
     let offsets = column.offsets;
     if offsets.len() != len + 1 || offsets[0] != 0 || !offsets.is_sorted() {
-        return Err(ArrowError::InvalidArgumentError(format!("no offsets of {len} rows from 0 on")));
+        return Err(ArrowError::InvalidArgumentError(format!("no offsets of {} from 0 on", counted(len, "row"))));
     }
     Ok(OffsetBuffer::new(offsets.to_vec().into()))
 }

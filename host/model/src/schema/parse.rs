@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use super::{Field, Kind, Schema, Type};
+use crate::text::is_visible;
 
 /// How deep a type may nest.
 pub const DEPTH_MAX: usize = 16;
@@ -34,7 +35,8 @@ impl FromStr for Schema {
 }
 
 fn is_name_char(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '-'
+    // Unicode has letters that nobody sees.
+    c.is_alphanumeric() && is_visible(c) || c == '_' || c == '-'
 }
 
 fn parse_all<T>(

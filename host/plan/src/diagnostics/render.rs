@@ -2,6 +2,8 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 
+use tidemill_model::text::{shown, shown_lines};
+
 use super::{Diagnostic, Diagnostics, Severity, Source, Span};
 
 pub(super) fn render(diagnostics: &Diagnostics, color: bool) -> String {
@@ -24,28 +26,22 @@ fn group<'a>(sources: &'a [Source], item: &'a Diagnostic) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(&item.message);
+    let title = level.primary_title(shown_lines(&item.message).into_owned());
     let mut group = match item.span.and_then(|span| excerpt(sources, span)) {
         Some(excerpt) => title.element(excerpt.snippet(&item.label)),
-        None => title.element(Origin::path(sources.first().map_or("", |file| file.name.as_str()))),
+        None => title.element(Origin::path(shown(sources.first().map_or("", |file| file.name.as_str())))),
     };
     if let Some(help) = &item.help {
-        group = group.element(Level::HELP.message(plain(help)));
+        group = group.element(Level::HELP.message(shown_lines(help)));
     }
     group
-}
-
-/// Texts may name what plugins call things, and the renderer takes labels and helps as they are: no control character
-/// may reach a terminal through them.
-fn plain(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(annotate_snippets::normalize_untrusted_str).collect();
-    lines.join("\n")
 }
 
 /// The line that a span begins in; a renderer is not asked to look through a whole file for each diagnostic.
 struct Excerpt<'a> {
     source: &'a Source,
-    line: &'a str,
+    /// As it is shown, and so are the places in it.
+    line: String,
     line_number: usize,
     start: usize,
     end: usize,
@@ -62,14 +58,17 @@ fn excerpt(sources: &[Source], span: Span) -> Option<Excerpt<'_>> {
     let start = (start - line_start).min(line.len());
     let end = line.ceil_char_boundary(span.end.saturating_sub(line_start)).clamp(start, line.len());
     let line_number = 1 + text[..line_start].bytes().filter(|&byte| byte == b'\n').count();
-    Some(Excerpt { source, line, line_number, start, end })
+    // What is not seen is longer where it is shown.
+    let [before, meant, behind] = [&line[..start], &line[start..end], &line[end..]].map(shown_lines);
+    let (start, end) = (before.len(), before.len() + meant.len());
+    Some(Excerpt { source, line: format!("{before}{meant}{behind}"), line_number, start, end })
 }
 
 impl<'a> Excerpt<'a> {
-    fn snippet(&self, label: &str) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-        let label = Some(plain(label)).filter(|label| !label.is_empty());
+    fn snippet(self, label: &str) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+        let label = Some(shown_lines(label).into_owned()).filter(|label| !label.is_empty());
         Snippet::source(self.line)
-            .path(self.source.name.as_str())
+            .path(shown(&self.source.name))
             .line_start(self.line_number)
             .line_numbering(self.source.numbered)
             .annotation(AnnotationKind::Primary.span(self.start..self.end).label(label))
@@ -96,10 +95,23 @@ mod tests {
 
     #[test]
     fn nothing_reaches_the_terminal_but_text() {
-        let mut diagnostics = Diagnostics::new("p.toml", "a = \u{1b}[31m\u{7}");
-        let bad = "\u{1b}[2J\u{7}\u{202e}";
-        diagnostics.push(Diagnostic::error(Span::of_file(0..9), bad).label(bad).help(format!("{bad}\n{bad}")));
+        for &hostile in tidemill_model::testing::HOSTILE {
+            let bad = format!("x{hostile}y");
+            let mut diagnostics = Diagnostics::new(&bad, &format!("a = {hostile}[31m{hostile}"));
+            let error = Diagnostic::error(Span::of_file(0..4 + hostile.len_utf8()), bad.as_str());
+            diagnostics.push(error.label(bad.as_str()).help(format!("{bad}\n{bad}")));
+            diagnostics.push(Diagnostic::whole(bad.as_str()));
+            let shown = render(&diagnostics, false);
+            let is_seen = |c: char| matches!(c, '\n' | '\t') || tidemill_model::text::is_visible(c);
+            assert!(shown.chars().all(is_seen), "{hostile:?}: {shown:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_seen_is_underlined_where_it_is_shown() {
+        let mut diagnostics = Diagnostics::new("p.toml", "a = \u{202e}b\u{200b}");
+        diagnostics.push(Diagnostic::error(Span::of_file(7..8), "wrong"));
         let shown = render(&diagnostics, false);
-        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{shown:?}");
+        assert!(shown.contains("a = \\u{202e}b\\u{200b}\n  |             ^\n"), "{shown}");
     }
 }

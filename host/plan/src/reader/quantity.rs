@@ -1,19 +1,20 @@
 //! Amounts that are written with a unit: `500ms`, `64MiB`.
 
-use tidemill_model::time::Interval;
+use tidemill_model::{text::counted, time::Interval};
 
 /// Longer numbers are no amounts, and could not be computed with.
 const DIGITS_MAX: usize = 15;
 
 /// Units of time, in microseconds.
-const TIME_UNITS: &[(&str, i64)] = &[("ms", 1_000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000)];
+const TIME_UNITS: &[(&str, i64)] =
+    &[("ms", 1_000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000), ("d", 86_400_000_000)];
 
 /// Units of size, in bytes.
 const SIZE_UNITS: &[(&str, u64)] = &[("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
-/// Reads `5s`, `0.5s`, `500ms`, `2m`, `1h`. The error is a sentence for the person who wrote it.
+/// Reads `5s`, `0.5s`, `500ms`, `2m`, `1h`, `366d`. The error is a sentence for the person who wrote it.
 pub fn interval(text: &str) -> Result<Interval, String> {
-    let how = "write a number and ms, s, m or h, for example 5s or 500ms";
+    let how = "write a number and ms, s, m, h or d, for example 5s or 500ms";
     let (number, unit) = split(text);
     let Some((_, unit_micros)) = TIME_UNITS.iter().find(|(name, _)| *name == unit) else {
         return Err(if unit.is_empty() { format!("`{text}` has no unit; {how}") } else { how.to_owned() });
@@ -59,8 +60,7 @@ fn split(text: &str) -> (&str, &str) {
 pub fn show_size(bytes: u64) -> String {
     match SIZE_UNITS.iter().rev().find(|(_, unit)| *unit > 1 && bytes >= *unit && bytes.is_multiple_of(*unit)) {
         Some((name, unit)) => format!("{}{name}", bytes / unit),
-        None if bytes == 1 => "1 byte".to_owned(),
-        None => format!("{bytes} bytes"),
+        None => counted(bytes, "byte"),
     }
 }
 
@@ -88,7 +88,10 @@ mod tests {
             ("s", None),
             ("5 s s", None),
             ("-5s", None),
-            ("5d", None),
+            ("5d", Some(5 * 86_400_000_000)),
+            ("366d", Some(366 * 86_400_000_000)),
+            ("366.1d", None),
+            ("5y", None),
             (".5s", None),
             ("5.s", None),
             ("1.2.3s", None),

@@ -3,6 +3,7 @@
 use tidemill_model::{
     limits::{Limits, NODES},
     schema::Schema,
+    text::counted,
 };
 
 use crate::{
@@ -27,7 +28,7 @@ const DEPTH_MAX: usize = 64;
 pub(super) fn check_nodes(name: &Name, schema: &Schema, diagnostics: &mut Diagnostics) -> bool {
     let nodes = schema.nodes();
     if nodes > NODES {
-        let message = format!("stream `{}` would have {nodes} columns", name.text);
+        let message = format!("stream `{}` would have {}", name.text, counted(nodes, "column"));
         let help = format!("a stream has at most {NODES}, those inside lists and records included");
         diagnostics.push(Diagnostic::error(name.span, message).label("too many").help(help));
     }
@@ -38,7 +39,7 @@ pub(super) fn check_nodes(name: &Name, schema: &Schema, diagnostics: &mut Diagno
 pub(super) fn check_instances(plan: &Plan, stages: &Stages, manifest: &Manifest, diagnostics: &mut Diagnostics) {
     let instances = stages.instances(plan);
     if instances > INSTANCES_MAX {
-        let message = format!("the pipeline would have {instances} instances of its plugins at once");
+        let message = format!("the pipeline would have {} of its plugins at once", counted(instances, "instance"));
         let help = format!(
             "it has one for each partition of each function, a reduce two, and at most {INSTANCES_MAX}: take fewer \
              `partitions`, or fewer functions behind a union"

@@ -65,7 +65,13 @@ fn said(world: &World, batches: [&[&str]; 2]) -> String {
         Trouble::Skip => check_skipped(world, &read, &skipped),
         _ => Ok(()),
     });
-    checked.err().unwrap_or_default()
+    undated(checked)
+}
+
+/// What is said, without the dates of batches: they are of 1970, a microsecond each.
+fn undated(checked: Result<(), String>) -> String {
+    let said = checked.err().unwrap_or_default();
+    (1..=9).fold(said, |said, micros| said.replace(&format!(" (1970-01-01T00:00:00.00000{micros}Z)"), ""))
 }
 
 #[test]
@@ -172,6 +178,6 @@ fn lines_whose_peer_sends_them_again_come_once() {
     let read = |rows| [(Timestamp(1), numbered(rows).expect("they are lines"))].into();
     let gone = |rows| check_acknowledged(&world.feeds[ACKNOWLEDGED], &read(rows), false, &[].into());
     assert_eq!(gone(&rows), Ok(()), "the pipeline has the source no more");
-    let lost = gone(&vec![vec![rows[0][0].clone()]]).err().unwrap_or_default();
+    let lost = undated(gone(&vec![vec![rows[0][0].clone()]]));
     assert_eq!(lost, "line 2000001 is lost, and 2 were acknowledged");
 }

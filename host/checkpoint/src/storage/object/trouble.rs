@@ -2,6 +2,8 @@
 
 use std::{error::Error, io};
 
+use tidemill_model::text;
+
 use crate::storage::{Advice, StorageError};
 
 /// How much of what a store says is repeated.
@@ -71,8 +73,8 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
 }
 
 fn shortened(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SAID_CHARS_MAX).collect();
-    line.trim().to_owned()
+    let line: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).take(SAID_CHARS_MAX).collect();
+    text::shown(line.trim()).into_owned()
 }
 
 #[cfg(test)]
@@ -102,6 +104,7 @@ mod tests {
         );
         let denied = |said: &str| object_store::Error::PermissionDenied { path: String::new(), source: said.into() };
         check(denied("<Code>AccessDenied</Code>"), Advice::Denied, "AccessDenied");
-        check(denied("a\u{1b}b"), Advice::Denied, "a b");
+        check(denied("a\u{1b}\u{202e}b"), Advice::Denied, r"a\u{1b}\u{202e}b");
+        check(denied("a\nb"), Advice::Denied, "a b");
     }
 }

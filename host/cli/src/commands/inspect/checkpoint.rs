@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tidemill_checkpoint::{CheckpointError, Consequence, Damage, Recovery, Storage, StorageError, Survey};
 use tidemill_engine::checkpoint::{RestoreError, StoredStates};
+use tidemill_model::text::counted;
 
 use super::{json, keys, text};
 use crate::{
     arguments,
-    failure::{Failure, chain, printable},
+    failure::{Failure, chain},
     stdout,
 };
 
@@ -28,8 +29,8 @@ pub fn run(arguments: &arguments::Inspect, storage: &Arc<dyn Storage>) -> Result
     let mut looked = look(storage)?;
     match &arguments.keys {
         Some(stream) => keys::write(&mut looked, stream.as_deref())?,
-        None if arguments.json => stdout::write(&json::of(&mut looked))?,
-        None => stdout::write(&printable(&text::of(&mut looked)))?,
+        None if arguments.json => stdout::write_json(&json::of(&mut looked))?,
+        None => stdout::write_text(&text::of(&mut looked))?,
     }
     verdict(&looked.survey)
 }
@@ -70,7 +71,7 @@ fn verdict(survey: &Survey) -> Result<(), Failure> {
         (0, None) => return Ok(()),
         (0, Some(refused)) => Failure::run(refused),
         (1, _) => Failure::run("the checkpoint is damaged"),
-        (places, _) => Failure::run(format!("the checkpoint is damaged in {places} places")),
+        (places, _) => Failure::run(format!("the checkpoint is damaged in {}", counted(places, "place"))),
     };
     for damage in &survey.damage {
         failure = failure.hint(format!("{}: {}; {}", damage.name, damage.what, advice(damage)));

@@ -1,12 +1,12 @@
 //! Keys and their states as JSON lines.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use tidemill_connect::write_json;
 use tidemill_engine::checkpoint::{TableId, TableRows};
 
 use super::checkpoint::Looked;
-use crate::{failure::Failure, stdout, time};
+use crate::{failure::Failure, stdout};
 
 /// Writes an object a key: `stream` (with the table's name behind a point, where it has one), `key`, `state`, and `wake_at` where
 /// the function is to be called then; or an object a row of a `pane`, with its number.
@@ -17,8 +17,7 @@ pub fn write(looked: &mut Looked, wanted: Option<&str>) -> Result<(), Failure> {
     if let Some(wanted) = wanted.filter(|_| !tables.iter().any(is_wanted)) {
         return Err(no_stream(wanted, &tables));
     }
-    stdout::check()?;
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = stdout::json()?;
     for table in tables.iter().filter(|table| is_wanted(table)) {
         states.each_block(table, |block| write_block(table, block, &mut out))?;
     }
@@ -44,7 +43,7 @@ fn write_row(stream: &serde_json::Value, block: &TableRows, row: usize, out: &mu
     out.write_all(b",\"state\":")?;
     write_json(&block.state_schema, &block.states, row, out)?;
     if let Some(at) = block.wake_at(row) {
-        write!(out, ",\"wake_at\":\"{}\"", time::utc(at))?;
+        write!(out, ",\"wake_at\":\"{}\"", at.utc())?;
     }
     out.write_all(b"}\n")
 }

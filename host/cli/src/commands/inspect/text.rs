@@ -7,10 +7,13 @@ use tidemill_checkpoint::{
     Survey, TableSchema, VERSION,
 };
 use tidemill_engine::checkpoint::{StoredSize, TableId};
-use tidemill_model::table::TableKind;
+use tidemill_model::{
+    table::TableKind,
+    text::{counted, shown},
+};
 
 use super::checkpoint::Looked;
-use crate::{count::counted, failure::chain, pipeline::hex, time};
+use crate::{failure::chain, pipeline::hex};
 
 /// Records and batches that are shown; JSON has all.
 const SHOWN_MAX: usize = 20;
@@ -72,24 +75,28 @@ fn line(text: &mut String, line: &str) {
 fn claim(record: &Scanned) -> Option<String> {
     let header = record.found.as_ref().ok()?;
     match &header.record {
-        Record::Claim { host, at } => Some(format!("generation {}, {host}, {}", header.generation, time::utc(*at))),
+        Record::Claim { host, at } => Some(format!("generation {}, {host}, {}", header.generation, at.utc())),
         _ => None,
     }
 }
 
 fn table(id: &TableId, schema: &TableSchema, size: StoredSize) -> String {
-    let what = if schema.kind == TableKind::Keyed { "keys" } else { "rows in panes" };
+    let rows_in = match schema.kind == TableKind::Keyed {
+        true => counted(size.rows, "key"),
+        false => counted(size.rows, "row") + " in panes",
+    };
+    let bytes = counted(size.bytes, "byte");
     let by = if schema.function.is_empty() { "tidemill" } else { &schema.function };
     let TableSchema { rows, keys, version, .. } = schema;
-    format!("{id}: {} {what}, {} bytes; {by} keeps ({rows}) by ({keys}), version {version}", size.rows, size.bytes)
+    format!("{id}: {rows_in}, {bytes}; {by} keeps ({rows}) by ({keys}), version {version}")
 }
 
 fn last<E>(recovery: &Result<Recovery, E>) -> String {
     let Ok(recovery) = recovery else { return "not known".to_owned() };
     match recovery.last.as_ref().map(|last| last.commit.batch) {
         None => "none".to_owned(),
-        Some(last) if recovery.delivered >= Some(last) => format!("{}, delivered", time::batch(last)),
-        Some(last) => format!("{}, not known to be delivered", time::batch(last)),
+        Some(last) if recovery.delivered >= Some(last) => format!("{last}, delivered"),
+        Some(last) => format!("{last}, not known to be delivered"),
     }
 }
 
@@ -124,10 +131,11 @@ fn batch(survey: &Survey, found: &BatchFound<'_>) -> String {
     let (plan_number, commit_number) = (plan.map(|(number, _)| number), commit.map(|(number, _)| number));
     let replay = if survey.history.has_past(found) { "" } else { ", cannot be replayed" };
     let mut text = format!(
-        "{}: plan {}, commit {}, {bytes} bytes{replay}",
-        time::batch(*time),
+        "{}: plan {}, commit {}, {}{replay}",
+        time,
         number(plan_number),
-        number(commit_number)
+        number(commit_number),
+        counted(*bytes, "byte")
     );
     for source in plan.iter().flat_map(|(_, plan)| &plan.sources) {
         let _ = write!(text, "\n    from {}: {}", source.stream, position(source));
@@ -162,8 +170,8 @@ fn position(source: &SourcePin) -> String {
         };
     }
     match source.pin.char_indices().nth(PIN_CHARS_MAX) {
-        Some((end, _)) => format!("{}...", &source.pin[..end]),
-        None => source.pin.clone(),
+        Some((end, _)) => format!("{}...", shown(&source.pin[..end])),
+        None => shown(&source.pin).into_owned(),
     }
 }
 
@@ -177,9 +185,9 @@ fn record(record: &Scanned) -> String {
         Ok(header) => {
             let what = match &header.record {
                 Record::Claim { host, .. } => format!("{host}, generation {}", header.generation),
-                Record::Plan(plan) => time::batch(plan.batch),
-                Record::Commit(commit) => time::batch(commit.batch),
-                Record::Delivered { batch } => time::batch(*batch),
+                Record::Plan(plan) => plan.batch.to_string(),
+                Record::Commit(commit) => commit.batch.to_string(),
+                Record::Delivered { batch } => batch.to_string(),
                 Record::Start(start) => {
                     start.sources.iter().map(|source| source.stream.as_str()).collect::<Vec<_>>().join(", ")
                 }
@@ -192,18 +200,22 @@ fn record(record: &Scanned) -> String {
 
 fn snapshot(snapshot: &SnapshotFound) -> String {
     let damaged = snapshot.damaged.as_ref().map_or(String::new(), |what| format!(", {what}"));
-    format!("after commit {}: {} bytes{damaged}", snapshot.commit, snapshot.bytes)
+    format!("after commit {}: {}{damaged}", snapshot.commit, counted(snapshot.bytes, "byte"))
 }
 
 fn outbox(outbox: &OutboxFound) -> String {
     let of = outbox.commit.map_or("no commit names it".to_owned(), |commit| format!("of commit {commit}"));
     let damaged = outbox.damaged.as_ref().map_or(String::new(), |what| format!(", {what}"));
-    format!("outbox {}: {of}, {} bytes{damaged}", outbox.number, outbox.bytes)
+    format!("outbox {}: {of}, {}{damaged}", outbox.number, counted(outbox.bytes, "byte"))
 }
 
 fn segment(segment: &SegmentFound) -> String {
-    let mut text =
-        format!("segment {}: {}, {} bytes", segment.segment, counted(segment.chunks, "chunk"), segment.bytes);
+    let mut text = format!(
+        "segment {}: {}, {}",
+        segment.segment,
+        counted(segment.chunks, "chunk"),
+        counted(segment.bytes, "byte")
+    );
     if let Some(what) = &segment.damaged {
         let _ = write!(text, ", {what}");
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::row::Row;
-use crate::time;
 use tidemill_engine::{
     checkpoint::TableRows,
     replay::{BatchRows, Difference, OutputRows, Replayed, difference},
@@ -117,7 +116,7 @@ fn changes(blocks: Option<&Vec<TableRows>>) -> BTreeMap<Vec<u8>, (Row<'_>, Optio
     let changes = rows.enumerate().map(|(place, (block, row))| {
         let change = Change {
             state: (!block.is_deleted(row)).then(|| Row::new(&block.state_schema, &block.states, row)),
-            wake_at: block.wake_at(row).map(time::utc),
+            wake_at: block.wake_at(row).map(|at| at.utc().to_string()),
         };
         let key = Row::new(&block.key_schema, &block.keys, row);
         let id = match block.pane(row) {
