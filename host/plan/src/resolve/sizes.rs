@@ -59,7 +59,10 @@ pub(super) fn check_places(stages: &Stages, diagnostics: &mut Diagnostics) {
     let of_stage = |stage: &Stage| stage.steps.len() as u64 * u64::from(stage.partitions);
     let places: u64 = stages.stages.iter().map(of_stage).sum();
     if places > PLACES_MAX {
-        let message = format!("the pipeline would have {places} partitions of its streams and outputs, all together");
+        let message = format!(
+            "the pipeline would have {} of its streams and outputs, all together",
+            counted(places, "partition")
+        );
         let help = format!(
             "each stream and output has its `partitions`, a reduce or distinct twice, and a union those of all that it reads; there \
              are {PLACES_MAX} at most: take fewer `partitions`, or fewer streams"
