@@ -3,12 +3,24 @@
 use std::{fs, path::Path};
 
 use crate::{
+    plugins,
     records::{self, Delivered},
     running::Running,
 };
 
 /// A password, given on the command line.
 const SECRET: &str = "correct-horse-battery-staple";
+
+/// A function that takes whatever parameters it is given.
+const CHECKED: &str = r#"
+[streams.checked]
+from = "lines"
+map = "hostile/identity"
+
+[outputs.checked]
+from = "checked"
+files = { folder = "checked", format = "text" }
+"#;
 
 /// Every file below a folder that has the secret in it.
 fn leaks(folder: &Path) -> Vec<String> {
@@ -26,10 +38,13 @@ fn leaks(folder: &Path) -> Vec<String> {
 
 #[test]
 fn parameters_are_kept_nowhere() {
-    let folder = records::folder();
+    let hostile = fs::read(plugins::built("hostile")).unwrap();
+    let folder = records::folder().with("hostile.wasm", hostile);
+    let pipeline = folder.read("pipeline.toml");
+    let folder = folder.with("pipeline.toml", format!("{pipeline}{CHECKED}"));
     let lines = records::add(folder.path(), 0, 50);
-    let set = format!("streams.words.parameters.password={SECRET}");
-    let run = ["run", "pipeline.toml", "--log-level", "trace", "--set", &set];
+    let set = format!("streams.checked.parameters.password={SECRET}");
+    let run = ["run", "pipeline.toml", "--log-level", "trace", "--set", "plugins.hostile=hostile.wasm", "--set", &set];
     let mut command = folder.command(&[&run[..], &["--batches", "3"]].concat());
     command.env("XDG_CACHE_HOME", folder.path().join("caches"));
     let first = Running::start(&mut command).end();

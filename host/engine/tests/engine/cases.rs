@@ -70,7 +70,7 @@ fn parameters_that_a_function_does_not_take_are_mistakes_of_the_pipeline() {
     assert_eq!(mistake("map-context", "limit = 1, whatever = 2"), None, "it asks its context by name");
     for (function, parameters, says) in [
         ("map-parameters", "minimum = 2", "the function needs the parameter `put-before`, text"),
-        ("map-parameters", "put-before = '', minimum = 2.5", "`minimum` is `2.5`, and has to be integer"),
+        ("map-parameters", "put-before = '', minimum = 2.5", "`minimum` has to be integer, and is not"),
         (
             "map-parameters",
             "put-before = '', maximum = 2",

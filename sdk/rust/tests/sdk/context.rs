@@ -87,9 +87,9 @@ fn declared_parameters_are_read_when_a_function_is_opened() {
     const TAKES: &str = "the function takes length: integer = 3, put-behind: text = \"\", only: boolean?, ratio: float";
     let bad = [
         (&[][..], "the function needs the parameter `ratio`, float".to_owned()),
-        (&[("ratio", "half")], "the parameter `ratio` is `half`, and has to be float".to_owned()),
-        (&[("ratio", "1"), ("length", "2.5")], "the parameter `length` is `2.5`, and has to be integer".to_owned()),
-        (&[("ratio", "1"), ("only", "yes")], "the parameter `only` is `yes`, and has to be boolean".to_owned()),
+        (&[("ratio", "half")], "the parameter `ratio` has to be float, and is not".to_owned()),
+        (&[("ratio", "1"), ("length", "2.5")], "the parameter `length` has to be integer, and is not".to_owned()),
+        (&[("ratio", "1"), ("only", "yes")], "the parameter `only` has to be boolean, and is not".to_owned()),
         (&[("ratio", "1"), ("lenght", "2")], format!("there is no parameter `lenght`: {TAKES}")),
     ];
     for (parameters, expect) in bad {
