@@ -34,3 +34,4 @@ mod tool;
 mod trouble;
 mod usage;
 mod wide;
+mod vanished;

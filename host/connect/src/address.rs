@@ -7,6 +7,8 @@ use std::{
 
 use tidemill_model::ports::PortError;
 
+use crate::alive::keep_alive;
+
 /// `HOST:PORT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -57,7 +59,12 @@ impl Missing {
 /// Connects to a peer.
 pub(crate) fn connect(address: &Address) -> Result<TcpStream, Missing> {
     let addresses = resolve(address).map_err(Missing::Unknown)?;
-    TcpStream::connect(addresses.as_slice()).map_err(Missing::Silent)
+    let connect = || {
+        let connection = TcpStream::connect(addresses.as_slice())?;
+        keep_alive(&connection)?;
+        Ok(connection)
+    };
+    connect().map_err(Missing::Silent)
 }
 
 fn resolve(address: &Address) -> io::Result<Vec<SocketAddr>> {

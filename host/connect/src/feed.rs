@@ -59,20 +59,26 @@ pub fn listen(address: &Address) -> Result<TcpListener, PortError> {
 }
 
 /// Sends every line to all clients that are there then; without any, waits for one. With `keep_listening` it goes on
-/// when they have gone, else it takes one client and ends with it.
+/// when they have gone, else it takes one client and ends with it. The slowest one decides how fast it goes, but a client that
+/// takes nothing for 5 seconds, while others would, is let go.
 ///
 /// # Errors
 ///
 /// What cannot be read. Clients that break off are no error.
-pub fn to_clients(feed: &mut dyn Feed, listener: TcpListener, keep_listening: bool) -> Result<(), PortError> {
+pub fn to_clients(
+    feed: &mut dyn Feed,
+    listener: TcpListener,
+    keep_listening: bool,
+    clock: &dyn Clock,
+) -> Result<(), PortError> {
     let lost = |error| PortError::environment("no client can be accepted", error);
-    let mut audience = Audience::new(listener, keep_listening);
+    let mut audience = Audience::new(listener, keep_listening, clock);
     // Nothing is read before somebody listens.
     audience.wait_for_client().map_err(lost)?;
     while let Some(lines) = feed.next().map_err(unreadable)? {
         loop {
             audience.refresh().map_err(lost)?;
-            if audience.send(lines) {
+            if audience.send(lines).map_err(lost)? {
                 break;
             }
             if !keep_listening {
@@ -81,6 +87,7 @@ pub fn to_clients(feed: &mut dyn Feed, listener: TcpListener, keep_listening: bo
             audience.wait_for_client().map_err(lost)?;
         }
     }
+    audience.finish();
     Ok(())
 }
 

@@ -38,6 +38,7 @@ pub mod system;
 pub mod text;
 
 mod address;
+mod alive;
 mod connectors;
 mod json;
 mod pin;

@@ -7,6 +7,7 @@ mod acknowledge;
 mod connect;
 mod inbox;
 mod listen;
+mod quiet;
 mod receive;
 mod settings;
 #[cfg(test)]
@@ -106,6 +107,7 @@ impl ReceivedLines {
             text: spec.text.clone(),
             visits: Visits::default(),
             buffer_bytes_max: spec.buffer_bytes_max,
+            idle_max: spec.idle_max,
             inbox: Mutex::new(inbox),
             durable: spec.acknowledge.then(|| watch::Sender::new(None)),
             room: Notify::new(),

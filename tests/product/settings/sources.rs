@@ -1,8 +1,8 @@
 //! `[streams.NAME]`: sources.
 
 use std::{
-    io::{ErrorKind, Write},
-    net::TcpListener,
+    io::{ErrorKind, Read, Write},
+    net::{TcpListener, TcpStream},
     time::Duration,
 };
 
@@ -22,6 +22,7 @@ pub const KEYS: &[Settings] = &[
             ("line-bytes-max", lines_of_a_socket_are_those_of_its_settings),
             ("invalid-utf8", lines_of_a_socket_are_those_of_its_settings),
             ("buffer", a_peer_waits_when_the_buffer_is_full),
+            ("idle-timeout", a_connection_without_a_line_for_so_long_is_closed),
             ("acknowledge", kills::a_producer_that_is_told_what_is_durable_loses_nothing),
         ],
     ),
@@ -118,6 +119,30 @@ fn a_peer_waits_when_the_buffer_is_full() {
     assert_eq!(taken(""), SENT);
     let with_little = taken(", buffer = \"64KiB\", line-bytes-max = \"1KiB\"");
     assert!(with_little < SENT, "{with_little}");
+}
+
+/// A source that connects comes again by itself, and one that listens waits for the next producer.
+#[test]
+fn a_connection_without_a_line_for_so_long_is_closed() {
+    let end = |peer: &mut TcpStream| matches!(peer.read(&mut [0; 8]), Ok(0)) || peer.read(&mut [0]).is_err();
+    let idle = "idle-timeout = \"200ms\"";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = pipeline(&format!("socket = {{ connect = \"{}\", {idle} }}", listener.local_addr().unwrap()));
+    let mut run = Running::start_ready(&mut folder.command(&["run", "p.toml", "--set", "pipeline.interval=10ms"]));
+    let mut peer = run.accepted(&listener);
+    peer.write_all(b"half").unwrap();
+    assert!(end(&mut peer));
+    run.wait_for_printed("{\"line\":\"half\"}");
+    run.accepted(&listener).write_all(b"again\n").unwrap();
+    run.wait_for_printed("{\"line\":\"again\"}");
+    run.stop();
+    let address = producer::address();
+    let folder = pipeline(&format!("socket = {{ listen = \"{address}\", {idle} }}"));
+    let run = Running::start_ready(&mut folder.command(&["run", "p.toml"]));
+    for _ in 0..2 {
+        assert!(end(&mut connect(&address.to_string())));
+    }
+    run.stop();
 }
 
 #[test]

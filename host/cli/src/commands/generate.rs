@@ -19,7 +19,9 @@ pub fn run(arguments: &arguments::Generate) -> Result<(), Failure> {
     let generator = Generator::with_vocabulary(arguments.kind.into(), arguments.seed, words);
     let mut lines = GeneratedLines::new(generator, arguments.rate, arguments.count, Arc::new(SystemClock));
     match &arguments.target {
-        FeedTarget { listen: Some(address), .. } => feed::to_clients(&mut lines, super::nc::listen(address)?, true)?,
+        FeedTarget { listen: Some(address), .. } => {
+            feed::to_clients(&mut lines, super::nc::listen(address)?, true, &SystemClock)?
+        }
         FeedTarget { connect: Some(address), .. } => feed::to_peer(&mut lines, address, Patience::TryOn(&SystemClock))?,
         FeedTarget { listen: None, connect: None } => {
             stdout::check()?;

@@ -3,7 +3,10 @@
 use std::{io, net::TcpListener};
 
 use tidemill_connect::Address;
-use tidemill_connect::feed::{self, CopiedLines, Patience};
+use tidemill_connect::{
+    feed::{self, CopiedLines, Patience},
+    system::SystemClock,
+};
 
 use crate::{arguments, failure::Failure};
 
@@ -14,7 +17,7 @@ pub fn run(arguments: &arguments::Nc) -> Result<(), Failure> {
     let address = address(arguments)?;
     let mut lines = CopiedLines::new(io::stdin().lock());
     if arguments.listen {
-        feed::to_clients(&mut lines, listen(&address)?, arguments.keep)?;
+        feed::to_clients(&mut lines, listen(&address)?, arguments.keep, &SystemClock)?;
     } else {
         feed::to_peer(&mut lines, &address, Patience::GiveUp)?;
     }

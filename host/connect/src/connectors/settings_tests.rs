@@ -4,7 +4,7 @@
 
 use std::{
     fmt, fs,
-    io::Write,
+    io::{Read, Write},
     net::TcpListener,
     sync::{Arc, Mutex},
     time::Duration,
@@ -30,8 +30,8 @@ use crate::{
     print::{PrintSink, PrintStyle},
     queue::{JsonText, QueueSource},
     socket::{ReceivedLines, SocketMode, SocketSource},
-    system::{ManualClock, Threads, utc_offset},
-    testing::{accept, begin, begin_source, connect, is_connected_to},
+    system::{ManualClock, SystemClock, Threads, utc_offset},
+    testing::{PATIENCE, accept, begin, begin_source, connect, is_connected_to},
     text::{InvalidUtf8, TextOptions},
 };
 
@@ -179,8 +179,14 @@ fn of_generated_rows() {
 #[test]
 fn of_sockets() {
     let mode = SocketMode::Listen(Address { host: "127.0.0.1".to_owned(), port: 0 });
-    let whole = SocketSource { mode, text: TextOptions::default(), buffer_bytes_max: 1 << 20, acknowledge: false };
-    let SocketSource { mode: _, text: _, buffer_bytes_max: _, acknowledge: _ } = whole.clone();
+    let whole = SocketSource {
+        mode,
+        text: TextOptions::default(),
+        buffer_bytes_max: 1 << 20,
+        idle_max: None,
+        acknowledge: false,
+    };
+    let SocketSource { mode: _, text: _, buffer_bytes_max: _, idle_max: _, acknowledge: _ } = whole.clone();
     let refused = |spec: SocketSource| {
         let opened = spec.open("lines", &Place::new(|_| {}).world);
         opened.err().map(|error| error.to_string())
@@ -194,6 +200,16 @@ fn of_sockets() {
     differ("acknowledge", [false, true], |acknowledge| {
         let mut source = Place::new(|_| {}).open(SocketSource { acknowledge, ..whole.clone() });
         source.acknowledging().is_some()
+    });
+    differ("idle-timeout", [None, Some(Duration::from_millis(1))], |idle_max| {
+        let place = Place::new(|world| world.clock = Arc::new(SystemClock));
+        let spec = SocketSource { idle_max, ..whole.clone() };
+        let mut source = ReceivedLines::open("lines", &spec, &place.world).unwrap();
+        begin_source(&mut source);
+        let mut producer = connect(source.local_address().unwrap()).unwrap();
+        // Without one this much time, or any other, changes nothing.
+        producer.set_read_timeout(Some(if idle_max.is_some() { PATIENCE } else { Duration::from_millis(50) })).unwrap();
+        producer.read(&mut [0]).ok()
     });
     let place = Place::new(|_| {});
     let text = TextOptions { line_bytes_max: 3, invalid_utf8: InvalidUtf8::Reject };
@@ -223,7 +239,7 @@ fn of_connections_that_end() {
         let address = Address { host: "127.0.0.1".to_owned(), port: listener.local_addr().unwrap().port() };
         let text = TextOptions::default();
         let mode = SocketMode::Connect(address);
-        let spec = SocketSource { mode, text, buffer_bytes_max: 1 << 20, acknowledge: false };
+        let spec = SocketSource { mode, text, buffer_bytes_max: 1 << 20, idle_max: None, acknowledge: false };
         let place = Place::new(|settings| settings.reconnect_delay = reconnect_delay);
         let source = place.open(spec);
         drop(accept(&listener));

@@ -16,7 +16,7 @@ use super::*;
 use crate::{
     generate::{GenerateKind, Generator},
     runtime::Runtime,
-    system::{ManualClock, Threads},
+    system::{ManualClock, SystemClock, Threads},
     testing::{Heard, accept, connect},
 };
 
@@ -40,7 +40,8 @@ fn serve(keep: bool) -> (SocketAddr, mpsc::Sender<&'static [u8]>, Ending) {
     let listener = listen(&Address { host: "127.0.0.1".to_owned(), port: 0 }).unwrap();
     let address = listener.local_addr().unwrap();
     let (teller, told) = mpsc::channel();
-    let feed = begin("the feed ends", move || to_clients(&mut ToldLines { told, line: b"" }, listener, keep));
+    let feed =
+        begin("the feed ends", move || to_clients(&mut ToldLines { told, line: b"" }, listener, keep, &SystemClock));
     (address, teller, feed)
 }
 
@@ -100,7 +101,7 @@ fn nothing_is_read_before_somebody_listens() {
         let listener = listen(&Address { host: "127.0.0.1".to_owned(), port: 0 }).unwrap();
         let address = listener.local_addr().unwrap();
         let (asked, is_asked) = mpsc::channel();
-        let feed = begin("the feed ends", move || to_clients(&mut Asked(asked), listener, keep));
+        let feed = begin("the feed ends", move || to_clients(&mut Asked(asked), listener, keep, &SystemClock));
         assert!(is_asked.recv_timeout(Duration::from_millis(300)).is_err(), "nobody listens yet");
         let _client = client(address);
         feed.end().unwrap();
@@ -306,13 +307,13 @@ fn so_many_clients_are_served_at_a_time() {
     let address = listener.local_addr().unwrap();
     let mut clients: Vec<TcpStream> = (0..66).map(|_| connect(address).unwrap()).collect();
     clients.iter().for_each(|client| client.set_nonblocking(true).unwrap());
-    let mut audience = Audience::new(listener, true);
+    let mut audience = Audience::new(listener, true, &SystemClock);
     audience.wait_for_client().unwrap();
     let mut served = |clients: &[TcpStream], expect: usize| {
         let count = || clients.iter().filter(|client| client.peek(&mut [0]).is_ok()).count();
         until("they are served", |_| {
             audience.refresh().unwrap();
-            assert!(audience.send(b"line\n"));
+            assert!(audience.send(b"line\n").unwrap());
             assert!(count() <= expect, "{} clients", count());
             (count() == expect).then_some(())
         });
@@ -420,5 +421,75 @@ fn without_keeping_on_nobody_else_is_let_in() {
     teller.send(b"b\n").unwrap();
     assert_eq!(line(&mut one), "b\n");
     drop(teller);
+    feed.end().unwrap();
+}
+
+/// A feed that has a block of lines whenever it is asked, and the clients that it has.
+struct Flood(Vec<u8>);
+
+impl Feed for Flood {
+    fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        Ok(Some(&self.0))
+    }
+}
+
+/// One that never reads is there first, or comes last; one that only trickles is no better.
+#[test]
+fn a_client_that_does_not_read_does_not_hold_up_the_others() {
+    for trickles in [false, true] {
+        for is_first in [true, false] {
+            let clock = Arc::new(ManualClock::new(Timestamp(0)));
+            let listener = listen(&Address { host: "127.0.0.1".to_owned(), port: 0 }).unwrap();
+            let address = listener.local_addr().unwrap();
+            let feeding = clock.clone();
+            let feed = begin("the feed ends", move || {
+                to_clients(&mut Flood(b"0123456789abcde\n".repeat(1 << 12)), listener, true, &*feeding)
+            });
+            let mut silent = is_first.then(|| connect(address).unwrap());
+            let mut reader = connect(address).unwrap();
+            let silent = silent.get_or_insert_with(|| connect(address).unwrap());
+            for client in [&reader, silent] {
+                client.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+            }
+            let (mut got, mut buffer) = (0_usize, vec![0; 1 << 20]);
+            // Far more than the system and the feed have room for.
+            until("the one that reads has got much", |_| {
+                match reader.read(&mut buffer) {
+                    Ok(bytes) => {
+                        assert!(bytes > 0, "the one that reads is let go");
+                        got += bytes;
+                    }
+                    // It waits for the other one.
+                    Err(_) => clock.advance_to(Timestamp(clock.now().0 + 500_000)),
+                }
+                if trickles {
+                    let _ = silent.read(&mut [0]);
+                }
+                (got > 64 << 20).then_some(())
+            });
+            // The feed has no end of its own; it ends with the test's process.
+            drop(feed);
+        }
+    }
+}
+
+/// A client that is slow, and goes on, misses nothing, and neither does one that is alone and pauses.
+#[test]
+fn a_slow_client_misses_nothing() {
+    let clock = Arc::new(ManualClock::new(Timestamp(0)));
+    let listener = listen(&Address { host: "127.0.0.1".to_owned(), port: 0 }).unwrap();
+    let address = listener.local_addr().unwrap();
+    let feeding = clock.clone();
+    let line = b"0123456789abcde\n".repeat(1 << 12);
+    let sent = line.repeat(256);
+    let text = sent.clone();
+    let feed = begin("the feed ends", move || to_clients(&mut CopiedLines::new(&text[..]), listener, true, &*feeding));
+    let mut client = connect(address).unwrap();
+    let (_never, nothing) = mpsc::channel::<()>();
+    let _ = nothing.recv_timeout(Duration::from_millis(200));
+    clock.advance_to(Timestamp(3_600_000_000));
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).unwrap();
+    assert!(got == sent, "{} of {} bytes", got.len(), sent.len());
     feed.end().unwrap();
 }

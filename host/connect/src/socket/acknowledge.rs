@@ -10,7 +10,10 @@ use tokio::{
     time::sleep,
 };
 
-use super::{listen::ACCEPT_AGAIN, receive::Receiver};
+use super::{
+    listen::{ACCEPT_AGAIN, look_after},
+    receive::Receiver,
+};
 use crate::{lock, pin::Pin, text::LineCutter};
 
 /// How far a source has come. Field names are part of the format of checkpoints.
@@ -36,6 +39,7 @@ pub(super) async fn accept(receiver: Arc<Receiver>, listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((connection, peer)) => {
+                look_after(&stream, &connection);
                 if let Some(mut before) = current.take() {
                     if !before.0.is_finished() {
                         tracing::warn!(%stream, %peer, "a producer came, and the one before is let go: lines are \

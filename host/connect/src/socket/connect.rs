@@ -8,7 +8,10 @@ use tokio::{
 };
 
 use super::{CONNECT_TIMEOUT, receive::Receiver};
-use crate::address::{Address, Missing};
+use crate::{
+    address::{Address, Missing},
+    alive::keep_alive,
+};
 
 /// Connects, reads to the end, and again, for ever. A peer that is not there is told of once, not at each try.
 pub(super) async fn keep_connected(receiver: Arc<Receiver>, address: Address, delay: Duration) {
@@ -46,7 +49,10 @@ async fn connect(address: &Address) -> Result<TcpStream, Missing> {
         let mut failed = io::ErrorKind::NotFound.into();
         for one in found {
             match TcpStream::connect(one).await {
-                Ok(connection) => return Ok(connection),
+                Ok(connection) => match keep_alive(&connection) {
+                    Ok(()) => return Ok(connection),
+                    Err(error) => failed = error,
+                },
                 Err(error) => failed = error,
             }
         }

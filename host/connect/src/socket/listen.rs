@@ -3,10 +3,18 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tidemill_model::ports::PortError;
-use tokio::{net::TcpListener, runtime, task::JoinSet, time::sleep};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime,
+    task::JoinSet,
+    time::sleep,
+};
 
 use super::{PRODUCERS_MAX, receive::Receiver};
-use crate::address::{self, Address};
+use crate::{
+    address::{self, Address},
+    alive::keep_alive,
+};
 
 /// How long to wait when the system cannot accept, for want of file descriptors say.
 pub(super) const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -30,6 +38,13 @@ pub(super) fn bind(
     Ok((listener, local))
 }
 
+/// A producer that has vanished does not keep its place. One whose connection has ended meanwhile is read to its end all the same.
+pub(super) fn look_after(stream: &str, connection: &TcpStream) {
+    if let Err(error) = keep_alive(connection) {
+        tracing::warn!(%stream, %error, "the system does not look whether a producer is still there");
+    }
+}
+
 /// Takes producers as they come, and reads each to its end.
 pub(super) async fn accept(receiver: Arc<Receiver>, listener: TcpListener) {
     let stream = &receiver.stream;
@@ -43,6 +58,7 @@ pub(super) async fn accept(receiver: Arc<Receiver>, listener: TcpListener) {
         }
         match listener.accept().await {
             Ok((connection, peer)) => {
+                look_after(stream, &connection);
                 let receiver = Arc::clone(&receiver);
                 producers.spawn(async move {
                     let stream = &receiver.stream;

@@ -3,15 +3,17 @@
 use std::{
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
+use memchr::memchr;
 use tidemill_model::ports::{Clock, Wake};
 use tokio::{
     net::TcpStream,
     sync::{Notify, watch},
 };
 
-use super::{Inbox, visits::Visits};
+use super::{Inbox, quiet::Quiet, visits::Visits};
 use crate::{
     lock,
     text::{LineCutter, TextOptions},
@@ -26,6 +28,8 @@ pub(super) struct Receiver {
     /// Who came and went.
     pub visits: Visits,
     pub buffer_bytes_max: usize,
+    /// A connection without a line for so long is closed.
+    pub idle_max: Option<Duration>,
     pub inbox: Mutex<Inbox>,
     /// Rung when rows were taken.
     pub room: Notify,
@@ -53,9 +57,13 @@ impl Receiver {
     }
 
     pub(super) async fn read_blocks(&self, connection: &TcpStream, cutter: &mut LineCutter) -> io::Result<()> {
+        let mut quiet = Quiet::new(&*self.clock, self.idle_max);
         loop {
-            self.wait_for_room().await;
-            connection.readable().await?;
+            if self.wait_for_room().await {
+                // Nobody could have said anything.
+                quiet.begin();
+            }
+            quiet.readable(connection).await?;
             let mut block = lock(&self.block);
             match connection.try_read(&mut block) {
                 Ok(0) => return Ok(()),
@@ -63,6 +71,9 @@ impl Receiver {
                     let mut inbox = lock(&self.inbox);
                     cutter.cut(&block[..len], &mut inbox.lines);
                     self.received(inbox);
+                    if memchr(b'\n', &block[..len]).is_some() {
+                        quiet.begin();
+                    }
                 }
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error),
@@ -80,14 +91,17 @@ impl Receiver {
         }
     }
 
-    async fn wait_for_room(&self) {
+    /// Says whether it had to wait.
+    async fn wait_for_room(&self) -> bool {
+        let mut has_waited = false;
         loop {
             // Before the look, so that rows which are taken after it still ring.
             let taken = self.room.notified();
             if lock(&self.inbox).lines.held_bytes() < self.buffer_bytes_max {
-                return;
+                return has_waited;
             }
             taken.await;
+            has_waited = true;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How a socket is written in a pipeline.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tidemill_model::{
     connector::{SourceSettings, World},
@@ -10,7 +10,11 @@ use tidemill_model::{
 use tidemill_plan::{
     connector::{Connector, Form, Key, Page, Short},
     diagnostics::{Diagnostic, Diagnostics},
-    reader::{Reader, Value, quantity::show_size, values},
+    reader::{
+        Reader, Value,
+        quantity::{self, show_size},
+        values,
+    },
 };
 
 use super::ReceivedLines;
@@ -39,6 +43,13 @@ const PAGE: Page = Page {
             "size, 4GiB at most",
             "64MiB",
             "bytes received and not yet run; when it is full, the socket is not read. Not less than `line-bytes-max`",
+        ),
+        Key(
+            "idle-timeout",
+            "time",
+            "no end",
+            "close a connection that has given no line for so long. A socket that connects does so again; a producer of one that \
+             listens may come again. Without it whoever is silent stays, if the system finds it still there",
         ),
         Key(
             "acknowledge",
@@ -72,6 +83,8 @@ pub struct SocketSource {
     pub text: TextOptions,
     /// Bytes received and not yet run; when they are reached the socket is not read.
     pub buffer_bytes_max: usize,
+    /// A connection without a line for so long is closed.
+    pub idle_max: Option<Duration>,
     /// Producers are told how many lines are durable; only where they connect.
     pub acknowledge: bool,
 }
@@ -101,6 +114,7 @@ impl SourceSettings for SocketSource {
 fn read(reader: &mut Reader<'_, '_>) -> Option<Arc<dyn SourceSettings>> {
     let text = options::read(reader);
     let buffer = buffer(&text, reader);
+    let idle_max = reader.read("idle-timeout", idle_max);
     let connect = reader.read("connect", |value, diagnostics| address(value, true, diagnostics));
     let listen = reader.read("listen", |value, diagnostics| address(value, false, diagnostics));
     let mode = match (reader.get("connect"), reader.get("listen")) {
@@ -125,7 +139,7 @@ fn read(reader: &mut Reader<'_, '_>) -> Option<Arc<dyn SourceSettings>> {
         let error = Diagnostic::error(value.span, "only a socket that listens acknowledges");
         reader.diagnostics.push(error.help("let the producer connect, with `listen`, or leave `acknowledge` out"));
     }
-    Some(Arc::new(SocketSource { mode: mode?, text, buffer_bytes_max: buffer, acknowledge }))
+    Some(Arc::new(SocketSource { mode: mode?, text, buffer_bytes_max: buffer, idle_max, acknowledge }))
 }
 
 fn address(value: &Value, connects: bool, diagnostics: &mut Diagnostics) -> Option<Address> {
@@ -139,6 +153,18 @@ fn address(value: &Value, connects: bool, diagnostics: &mut Diagnostics) -> Opti
         Ok(address) => Some(address),
         Err(reason) => {
             diagnostics.push(Diagnostic::error(text.span, format!("`{}` is no address", text.text)).help(reason));
+            None
+        }
+    }
+}
+
+fn idle_max(value: &Value, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let text = values::text(value, diagnostics)?;
+    match quantity::interval(&text.text) {
+        Ok(idle) => Some(idle.duration()),
+        Err(reason) => {
+            let what = format!("`{}` is no time for which a connection may be silent", text.text);
+            diagnostics.push(Diagnostic::error(text.span, what).help(reason));
             None
         }
     }

@@ -1,0 +1,81 @@
+//! Peers that vanish without a word: the system asks each of them whether it is still there, whichever side it is on and whoever
+//! opened the connection. Whether it does stands in what the system says of its connections.
+#![cfg(target_os = "linux")]
+
+use std::{
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::Stdio,
+    time::Duration,
+};
+
+use crate::{
+    limit::{connect, wait_until},
+    producer,
+    running::Running,
+    tool::Folder,
+};
+
+/// A connection that says nothing is asked about after so long at most.
+const ASKED_WITHIN: Duration = Duration::from_secs(60);
+
+fn source(socket: &str) -> Folder {
+    let text = format!(
+        "[pipeline]\nname = \"p\"\ninterval = \"10ms\"\ncheckpoint = \"kept\"\n[streams.lines]\nsocket = {{ {socket} }}\n\
+         [outputs.lines]\nfrom = \"lines\"\nprint = true\n"
+    );
+    Folder::new().with("p.toml", text)
+}
+
+/// The system's timer of the other side of a connection, while nothing is on its way: what it is for, and what is left of it.
+fn timer(peer: &TcpStream) -> Option<(String, Duration)> {
+    let shown = |address: SocketAddr| {
+        let SocketAddr::V4(address) = address else { unreachable!("an IPv4 address") };
+        format!("{:08X}:{:04X}", u32::from_le_bytes(address.ip().octets()), address.port())
+    };
+    let (local, remote) = (shown(peer.peer_addr().unwrap()), shown(peer.local_addr().unwrap()));
+    let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let columns = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let its = connections.lines().map(columns).find(|columns| columns[1] == local && columns[2] == remote)?;
+    let (kind, left) = its[5].split_once(':').unwrap();
+    Some((kind.to_owned(), Duration::from_millis(10 * u64::from_str_radix(left, 16).unwrap())))
+}
+
+#[track_caller]
+fn is_asked(what: &str, peer: &TcpStream) {
+    wait_until(&format!("the system asks for the peer of {what}"), || {
+        // Another timer is there while something is on its way.
+        timer(peer).is_some_and(|(kind, left)| kind == "02" && left <= ASKED_WITHIN)
+    });
+}
+
+#[test]
+pub fn whoever_is_connected_is_asked_whether_it_is_still_there() {
+    for more in ["", ", acknowledge = true"] {
+        let address = producer::address();
+        let folder = source(&format!("listen = \"{address}\"{more}"));
+        let run = Running::start_ready(&mut folder.command(&["run", "p.toml"]));
+        is_asked("a source that listens", &connect(&address.to_string()));
+        run.stop();
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let folder = source(&format!("connect = \"{address}\""));
+    let mut run = Running::start_ready(&mut folder.command(&["run", "p.toml"]));
+    is_asked("a source that connects", &run.accepted(&listener));
+    run.stop();
+    let (folder, port) = (Folder::new(), address.port().to_string());
+    let sends: [&[&str]; 2] =
+        [&["nc", "127.0.0.1", &port], &["generate", "words", "--rate", "1", "--connect", &address.to_string()]];
+    for arguments in sends {
+        let mut feed = Running::start(folder.command(arguments).stdin(Stdio::piped()));
+        is_asked(arguments[0], &feed.accepted(&listener));
+        feed.kill();
+    }
+    let listens: [&[&str]; 2] = [&["nc", "-lk", "0"], &["generate", "words", "--rate", "1", "--listen", "127.0.0.1:0"]];
+    for arguments in listens {
+        let mut feed = Running::start(folder.command(arguments).stdin(Stdio::piped()));
+        let address = feed.wait_for("listening on ");
+        is_asked(arguments[0], &connect(&address));
+        feed.kill();
+    }
+}
