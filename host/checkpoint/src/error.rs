@@ -10,7 +10,7 @@ pub enum CheckpointError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// A file of the checkpoint cannot be read, or what was given cannot be written.
-    #[error("cannot use {name} in {place}")]
+    #[error("cannot use {name} in {place}{}", for_damage(source))]
     File {
         /// The file.
         name: String,
@@ -36,6 +36,17 @@ pub enum CheckpointError {
         name: String,
         /// The checkpoint.
         place: String,
+    },
+    /// Nothing in its log says that it is one.
+    #[error(
+        "no file of the log in {place} can be used, and {name} is not a file of a Tidemill checkpoint; bring the log back from a \
+         copy if it was one, or name another folder"
+    )]
+    ForeignLog {
+        /// The checkpoint.
+        place: String,
+        /// A file of the log.
+        name: String,
     },
     /// There is input or state, but no log that says what it is.
     #[error("{place} has files in `{folder}`, but its log is gone; bring the log back, or name another folder")]
@@ -95,10 +106,28 @@ pub enum CheckpointError {
         /// What is wrong.
         what: String,
     },
+    /// The newest segment of the input log has lines that no plan names yet, and cannot be read.
+    #[error(
+        "{name} in {place} has lines that no batch has yet, and cannot be read: {what}; bring it back from a copy, or remove this file \
+         alone to go on without those lines"
+    )]
+    InputDamaged {
+        /// The segment.
+        name: String,
+        /// The checkpoint.
+        place: String,
+        /// What is wrong.
+        what: String,
+    },
     /// The input log failed before, and what was appended since the last sync may be lost. Open it again.
     #[error("the input log in {place} failed; run again, what it had synced is not lost")]
     InputFailed {
         /// The checkpoint.
         place: String,
     },
+}
+
+/// What to do about a file that is not as it was written.
+fn for_damage(source: &FormatError) -> &'static str {
+    if source.is_damage() { ", which is to be brought back from a copy of the checkpoint" } else { "" }
 }

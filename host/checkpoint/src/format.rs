@@ -66,7 +66,7 @@ pub(crate) enum FileKind {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
-    /// It does not begin as a checkpoint's files do.
+    /// It does not begin as a checkpoint's files do. Where others do, in the same log, it is one of them that was damaged.
     #[error("it is not a file of a Tidemill checkpoint")]
     NotOurs,
     /// A later Tidemill wrote it.
@@ -105,7 +105,7 @@ pub enum FormatError {
 impl FormatError {
     /// Whether the bytes are not those that were written: what falling back is for.
     pub fn is_damage(&self) -> bool {
-        matches!(self, FormatError::Damaged { .. } | FormatError::Truncated { .. })
+        matches!(self, FormatError::NotOurs | FormatError::Damaged { .. } | FormatError::Truncated { .. })
     }
 
     pub(crate) fn damaged(what: impl Into<String>, at: u64) -> FormatError {

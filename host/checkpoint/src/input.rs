@@ -84,11 +84,20 @@ impl InputLog {
         needed: Option<InputPosition>,
         segment_bytes: u64,
     ) -> Result<(InputLog, Option<Cut>), CheckpointError> {
+        let mut passed_over = None;
         for _ in 0..TRIES_MAX {
             let (last, newest, tail) = match look_for_end(&*storage, fence.pipeline()) {
                 // What no plan needs any more: a host that this one has fenced off has just removed it. Look again.
                 Err(CheckpointError::Storage(StorageError::NotFound { .. })) => continue,
-                found => found?,
+                found => match found? {
+                    (last, newest, Ok(tail)) => (last, newest, tail),
+                    (last, newest, Err(what)) => {
+                        let bytes = pass_over(&*storage, fence, last, needed, &what)?;
+                        let at = InputPosition { segment: newest, frames: 0 };
+                        passed_over = Some(Cut { at, bytes, what });
+                        continue;
+                    }
+                },
             };
             if let Some(needed) = needed {
                 check_needed(&*storage, needed, newest, &tail)?;
@@ -108,7 +117,8 @@ impl InputLog {
             // A host that this one has fenced off may be faster; then look again, because its segment counts.
             if log.begin(last + 1, tail.frames)? {
                 fence.check()?;
-                return Ok((log, tail.cut.map(|(bytes, what)| Cut { at, bytes, what })));
+                let cut = tail.cut.map(|(bytes, what)| Cut { at, bytes, what });
+                return Ok((log, passed_over.map(|passed_over| Cut { at, ..passed_over }).or(cut)));
             }
         }
         Err(CheckpointError::Contended { place: storage.place() })
@@ -257,10 +267,35 @@ fn check_needed(storage: &dyn Storage, needed: InputPosition, newest: u64, tail:
     Ok(())
 }
 
-/// The last segment, the newest one that counts, and where that ends.
-fn look_for_end(storage: &dyn Storage, pipeline: &str) -> Result<(u64, u64, Tail), CheckpointError> {
+/// Removes the last segment, whose beginning is damaged: a write that was lost. No plan names it, and nothing in it can be told to
+/// have been durable. It cannot stay: the next one has to say how much counts of the one before it.
+fn pass_over(
+    storage: &dyn Storage,
+    fence: &Fence,
+    segment: u64,
+    needed: Option<InputPosition>,
+    what: &str,
+) -> Result<u64, CheckpointError> {
+    let (name, place, what) = (segment_name(segment), storage.place(), what.to_owned());
+    if needed.is_some_and(|needed| needed.segment >= segment && needed != InputPosition::START) {
+        return Err(CheckpointError::InputLost { name, place, what });
+    }
+    let content = storage.read(&name)?;
+    if segment::was_synced_beyond(&content, segment, 0) {
+        return Err(CheckpointError::InputDamaged { name, place, what });
+    }
+    fence.check()?;
+    storage.remove(&name)?;
+    Ok(content.len() as u64)
+}
+
+/// The last segment, the newest one that counts, and where that ends, or how the beginning of the last one is damaged.
+fn look_for_end(storage: &dyn Storage, pipeline: &str) -> Result<(u64, u64, Result<Tail, String>), CheckpointError> {
     let segments: Vec<u64> = numbered(storage, "input")?.into_iter().map(|(segment, _)| segment).collect();
-    let newest = segment::newest(storage, pipeline, &segments)?;
+    let (newest, damaged) = segment::newest(storage, pipeline, &segments)?;
+    if let Some(what) = damaged {
+        return Ok((segments.last().copied().unwrap_or(0), newest, Err(what)));
+    }
     let mut tail = Tail { frames: 0, bytes: 0, cut: None };
     if newest > 0 {
         tail = segment::tail(storage, pipeline, newest)?;
@@ -268,7 +303,7 @@ fn look_for_end(storage: &dyn Storage, pipeline: &str) -> Result<(u64, u64, Tail
         // because a host that lives still may add others meanwhile.
         storage.appender(&segment_name(newest))?.sync()?;
     }
-    Ok((segments.last().copied().unwrap_or(0), newest, tail))
+    Ok((segments.last().copied().unwrap_or(0), newest, Ok(tail)))
 }
 
 impl fmt::Debug for InputLog {

@@ -100,6 +100,17 @@ pub enum Refusal {
         /// Its number.
         number: Number,
     },
+    /// The newest record is damaged, and the one before it is not there.
+    #[error(
+        "{} cannot be used ({what}), and {} before it is missing; bring them back from a copy of the checkpoint",
+        record_name(*number), record_name(number - 1)
+    )]
+    Alone {
+        /// The damaged one's number.
+        number: Number,
+        /// How it is damaged.
+        what: String,
+    },
     /// Records contradict each other.
     #[error("{} {what}; the log was changed by something else, bring it back from a copy", record_name(*number))]
     Contradiction {
@@ -125,6 +136,12 @@ pub fn recover(records: &[Scanned], snapshots: &[Number]) -> Result<Recovery, Re
         recovery.head = newest.number - 1;
         // The damaged one may have been a claim.
         recovery.generation_min = recovery.generation_min.saturating_add(1);
+    }
+    if let Some(FellBack { number, what }) = &recovery.fell_back {
+        let is_there = |number: Number| records.iter().any(|record| record.number == number);
+        if *number > 1 && !is_there(number - 1) {
+            return Err(Refusal::Alone { number: *number, what: what.clone() });
+        }
     }
     let mut walk = Walk { records, snapshots, recovery, wanted_plan: None, is_based: false, is_delivered: false };
     walk.run()?;

@@ -213,6 +213,8 @@ pub enum Advice {
     Settings,
     /// A later version wrote it.
     Newer,
+    /// The object that marks the checkpoint is not as it was written.
+    DamagedMark,
     /// The store has trouble.
     StoreFailed,
     /// Something else.
@@ -272,6 +274,9 @@ impl fmt::Display for Advice {
                 "the store cannot keep two hosts from overwriting each other (PUT with If-None-Match); choose another store"
             }
             Advice::Settings => "correct that variable",
+            Advice::DamagedMark => {
+                "it is damaged, and what it marks need not be; delete this one object and nothing else, and run again: it is made anew"
+            }
             Advice::Newer => "a later version of Tidemill wrote it; use that one",
             Advice::StoreFailed => "the store has trouble; run again when it is well, nothing committed is lost",
             Advice::Other => "see what the system says, correct it and run again",
@@ -282,8 +287,8 @@ impl fmt::Display for Advice {
 #[test]
 fn every_advice_says_something_else() {
     use Advice::{
-        Certificate, Denied, DiskFull, FileTooLarge, Newer, NoBucket, NoConditionalWrites, NoCredentials, NoFolder,
-        NotWritable, Other, Overtaken, Settings, StoreFailed, Unreachable, Unsuitable, Vanished, WrongClock,
+        Certificate, DamagedMark, Denied, DiskFull, FileTooLarge, Newer, NoBucket, NoConditionalWrites, NoCredentials,
+        NoFolder, NotWritable, Other, Overtaken, Settings, StoreFailed, Unreachable, Unsuitable, Vanished, WrongClock,
         WrongRegion,
     };
     let all = [
@@ -304,6 +309,7 @@ fn every_advice_says_something_else() {
         NoConditionalWrites,
         Settings,
         Newer,
+        DamagedMark,
         StoreFailed,
         Other,
     ];

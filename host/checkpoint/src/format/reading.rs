@@ -81,6 +81,9 @@ impl<R: Read> FileReader<R> {
     /// The fixed beginning, which has this form in every version.
     fn prologue(&mut self) -> Result<Vec<u8>, FormatError> {
         let bytes = self.take(PROLOGUE_BYTES as u64)?;
+        if !bytes.is_empty() && bytes.iter().all(|&byte| byte == 0) {
+            return Err(FormatError::damaged("zeros, as where a write was lost,", 0));
+        }
         if bytes.len() < PROLOGUE_BYTES {
             let is_ours = MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]);
             return if is_ours { Err(self.ends_within("its beginning")) } else { Err(FormatError::NotOurs) };

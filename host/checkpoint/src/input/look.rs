@@ -75,7 +75,11 @@ pub(crate) fn segments(
         let planned = ends.iter().filter(|end| end.segment == segment.segment).map(|end| end.frames).max();
         let needed = follows.map(|header| header.previous_frames).max(planned).unwrap_or(0);
         let (does_count, is_last) = (counted.contains(&at), follows.is_none());
-        found.push(judge(storage, segment, does_count, is_last, needed)?);
+        if segment.header.is_none() && at + 1 == read.len() && planned.is_none() {
+            found.push(passed_over(storage, segment)?);
+        } else {
+            found.push(judge(storage, segment, does_count, is_last, needed)?);
+        }
     }
     Ok(found)
 }
@@ -119,6 +123,18 @@ fn counted(read: &[Read]) -> Vec<usize> {
         None => true,
     });
     places.map(|(at, _)| at).collect()
+}
+
+/// The last segment, whose beginning is damaged, and which no plan names: a run goes on without it, unless it has lines that were
+/// durable.
+fn passed_over(storage: &dyn Storage, read: &Read) -> Result<SegmentFound, CheckpointError> {
+    let Read { segment, bytes, .. } = *read;
+    let what = read.wrong.clone().unwrap_or_default();
+    let found = SegmentFound { segment, bytes, chunks: 0, counts: true, damaged: None, loose: None };
+    if was_synced_beyond(&storage.read(&segment_name(segment))?, segment, 0) {
+        return Ok(SegmentFound { damaged: Some(what), ..found });
+    }
+    Ok(SegmentFound { counts: false, loose: Some(LooseEnd { bytes, what }), ..found })
 }
 
 /// Tells damage from an end that was never made durable.

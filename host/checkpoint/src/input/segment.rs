@@ -121,21 +121,30 @@ fn seed(segment: u64, at: u64) -> u32 {
 }
 
 /// The newest segment that counts, 0 if there is none, given all of them by ascending number. One with a lower generation
-/// than one before it was made by a host that had been fenced off, and does not count.
-pub(super) fn newest(storage: &dyn Storage, pipeline: &str, segments: &[u64]) -> Result<u64, CheckpointError> {
-    let (mut newest, mut generation) = (0, 0);
-    for (at, &segment) in segments.iter().enumerate() {
+/// than one before it was made by a host that had been fenced off, and does not count. If the beginning of the last one is damaged,
+/// of which it is not known whether it counts, it is told how.
+pub(super) fn newest(
+    storage: &dyn Storage,
+    pipeline: &str,
+    segments: &[u64],
+) -> Result<(u64, Option<String>), CheckpointError> {
+    let (mut newest, mut generation, mut damaged) = (0, 0, None);
+    for &segment in segments {
+        damaged = None;
         let header = match SegmentReader::open(storage, pipeline, segment) {
             Ok((header, _)) => header,
             // An older one may not be needed any more; whoever reads it is told.
-            Err(CheckpointError::File { source, .. }) if source.is_damage() && at + 1 < segments.len() => continue,
+            Err(CheckpointError::File { source, .. }) if source.is_damage() => {
+                damaged = Some(source.to_string());
+                continue;
+            }
             Err(error) => return Err(error),
         };
         if header.generation >= generation {
             (newest, generation) = (segment, header.generation);
         }
     }
-    Ok(newest)
+    Ok((newest, damaged))
 }
 
 /// How many frames of the newest segment are whole. Damage before what is known to have been durable is an error.

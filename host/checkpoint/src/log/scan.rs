@@ -80,12 +80,18 @@ impl Scan {
         entries.retain(|(number, _)| self.records.binary_search_by_key(number, |record| record.number).is_err());
         self.checked.retain(|checked| self.records.iter().any(|record| record.number == *checked));
         let mut records = std::mem::take(&mut self.records);
+        let mut foreign = None;
         for entries in entries.chunks(AT_ONCE_MAX) {
             beginnings(storage, entries, |number, entry, begun| {
                 let found = match header_of(storage, pipeline, number, begun) {
                     Ok((header, file_bytes)) if file_bytes == Some(entry.bytes) => Ok(header),
                     Ok(_) => Err(format!("it has {}, and was written with others", counted(entry.bytes, "byte"))),
-                    Err(CheckpointError::File { source, .. }) if source.is_damage() => Err(source.to_string()),
+                    Err(CheckpointError::File { name, source, .. }) if source.is_damage() => {
+                        if matches!(source, FormatError::NotOurs) {
+                            foreign.get_or_insert(name);
+                        }
+                        Err(source.to_string())
+                    }
                     // Another host has just cleaned it away.
                     Err(CheckpointError::Storage(StorageError::NotFound { .. })) => return Ok(()),
                     Err(error) => return Err(error),
@@ -98,6 +104,10 @@ impl Scan {
             })?;
         }
         records.sort_by_key(|record| record.number);
+        // One that nobody knows, among those of a checkpoint, is damaged. Where none is known, none may be ours.
+        if let Some(name) = foreign.filter(|_| records.iter().all(|record| record.found.is_err())) {
+            return Err(CheckpointError::ForeignLog { place: storage.place(), name });
+        }
         let without_log = |folder| CheckpointError::WithoutLog { place: storage.place(), folder };
         if records.is_empty() && !snapshots.is_empty() {
             return Err(without_log("state"));

@@ -118,19 +118,27 @@ impl ObjectStorage {
     }
 
     fn made_ready(self) -> Result<ObjectStorage, StorageError> {
-        self.refuse_others()?;
+        let is_checkpoint = self.refuse_others()?;
         if self.objects.put(MARKER, MARKER_TEXT.into())? == Put::Taken {
-            let Head::Content(found) = self.objects.head(MARKER, MARKER_TEXT.len() as u64)? else {
-                return Err(self.foreign(MARKER.to_owned()));
-            };
-            if !found.bytes.starts_with(MARKER_BEGINNING) {
-                return Err(self.foreign(MARKER.to_owned()));
-            }
-            return Err(self.objects.refused("use", "", Advice::Newer, "its files lie in another way than is known"));
+            return Err(self.refused_mark(is_checkpoint)?);
         }
         // Two hosts could overwrite each other's records in a store that takes it a second time.
         self.objects.check_conditional_put(MARKER, MARKER_TEXT)?;
         Ok(self)
+    }
+
+    /// What an object means that stands in the place of the mark.
+    fn refused_mark(&self, is_checkpoint: bool) -> Result<StorageError, StorageError> {
+        let is_known = match self.objects.head(MARKER, MARKER_TEXT.len() as u64)? {
+            Head::Content(found) => found.bytes.starts_with(MARKER_BEGINNING),
+            Head::Index(_) => false,
+        };
+        Ok(match (is_known, is_checkpoint) {
+            (true, _) => self.objects.refused("use", "", Advice::Newer, "its files lie in another way than is known"),
+            // What lies beside it has the names of a checkpoint's folders.
+            (false, true) => self.objects.refused("use", MARKER, Advice::DamagedMark, "it is not what was written"),
+            (false, false) => self.foreign(MARKER.to_owned()),
+        })
     }
 
     fn with_checkpoint(self) -> Result<ObjectStorage, StorageError> {

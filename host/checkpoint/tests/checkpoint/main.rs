@@ -12,6 +12,7 @@ mod folder;
 mod headers;
 mod hosts;
 mod input;
+mod lost_writes;
 mod model;
 mod object;
 mod object_faults;

@@ -57,6 +57,18 @@ fn other_things_and_unfit_stores_are_refused_and_left_as_they_are() {
     let store = Store::default();
     store.put("checkpoint", b"mine");
     assert!(matches!(store.open(1, 10), Err(StorageError::Foreign { entry, .. }) if entry == "checkpoint"));
+    // In a checkpoint it is the mark that was damaged: with what is told, nothing is lost.
+    for damaged in [&[0; 35][..], b"", b"mine", b"\0\0\0\0"] {
+        let store = Store::default();
+        store.open(1, 10).unwrap().create("log/1", b"one").unwrap();
+        store.delete("checkpoint");
+        store.put("checkpoint", damaged);
+        let names = store.names();
+        refused(store.open(2, 10), Advice::DamagedMark);
+        assert_eq!((store.names(), store.look().unwrap().read("log/1").unwrap()), (names, b"one".to_vec()));
+        store.delete("checkpoint");
+        assert_eq!(store.open(3, 10).unwrap().read("log/1").unwrap(), b"one");
+    }
     let store = Store::default();
     store.put("checkpoint", b"a checkpoint of Tidemill, layout 2\n");
     refused(store.open(1, 10), Advice::Newer);

@@ -63,9 +63,14 @@ impl Mark {
             read => read?,
         };
         let invalid = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
-        let mark: Mark = serde_json::from_slice(&text).map_err(|error| invalid(error.to_string()))?;
+        if text.iter().all(|&byte| byte == 0) {
+            let what = if text.is_empty() { "it is empty" } else { "it is damaged: zeros" };
+            return Err(invalid(format!("{what}, as where a write was lost")));
+        }
+        let mark: Mark = serde_json::from_slice(&text).map_err(|error| invalid(format!("it is damaged: {error}")))?;
         if mark.version > VERSION {
-            return Err(invalid(format!("it is of the version {}, a later one than {VERSION}", mark.version)));
+            let (found, advice) = (mark.version, "use the newer Tidemill");
+            return Err(invalid(format!("it is of the version {found}, a later one than {VERSION}: {advice}")));
         }
         Ok(Some(mark))
     }

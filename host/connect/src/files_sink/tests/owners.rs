@@ -117,6 +117,8 @@ fn a_mark_that_is_none_is_said() {
         for result in [next.look("p", true), next.newest().map(drop), begin(&mut next, "p", Some(2))] {
             let error = result.unwrap_err().to_string();
             assert!(error.contains(MARK) && error.contains("remove that file"), "{error}");
+            let is_lost = text.bytes().all(|byte| byte == 0);
+            assert_eq!(error.contains("as where a write was lost"), is_lost, "{error}");
         }
         assert_eq!(mark(folder.path()), text);
     }

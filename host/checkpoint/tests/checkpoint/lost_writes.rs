@@ -1,0 +1,200 @@
+//! Files that are not as they were written, as disks and people leave them: every kind of file, as the newest and among others, in
+//! every kind of damage. A run goes on without a loss, or says which file is damaged, and nothing that would cost what is whole.
+
+use std::{collections::BTreeMap, error::Error, sync::Arc};
+
+use tidemill_checkpoint::{
+    CheckpointError, Consequence, InputLog, InputPosition, Log, LoggedRange, MemoryStorage, Record, SectionKind, Start,
+    Storage, Survey,
+};
+use tidemill_model::time::Timestamp;
+
+use crate::scene::{PIPELINE, World, end, outputs, plan, read, rows, section, state};
+
+/// What is left of a file.
+type Damage = (&'static str, fn(&[u8]) -> Vec<u8>);
+
+const DAMAGES: [Damage; 9] = [
+    ("all zeros", |bytes| vec![0; bytes.len()]),
+    ("a few zeros", |_| vec![0; 7]),
+    ("longer zeros", |bytes| vec![0; bytes.len() + 4096]),
+    ("empty", |_| Vec::new()),
+    ("zeros from a sector on", |bytes| zeros(bytes, sector(bytes)..bytes.len())),
+    ("the first sector zeros", |bytes| zeros(bytes, 0..sector(bytes))),
+    ("a sector of zeros in the middle", |bytes| zeros(bytes, bytes.len() / 3..bytes.len() / 3 + sector(bytes) / 2)),
+    ("the beginning of another kind of file", |bytes| [b"\x89PNG\r\n\x1a\n", &bytes[8..]].concat()),
+    ("garbage", |bytes| (0..bytes.len()).map(|at| (at * at * 31 + 77) as u8 | 1).collect()),
+];
+
+/// Files of tests are shorter than those of users.
+fn sector(bytes: &[u8]) -> usize {
+    512.min(bytes.len() / 2)
+}
+
+fn zeros(bytes: &[u8], range: std::ops::Range<usize>) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[range].fill(0);
+    bytes
+}
+
+/// What a run goes on from: sum and count, the numbers that are logged behind the last batch, and those to be delivered.
+type Outcome = ((i64, i64), Vec<i64>, Vec<i64>);
+
+fn open(storage: &MemoryStorage) -> Result<Outcome, CheckpointError> {
+    let storage = Arc::new(storage.copy());
+    let (log, recovered) = Log::open(storage.clone(), PIPELINE, "next", Timestamp(9))?;
+    let state = state(log.archive(), &recovered)?;
+    let undelivered = recovered.undelivered.iter().map(|undelivered| outputs(&log, undelivered.number));
+    let undelivered = undelivered.collect::<Result<Vec<_>, _>>()?.concat();
+    let last = recovered.last.as_ref().map(|last| &last.plan);
+    let needed = recovered.planned.iter().map(|planned| &planned.plan).chain(last).map(end).max();
+    let (input, _) = InputLog::open(storage.clone(), log.fence(), needed, 1 << 20)?;
+    let first = last.map_or(InputPosition::START, end);
+    let logged = read(&input, first, input.position())?;
+    // And once more: what one run has passed over is not in the next one's way.
+    let (log, _) = Log::open(storage.clone(), PIPELINE, "the one after", Timestamp(9))?;
+    let (input, _) = InputLog::open(storage, log.fence(), needed, 1 << 20)?;
+    assert_eq!(read(&input, first, input.position())?, logged);
+    Ok((state, logged, undelivered))
+}
+
+fn newest(storage: &MemoryStorage, folder: &str) -> String {
+    storage.files().into_keys().rfind(|name| name.starts_with(folder)).unwrap()
+}
+
+/// Checkpoints whose newest record is of every kind, by that kind.
+fn checkpoints() -> BTreeMap<&'static str, MemoryStorage> {
+    let mut world = World::default();
+    world.run(6).unwrap();
+    let delivered = world.storage;
+    // Of the third batch, whose rows lie beside it.
+    let committed = delivered.copy();
+    committed.remove(&newest(&committed, "log/")).unwrap();
+    let planned = committed.copy();
+    planned.remove(&newest(&planned, "log/")).unwrap();
+    planned.remove(&newest(&planned, "outbox/")).unwrap();
+    let claimed = delivered.copy();
+    let (log, _) = Log::open(Arc::new(claimed.clone()), PIPELINE, "next", Timestamp(9)).unwrap();
+    // A segment that nothing was written to yet, as of every run that has just begun.
+    let needed = Some(InputPosition { segment: 1, frames: 0 });
+    InputLog::open(Arc::new(claimed.clone()), log.fence(), needed, 1 << 20).unwrap();
+    let begun = claimed.copy();
+    let (mut log, _) = Log::open(Arc::new(begun.clone()), PIPELINE, "one more", Timestamp(9)).unwrap();
+    let start = Record::Start(Start { sources: Vec::new(), tables: Vec::new() });
+    log.append(start, &[section(SectionKind::State, &[21, 6])]).unwrap();
+    [("delivered", delivered), ("commit", committed), ("plan", planned), ("claim", claimed), ("start", begun)].into()
+}
+
+fn said(error: &CheckpointError) -> String {
+    format!("{error}{}", error.source().map(|source| format!(": {source}")).unwrap_or_default())
+}
+
+/// What `inspect` says of it is what a run makes of it.
+fn check_survey(damaged: &MemoryStorage, name: &str, opened: bool, what: &str) {
+    let shared: Arc<dyn Storage> = Arc::new(damaged.clone());
+    let survey = Survey::of(&shared).unwrap_or_else(|error| panic!("{what}: {}", said(&error))).unwrap();
+    let found = survey.damage.iter().find(|damage| damage.name == name);
+    let is_loose = survey
+        .segments
+        .iter()
+        .any(|segment| name.ends_with(&format!("/{:020}", segment.segment)) && segment.loose.is_some());
+    assert!(found.is_some() || name.starts_with("input/") && is_loose, "{what}: {:?}", survey.damage);
+    let is_refused = found.is_some_and(|damage| damage.consequence == Consequence::Refused);
+    assert_eq!((survey.recovery.is_ok(), !is_refused), (opened, opened), "{what}: {:?}", survey.recovery);
+}
+
+#[test]
+fn damage_is_passed_over_without_a_loss_or_told_without_bad_advice() {
+    let (mut passed_over, mut refused) = (0, 0);
+    for (kind, storage) in checkpoints() {
+        let whole = open(&storage).unwrap();
+        let newest_record = newest(&storage, "log/");
+        for (name, bytes) in storage.files() {
+            // As if it had not been written at all.
+            let without = storage.copy();
+            without.remove(&name).unwrap();
+            let without = open(&without);
+            for (damage, damaged) in DAMAGES {
+                let what = format!("{kind}: {name}: {damage}");
+                let storage = storage.copy();
+                let damaged = damaged(&bytes);
+                if damaged == bytes {
+                    continue;
+                }
+                storage.overwrite(&name, damaged);
+                let opened = open(&storage);
+                check_survey(&storage, &name, opened.is_ok(), &what);
+                match opened {
+                    Ok(outcome) => {
+                        passed_over += 1;
+                        let is_without = without.as_ref().is_ok_and(|without| *without == outcome);
+                        assert!(outcome == whole || is_without, "{what}: {outcome:?}");
+                    }
+                    Err(error) => {
+                        refused += 1;
+                        let said = said(&error);
+                        assert_ne!(name, newest_record, "{what}: {said}");
+                        assert!(said.contains(&name) && said.contains("back from a copy"), "{what}: {said}");
+                        assert!(!said.contains("another folder") && !said.contains("empty folder"), "{what}: {said}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(passed_over > 200 && refused > 100, "{passed_over} passed over, {refused} refused");
+}
+
+/// Lines that came behind the last batch stay as long as it can be told that there are some.
+#[test]
+fn a_segment_that_no_batch_needs_is_passed_over_if_nothing_in_it_was_durable() {
+    let storage = MemoryStorage::new();
+    let shared = Arc::new(storage.clone());
+    let (mut log, _) = Log::open(shared.clone(), PIPELINE, "first", Timestamp(0)).unwrap();
+    let (mut input, _) = InputLog::open(shared.clone(), log.fence(), None, 1).unwrap();
+    input.append("numbers", None, &rows(&[1])).unwrap();
+    let first = LoggedRange { first: InputPosition::START, end: input.sync().unwrap() };
+    let batch = Timestamp(1_000_000);
+    log.append(Record::Plan(plan(batch, Some(first), None)), &[]).unwrap();
+    let (mut input, _) = InputLog::open(shared, log.fence(), Some(first.end), 1 << 20).unwrap();
+    (0..5).for_each(|_| _ = input.append("numbers", None, &rows(&[2])).unwrap());
+    input.sync().unwrap();
+    drop(input);
+    let name = newest(&storage, "input/");
+    assert_eq!(name, "input/00000000000000000002");
+    for (damage, damaged) in DAMAGES {
+        let storage = storage.copy();
+        let bytes = damaged(&storage.files()[&name]);
+        storage.overwrite(&name, bytes);
+        let (log, recovered) = Log::open(Arc::new(storage.clone()), PIPELINE, "next", Timestamp(9)).unwrap();
+        let needed = recovered.planned.map(|planned| end(&planned.plan));
+        let opened = InputLog::open(Arc::new(storage.clone()), log.fence(), needed, 1 << 20);
+        let is_certain = ["the first sector zeros", "the beginning of another kind of file"].contains(&damage);
+        match opened {
+            Ok((input, cut)) => {
+                assert!(!is_certain, "{damage}");
+                let cut = cut.unwrap_or_else(|| panic!("{damage}: nothing is said"));
+                assert!(cut.what.contains("damaged") || cut.what.contains("not a file"), "{damage}: {cut:?}");
+                assert!(read(&input, InputPosition::START, input.position()).unwrap().starts_with(&[1]), "{damage}");
+            }
+            Err(error) => {
+                let said = said(&error);
+                assert!(is_certain, "{damage}: {said}");
+                assert!(said.contains(&name) && said.contains("back from a copy"), "{damage}: {said}");
+                assert!(storage.files().contains_key(&name), "{damage}");
+            }
+        }
+    }
+}
+
+/// A folder whose files are called as a log's, and are somebody else's, is left as it is.
+#[test]
+fn a_log_of_which_nothing_is_ours_is_somebody_elses() {
+    let storage = MemoryStorage::new();
+    (1..4).for_each(|number| {
+        storage.overwrite(&format!("log/{number:020}"), b"Dear diary, it rained all day again.".to_vec())
+    });
+    let files = storage.files();
+    let error = Log::open(Arc::new(storage.clone()), PIPELINE, "next", Timestamp(0)).unwrap_err();
+    assert!(matches!(error, CheckpointError::ForeignLog { .. }), "{}", said(&error));
+    assert_eq!(storage.files(), files);
+}
