@@ -41,7 +41,7 @@ fn zeros(bytes: &[u8], range: std::ops::Range<usize>) -> Vec<u8> {
 type Outcome = ((i64, i64), Vec<i64>, Vec<i64>);
 
 fn open(storage: &MemoryStorage) -> Result<Outcome, CheckpointError> {
-    let storage = Arc::new(storage.copy());
+    let storage = Arc::new(storage.clone());
     let (log, recovered) = Log::open(storage.clone(), PIPELINE, "next", Timestamp(9))?;
     let state = state(log.archive(), &recovered)?;
     let undelivered = recovered.undelivered.iter().map(|undelivered| outputs(&log, undelivered.number));
@@ -107,13 +107,13 @@ fn check_survey(damaged: &MemoryStorage, name: &str, opened: bool, what: &str) {
 fn damage_is_passed_over_without_a_loss_or_told_without_bad_advice() {
     let (mut passed_over, mut refused) = (0, 0);
     for (kind, storage) in checkpoints() {
-        let whole = open(&storage).unwrap();
+        let whole = open(&storage.copy()).unwrap();
         let newest_record = newest(&storage, "log/");
         for (name, bytes) in storage.files() {
             // As if it had not been written at all.
             let without = storage.copy();
             without.remove(&name).unwrap();
-            let without = open(&without);
+            let without = open(&without.copy());
             for (damage, damaged) in DAMAGES {
                 let what = format!("{kind}: {name}: {damage}");
                 let storage = storage.copy();
@@ -121,8 +121,9 @@ fn damage_is_passed_over_without_a_loss_or_told_without_bad_advice() {
                 if damaged == bytes {
                     continue;
                 }
-                storage.overwrite(&name, damaged);
-                let opened = open(&storage);
+                storage.overwrite(&name, damaged.clone());
+                let tried = storage.copy();
+                let opened = open(&tried);
                 check_survey(&storage, &name, opened.is_ok(), &what);
                 match opened {
                     Ok(outcome) => {
@@ -136,6 +137,8 @@ fn damage_is_passed_over_without_a_loss_or_told_without_bad_advice() {
                         assert_ne!(name, newest_record, "{what}: {said}");
                         assert!(said.contains(&name) && said.contains("back from a copy"), "{what}: {said}");
                         assert!(!said.contains("another folder") && !said.contains("empty folder"), "{what}: {said}");
+                        assert!(!damage.contains("zeros") || !said.contains("not a file of"), "{what}: {said}");
+                        assert_eq!(tried.files().remove(&name), Some(damaged), "{what}");
                     }
                 }
             }

@@ -92,6 +92,10 @@ fn beginnings_are_told_apart() {
         let expect = format!("it is damaged: it ends at byte {length}, within its beginning");
         check(&prologue(VERSION, 1, 5)[..length], None, &expect);
     }
+    let lost = "it is damaged: zeros, as where a write was lost, at byte 0";
+    for zeros in [1, 8, PROLOGUE_BYTES, 4096] {
+        check(&vec![0; zeros], None, lost);
+    }
     check(b"{\"a\": 1}", None, "it is not a file of a Tidemill checkpoint");
 }
 
