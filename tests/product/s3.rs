@@ -33,6 +33,8 @@ pub enum Fault {
     TroubleAfter,
     /// It has done it, and the connection ends without an answer.
     Silence,
+    /// It has done it, and the connection ends within the answer.
+    Cut,
     /// It takes its time.
     Delay(Duration),
 }
@@ -54,6 +56,8 @@ struct Shared {
     requests: BTreeMap<String, u64>,
     /// It does not know conditions: it overwrites.
     is_old: bool,
+    /// It refuses them, with this status and code.
+    refuses: Option<(&'static str, &'static str)>,
 }
 
 /// A request as it came.
@@ -90,6 +94,13 @@ impl S3 {
     pub fn old() -> S3 {
         let store = S3::start();
         store.lock().is_old = true;
+        store
+    }
+
+    /// A store that refuses whatever has a condition.
+    pub fn refusing(status: &'static str, code: &'static str) -> S3 {
+        let store = S3::start();
+        store.lock().refuses = Some((status, code));
         store
     }
 
@@ -134,17 +145,30 @@ impl S3 {
         connection.set_nodelay(true)?;
         let mut reader = BufReader::new(connection);
         while let Some(request) = Incoming::read(&mut reader)? {
-            let Some(answer) = self.answer(&request) else { return Ok(()) };
+            let (answer, is_cut) = self.answer(&request);
+            let Some(answer) = answer else { return Ok(()) };
             let length = answer.body.len();
             let head = format!("HTTP/1.1 {}\r\nContent-Length: {length}\r\n{}\r\n", answer.status, answer.headers);
             let body = if request.method == "HEAD" { &[][..] } else { &answer.body };
-            (&mut &*connection).write_all(&[head.as_bytes(), body].concat())?;
+            let told = [head.as_bytes(), body].concat();
+            // Of a body half of it comes, or else half of the head.
+            let kept = if !is_cut {
+                told.len()
+            } else if body.is_empty() {
+                head.len() / 2
+            } else {
+                told.len() - body.len() / 2 - 1
+            };
+            (&mut &*connection).write_all(&told[..kept])?;
+            if is_cut {
+                return Ok(());
+            }
         }
         Ok(())
     }
 
-    /// Nothing: there is to be none.
-    fn answer(&self, request: &Incoming) -> Option<Answer> {
+    /// Nothing: there is to be none; and whether it breaks off.
+    fn answer(&self, request: &Incoming) -> (Option<Answer>, bool) {
         let mut shared = self.lock();
         let is_list = request.method == "GET" && request.key.is_empty();
         let method = if is_list { "LIST" } else { &request.method };
@@ -154,11 +178,11 @@ impl S3 {
             drop(shared);
             let (_never, nothing) = channel::<()>();
             let _ = nothing.recv_timeout(delay);
-            return Some(self.lock().answer(request));
+            return (Some(self.lock().answer(request)), false);
         }
         let trouble = || Answer::error("503 Slow Down", "SlowDown", "Please reduce your request rate.");
-        match fault {
-            Fault::None | Fault::Delay(_) => Some(shared.answer(request)),
+        let answer = match fault {
+            Fault::None | Fault::Delay(_) | Fault::Cut => Some(shared.answer(request)),
             Fault::Trouble => Some(trouble()),
             Fault::TroubleAfter => {
                 shared.answer(request);
@@ -168,7 +192,8 @@ impl S3 {
                 shared.answer(request);
                 None
             }
-        }
+        };
+        (answer, fault == Fault::Cut)
     }
 }
 
@@ -204,6 +229,9 @@ impl Shared {
     }
 
     fn put(&mut self, request: &Incoming) -> Answer {
+        if let (Some((status, code)), Some(_)) = (self.refuses, request.header("if-none-match")) {
+            return Answer::error(status, code, "A header you provided implies functionality that is not implemented");
+        }
         let is_taken = self.objects.contains_key(&request.key);
         if is_taken && request.header("if-none-match") == Some("*") && !self.is_old {
             return Answer::error("412 Precondition Failed", "PreconditionFailed", "At least one did not hold");
@@ -235,7 +263,8 @@ impl Shared {
     /// ListObjectsV2, a few keys at a time.
     fn list(&self, query: &BTreeMap<String, String>) -> Answer {
         let part = |name: &str| query.get(name).map_or("", String::as_str);
-        let (prefix, delimiter, after) = (part("prefix"), part("delimiter"), part("continuation-token"));
+        let (prefix, delimiter) = (part("prefix"), part("delimiter"));
+        let after = part("continuation-token").max(part("start-after"));
         let mut found: BTreeMap<String, Option<&Vec<u8>>> = BTreeMap::new();
         for (key, object) in self.objects.iter().filter(|(key, _)| key.starts_with(prefix)) {
             let rest = &key[prefix.len()..];

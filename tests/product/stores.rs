@@ -94,6 +94,7 @@ fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> 
         1 => Fault::TroubleAfter,
         2 => Fault::Silence,
         3 => Fault::Delay(Duration::from_millis(200)),
+        4 => Fault::Cut,
         _ => Fault::None,
     });
     let (stop, stopped) = channel();
@@ -273,6 +274,48 @@ fn what_is_wrong_with_a_store_is_said_with_what_to_do() {
     let run = ["run", "pipeline.toml", "--set", &set];
     let ended = end_of(old.known_to(&mut folder.command(&run)));
     assert!(ended.code == 1 && ended.stderr.contains("If-None-Match"), "{ended:#?}");
+}
+
+/// A store that does not know conditional writes is asked once, and not for 45 seconds.
+#[test]
+fn a_store_that_refuses_conditions_is_refused_at_once_with_what_it_lacks() {
+    let folder = records::folder();
+    let refusals = [
+        ("501 Not Implemented", "NotImplemented"),
+        ("400 Bad Request", "InvalidArgument"),
+        ("400 Bad Request", "InvalidRequest"),
+        ("405 Method Not Allowed", "MethodNotAllowed"),
+        ("501 Not Implemented", ""),
+    ];
+    for (status, code) in refusals {
+        let store = S3::refusing(status, code);
+        let ended = end_of(store.known_to(&mut folder.command(&RUN)));
+        assert!(ended.code == 1 && ended.stderr.contains("If-None-Match"), "{status} {code}: {ended:#?}");
+        assert!(ended.stderr.contains(code), "{status} {code}: {ended:#?}");
+        assert_eq!(store.requests("PUT"), 1, "{status} {code}");
+        assert!(store.objects().is_empty());
+    }
+}
+
+/// Whatever breaks off midway is asked for again: lists too, of which every page may break off, and whatever it is that breaks.
+#[test]
+fn answers_that_break_off_are_asked_for_again() {
+    let (folder, store) = (records::folder(), S3::start());
+    let mut lines = 0;
+    for fault in [Fault::Cut, Fault::Silence, Fault::Trouble, Fault::TroubleAfter] {
+        let mut requests = 0;
+        // Never two in a row, so that no call fails for good.
+        store.set_faults(move || {
+            requests += 1;
+            if requests % 3 == 0 { fault } else { Fault::None }
+        });
+        let run = start(&folder, &store);
+        feed(&folder, &mut lines);
+        run.stop();
+        stdout(&folder, &store, &["inspect", URL]);
+    }
+    Delivered::read(folder.path()).check(lines);
+    assert!(store.requests("LIST") > 40, "{} lists", store.requests("LIST"));
 }
 
 #[test]

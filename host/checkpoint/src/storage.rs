@@ -209,6 +209,8 @@ pub enum Advice {
     WrongClock,
     /// The store overwrites what is there, or cannot promise not to.
     NoConditionalWrites,
+    /// The store does not know a request that is needed.
+    Lacking,
     /// A setting in the environment cannot be.
     Settings,
     /// A later version wrote it.
@@ -273,6 +275,10 @@ impl fmt::Display for Advice {
             Advice::NoConditionalWrites => {
                 "the store cannot keep two hosts from overwriting each other (PUT with If-None-Match); choose another store"
             }
+            Advice::Lacking => {
+                "the store does not know a request that is needed (GET of a range, HEAD, DELETE, or LIST with list-type=2); choose \
+                 another store, or look whether AWS_ENDPOINT_URL is the address of one"
+            }
             Advice::Settings => "correct that variable",
             Advice::DamagedMark => {
                 "it is damaged, and what it marks need not be; delete this one object and nothing else, and run again: it is made anew"
@@ -287,9 +293,9 @@ impl fmt::Display for Advice {
 #[test]
 fn every_advice_says_something_else() {
     use Advice::{
-        Certificate, DamagedMark, Denied, DiskFull, FileTooLarge, Newer, NoBucket, NoConditionalWrites, NoCredentials,
-        NoFolder, NotWritable, Other, Overtaken, Settings, StoreFailed, Unreachable, Unsuitable, Vanished, WrongClock,
-        WrongRegion,
+        Certificate, DamagedMark, Denied, DiskFull, FileTooLarge, Lacking, Newer, NoBucket, NoConditionalWrites,
+        NoCredentials, NoFolder, NotWritable, Other, Overtaken, Settings, StoreFailed, Unreachable, Unsuitable,
+        Vanished, WrongClock, WrongRegion,
     };
     let all = [
         DiskFull,
@@ -307,6 +313,7 @@ fn every_advice_says_something_else() {
         WrongRegion,
         WrongClock,
         NoConditionalWrites,
+        Lacking,
         Settings,
         Newer,
         DamagedMark,

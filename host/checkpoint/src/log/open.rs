@@ -6,7 +6,7 @@ use tidemill_model::{text::counted, time::Timestamp};
 
 use super::{
     Archive, Fence, Log, Usage,
-    scan::{Scan, numbered},
+    scan::{Scan, numbered, read_header},
 };
 use crate::{
     error::CheckpointError,
@@ -19,6 +19,10 @@ use crate::{
 
 /// How often a claim is tried when other hosts claim too.
 const CLAIMS_MAX: usize = 16;
+
+/// How many records of a host at work a claim goes past, before it is looked anew. Each costs a few calls, whatever the length of the
+/// log: no more than the host at work needs for a record.
+const PASSED_MAX: usize = 64;
 
 /// What an opening would find, as far as the beginnings of files tell.
 #[derive(Debug)]
@@ -76,7 +80,7 @@ impl Log {
         let mut scan: Option<Scan> = None;
         for _ in 0..CLAIMS_MAX {
             // Before the look: between that and the claim there is to be as little as can be, or a host at work is always
-            // faster. For the same reason a later look is for what is new alone, whatever the length of the log.
+            // faster.
             let leftovers = storage.leftovers()?;
             let outboxes = outbox_files(&*storage)?;
             let before = numbered(&*storage, "log")?;
@@ -96,8 +100,8 @@ impl Log {
                 generation: recovery.generation_min,
                 record: Record::Claim { host: host.to_owned(), at: now },
             };
-            let Some(bytes) = create_claim(&*storage, &claim)? else { continue };
-            if let Some(opened) = opened(storage.clone(), claim, bytes, recovery.fell_back)? {
+            let Some((claim, bytes)) = claim_behind(&*storage, claim)? else { continue };
+            if let Some(opened) = opened(storage.clone(), claim, bytes, recovery.fell_back, &mut scan)? {
                 // Only what was there before the claim: if this host sleeps here, the rest is the next one's.
                 storage.remove_leftovers(&leftovers)?;
                 sweep(&*storage, &outboxes, opened.0.records())?;
@@ -118,6 +122,32 @@ fn look(storage: &dyn Storage, pipeline: &str, scan: &mut Option<Scan>) -> Resul
         none => none.insert(Scan::for_opening(storage, pipeline)?),
     };
     seen.decide(storage, pipeline)
+}
+
+/// The claim that was made, behind what a host at work adds meanwhile, and its length. `None`: there is something else than its next
+/// record, and it has to be looked anew.
+fn claim_behind(
+    storage: &dyn Storage,
+    mut claim: RecordHeader,
+) -> Result<Option<(RecordHeader, u64)>, CheckpointError> {
+    for _ in 0..PASSED_MAX {
+        if let Some(bytes) = create_claim(storage, &claim)? {
+            return Ok(Some((claim, bytes)));
+        }
+        let faster = match read_header(storage, &claim.pipeline, claim.number) {
+            Ok((faster, _)) if faster.previous == claim.previous && !is_claim(&faster) => faster,
+            // It is another claim, or damaged, or has been cleaned away, or stands upon another record than it was to.
+            _ => return Ok(None),
+        };
+        claim.previous = faster.number;
+        claim.number = faster.number + 1;
+        claim.generation = claim.generation.max(faster.generation.saturating_add(1));
+    }
+    Ok(None)
+}
+
+fn is_claim(header: &RecordHeader) -> bool {
+    matches!(header.record, Record::Claim { .. })
 }
 
 /// The claim's length; `None` if another host was faster.
@@ -149,19 +179,20 @@ fn opened(
     claim: RecordHeader,
     bytes: u64,
     fell_back: Option<FellBack>,
+    seen: &mut Option<Scan>,
 ) -> Result<Option<(Log, Recovery)>, CheckpointError> {
     let pipeline = claim.pipeline.clone();
     let archive = Archive::new(storage.clone(), &pipeline, claim.generation);
     let fence = Fence::new(storage.clone(), &pipeline, claim.generation, claim.number + 1);
-    let looked = Scan::for_opening(&*storage, &pipeline)
-        .and_then(|mut scan| scan.decide(&*storage, &pipeline).map(|recovery| (scan, recovery)));
+    let looked = look(&*storage, &pipeline, seen);
     // What does not fit together may be the work of a later host.
     let looked = looked.or_else(|error| fence.check().and(Err(error)));
     if numbered(&*storage, "log")?.last().is_some_and(|&(newest, _)| newest > claim.number) {
         fence.check()?;
         return Ok(None);
     }
-    let (scan, recovery) = looked?;
+    let recovery = looked?;
+    let Some(scan) = seen.take() else { return Ok(None) };
     if recovery.newest != claim.number || recovery.head != claim.number {
         fence.check()?;
         let source =

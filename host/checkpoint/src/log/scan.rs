@@ -76,7 +76,8 @@ impl Scan {
             let at = entries.binary_search_by_key(&record.number, |(number, _)| *number);
             at.is_ok_and(|at| entries[at].1.bytes == record.bytes)
         };
-        self.records.retain(|record| is_listed(record, &entries));
+        // What was damaged is read again: a host at work may have removed what was to be beside it, which is needed no more.
+        self.records.retain(|record| record.found.is_ok() && is_listed(record, &entries));
         entries.retain(|(number, _)| self.records.binary_search_by_key(number, |record| record.number).is_err());
         self.checked.retain(|checked| self.records.iter().any(|record| record.number == *checked));
         let mut records = std::mem::take(&mut self.records);

@@ -8,6 +8,7 @@
 
 mod append;
 mod calls;
+mod client;
 mod draft;
 mod in_flight;
 mod index;

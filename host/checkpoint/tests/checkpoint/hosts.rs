@@ -4,7 +4,7 @@ use std::{
     io::Write,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
 };
 
@@ -95,6 +95,55 @@ fn a_host_that_keeps_losing_its_claim_reads_what_is_old_no_more_often() {
     for (name, bytes) in counted.take_read().into_iter().filter(|(name, _)| old.contains_key(name)) {
         let most = 8 * old[&name].len() as u64;
         assert!(bytes <= most, "{name}: {bytes} bytes, at most {most}");
+    }
+}
+
+/// The calls that a second host makes to take over a log of so many records, while the first one adds a record whenever the second
+/// one is about to claim, so many times.
+fn calls_to_take_over(records: i64, lost: i64) -> usize {
+    let storage = MemoryStorage::new();
+    let mut first = open(&storage, "first");
+    let archive = first.archive().clone();
+    let mut add = move |batch: i64| {
+        let before = (batch > 1).then_some(Timestamp((batch - 1) * 1_000_000));
+        let batch = Timestamp(batch * 1_000_000);
+        let number = first.append(Record::Plan(plan(batch, None, before)), &[]).unwrap();
+        first.append(Record::Commit(commit(batch, number, 1)), &[section(SectionKind::State, &[1, 1])]).unwrap()
+    };
+    let batches = records / 2;
+    let newest = (1..=batches).map(&mut add).last().unwrap();
+    archive.write_snapshot(newest, [Ok(section(SectionKind::State, &[1, 1]))]).unwrap();
+    let (added, calls) = (AtomicI64::new(0), Arc::new(AtomicUsize::new(0)));
+    let add = Mutex::new(add);
+    let (is_adding, counted) = (AtomicBool::new(false), calls.clone());
+    storage.set_faults(move |call| {
+        if is_adding.load(Ordering::Relaxed) {
+            return Fault::None;
+        }
+        counted.fetch_add(1, Ordering::Relaxed);
+        if call.operation == Operation::Create && added.load(Ordering::Relaxed) < lost {
+            is_adding.store(true, Ordering::Relaxed);
+            add.lock().unwrap()(batches + 1 + added.fetch_add(1, Ordering::Relaxed));
+            is_adding.store(false, Ordering::Relaxed);
+        }
+        Fault::None
+    });
+    let (_, recovery) = Log::open(Arc::new(storage), PIPELINE, "second", Timestamp(0)).unwrap();
+    assert_eq!(recovery.last.unwrap().commit.batch, Timestamp((batches + lost) * 1_000_000));
+    calls.load(Ordering::Relaxed)
+}
+
+/// What it takes to be faster than a host at work does not depend on how long the log is; and what is there is read once.
+#[test]
+fn a_log_of_any_length_is_taken_from_a_host_at_work_with_few_calls() {
+    for records in [10, 1_000, 4_000] {
+        let from_nobody = calls_to_take_over(records, 0);
+        assert!(from_nobody <= records as usize + 60, "{records} records: {from_nobody} calls");
+        for lost in [1, 12, 60] {
+            let more = calls_to_take_over(records, lost) - from_nobody;
+            // Each time a claim that fails, and a look at the two records that were faster; and these, once it is claimed.
+            assert!(more as i64 <= 10 * lost + 20, "{records} records, {lost} times: {more} calls more");
+        }
     }
 }
 

@@ -40,8 +40,46 @@ fn a_lost_answer_is_found_out() {
         store.set_trouble(0..0, Trouble::Before);
         storage.remove("log/4").unwrap();
     }
-    store.set_trouble(0..1, Trouble::After);
+    store.set_trouble(0..9, Trouble::After);
     assert!(storage.list("log").is_err(), "half a list is none");
+}
+
+/// Every call is made again as GETs and PUTs are: a list, of each page, a look at the top, a length, a removal.
+#[test]
+fn every_call_is_tried_again_and_a_list_goes_on_where_it_broke_off() {
+    let store = Store::default();
+    let storage = store.open(1, 10).unwrap();
+    let names: Vec<String> = (1..=9).map(|number| format!("log/{number}")).collect();
+    names.iter().for_each(|name| storage.create(name, name.as_bytes()).unwrap());
+    let listed = |storage: &dyn Storage| storage.list("log").map(|entries| entries.len()).ok();
+    // Of each page two tries fail, and one brings it: more in all than a call is made.
+    for (troubled, trouble, expect) in
+        [(2, Trouble::Before, Some(9)), (3, Trouble::Before, None), (8, Trouble::After, Some(9))]
+    {
+        store.set_trouble(0..troubled, trouble);
+        assert_eq!(listed(&storage), expect, "{troubled} {trouble:?}");
+    }
+    for (troubled, expect) in [(0, Some(9)), (2, Some(9)), (3, None)] {
+        store.list_as_it_likes(0..troubled, Trouble::After);
+        assert_eq!(listed(&storage), expect, "backwards, {troubled}");
+    }
+    for trouble in [Trouble::Before, Trouble::After] {
+        for (troubled, is_made) in [(2, true), (3, false)] {
+            store.set_trouble(0..troubled, trouble);
+            assert_eq!(store.look().is_ok(), is_made, "a look at the top, {troubled} {trouble:?}");
+            store.set_trouble(0..troubled, trouble);
+            assert_eq!(storage.remove("log/1").is_ok(), is_made, "a removal, {troubled} {trouble:?}");
+            store.set_trouble(0..troubled, trouble);
+            assert_eq!(storage.is_whole("log/2").is_ok(), is_made, "a beginning, {troubled} {trouble:?}");
+        }
+    }
+    // Of many that are removed those are tried again that are left.
+    for troubled in [1, 5, 7] {
+        store.set_trouble(0..troubled, Trouble::Before);
+        storage.remove_all(&names).unwrap();
+        assert_eq!(listed(&storage), Some(0));
+        names.iter().for_each(|name| storage.create(name, name.as_bytes()).unwrap());
+    }
 }
 
 #[test]

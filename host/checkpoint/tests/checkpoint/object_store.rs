@@ -51,6 +51,8 @@ struct Plan {
     read_bytes: u64,
     /// It does what no store should: a PUT takes what is there away.
     overwrites: bool,
+    /// Lists are in no order, and begin where they like.
+    lists_as_it_likes: bool,
 }
 
 /// Threads of the system.
@@ -82,6 +84,12 @@ impl Store {
     pub fn overwriting(self) -> Store {
         self.plan.lock().unwrap().overwrites = true;
         self
+    }
+
+    /// From here on lists are backwards, and always whole, whatever was asked for; these calls have this trouble.
+    pub fn list_as_it_likes(&self, calls: Range<u64>, trouble: Trouble) {
+        self.set_trouble(calls, trouble);
+        self.plan.lock().unwrap().lists_as_it_likes = true;
     }
 
     /// How many calls there were.
@@ -144,6 +152,20 @@ impl Store {
         // Without the lock: it uses the store itself.
         event.into_iter().for_each(|(_, event)| event());
         trouble
+    }
+
+    /// A list of which, with trouble, the first page comes and no more.
+    fn listed(&self, listed: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let backwards = |listed: BoxStream<'static, Result<ObjectMeta>>| {
+            let all = async { stream::iter(listed.collect::<Vec<_>>().await.into_iter().rev()) };
+            stream::once(all).flatten().boxed()
+        };
+        let listed = if self.plan.lock().unwrap().lists_as_it_likes { backwards(listed) } else { listed };
+        match self.trouble() {
+            None => listed,
+            Some(Trouble::Before) => stream::once(async { Err(failed()) }).boxed(),
+            Some(Trouble::After) => listed.take(1).chain(stream::once(async { Err(failed()) })).boxed(),
+        }
     }
 
     async fn call<T>(&self, effect: impl Future<Output = Result<T>>) -> Result<T> {
@@ -209,12 +231,12 @@ impl ObjectStore for Store {
 
     /// One that fails afterwards has given one page.
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let listed = self.inner.list(prefix);
-        match self.trouble() {
-            None => listed,
-            Some(Trouble::Before) => stream::once(async { Err(failed()) }).boxed(),
-            Some(Trouble::After) => listed.take(1).chain(stream::once(async { Err(failed()) })).boxed(),
-        }
+        self.listed(self.inner.list(prefix))
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        let ignores = self.plan.lock().unwrap().lists_as_it_likes;
+        self.listed(if ignores { self.inner.list(prefix) } else { self.inner.list_with_offset(prefix, offset) })
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

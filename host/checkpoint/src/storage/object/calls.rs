@@ -1,15 +1,51 @@
 //! The few calls that are made of a store: a conditional PUT, GET of a range, LIST, DELETE.
+//!
+//! Each is made again by the same rule ([`Tries`]), also where its answer broke off. Of a LIST that has come half the rest is asked for.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{
-    Error, GetOptions, GetRange, ListResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions, Result, path::Path,
+    Error, GetOptions, GetRange, ListResult, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, Result,
+    path::Path,
 };
+
+use super::trouble;
 
 /// How often a call is made when it fails in a way that may pass, beside the tries that the store's client makes by itself.
 const TRIES_MAX: usize = 3;
+
+/// The tries of a call.
+#[derive(Default)]
+struct Tries(usize);
+
+impl Tries {
+    /// Whether a call that failed so is made once more.
+    fn again(&mut self, error: &Error) -> bool {
+        self.are_left() && trouble::may_pass(error)
+    }
+
+    fn are_left(&mut self) -> bool {
+        self.0 += 1;
+        self.0 < TRIES_MAX
+    }
+}
+
+/// What comes of a call that may be made several times.
+async fn tried<T, Answer: Future<Output = Result<T>>>(mut call: impl FnMut() -> Answer) -> Result<T> {
+    let mut tries = Tries::default();
+    loop {
+        match call().await {
+            Err(error) if tries.again(&error) => {}
+            answer => return answer,
+        }
+    }
+}
 
 /// What came of a conditional PUT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,36 +67,36 @@ pub(super) struct Got {
 /// Makes an object, if its name is free. That the name is taken may be the work of an earlier try, whose answer was lost:
 /// so it counts what is there.
 pub(super) async fn put_new(store: Arc<dyn ObjectStore>, path: Path, content: Bytes) -> Result<Put> {
-    let mut tries = 0;
+    let mut tries = Tries::default();
     loop {
-        tries += 1;
-        let options = PutOptions::from(PutMode::Create);
-        match store.put_opts(&path, content.clone().into(), options).await {
-            Ok(_) => return Ok(Put::Ours),
+        let error = match put_if_free(&*store, &path, &content).await {
+            Ok(()) => return Ok(Put::Ours),
             Err(error @ Error::AlreadyExists { .. }) => match content_of(&*store, &path).await {
                 Ok(Some(found)) => return Ok(if found == content { Put::Ours } else { Put::Taken }),
                 // Somebody else's try that failed in the end, or what was there has just gone.
-                Ok(None) | Err(Error::Generic { .. }) if tries < TRIES_MAX => {}
+                Ok(None) if tries.are_left() => continue,
                 Ok(None) => return Err(error),
-                Err(unread) => return Err(unread),
+                Err(unread) => unread,
             },
-            Err(Error::Generic { .. }) if tries < TRIES_MAX => {}
-            Err(error) => return Err(error),
+            Err(error) => error,
+        };
+        if !tries.again(&error) {
+            return Err(error);
         }
     }
 }
 
+async fn put_if_free(store: &dyn ObjectStore, path: &Path, content: &Bytes) -> Result<()> {
+    let options = PutOptions::from(PutMode::Create);
+    store.put_opts(path, content.clone().into(), options).await.map(drop)
+}
+
 /// Whether the store refuses to make an object whose name is taken, as this one's is.
 pub(super) async fn is_put_conditional(store: Arc<dyn ObjectStore>, path: Path, content: Bytes) -> Result<bool> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match store.put_opts(&path, content.clone().into(), PutOptions::from(PutMode::Create)).await {
-            Ok(_) => return Ok(false),
-            Err(Error::AlreadyExists { .. }) => return Ok(true),
-            Err(Error::Generic { .. }) if tries < TRIES_MAX => {}
-            Err(error) => return Err(error),
-        }
+    match tried(|| put_if_free(&*store, &path, &content)).await {
+        Ok(()) => Ok(false),
+        Err(Error::AlreadyExists { .. }) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 
@@ -75,22 +111,15 @@ async fn content_of(store: &dyn ObjectStore, path: &Path) -> Result<Option<Bytes
 
 /// A range of an object that begins before the object's end; nothing if it is not there.
 pub(super) async fn get(store: Arc<dyn ObjectStore>, path: Path, range: Range<u64>) -> Result<Option<Got>> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match get_once(&*store, &path, range.clone()).await {
-            Ok(got) => return Ok(Some(got)),
-            Err(Error::NotFound { .. }) => return Ok(None),
-            Err(Error::Generic { .. }) if tries < TRIES_MAX => {}
-            // Stores answer so where an object is empty, and a range of it can only begin at its end.
-            Err(error @ Error::Generic { .. }) if range.start == 0 => {
-                return match store.head(&path).await {
-                    Ok(meta) if meta.size == 0 => Ok(Some(Got { bytes: Bytes::new(), size: 0 })),
-                    _ => Err(error),
-                };
-            }
-            Err(error) => return Err(error),
-        }
+    match tried(|| get_once(&*store, &path, range.clone())).await {
+        Ok(got) => Ok(Some(got)),
+        Err(Error::NotFound { .. }) => Ok(None),
+        // Stores answer so where an object is empty, and a range of it can only begin at its end.
+        Err(error @ Error::Generic { .. }) if range.start == 0 => match size(store, path).await {
+            Ok(Some(0)) => Ok(Some(Got { bytes: Bytes::new(), size: 0 })),
+            _ => Err(error),
+        },
+        Err(error) => Err(error),
     }
 }
 
@@ -103,27 +132,64 @@ async fn get_once(store: &dyn ObjectStore, path: &Path, range: Range<u64>) -> Re
 
 /// An object's length; nothing if it is not there.
 pub(super) async fn size(store: Arc<dyn ObjectStore>, path: Path) -> Result<Option<u64>> {
-    match store.head(&path).await {
+    match tried(|| store.head(&path)).await {
         Ok(meta) => Ok(Some(meta.size)),
         Err(Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// All objects below a folder, or below nothing: then of the whole bucket.
-pub(super) async fn list(store: Arc<dyn ObjectStore>, folder: Path) -> Result<Vec<object_store::ObjectMeta>> {
-    store.list(Some(&folder)).try_collect().await
+/// All objects below a folder, or below nothing: then of the whole bucket. Where the list breaks off, it goes on behind what has
+/// come; so that of many pages every one has its tries.
+pub(super) async fn list(store: Arc<dyn ObjectStore>, folder: Path) -> Result<Vec<ObjectMeta>> {
+    let mut found = BTreeMap::new();
+    let (mut tries, mut last, mut is_sorted) = (Tries::default(), None, true);
+    loop {
+        // A store that lists in another order is asked for everything again.
+        let mut listed = match last.as_ref().filter(|_| is_sorted) {
+            Some(last) => store.list_with_offset(Some(&folder), last),
+            None => store.list(Some(&folder)),
+        };
+        let (before, mut previous) = (found.len(), last.clone().filter(|_| is_sorted));
+        let error = loop {
+            match listed.try_next().await {
+                Ok(Some(object)) => {
+                    is_sorted &= previous.as_ref().is_none_or(|previous| *previous < object.location);
+                    previous = Some(object.location.clone());
+                    found.insert(object.location.clone(), object);
+                }
+                Ok(None) => return Ok(found.into_values().collect()),
+                Err(error) => break error,
+            }
+        };
+        if found.len() > before {
+            tries = Tries::default();
+        }
+        if !tries.again(&error) {
+            return Err(error);
+        }
+        last = found.last_key_value().map(|(location, _)| location.clone());
+    }
 }
 
 /// The objects in a folder, and the folders in it.
 pub(super) async fn look(store: Arc<dyn ObjectStore>, folder: Path) -> Result<ListResult> {
-    store.list_with_delimiter(Some(&folder)).await
+    tried(|| store.list_with_delimiter(Some(&folder))).await
 }
 
 /// Deletes objects. That one is not there is no error; after one that cannot be deleted the others are tried all the same.
-pub(super) async fn delete(store: Arc<dyn ObjectStore>, paths: Vec<Path>) -> Result<()> {
-    let deleted: Vec<Result<Path>> =
-        store.delete_stream(stream::iter(paths.into_iter().map(Ok)).boxed()).collect().await;
-    let failed = deleted.into_iter().find(|path| !matches!(path, Ok(_) | Err(Error::NotFound { .. })));
-    failed.map_or(Ok(()), |failed| failed.map(drop))
+pub(super) async fn delete(store: Arc<dyn ObjectStore>, mut paths: Vec<Path>) -> Result<()> {
+    let mut tries = Tries::default();
+    loop {
+        let deleting = store.delete_stream(stream::iter(paths.clone().into_iter().map(Ok)).boxed());
+        let deleted: Vec<Result<Path>> = deleting.collect().await;
+        let has_gone: BTreeSet<&Path> = deleted.iter().filter_map(|deleted| deleted.as_ref().ok()).collect();
+        let left: Vec<Path> = paths.into_iter().filter(|path| !has_gone.contains(path)).collect();
+        let failed = deleted.into_iter().find(|deleted| !matches!(deleted, Ok(_) | Err(Error::NotFound { .. })));
+        paths = left;
+        match failed {
+            Some(Err(error)) if tries.again(&error) => {}
+            failed => return failed.map_or(Ok(()), |failed| failed.map(drop)),
+        }
+    }
 }

@@ -8,7 +8,7 @@ use object_store::{
 };
 use tidemill_model::{object_url::ObjectUrl, ports::Spawn};
 
-use super::{ObjectStorage, runtime::Runtime, started, trouble};
+use super::{ObjectStorage, client::Connector, runtime::Runtime, started, trouble};
 use crate::storage::{Advice, StorageError};
 
 /// What settings begin with.
@@ -161,6 +161,7 @@ impl Settings<'_> {
         }
         let mut builder = AmazonS3Builder::new()
             .with_client_options(options)
+            .with_http_connector(Connector)
             .with_retry(RetryConfig { backoff, max_retries, retry_timeout: RETRIES_FOR })
             // DELETE of one object is what every store has.
             .with_disable_bulk_delete(true);
