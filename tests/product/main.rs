@@ -19,6 +19,9 @@ mod places;
 mod plugins;
 mod producer;
 mod project;
+#[path = "../store/real.rs"]
+mod real;
+mod real_stores;
 mod records;
 mod refusals;
 mod replays;

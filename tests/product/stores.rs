@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    process::Command,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     time::{Duration, SystemTime},
 };
@@ -28,7 +29,9 @@ const KILLS: u64 = 12;
 
 const SET: &str = "pipeline.checkpoint=s3://tides/words/a b";
 pub const URL: &str = "s3://tides/words/a b";
-const RUN: [&str; 4] = ["run", "pipeline.toml", "--set", SET];
+/// An eighth of it makes a snapshot.
+pub const SMALL_BUDGET: [&str; 2] = ["--set", "pipeline.checkpoint.budget=2MiB"];
+pub const RUN: [&str; 4] = ["run", "pipeline.toml", "--set", SET];
 
 fn start(folder: &Folder, store: &S3) -> Running {
     Running::start_ready(store.known_to(&mut folder.command(&RUN)))
@@ -43,7 +46,7 @@ fn stdout(folder: &Folder, store: &S3, arguments: &[&str]) -> String {
 
 /// Adds lines, and waits until they have come out.
 #[track_caller]
-fn feed(folder: &Folder, lines: &mut u64) {
+pub fn feed(folder: &Folder, lines: &mut u64) {
     *lines += records::add(folder.path(), *lines, FEW);
     wait_until("all lines have come out", || Delivered::read(folder.path()).lines.len() as u64 >= *lines);
 }
@@ -83,12 +86,10 @@ fn random(seed: u32) -> impl FnMut() -> u64 + Clone {
     }
 }
 
-/// Kills the program again and again over a store with trouble while it is fed, lets it come to an end, and looks at what it
-/// has written. `feed` is to stop when it is told to, and gives the number of lines.
-fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> u64 + Send + 'static) {
+/// A store with trouble now and then.
+fn troubled() -> S3 {
     let store = S3::start();
-    let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
-    let (mut lives, mut faults) = (random(seed), random(!seed));
+    let mut faults = random(!seed());
     store.set_faults(move || match faults() % 40 {
         0 => Fault::Trouble,
         1 => Fault::TroubleAfter,
@@ -97,16 +98,37 @@ fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> 
         4 => Fault::Cut,
         _ => Fault::None,
     });
+    store
+}
+
+fn seed() -> u32 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos()
+}
+
+/// Kills the program again and again over a store, of which `know` tells a command, while it is fed; lets it come to an end, and looks
+/// at what it has written. `feed` is to stop when it is told to, and gives the number of lines.
+pub fn kill_often(
+    folder: &Folder,
+    know: impl Fn(&mut Command),
+    set: &[&str],
+    feed: impl FnOnce(Receiver<()>) -> u64 + Send + 'static,
+) {
+    let seed = seed();
+    let mut lives = random(seed);
     let (stop, stopped) = channel();
     let feed = limit::begin("all that it is fed with is durable", move || feed(stopped));
     let (_never, nothing) = channel::<()>();
-    let arguments = [&RUN, set].concat();
+    let run = || {
+        let mut command = folder.command(&[&RUN, set].concat());
+        know(&mut command);
+        command
+    };
     for _ in 0..KILLS {
-        let run = Running::start(store.known_to(&mut folder.command(&arguments)));
+        let run = Running::start(&mut run());
         let _ = nothing.recv_timeout(Duration::from_millis(100 + lives() % 900));
         run.kill();
     }
-    let mut run = Running::start_ready(store.known_to(&mut folder.command(&arguments)));
+    let mut run = Running::start_ready(&mut run());
     drop(stop);
     run.wait_until("all that it is fed with is taken", |_| feed.has_ended());
     let lines = feed.end();
@@ -116,26 +138,36 @@ fn kill_often(folder: &Folder, set: &[&str], feed: impl FnOnce(Receiver<()>) -> 
     let _ = writeln!(std::io::stderr(), "seed {seed}: {KILLS} kills, {told}");
 }
 
-#[test]
-fn nothing_is_lost_or_doubled_by_kills_and_a_store_with_trouble() {
-    let folder = records::folder();
+/// Lines in files, until it is told to stop.
+pub fn feed_files(folder: &Folder) -> impl FnOnce(Receiver<()>) -> u64 + Send + 'static {
     let fed = folder.path().to_owned();
-    // An eighth of the budget makes a snapshot.
-    kill_often(&folder, &["--set", "pipeline.checkpoint.budget=2MiB"], move |stopped| {
+    move |stopped| {
         let mut lines = 0;
         while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PAUSE) {
             lines += records::add(&fed, lines, FEW);
         }
         lines
-    });
+    }
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_by_kills_and_a_store_with_trouble() {
+    let (folder, store) = (records::folder(), troubled());
+    kill_often(&folder, |command| _ = store.known_to(command), &SMALL_BUDGET, feed_files(&folder));
 }
 
 #[test]
 fn lines_that_were_logged_in_a_store_are_not_lost() {
-    let folder = records::folder();
+    let (folder, store) = (records::folder(), troubled());
     let address = producer::address();
-    let socket = format!("streams.lines={{socket={{listen=\"{address}\", acknowledge=true}}}}");
-    kill_often(&folder, &["--set", &socket], move |stopped| producer::feed(address, &stopped));
+    let socket = producer_at(&address.to_string());
+    let feed = move |stopped: Receiver<()>| producer::feed(address, &stopped);
+    kill_often(&folder, |command| _ = store.known_to(command), &["--set", &socket], feed);
+}
+
+/// A source that acknowledges.
+pub fn producer_at(address: &str) -> String {
+    format!("streams.lines={{socket={{listen=\"{address}\", acknowledge=true}}}}")
 }
 
 #[test]

@@ -20,9 +20,9 @@ use crate::{
 /// How often a claim is tried when other hosts claim too.
 const CLAIMS_MAX: usize = 16;
 
-/// How many records of a host at work a claim goes past, before it is looked anew. Each costs a few calls, whatever the length of the
-/// log: no more than the host at work needs for a record.
-const PASSED_MAX: usize = 64;
+/// How many steps a claim makes behind a host at work, before it is looked anew: a try to claim, or a look at a record that was faster.
+/// What one costs does not depend on how long the log is.
+const STEPS_MAX: usize = 256;
 
 /// What an opening would find, as far as the beginnings of files tell.
 #[derive(Debug)]
@@ -130,18 +130,26 @@ fn claim_behind(
     storage: &dyn Storage,
     mut claim: RecordHeader,
 ) -> Result<Option<(RecordHeader, u64)>, CheckpointError> {
-    for _ in 0..PASSED_MAX {
-        if let Some(bytes) = create_claim(storage, &claim)? {
+    let mut is_time = true;
+    for _ in 0..STEPS_MAX {
+        if is_time && let Some(bytes) = create_claim(storage, &claim)? {
             return Ok(Some((claim, bytes)));
         }
         let faster = match read_header(storage, &claim.pipeline, claim.number) {
             Ok((faster, _)) if faster.previous == claim.previous && !is_claim(&faster) => faster,
-            // It is another claim, or damaged, or has been cleaned away, or stands upon another record than it was to.
+            Err(CheckpointError::Storage(StorageError::NotFound { .. })) => {
+                is_time = true;
+                continue;
+            }
+            // It is another claim, or damaged, or stands upon another record than it was to.
             _ => return Ok(None),
         };
         claim.previous = faster.number;
         claim.number = faster.number + 1;
         claim.generation = claim.generation.max(faster.generation.saturating_add(1));
+        // A plan is followed by its commit at once. Behind that a host looks whether it still has the checkpoint, and delivers: a
+        // claim is faster then, even than a host that has batch after batch.
+        is_time = !matches!(faster.record, Record::Plan(_));
     }
     Ok(None)
 }

@@ -18,5 +18,8 @@ mod object;
 mod object_faults;
 mod object_store;
 mod overtaken;
+#[path = "../../../../tests/store/real.rs"]
+mod real;
+mod real_store;
 mod scene;
 mod survey;
