@@ -136,7 +136,7 @@ fn claim_behind(
             return Ok(Some((claim, bytes)));
         }
         let faster = match read_header(storage, &claim.pipeline, claim.number) {
-            Ok((faster, _)) if faster.previous == claim.previous && !is_claim(&faster) => faster,
+            Ok((faster, _)) if is_next(&faster, &claim) => faster,
             Err(CheckpointError::Storage(StorageError::NotFound { .. })) => {
                 is_time = true;
                 continue;
@@ -146,7 +146,6 @@ fn claim_behind(
         };
         claim.previous = faster.number;
         claim.number = faster.number + 1;
-        claim.generation = claim.generation.max(faster.generation.saturating_add(1));
         // A plan is followed by its commit at once. Behind that a host looks whether it still has the checkpoint, and delivers: a
         // claim is faster then, even than a host that has batch after batch.
         is_time = !matches!(faster.record, Record::Plan(_));
@@ -154,8 +153,10 @@ fn claim_behind(
     Ok(None)
 }
 
-fn is_claim(header: &RecordHeader) -> bool {
-    matches!(header.record, Record::Claim { .. })
+/// Whether a record is what a host at work, which is yet to be fenced off, has added in a claim's place.
+fn is_next(faster: &RecordHeader, claim: &RecordHeader) -> bool {
+    let is_claim = matches!(faster.record, Record::Claim { .. });
+    faster.previous == claim.previous && faster.generation < claim.generation && !is_claim
 }
 
 /// The claim's length; `None` if another host was faster.

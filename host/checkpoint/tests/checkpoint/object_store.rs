@@ -51,8 +51,8 @@ struct Plan {
     read_bytes: u64,
     /// It does what no store should: a PUT takes what is there away.
     overwrites: bool,
-    /// Lists are in no order, and begin where they like.
-    lists_as_it_likes: bool,
+    /// Lists are backwards.
+    lists_backwards: bool,
 }
 
 /// Threads of the system.
@@ -86,10 +86,10 @@ impl Store {
         self
     }
 
-    /// From here on lists are backwards, and always whole, whatever was asked for; these calls have this trouble.
-    pub fn list_as_it_likes(&self, calls: Range<u64>, trouble: Trouble) {
+    /// From here on lists are backwards; these calls have this trouble.
+    pub fn list_backwards(&self, calls: Range<u64>, trouble: Trouble) {
         self.set_trouble(calls, trouble);
-        self.plan.lock().unwrap().lists_as_it_likes = true;
+        self.plan.lock().unwrap().lists_backwards = true;
     }
 
     /// How many calls there were.
@@ -160,11 +160,11 @@ impl Store {
             let all = async { stream::iter(listed.collect::<Vec<_>>().await.into_iter().rev()) };
             stream::once(all).flatten().boxed()
         };
-        let listed = if self.plan.lock().unwrap().lists_as_it_likes { backwards(listed) } else { listed };
+        let listed = if self.plan.lock().unwrap().lists_backwards { backwards(listed) } else { listed };
         match self.trouble() {
             None => listed,
             Some(Trouble::Before) => stream::once(async { Err(failed()) }).boxed(),
-            Some(Trouble::After) => listed.take(1).chain(stream::once(async { Err(failed()) })).boxed(),
+            Some(Trouble::After) => listed.take(2).chain(stream::once(async { Err(failed()) })).boxed(),
         }
     }
 
@@ -235,8 +235,7 @@ impl ObjectStore for Store {
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        let ignores = self.plan.lock().unwrap().lists_as_it_likes;
-        self.listed(if ignores { self.inner.list(prefix) } else { self.inner.list_with_offset(prefix, offset) })
+        self.listed(self.inner.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

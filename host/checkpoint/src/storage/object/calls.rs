@@ -145,12 +145,12 @@ pub(super) async fn list(store: Arc<dyn ObjectStore>, folder: Path) -> Result<Ve
     let mut found = BTreeMap::new();
     let (mut tries, mut last, mut is_sorted) = (Tries::default(), None, true);
     loop {
-        // A store that lists in another order is asked for everything again.
-        let mut listed = match last.as_ref().filter(|_| is_sorted) {
+        // A store that lists in another order, as far as can be told, is asked for everything again.
+        let mut listed = match last.as_ref().filter(|_| is_sorted && found.len() > 1) {
             Some(last) => store.list_with_offset(Some(&folder), last),
             None => store.list(Some(&folder)),
         };
-        let (before, mut previous) = (found.len(), last.clone().filter(|_| is_sorted));
+        let (before, mut previous) = (found.len(), None);
         let error = loop {
             match listed.try_next().await {
                 Ok(Some(object)) => {
