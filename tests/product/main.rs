@@ -19,7 +19,6 @@ mod places;
 mod plugins;
 mod producer;
 mod project;
-#[path = "../store/real.rs"]
 mod real;
 mod real_stores;
 mod records;

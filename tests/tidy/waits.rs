@@ -26,6 +26,8 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("tests/product/limit.rs", ".accept()", "the kit: of a listener that does not block"),
     ("tests/product/running.rs", ".wait()", "the kit: of a child that was killed"),
     ("tests/product/running.rs", ".status()", "the kit: of a command that kills"),
+    ("tests/product/real.rs", ".wait()", "of a server that was killed"),
+    ("tests/product/real.rs", ".output()", "of a thread that has the limit of the kit"),
     ("tests/product/s3.rs", ".incoming()", "a server, which nobody waits for"),
     ("tests/src/lib.rs", ".output()", "git lists files and ends"),
     ("tests/tidy/dependencies.rs", ".output()", "cargo reads manifests and ends"),

@@ -92,7 +92,9 @@ fn said(error: &CheckpointError) -> String {
 /// What `inspect` says of it is what a run makes of it.
 fn check_survey(damaged: &MemoryStorage, name: &str, opened: bool, what: &str) {
     let shared: Arc<dyn Storage> = Arc::new(damaged.clone());
-    let survey = Survey::of(&shared).unwrap_or_else(|error| panic!("{what}: {}", said(&error))).unwrap();
+    let survey = Survey::of(&shared);
+    assert!(survey.is_ok(), "{what}: {}", said(&survey.unwrap_err()));
+    let survey = survey.unwrap().unwrap();
     let found = survey.damage.iter().find(|damage| damage.name == name);
     let is_loose = survey
         .segments
@@ -175,7 +177,8 @@ fn a_segment_that_no_batch_needs_is_passed_over_if_nothing_in_it_was_durable() {
         match opened {
             Ok((input, cut)) => {
                 assert!(!is_certain, "{damage}");
-                let cut = cut.unwrap_or_else(|| panic!("{damage}: nothing is said"));
+                assert!(cut.is_some(), "{damage}: nothing is said");
+                let cut = cut.unwrap();
                 assert!(cut.what.contains("damaged") || cut.what.contains("not a file"), "{damage}: {cut:?}");
                 assert!(read(&input, InputPosition::START, input.position()).unwrap().starts_with(&[1]), "{damage}");
             }

@@ -18,7 +18,7 @@ mod object;
 mod object_faults;
 mod object_store;
 mod overtaken;
-#[path = "../../../../tests/store/real.rs"]
+#[path = "../../../../tests/product/real.rs"]
 mod real;
 mod real_store;
 mod scene;

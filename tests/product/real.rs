@@ -22,7 +22,7 @@ impl RealStore {
     pub fn start() -> RealStore {
         let python = within("the store is installed", python);
         let mut server = Command::new(python.trim())
-            .arg(repository().join("tests/store/serve.py"))
+            .arg(repository().join("tests/product/serve.py"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
