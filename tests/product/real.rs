@@ -8,10 +8,7 @@ use std::{
 
 use tidemill_model::testing::within;
 
-/// The one bucket.
-pub const BUCKET: &str = "tides";
-
-/// See the module.
+/// See the module. It has the bucket `tides`.
 pub struct RealStore {
     server: Child,
     address: String,

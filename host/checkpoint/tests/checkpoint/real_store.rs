@@ -11,7 +11,7 @@ use tidemill_model::{object_url::ObjectUrl, time::Timestamp};
 use crate::{
     contract,
     object_store::Threads,
-    real::{BUCKET, RealStore},
+    real::RealStore,
     scene::{PIPELINE, START, World, commit, new_writer, plan, read, rows, section},
 };
 
@@ -19,7 +19,7 @@ use crate::{
 fn new_place() -> ObjectUrl {
     static PLACES: AtomicU64 = AtomicU64::new(0);
     let place = PLACES.fetch_add(1, Ordering::Relaxed);
-    ObjectUrl::parse(&format!("s3://{BUCKET}/a place/{place}")).unwrap()
+    ObjectUrl::parse(&format!("s3://tides/a place/{place}")).unwrap()
 }
 
 fn open(store: &RealStore, url: &ObjectUrl, part_bytes: usize) -> Result<ObjectStorage, StorageError> {
