@@ -450,7 +450,7 @@ fn a_client_that_does_not_read_does_not_hold_up_the_others() {
                 // All that there is room for is on its way when the other one comes.
                 silent.peek(&mut [0]).unwrap();
                 let (_never, nothing) = mpsc::channel::<()>();
-                let _ = nothing.recv_timeout(Duration::from_millis(200));
+                let _ = nothing.recv_timeout(Duration::from_millis(1_000));
             }
             let mut reader = connect(address).unwrap();
             let silent = silent.get_or_insert_with(|| connect(address).unwrap());
