@@ -35,5 +35,5 @@ mod texts;
 mod tool;
 mod trouble;
 mod usage;
-mod wide;
 mod vanished;
+mod wide;
