@@ -39,6 +39,8 @@ pub struct Removable {
     pub outboxes: Vec<Number>,
     /// The input log's segments before this place, if any plan that stays says where its input is.
     pub input_before: Option<InputPosition>,
+    /// Plans stay, and none of them has its input in the log.
+    pub needs_no_input: bool,
 }
 
 impl Removable {
@@ -65,12 +67,19 @@ pub fn removable(records: &[Scanned], snapshots: &[SnapshotFile], keep: Keep, ve
     let kept = &claims[claims.len().saturating_sub(CLAIMS_KEPT)..];
     let old_snapshots = snapshots.iter().map(|snapshot| snapshot.commit).filter(|&commit| commit < snapshot_floor);
     let outboxes = old.clone().filter_map(outbox_of).map(|outbox| outbox.number).collect();
+    let stays = || records.iter().filter(|record| record.number >= floor);
+    let input_before = first_input(stays());
     Removable {
         snapshots: old_snapshots.collect(),
         records: old.map(|record| record.number).filter(|number| kept.binary_search(number).is_err()).collect(),
         outboxes,
-        input_before: first_input(records.iter().filter(|record| record.number >= floor)),
+        input_before,
+        needs_no_input: input_before.is_none() && stays().any(is_plan),
     }
+}
+
+fn is_plan(record: &Scanned) -> bool {
+    record.found.as_ref().is_ok_and(|header| matches!(header.record, Record::Plan(_)))
 }
 
 fn may_be_claim(record: &Scanned) -> bool {

@@ -3,7 +3,7 @@
 use std::io;
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{filter::Targets, fmt::format::JsonFields, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
     arguments::{LogFormat, LogLevel, Logging},
@@ -46,6 +46,9 @@ pub fn start(logging: &Logging) {
             let subscriber = subscriber.fmt_fields(OneLine).with_writer(io::stderr);
             subscriber.with_target(false).with_ansi(stderr::is_colored()).finish().with(filter).try_init()
         }
-        LogFormat::Json => subscriber.event_format(JsonLine).with_writer(io::stderr).finish().with(filter).try_init(),
+        LogFormat::Json => {
+            let subscriber = subscriber.fmt_fields(JsonFields::new()).event_format(JsonLine);
+            subscriber.with_writer(io::stderr).finish().with(filter).try_init()
+        }
     };
 }

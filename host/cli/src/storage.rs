@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use tidemill_checkpoint::{CheckpointError, LocalFolder, ObjectStorage, Storage, StorageError};
 use tidemill_connect::system::Threads;
+use tidemill_model::ports::Spawn;
 pub use tidemill_plan::CheckpointPlace;
 
 use crate::{
@@ -11,13 +12,13 @@ use crate::{
     failure::{Failure, chain},
 };
 
-/// A checkpoint for a run; it is made if it is not there.
-pub fn for_run(place: &CheckpointPlace, base: &Path) -> Result<Arc<dyn Storage>, Failure> {
+/// A checkpoint for a run, whose threads it has; it is made if it is not there.
+pub fn for_run(place: &CheckpointPlace, base: &Path, threads: &dyn Spawn) -> Result<Arc<dyn Storage>, Failure> {
     let opened = match place {
         CheckpointPlace::Folder(folder) => shared(LocalFolder::open(base.join(folder), environment::secret_seed())),
         CheckpointPlace::Objects(url) => {
             let (settings, writer) = (environment::store_settings(), environment::secret_seed());
-            shared(ObjectStorage::open_s3(url, &settings, writer, &Threads))
+            shared(ObjectStorage::open_s3(url, &settings, writer, threads))
         }
     };
     opened.map_err(|error| Failure::run(chain(&error)))
@@ -66,7 +67,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let place = CheckpointPlace::Folder("checkpoint".into());
         let [first, second] =
-            [(); 2].map(|()| for_run(&place, base.path()).unwrap_or_else(|_| unreachable!("it opens")));
+            [(); 2].map(|()| for_run(&place, base.path(), &Threads).unwrap_or_else(|_| unreachable!("it opens")));
         let mut slept = first.draft("state/1").unwrap();
         second.remove_leftovers(&second.leftovers().unwrap()).unwrap();
         let mut draft = second.draft("state/2").unwrap();

@@ -66,7 +66,7 @@ pub struct ReceivedLines {
     receiver: Arc<Receiver>,
     receiving: Option<Receiving>,
     /// When it was first found that the port is another's.
-    waits_since: Option<Timestamp>,
+    waits_since: Option<Duration>,
     /// Lines up to the last pin.
     pinned: u64,
 }
@@ -154,8 +154,8 @@ impl ReceivedLines {
 
     /// Whether the host before may still have the port.
     fn may_be_let_go(&mut self, owner: &Owner<'_>) -> bool {
-        let now = self.world.clock.now();
-        let waited = now.since(*self.waits_since.get_or_insert(now));
+        let now = self.world.clock.measured();
+        let waited = now.saturating_sub(*self.waits_since.get_or_insert(now));
         owner.generation.is_some_and(|generation| generation > 1) && waited <= TAKE_OVER + self.world.interval * 2
     }
 }
@@ -193,7 +193,7 @@ impl Source for ReceivedLines {
     }
 
     fn seal(&mut self, at: Timestamp) -> Result<Sealed, PortError> {
-        lock(&self.receiver.inbox).seal(at);
+        lock(&self.receiver.inbox).seal(at, self.world.clock.now());
         Ok(Sealed { present: true, last: false })
     }
 

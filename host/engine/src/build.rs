@@ -1,8 +1,6 @@
 //! Tasks of a plan: for every stage and partition the operators of its steps.
 
-use std::sync::Arc;
-
-use tidemill_model::{ports::Clock, schema::Schema};
+use tidemill_model::schema::Schema;
 use tidemill_plan::{
     graph::{Caller, Node, NodeId, OnError, Part, Plan, Then, Way},
     stages::{Stage, Stages, StepKind},
@@ -12,6 +10,7 @@ use crate::{
     failure::RunError,
     operators::{Batch, Gather, Guests, Making, Map, MapKind, Operator, Policy, Recipe, Scatter},
     presence::Presence,
+    stop::Stopper,
     task::{StepFacts, Task},
 };
 
@@ -27,7 +26,7 @@ pub(crate) struct Builder<'a> {
     /// For each output how many rows its sink looks at.
     pub(crate) rows_max: &'a [Option<usize>],
     /// For waits before retries.
-    pub(crate) clock: &'a Arc<dyn Clock>,
+    pub(crate) stopper: &'a Stopper,
 }
 
 impl Builder<'_> {
@@ -137,7 +136,7 @@ impl Builder<'_> {
             Caller::Output(output) => &self.plan.outputs[output].name,
         };
         let letters = self.plan.dead_letters_of(caller).map(|output| &self.plan.outputs[output].schema);
-        Some(Policy::new(name, (&function, on_error), letters, self.clock.clone()))
+        Some(Policy::new(name, (&function, on_error), letters, self.stopper.clone()))
     }
 
     fn output_function(&self, output: usize, policy: Option<Policy>) -> Result<Box<dyn Operator>, RunError> {

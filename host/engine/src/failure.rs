@@ -1,5 +1,7 @@
 //! Why a batch failed.
 
+use std::time::Duration;
+
 use tidemill_checkpoint::CheckpointError;
 use tidemill_guest::Verdict;
 use tidemill_model::{columns::ColumnFull, key::DecodeError, ports::PortError, time::Timestamp};
@@ -101,6 +103,19 @@ pub enum RunError {
         /// Why not.
         why: &'static str,
     },
+    /// The run was told to stop, and the batch did not end in time.
+    #[error(
+        "batch {batch} did not end within {within:?} of the stop (`stop-within`) and is undone, nothing of it was delivered; {}",
+        if *is_kept { "its input is kept, and the next run begins with it" } else { "without a checkpoint its input is lost" }
+    )]
+    OutOfTime {
+        /// The batch.
+        batch: Timestamp,
+        /// How long it had.
+        within: Duration,
+        /// Whether there is a checkpoint.
+        is_kept: bool,
+    },
     /// A test stopped the run.
     #[error("stopped by a failpoint at the point {point:?} of the batch {batch}")]
     Failpoint {
@@ -193,6 +208,9 @@ pub enum Cause {
     /// Rows that break a rule of the operator.
     #[error("{0}")]
     Rows(String),
+    /// The run was told to stop, and the time that it had for that is over.
+    #[error("the run was told to stop, and the time that it had for that is over")]
+    OutOfTime,
     /// A defect of Tidemill.
     #[error("{0}; this is a defect of tidemill, please report it")]
     Defect(String),

@@ -79,6 +79,7 @@ mod commit;
 mod counters;
 mod failure;
 mod foreseen;
+mod named;
 mod open;
 mod operators;
 mod pieces;
@@ -94,6 +95,7 @@ mod task;
 
 pub use failure::{Cause, RunError};
 pub use foreseen::{Foreseen, foresee};
+pub use named::{NamedThreads, run_span};
 pub use open::{OpenSources, open_sinks, open_sources};
 pub use report::Summary;
 pub use run::{Parts, Run, Settings, Until};

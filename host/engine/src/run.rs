@@ -29,6 +29,7 @@ use tidemill_plan::{
     graph::{NodeId, Plan},
     stages::{Input, Stages},
 };
+use tracing::Span;
 
 use crate::{
     arrival::Arrived,
@@ -36,7 +37,8 @@ use crate::{
     checkpoint::{Checkpoint, Keeper, Renames, TableId, foresee, table_schemas},
     commit::{Commits, Committer, Sinks},
     counters::Counters,
-    failure::RunError,
+    failure::{Cause, RunError},
+    named::{NamedThreads, run_span},
     open::OpenSources,
     operators::{Guests, Rejections},
     pieces::Slice,
@@ -142,6 +144,8 @@ pub struct Run {
     skipped: Option<RunError>,
     /// What a batch that is replayed would commit, in place of committing it.
     collected: Option<Collected>,
+    /// What it says bears its name.
+    span: Span,
 }
 
 /// What the tables of sources that are open hold.
@@ -164,9 +168,13 @@ impl Run {
             let given = parts.sources.iter().filter(|(id, _)| *id == NodeId(index)).count();
             assert_eq!(given, usize::from(is_source), "every source node has a source");
         }
+        let span = run_span(&parts.plan.name);
+        let _named = span.enter();
+        let spawn: Arc<dyn Spawn> = Arc::new(NamedThreads::new(parts.spawn, &span));
         Sinks::look(&parts.plan, &parts.sinks, parts.checkpoint.is_some())?;
         let stages = Stages::of(&parts.plan);
-        let guests = Guests::new(parts.plugins, settings.fresh_instances, &parts.plan.limits);
+        let stopper = Stopper::new(parts.wake.clone(), parts.clock.clone(), parts.plan.stop_within);
+        let guests = Guests::new(parts.plugins, settings.fresh_instances, &parts.plan.limits, stopper.clone());
         let rows_max: Vec<Option<usize>> = parts.sinks.iter().map(|sink| sink.rows_max()).collect();
         let presence = Presence::of_nodes(&parts.plan);
         let builder = Builder {
@@ -176,7 +184,7 @@ impl Run {
             presence: &presence,
             seed: settings.seed,
             rows_max: &rows_max,
-            clock: &parts.clock,
+            stopper: &stopper,
         };
         let tasks = builder.tasks()?;
         let mut sources = Sources::new(&parts.plan, &stages, parts.sources);
@@ -186,7 +194,7 @@ impl Run {
             states.extend(sources.tables());
             let renames = Renames::of(plan);
             foresee(&checkpoint.storage, plan, &states, &renames)?;
-            Keeper::open(checkpoint, &plan.name, states, plan.partitions, renames, now, parts.spawn.clone())
+            Keeper::open(checkpoint, &plan.name, states, plan.partitions, renames, now, spawn.clone())
         };
         let (keeper, recovered) = parts.checkpoint.map(&mut open).transpose()?.unzip();
         let room = RoomWatch::new(keeper.as_ref().map(Keeper::room));
@@ -200,9 +208,9 @@ impl Run {
             exchanges: Exchanges::new(stages.exchanges),
             stages,
             clock: parts.clock,
-            pool: Pool::new(settings.workers, &*parts.spawn),
-            stopper: Stopper::new(parts.wake.clone()),
-            commits: Commits::new(committer, parts.spawn, parts.wake.clone()),
+            pool: Pool::new(settings.workers, &*spawn),
+            stopper,
+            commits: Commits::new(committer, spawn, parts.wake.clone()),
             committing: None,
             whole: BTreeSet::new(),
             wake: parts.wake,
@@ -215,6 +223,7 @@ impl Run {
             recovered,
             skipped: None,
             collected: None,
+            span: span.clone(),
             plan: parts.plan,
         })
     }
@@ -234,13 +243,18 @@ impl Run {
         self.tasks.iter_mut().flatten().flatten().for_each(|task| task.batch.held_bytes_max = bytes_max);
     }
 
-    /// Runs batches until the settings, or the stopper, say stop; what was received until then is run.
+    /// Runs batches until the settings, or the stopper, say stop. Told to stop, it ends the open batch, which has all that was
+    /// received until then. If ticks are late none is open behind the running one: then what was received is logged for the next
+    /// run; without a checkpoint it is run in one last batch.
     ///
     /// # Errors
     /// The first failure ends the run.
     pub fn run(&mut self) -> Result<Summary, RunError> {
+        let span = self.span.clone();
+        let _named = span.enter();
         let result = self.run_batches();
         let result = self.end(result);
+        let result = self.keep_received(result);
         self.sources.stop();
         result.map(|()| self.reporter.summary(self.counters.totals()))
     }
@@ -250,20 +264,27 @@ impl Run {
         let now = self.clock.now();
         let mut tick = self.plan.interval.tick_after(last.map_or(now, |last| last.max(now)));
         self.begin_sources(tick)?;
-        let mut stop_at = None;
         // A batch that was run again may have been all.
         while self.reporter.batches() == 0 || !self.is_done() {
             tick = self.wait_for_room(tick)?;
             self.head_start(tick)?;
-            if stop_at.is_none() && self.stopper.is_stopped() {
-                stop_at = Some(self.clock.now());
-            }
+            let has_all = self.stopper.is_stopped() && self.clock.now() <= tick;
             self.batch(tick)?;
-            // If ticks are late, what was received before the stop can belong to a batch after this one.
-            if stop_at.is_some_and(|at| at <= tick) {
+            if has_all {
                 break;
             }
-            tick = due::next_tick(self.plan.interval, tick, self.clock.now());
+            let now = self.clock.now();
+            tick = due::next_tick(self.plan.late_ticks, self.plan.interval, tick, now);
+            if self.stopper.is_stopped() && tick <= now {
+                if self.commits.has_keeper() || !self.sources.need_log() {
+                    tracing::info!("batches are late: what they would have had is not run; it is the next run's");
+                    break;
+                }
+                tick = self.plan.interval.tick_after(now);
+                tracing::info!(
+                    "batches are late: what was received is run in one last batch, without a checkpoint to keep it"
+                );
+            }
         }
         Ok(())
     }
@@ -369,6 +390,9 @@ impl Run {
         end: Option<&Arc<[NodeId]>>,
     ) -> Result<(), Failed> {
         self.look_after_commit()?;
+        if self.stopper.is_out_of_time() {
+            return Err(self.out_of_time(time).into());
+        }
         let store = &mut self.store;
         let tasks = self.tasks[stage].iter_mut().enumerate().map(|(partition, task)| {
             let mut task = task.take().expect("no task is with a worker now");
@@ -389,12 +413,11 @@ impl Run {
                 Some(Failed::Run(_)) => false,
             };
             if let Some(failure) = job.failure.filter(is_worse) {
-                let error = RunError::Operator {
-                    pipeline: self.plan.name.clone(),
-                    stream: failure.stream,
-                    partition,
-                    batch: time,
-                    cause: failure.cause,
+                let TaskFailure { stream, cause, .. } = failure;
+                let pipeline = self.plan.name.clone();
+                let error = match *cause {
+                    Cause::OutOfTime => self.out_of_time(time),
+                    _ => RunError::Operator { pipeline, stream, partition, batch: time, cause },
                 };
                 failed = Some(if failure.skips { Failed::Batch(error) } else { Failed::Run(error) });
             }

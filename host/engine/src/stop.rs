@@ -1,33 +1,106 @@
-//! How a run is told to stop.
+//! How a run is told to stop, and how long it may take for that.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use tidemill_model::ports::Wake;
+use tidemill_model::{
+    ports::{Clock, Wake},
+    time::Timestamp,
+};
 
-/// Stops a run when what was received until then has been run: with the batch that is open, or, if ticks are late, those
-/// that are.
-#[derive(Clone, Debug)]
+/// Stops a run after the batch that is running, or, if that does not end in time, without it.
+#[derive(Clone)]
 pub struct Stopper {
-    stopped: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    is_stopped: AtomicBool,
+    /// Rung for the batch loop.
     wake: Wake,
+    /// Rung for others that wait meanwhile, by the number of the wait.
+    waiting: Mutex<Waiting>,
+    clock: Arc<dyn Clock>,
+    within: Duration,
+    /// When the run noticed that it is to stop.
+    since: OnceLock<Duration>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    begun: u64,
+    wakes: Vec<(u64, Wake)>,
 }
 
 impl Stopper {
-    pub(crate) fn new(wake: Wake) -> Stopper {
-        Stopper { stopped: Arc::default(), wake }
+    /// `wake` is that of the batch loop. A run that was told to stop may take so long to end the batch: `within`.
+    pub(crate) fn new(wake: Wake, clock: Arc<dyn Clock>, within: Duration) -> Stopper {
+        let (is_stopped, waiting, since) = (AtomicBool::new(false), Mutex::default(), OnceLock::new());
+        Stopper { shared: Arc::new(Shared { is_stopped, wake, waiting, clock, within, since }) }
     }
 
     /// Tells the run to stop.
     pub fn stop(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        self.wake.notify();
+        self.shared.is_stopped.store(true, Ordering::SeqCst);
+        self.shared.wake.notify();
+        self.shared.waiting().wakes.iter().for_each(|(_, wake)| wake.notify());
     }
 
     /// Whether the run was told to stop.
     pub fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::SeqCst)
+        self.shared.is_stopped.load(Ordering::SeqCst)
+    }
+
+    /// How long the running batch may take when the run was told to stop.
+    pub fn within(&self) -> Duration {
+        self.shared.within
+    }
+
+    /// Whether the run was told to stop so long ago that the batch is not to go on. Time counts from when this is asked first
+    /// behind the stop: whoever stops may be anywhere, and is not to wait for a clock.
+    pub(crate) fn is_out_of_time(&self) -> bool {
+        if !self.is_stopped() {
+            return false;
+        }
+        let now = self.shared.clock.measured();
+        now.saturating_sub(*self.shared.since.get_or_init(|| now)) >= self.shared.within
+    }
+
+    /// Waits so long, or until the run is told to stop. Once only: a clock that is set back ends a wait early, and must not make
+    /// it longer.
+    pub(crate) fn wait(&self, delay: Duration) {
+        let wake = Wake::default();
+        let number = {
+            let mut waiting = self.shared.waiting();
+            waiting.begun += 1;
+            let number = waiting.begun;
+            waiting.wakes.push((number, wake.clone()));
+            number
+        };
+        // Behind that, so that a stop from now on rings.
+        if !self.is_stopped() {
+            let deadline = self.shared.clock.now().0.saturating_add(delay.as_micros() as i64);
+            self.shared.clock.wait(Timestamp(deadline), &wake);
+        }
+        self.shared.waiting().wakes.retain(|(other, _)| *other != number);
+    }
+}
+
+impl Shared {
+    /// Each change is one push or one removal.
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Stopper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stopper").field("is_stopped", &self.is_stopped()).finish_non_exhaustive()
     }
 }

@@ -68,6 +68,11 @@ pub trait Clock: Send + Sync {
     fn steady(&self) -> Option<Duration> {
         None
     }
+
+    /// What to measure a time by that goes by: steady time, or, where time is made up and nobody sets it, the time itself.
+    fn measured(&self) -> Duration {
+        self.steady().unwrap_or_else(|| Duration::from_micros(self.now().0.max(0).unsigned_abs()))
+    }
 }
 
 /// Starts threads.

@@ -22,10 +22,24 @@ pub struct Plan {
     pub partitions: u32,
     /// What all functions may use together.
     pub limits: PipelineLimits,
+    /// How long a batch may go on when the run was told to stop.
+    pub stop_within: Duration,
+    /// What becomes of ticks that are late.
+    pub late_ticks: LateTicks,
     /// The streams; a node's inputs stand before it. A stream that no output needs is here too.
     pub nodes: Vec<Node>,
     /// In the order of the pipeline: they are delivered in it. At least one. Those for dead letters come last.
     pub outputs: Vec<Output>,
+}
+
+/// What becomes of ticks that come while a batch is run that has taken longer, or while the machine sleeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LateTicks {
+    /// Each has its batch, one after the other.
+    #[default]
+    Each,
+    /// The last of them has a batch for all.
+    Merge,
 }
 
 /// The place of a node in [`Plan::nodes`].

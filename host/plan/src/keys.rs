@@ -11,8 +11,17 @@ use crate::{
 pub(crate) const SECTIONS: &[&str] = &["pipeline", "plugins", "streams", "outputs"];
 
 /// Keys of `[pipeline]`.
-pub(crate) const PIPELINE: &[&str] =
-    &["name", "interval", "partitions", "checkpoint", "on-error", "dead-letters", "limits"];
+pub(crate) const PIPELINE: &[&str] = &[
+    "name",
+    "interval",
+    "partitions",
+    "checkpoint",
+    "on-error",
+    "dead-letters",
+    "limits",
+    "stop-within",
+    "late-ticks",
+];
 
 /// Keys of what all functions of a pipeline may use together.
 pub(crate) const PIPELINE_LIMITS: &[&str] = &["batch-fuel", "batch-rows", "batch-bytes", "instance-memory"];

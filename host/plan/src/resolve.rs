@@ -105,6 +105,8 @@ impl<'a> Resolver<'a> {
             interval: pipeline.interval?,
             partitions: pipeline.partitions,
             limits: pipeline.limits.clone(),
+            stop_within: pipeline.stop_within,
+            late_ticks: pipeline.late_ticks,
             nodes: self.done,
             outputs,
         };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::{Archive, Fence, Log, scan};
 use crate::{
     error::CheckpointError,
+    input::{InputLog, SEGMENT_BYTES},
     record::{InputPosition, Number, segment_name, snapshot_name},
     retain::{Keep, Removable, SnapshotFile, removable},
     storage::Storage,
@@ -20,6 +21,8 @@ pub struct Cleaned {
     pub removed: Vec<String>,
     /// What [`Log::remove_input_before`] can be told, if anything.
     pub input_before: Option<InputPosition>,
+    /// No batch that stays has input in the log: where none is logged, [`Log::remove_input`] can be told so.
+    pub needs_no_input: bool,
 }
 
 /// The snapshots that there are, and which of them are whole.
@@ -99,7 +102,8 @@ impl Log {
         self.damaged_snapshots.retain(|commit| !damaged.contains(commit));
         self.records.retain(|record| removable.records.binary_search(&record.number).is_err());
         self.usage.log_has(&self.records);
-        Cleaned { removed: removable.names().collect(), input_before: removable.input_before }
+        let Removable { input_before, needs_no_input, .. } = removable;
+        Cleaned { removed: removable.names().collect(), input_before, needs_no_input }
     }
 
     /// Removes segments of the input log that lie before a place altogether, and gives how many. The newest one stays.
@@ -110,6 +114,16 @@ impl Log {
         segments.retain(|&(segment, _)| segment < position.segment);
         segments.iter().try_for_each(|&(segment, _)| self.storage.remove(&segment_name(segment)))?;
         Ok(segments.len())
+    }
+
+    /// Removes the input log, of a host that logs nothing, and gives how many segments went. One that is empty is left: numbers
+    /// never come again, or what a host that was fenced off still adds could be taken for a later one's.
+    pub fn remove_input(&self) -> Result<usize, CheckpointError> {
+        if scan::numbered(&*self.storage, "input")?.is_empty() {
+            return Ok(0);
+        }
+        let (log, _) = InputLog::open(self.storage.clone(), &self.fence, None, SEGMENT_BYTES)?;
+        self.remove_input_before(log.position())
     }
 
     fn decide(&self, keep: Keep, found: SnapshotsFound, verified: Option<Number>) -> Removal {

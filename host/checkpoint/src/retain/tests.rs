@@ -167,7 +167,8 @@ fn check_input(plans: &[&[Option<u64>]], keep: Keep, expect: Option<u64>) {
         plan.sources = segments.iter().map(source).collect();
     }
     let snapshots = [3, 5, 7, 9].map(|commit| SnapshotFile { commit, bytes: 100 });
-    let before = removable(&log, &snapshots, keep, None).input_before;
+    let Removable { input_before: before, needs_no_input, .. } = removable(&log, &snapshots, keep, None);
+    assert_eq!(needs_no_input, expect.is_none(), "plans stay");
     assert_eq!(before.map(|position| (position.segment, position.frames)), expect.map(|segment| (segment, 3)));
 }
 
@@ -181,4 +182,12 @@ fn input_stays_that_any_source_of_a_plan_that_stays_needs() {
     check_input(&[&[], &[], &[Some(9), Some(7), None], &[Some(8)], &[None, Some(9)]], keep, Some(7));
     check_input(&[&[], &[], &[None, Some(9)], &[Some(8), Some(9)], &[Some(9)]], keep, Some(8));
     check_input(&[&[Some(1)], &[Some(2)], &[None], &[None], &[]], keep, None);
+}
+
+#[test]
+fn without_a_plan_nothing_is_known_of_the_input() {
+    for word in ["h", "hh", "hs", "x"] {
+        let removable = removable(&records(word), &[], NOTHING_KEPT, None);
+        assert!(!removable.needs_no_input && removable.input_before.is_none(), "{word}");
+    }
 }

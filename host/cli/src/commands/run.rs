@@ -5,8 +5,14 @@ use std::{path::PathBuf, sync::Arc};
 use jiff::tz::TimeZone;
 use tidemill_checkpoint::{Budget, Keep};
 use tidemill_connect::system::{ManualClock, SystemClock, Threads, utc_offset};
-use tidemill_engine::{Parts, Run, Settings, Summary, Until, checkpoint::Checkpoint, open_sinks, open_sources};
-use tidemill_model::{connector::World, ports::Clock, time::Timestamp};
+use tidemill_engine::{
+    NamedThreads, Parts, Run, Settings, Summary, Until, checkpoint::Checkpoint, open_sinks, open_sources, run_span,
+};
+use tidemill_model::{
+    connector::World,
+    ports::{Clock, Spawn},
+    time::Timestamp,
+};
 use tidemill_plan::graph::Plan;
 
 use crate::{
@@ -21,15 +27,18 @@ use crate::{
 pub fn run(arguments: &arguments::Run) -> Result<(), Failure> {
     let signals = Signals::watch().map_err(|error| Failure::run(format!("cannot wait for signals: {error}")))?;
     let ready = pipeline::prepare(&arguments.pipeline)?;
+    let span = run_span(&ready.plan.name);
+    let _named = span.enter();
+    let threads: Arc<dyn Spawn> = Arc::new(NamedThreads::new(Arc::new(Threads), &span));
     if arguments.until_done {
         check_has_end(&ready.plan)?;
     }
     if ready.plan.outputs.iter().any(|output| output.sink.prints()) {
         stdout::check()?;
     }
-    let checkpoint = checkpoint(&ready)?;
+    let checkpoint = checkpoint(&ready, &*threads)?;
     let clock = clock(arguments.clock);
-    let mut world = world(arguments, Arc::clone(&clock), ready.folder.clone());
+    let mut world = world(arguments, Arc::clone(&clock), threads, ready.folder.clone());
     world.interval = ready.plan.interval.duration();
     let mut run = Run::try_new(parts(ready, clock, world, checkpoint)?, &run_settings(arguments))?;
     signals.stop(run.stopper());
@@ -59,8 +68,8 @@ fn run_settings(arguments: &arguments::Run) -> Settings {
     }
 }
 
-fn world(arguments: &arguments::Run, clock: Arc<dyn Clock>, folder: PathBuf) -> World {
-    let mut world = World::new(clock, Arc::new(Threads), folder, stdout::shared());
+fn world(arguments: &arguments::Run, clock: Arc<dyn Clock>, threads: Arc<dyn Spawn>, folder: PathBuf) -> World {
+    let mut world = World::new(clock, threads, folder, stdout::shared());
     world.run = environment::secret_seed();
     world.utc_offset = utc_offset(time_zone());
     world.until_done = arguments.until_done;
@@ -105,12 +114,12 @@ fn check_has_end(plan: &Plan) -> Result<(), Failure> {
 }
 
 /// The checkpoint that the pipeline asks for; says so if it asks for none.
-fn checkpoint(ready: &Ready) -> Result<Option<Checkpoint>, Failure> {
+fn checkpoint(ready: &Ready, threads: &dyn Spawn) -> Result<Option<Checkpoint>, Failure> {
     let Some(entry) = &ready.checkpoint else {
         tracing::info!("no checkpoint: a restart begins anew, and what was received but not delivered is lost");
         return Ok(None);
     };
-    let storage = storage::for_run(&entry.place, &ready.folder)?;
+    let storage = storage::for_run(&entry.place, &ready.folder, threads)?;
     let checkpoint = Checkpoint::new(storage, environment::run_name(), ready.digests.clone()).as_written(entry);
     let (Keep { batches, bytes }, Budget { bytes_max, free_bytes_min }) = (checkpoint.keep, checkpoint.budget);
     tracing::debug!(batches, bytes, budget = ?bytes_max, free_bytes_min, "the checkpoint keeps");
@@ -155,7 +164,7 @@ mod tests {
         let rows = rows.to_batch(&schema.to_arrow()).unwrap();
         // Both begin before one of them stages.
         let mut sinks = [1, 2].map(|generation| {
-            let world = world(&line.run, clock(ClockKind::Manual), folder.path().to_owned());
+            let world = world(&line.run, clock(ClockKind::Manual), Arc::new(Threads), folder.path().to_owned());
             let mut sink = files.open("out", &world).unwrap();
             sink.begin(&Owner { pipeline: "p", generation: Some(generation), is_held: &|| true }).unwrap();
             sink

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tidemill_model::text::{shown, shown_json};
 use tracing::{
     Event, Subscriber,
@@ -10,7 +10,7 @@ use tracing::{
 };
 use tracing_subscriber::{
     field::RecordFields,
-    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, format::Writer},
     registry::LookupSpan,
 };
 
@@ -21,7 +21,7 @@ const SAID: &str = "said.";
 #[derive(Clone, Copy, Debug)]
 pub struct OneLine;
 
-/// Writes an object: when, how grave, the message, and every field.
+/// Writes an object: when, how grave, the message, every field, and the span that it is in. The fields of spans are JSON.
 #[derive(Clone, Copy, Debug)]
 pub struct JsonLine;
 
@@ -57,10 +57,18 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut values = Values::default();
         event.record(&mut values);
         values.0.push(("target", event.metadata().target().into()));
+        // Whose line it is: the run of which pipeline.
+        if let Some(span) = context.lookup_current() {
+            let extensions = span.extensions();
+            let fields = extensions.get::<FormattedFields<N>>().and_then(|fields| serde_json::from_str(fields).ok());
+            let mut object: Map<String, Value> = fields.unwrap_or_default();
+            object.insert("name".to_owned(), span.name().into());
+            values.0.push(("span", object.into()));
+        }
         writeln!(out, "{}", json_line(event.metadata().level().as_str(), &values.0))
     }
 }

@@ -46,13 +46,13 @@ impl Inbox {
         self.passed + gaps + self.lines.received()
     }
 
-    /// Says when the lines came that were appended since it was last said. A clock that was set back counts as one that
-    /// stood still: lines stay in order.
+    /// Says when the lines came that were appended since it was last said.
     pub fn arrived(&mut self, at: Timestamp) {
+        self.came_until(at);
         let received = self.lines.received();
         let before = self.marks.back().map_or(self.sealed, |last| last.1);
         match self.marks.back_mut() {
-            Some(last) if last.0 >= at => last.1 = received,
+            Some(last) if last.0 == at => last.1 = received,
             _ if before < received => self.marks.push_back((at, received)),
             _ => {}
         }
@@ -67,8 +67,19 @@ impl Inbox {
         taken
     }
 
-    /// Ends the batch with what arrived up to `at`.
-    pub fn seal(&mut self, at: Timestamp) {
+    /// What was received came by `now`: where it is said to have come later, the clock was set back since. Left as it is, it would
+    /// wait until ticks get there, and so would all that comes behind it.
+    fn came_until(&mut self, now: Timestamp) {
+        let mut cut = None;
+        while let Some((_, received)) = self.marks.pop_back_if(|mark| mark.0 > now) {
+            cut.get_or_insert(received);
+        }
+        self.marks.extend(cut.map(|received| (now, received)));
+    }
+
+    /// Ends the batch with what arrived up to `at`. It is `now`.
+    pub fn seal(&mut self, at: Timestamp, now: Timestamp) {
+        self.came_until(now);
         while let Some((_, received)) = self.marks.pop_front_if(|mark| mark.0 <= at) {
             self.sealed = received;
         }
@@ -81,7 +92,7 @@ mod tests {
     use super::*;
 
     fn batch(inbox: &mut Inbox, at: i64) -> String {
-        inbox.seal(Timestamp(at));
+        inbox.seal(Timestamp(at), Timestamp(i64::MAX));
         let taken = inbox.take(usize::MAX);
         assert!(taken.end);
         taken.chunks.iter().flat_map(|chunk| chunk.iter().flatten().map(str::to_owned)).collect()

@@ -89,6 +89,11 @@ impl InputKeeper {
         self.log.begin_sync()
     }
 
+    /// Makes durable what was logged.
+    pub(crate) fn sync(&mut self) -> Result<(), CheckpointError> {
+        self.log.sync().map(|_| ())
+    }
+
     /// Behind everything that was logged.
     pub(crate) fn end(&self) -> InputPosition {
         self.log.position()

@@ -52,6 +52,8 @@ pub(crate) struct Keeper {
     /// The snapshot that stays alone.
     relied_on: Option<Number>,
     renames: Renames,
+    /// Whether input may be in the log that nobody needs; not where this run logs any.
+    may_have_old_input: bool,
 }
 
 /// For asking whether there is room, while a batch is being committed too.
@@ -97,6 +99,7 @@ impl Keeper {
             cleaner: Cleaner::new(spawn),
             relied_on: None,
             renames,
+            may_have_old_input: true,
         };
         Ok((keeper, recovered))
     }
@@ -122,6 +125,11 @@ impl Keeper {
 
     pub(crate) fn fence(&self) -> &Fence {
         self.log.fence()
+    }
+
+    /// This run logs input.
+    pub(crate) fn logs_input(&mut self) {
+        self.may_have_old_input = false;
     }
 
     pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
@@ -309,6 +317,14 @@ impl Keeper {
         let cleaned = of_log(&mut self.log)?;
         if let Some(position) = cleaned.input_before {
             self.log.remove_input_before(position)?;
+        }
+        if cleaned.needs_no_input && std::mem::take(&mut self.may_have_old_input) {
+            match self.log.remove_input() {
+                Ok(segments) => tracing::debug!(segments, "input that no batch needs was removed"),
+                Err(fenced @ CheckpointError::Fenced { .. }) => return Err(fenced.into()),
+                // It may be damaged: it is needed by nobody.
+                Err(error) => tracing::warn!("input that no batch needs could not be removed: {error}"),
+            }
         }
         Ok(())
     }

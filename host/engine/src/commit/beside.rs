@@ -19,6 +19,8 @@ pub(crate) struct Commits {
     here: Option<Box<Committer>>,
     /// Of the batch that is being committed.
     coming_bytes: u64,
+    /// Somebody looks after a checkpoint.
+    has_keeper: bool,
     shared: Arc<Shared>,
     spawn: Arc<dyn Spawn>,
 }
@@ -61,7 +63,8 @@ impl Commits {
     /// `wake` is rung when there are news.
     pub(crate) fn new(committer: Committer, spawn: Arc<dyn Spawn>, wake: Wake) -> Commits {
         let shared = Shared { state: Mutex::default(), told: Condvar::new(), wake };
-        Commits { here: Some(Box::new(committer)), coming_bytes: 0, shared: Arc::new(shared), spawn }
+        let has_keeper = committer.keeper.is_some();
+        Commits { here: Some(Box::new(committer)), coming_bytes: 0, has_keeper, shared: Arc::new(shared), spawn }
     }
 
     /// About how many bytes the batch that is being committed may still write; `None`: there is none.
@@ -75,6 +78,11 @@ impl Commits {
     /// A batch is being committed: that was to be [waited](Commits::wait) for.
     pub(crate) fn idle(&mut self) -> &mut Committer {
         self.here.as_deref_mut().expect("the batch before has been waited for")
+    }
+
+    /// Whether there is a checkpoint.
+    pub(crate) fn has_keeper(&self) -> bool {
+        self.has_keeper
     }
 
     /// Who looks after the checkpoint, if there is one. As [`Commits::idle`].

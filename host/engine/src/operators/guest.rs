@@ -17,6 +17,7 @@ use crate::{
     budget::Budget,
     counters::Counters,
     failure::{Cause, RunError},
+    stop::Stopper,
 };
 
 /// The plugins of a pipeline, and how their instances are kept.
@@ -26,15 +27,21 @@ pub(crate) struct Guests {
     fresh: bool,
     counters: Counters,
     budget: Budget,
+    stopper: Stopper,
     /// The logs of the functions by stream or output: all partitions share one.
     logs: Arc<Mutex<HashMap<String, Arc<FunctionLog>>>>,
 }
 
 impl Guests {
     /// `fresh`: every batch gets new instances, to catch guests that remember.
-    pub(crate) fn new(plugins: HashMap<String, Plugin>, fresh: bool, limits: &PipelineLimits) -> Guests {
-        let (counters, budget) = (Counters::default(), Budget::new(limits));
-        Guests { plugins: Arc::new(plugins), fresh, counters, budget, logs: Arc::default() }
+    pub(crate) fn new(
+        plugins: HashMap<String, Plugin>,
+        fresh: bool,
+        limits: &PipelineLimits,
+        stopper: Stopper,
+    ) -> Guests {
+        let (counters, budget, logs) = (Counters::default(), Budget::new(limits), Arc::default());
+        Guests { plugins: Arc::new(plugins), fresh, counters, budget, stopper, logs }
     }
 
     /// What they may use of a batch together.
@@ -68,6 +75,7 @@ impl Guests {
             fresh: self.fresh,
             counters: self.counters.clone(),
             budget: self.budget.clone(),
+            stopper: self.stopper.clone(),
             log,
             batches: 0,
             counted: Vec::new(),
@@ -86,6 +94,7 @@ pub(crate) struct GuestSlot {
     instance: Option<Instance>,
     fresh: bool,
     counters: Counters,
+    stopper: Stopper,
     log: Arc<FunctionLog>,
     /// Batches that have begun.
     batches: u64,
@@ -154,6 +163,10 @@ impl GuestSlot {
         &mut self,
         call: impl FnOnce(&mut Instance) -> Result<(), Verdict>,
     ) -> Result<Vec<(String, u64)>, Cause> {
+        // A call ends by itself when its fuel does; a batch of many calls is to end when there is no time left.
+        if self.stopper.is_out_of_time() {
+            return Err(Cause::OutOfTime);
+        }
         let owed = std::mem::take(&mut self.owed);
         self.spend(owed)?;
         let mut instance = match self.instance.take() {

@@ -6,22 +6,17 @@
 #[cfg(test)]
 mod tests;
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::ops::Range;
 
 use tidemill_guest::{RejectedRows, Rejection, Verdict};
-use tidemill_model::{
-    columns::Rows,
-    ports::{Clock, Wake},
-    schema::Schema,
-    time::Timestamp,
-};
+use tidemill_model::{columns::Rows, schema::Schema};
 use tidemill_plan::graph::{OnError, RETRY_DELAY_MAX, Then};
 
 use super::{
     Batch, GuestSlot,
     letters::{Letter, Letters},
 };
-use crate::failure::Cause;
+use crate::{failure::Cause, stop::Stopper};
 
 /// So much may be spent on failed calls in search of rows, for each batch, partition and function.
 const SEARCH_MAX: u32 = 10_000;
@@ -48,7 +43,7 @@ pub(crate) trait Calls {
 pub(crate) struct Policy {
     stream: String,
     on_error: OnError,
-    clock: Arc<dyn Clock>,
+    stopper: Stopper,
     letters: Option<Letters>,
     /// Of [`SEARCH_MAX`], in this batch.
     spent: u32,
@@ -62,10 +57,10 @@ impl Policy {
         stream: &str,
         (function, on_error): (&str, OnError),
         letters: Option<&Schema>,
-        clock: Arc<dyn Clock>,
+        stopper: Stopper,
     ) -> Policy {
         let letters = letters.map(|schema| Letters::new(schema, stream, function));
-        Policy { stream: stream.to_owned(), on_error, clock, letters, spent: 0, in_vain: false }
+        Policy { stream: stream.to_owned(), on_error, stopper, letters, spent: 0, in_vain: false }
     }
 
     /// Whether a failed call is made again, or searched for rows.
@@ -92,7 +87,8 @@ impl Policy {
                 _ => break,
             }
             calls.guest().into_iter().for_each(GuestSlot::forgive);
-            self.wait(delay);
+            // Told to stop, it is not waited any more: the calls that are left are made at once.
+            self.stopper.wait(delay);
             delay = (delay * 2).min(RETRY_DELAY_MAX);
             failed = self.attempt(0..len, calls)?;
         }
@@ -168,12 +164,6 @@ impl Policy {
     /// Bytes that are held until the batch ends.
     pub(crate) fn held_bytes(&self) -> usize {
         self.letters.as_ref().map_or(0, Letters::bytes)
-    }
-
-    /// Once only: a clock that is set back ends a wait early, and must not make it longer.
-    fn wait(&self, delay: Duration) {
-        let deadline = Timestamp(self.clock.now().0.saturating_add(delay.as_micros() as i64));
-        self.clock.wait(deadline, &Wake::default());
     }
 }
 

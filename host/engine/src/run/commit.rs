@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use tidemill_checkpoint::{CheckpointError, InputSync, Section, SectionKind};
+use tidemill_model::time::Timestamp;
 use tidemill_plan::graph::NodeId;
 use tidemill_state::table::{BlockLimits, StateError};
 
@@ -82,6 +83,26 @@ impl Run {
             }
         }
         Ok(())
+    }
+
+    /// The batch is not to go on: what it has changed is gone with the run.
+    pub(super) fn out_of_time(&self, batch: Timestamp) -> RunError {
+        RunError::OutOfTime { batch, within: self.stopper.within(), is_kept: self.commits.has_keeper() }
+    }
+
+    /// Logs what was received and not taken, for the next run, unless the checkpoint itself has failed.
+    pub(super) fn keep_received(&mut self, result: Result<(), RunError>) -> Result<(), RunError> {
+        if matches!(result, Err(RunError::Checkpoint(_) | RunError::Failpoint { .. })) {
+            return result;
+        }
+        match (self.sources.keep_received(self.clock.now()), result) {
+            (Ok(()), result) => result,
+            (Err(why), Ok(())) => Err(why),
+            (Err(why), Err(error)) => {
+                tracing::warn!("what was received and not taken is lost: {why}");
+                Err(error)
+            }
+        }
     }
 
     /// Ends the run, however it went: the batch that left the loop is brought to its end, and it is noted that the last one was

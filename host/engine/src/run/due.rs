@@ -3,11 +3,12 @@
 //! Batches have ascending times, whatever the clock does. Set back, it delays no batch by more than an interval: they go on
 //! at their pace, with times ahead of it. Set forward, or after a sleep of the machine, ticks that were missed are served
 //! one by one, as those that are late; but not those of more than an hour: then the next batch is the next one by the clock,
-//! and has what came meanwhile.
+//! and has what came meanwhile. Where late ticks are merged, one batch stands for all of them: that of the last one.
 
 use std::time::Duration;
 
 use tidemill_model::time::{Interval, Timestamp};
+use tidemill_plan::graph::LateTicks;
 
 /// Ticks that are later than this are left out.
 const LATE_MAX: Duration = Duration::from_secs(3_600);
@@ -47,8 +48,16 @@ impl Due {
 }
 
 /// The tick of the batch after that of `tick`.
-pub(super) fn next_tick(interval: Interval, tick: Timestamp, now: Timestamp) -> Timestamp {
+pub(super) fn next_tick(late: LateTicks, interval: Interval, tick: Timestamp, now: Timestamp) -> Timestamp {
     let next = interval.next(tick);
+    if late == LateTicks::Merge {
+        let last = Timestamp(interval.tick_after(now).0 - interval.micros());
+        if last > next {
+            let merged = (last.0 - tick.0) / interval.micros();
+            tracing::info!("{merged} ticks are late: the batch {last} stands for all of them");
+        }
+        return last.max(next);
+    }
     if now.since(next) <= LATE_MAX {
         return next;
     }
@@ -88,8 +97,20 @@ mod tests {
     #[test]
     fn ticks_are_served_one_by_one_unless_they_are_very_late() {
         let interval = Interval::try_new(10 * SECOND).expect("an interval");
-        let next = |tick, now| next_tick(interval, at(tick), at(now));
+        let next = |tick, now| next_tick(LateTicks::Each, interval, at(tick), at(now));
         assert_eq!((next(50, 51), next(50, 9), next(50, 3_660)), (at(60), at(60), at(60)));
         assert_eq!((next(50, 3_661), next(50, 2_000_000_005)), (at(3_670), at(2_000_000_010)));
+    }
+
+    #[test]
+    fn late_ticks_are_merged_into_the_last_of_them() {
+        let interval = Interval::try_new(10 * SECOND).expect("an interval");
+        let next = |tick, now| next_tick(LateTicks::Merge, interval, at(tick), at(now));
+        // The next one is not there yet, or just, or alone, or the clock was set back.
+        for now in [9, 51, 59, 60, 69] {
+            assert_eq!(next(50, now), at(60), "{now}");
+        }
+        assert_eq!((next(50, 70), next(50, 79), next(50, 80)), (at(70), at(70), at(80)));
+        assert_eq!(next(50, 2_000_000_005), at(2_000_000_000));
     }
 }

@@ -3,7 +3,7 @@
 use tidemill_checkpoint::{Archive, Recovery, SectionKind};
 use tidemill_model::{ports::Owner, time::Timestamp};
 
-use super::{Run, patience::Patience, restore::Restorer, sources::Resumed};
+use super::{Run, restore::Restorer, sources::Resumed};
 use crate::{
     checkpoint::{InputKeeper, Keeper, Pending, Point, RestoreError},
     commit::Committer,
@@ -49,6 +49,7 @@ impl Run {
                 keeper.renames(),
             )?;
             self.sources.log_to(input);
+            keeper.logs_input();
             pending = logged;
         }
         let of = |number| (number, keeper.states_of(number));
@@ -98,10 +99,9 @@ impl Run {
         // A host that slept since it took the checkpoint over may have lost it.
         fence.map_or(Ok(()), |fence| fence.check())?;
         let owner = Owner { pipeline: &self.plan.name, generation, is_held: &is_held };
-        let patience = Patience { clock: &*self.clock, wake: &self.wake, stopper: &self.stopper };
         // States may have been migrated: that is of no batch.
         self.guests.budget().begin();
-        self.sources.begin(&owner, &patience)?;
+        self.sources.begin(&owner, &self.stopper)?;
         sinks.begin(&owner)
     }
 

@@ -14,11 +14,11 @@ use tidemill_plan::{
     stages::{Input, Stages},
 };
 
-use super::patience::Patience;
 use crate::{
     arrival::Arrived,
     checkpoint::{InputKeeper, Pending, Renames, Settled, check_sources},
     failure::RunError,
+    stop::Stopper,
 };
 use feed::SourceFeed;
 
@@ -28,6 +28,8 @@ pub(super) struct Sources {
     input: Option<InputKeeper>,
     /// Where those are that the pipeline has no more, and that go on there if they come back.
     away: Vec<SourcePin>,
+    /// They receive.
+    have_begun: bool,
 }
 
 /// Chunks that were taken ahead of a tick, by stage and partition.
@@ -71,7 +73,7 @@ impl Sources {
             let Node { name, previously, .. } = plan.node(node);
             Some(SourceFeed::new((name, previously.as_deref()), node, stage, partitions, source))
         });
-        Sources { feeds: feeds.collect(), input: None, away: Vec::new() }
+        Sources { feeds: feeds.collect(), input: None, away: Vec::new(), have_begun: false }
     }
 
     /// Whether no source will have rows any more.
@@ -219,8 +221,10 @@ impl Sources {
     }
 
     /// Has them receive.
-    pub(super) fn begin(&mut self, owner: &Owner<'_>, patience: &Patience<'_>) -> Result<(), RunError> {
-        self.feeds.iter_mut().try_for_each(|feed| feed.begin(owner, patience))
+    pub(super) fn begin(&mut self, owner: &Owner<'_>, stopper: &Stopper) -> Result<(), RunError> {
+        self.feeds.iter_mut().try_for_each(|feed| feed.begin(owner, stopper))?;
+        self.have_begun = true;
+        Ok(())
     }
 
     /// Logs chunks of sources that cannot be read again, from now on.
@@ -231,6 +235,14 @@ impl Sources {
     /// Whether there is a source that cannot be read again.
     pub(super) fn need_log(&mut self) -> bool {
         self.feeds.iter_mut().any(SourceFeed::is_logged)
+    }
+
+    /// Logs what was received until now and has not been taken, where there is a log: the next run begins with it. What peers
+    /// send again is not.
+    pub(super) fn keep_received(&mut self, now: Timestamp) -> Result<(), RunError> {
+        let Some(input) = self.input.as_mut().filter(|_| self.have_begun) else { return Ok(()) };
+        self.feeds.iter_mut().try_for_each(|feed| feed.keep_received(now, input))?;
+        Ok(input.sync()?)
     }
 
     /// The log of chunks, if there is one.

@@ -3,13 +3,15 @@
 mod checkpoint;
 mod limits;
 
+use std::time::Duration;
+
 use tidemill_model::{limits::PipelineLimits, time::Interval};
 
 use super::{on_error, reader::Reader, values};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::Value,
-    graph::OnError,
+    graph::{LateTicks, OnError},
     keys,
     reader::quantity,
 };
@@ -18,6 +20,11 @@ pub use checkpoint::{CheckpointEntry, CheckpointPlace};
 
 /// Partitions where the pipeline does not say how many.
 const PARTITIONS_DEFAULT: u32 = 4;
+
+/// How long a batch may go on behind a stop where the pipeline does not say it.
+const STOP_WITHIN_DEFAULT: Duration = Duration::from_secs(30);
+
+const LATE_TICKS: &[(&str, LateTicks)] = &[("each", LateTicks::Each), ("merge", LateTicks::Merge)];
 
 /// What holds for the pipeline as a whole.
 #[derive(Clone, Debug)]
@@ -32,6 +39,9 @@ pub(crate) struct Pipeline {
     pub(crate) dead_letters: Option<String>,
     /// What all functions may use together.
     pub(crate) limits: PipelineLimits,
+    /// How long a batch may go on behind a stop.
+    pub(crate) stop_within: Duration,
+    pub(crate) late_ticks: LateTicks,
 }
 
 impl Default for Pipeline {
@@ -44,6 +54,8 @@ impl Default for Pipeline {
             on_error: OnError::default(),
             dead_letters: None,
             limits: PipelineLimits::default(),
+            stop_within: STOP_WITHIN_DEFAULT,
+            late_ticks: LateTicks::default(),
         }
     }
 }
@@ -72,7 +84,21 @@ pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Pipeline {
     if let Some(value) = reader.get("limits") {
         limits::read(value, &mut pipeline.limits, reader.diagnostics);
     }
+    if let Some(within) = reader.read("stop-within", stop_within) {
+        pipeline.stop_within = within;
+    }
+    let late_ticks = |value: &Value, diagnostics: &mut Diagnostics| {
+        values::choice(value, "value of `late-ticks`", LATE_TICKS, diagnostics)
+    };
+    pipeline.late_ticks = reader.read("late-ticks", late_ticks).unwrap_or_default();
     pipeline
+}
+
+fn stop_within(value: &Value, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let text = values::text(value, diagnostics)?;
+    let within = quantity::interval(&text.text).map(|interval| interval.duration());
+    let no_time = |reason| Diagnostic::error(text.span, format!("`{}` is no time", text.text)).help(reason);
+    within.map_err(|reason| diagnostics.push(no_time(reason))).ok()
 }
 
 fn interval(value: &Value, diagnostics: &mut Diagnostics) -> Option<Interval> {

@@ -3,11 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 #![allow(clippy::single_range_in_vec_init, reason = "a call is for a range of rows")]
 
-use std::sync::Mutex;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tidemill_model::{
+    ports::{Clock, Wake},
     testing::{Value, values_of},
-    time::Interval,
+    time::{Interval, Timestamp},
 };
 
 use super::*;
@@ -29,6 +33,10 @@ impl Clock for Waits {
         self.millis.lock().unwrap().push(waited.as_millis() as u64);
         *self.now.lock().unwrap() = deadline.0;
     }
+}
+
+fn stopper(clock: &Arc<Waits>) -> Stopper {
+    Stopper::new(Wake::default(), clock.clone(), Duration::from_secs(30))
 }
 
 /// How a call fails.
@@ -123,7 +131,7 @@ impl Bench {
     fn new(retries: u32, delay_millis: u64, then: Then) -> Bench {
         let on_error = OnError { retries, delay: Duration::from_millis(delay_millis), then };
         let clock = Arc::new(Waits::default());
-        Bench { policy: Policy::new("stream", ("p/f", on_error), None, clock.clone()), clock }
+        Bench { policy: Policy::new("stream", ("p/f", on_error), None, stopper(&clock)), clock }
     }
 
     fn run(&mut self, mut rows: Given) -> Did {
@@ -256,7 +264,7 @@ fn letters_and_rejections_are_of_their_batch() {
         .parse()
         .unwrap();
     let on_error = OnError { then: Then::DeadLetter, ..OnError::default() };
-    let mut policy = Policy::new("stream", ("p/f", on_error), Some(&schema), Arc::new(Waits::default()));
+    let mut policy = Policy::new("stream", ("p/f", on_error), Some(&schema), stopper(&Arc::default()));
     let values = tidemill_model::testing::buffer_of(&"n: integer".parse().unwrap(), &[vec![Value::Integer(7)]]);
     let columns = values.columns();
     let rows = values.with_columns(&columns);
@@ -299,7 +307,7 @@ fn only_a_policy_that_can_use_another_call_makes_calls_of_its_own() {
         (1, Then::SkipBatch, true),
     ] {
         let on_error = OnError { retries, delay: Duration::ZERO, then };
-        let policy = Policy::new("stream", ("p/f", on_error), None, Arc::new(Waits::default()));
+        let policy = Policy::new("stream", ("p/f", on_error), None, stopper(&Arc::default()));
         assert_eq!(policy.calls_again(), expect, "{on_error:?}");
     }
 }

@@ -14,8 +14,12 @@ use crate::{
     arrival::{Arrival, Arrived},
     checkpoint::{InputKeeper, Pending, RestoreError, section_of, source_schema},
     failure::RunError,
-    run::patience::Patience,
+    run::patience::call_again,
+    stop::Stopper,
 };
+
+/// Bytes of input that are logged at a time when a run ends.
+const KEPT_BYTES: usize = 8 << 20;
 
 pub(super) struct SourceFeed {
     pub(super) stream: String,
@@ -45,6 +49,8 @@ pub(super) struct SourceFeed {
     /// The checkpoint does not know it.
     pub(super) is_new: bool,
     pub(super) sealed: bool,
+    /// A call of it has failed: nobody knows what the next one would do.
+    is_broken: bool,
 }
 
 impl SourceFeed {
@@ -74,6 +80,7 @@ impl SourceFeed {
             is_pinned: false,
             is_new: true,
             sealed: false,
+            is_broken: false,
         }
     }
 
@@ -117,13 +124,37 @@ impl SourceFeed {
 
     /// Has it receive. Peers are told what counts, if a checkpoint says it; of a batch that is run again when it does, because the
     /// next host may run it without this source.
-    pub(super) fn begin(&mut self, owner: &Owner<'_>, patience: &Patience<'_>) -> Result<(), RunError> {
-        patience.call(|| self.source.begin(owner)).map_err(|error| self.failed(error))?;
+    pub(super) fn begin(&mut self, owner: &Owner<'_>, stopper: &Stopper) -> Result<(), RunError> {
+        call_again(stopper, || self.source.begin(owner)).map_err(|error| self.failed(error))?;
         let is_told = self.is_resumed && (self.again.is_none() || self.absent);
         if let Some(source) = self.source.acknowledging().filter(|_| is_told) {
             source.acknowledge();
         }
         Ok(())
+    }
+
+    /// Logs what was received until `now`, and what is left of the batch that is sealed; not what a peer sends again.
+    pub(super) fn keep_received(&mut self, now: Timestamp, input: &mut InputKeeper) -> Result<(), RunError> {
+        if self.is_broken || !self.is_logged() || self.source.acknowledging().is_some() {
+            return Ok(());
+        }
+        // A batch that is run again was sealed by the run before.
+        if self.sealed && self.again.is_none() {
+            self.log_sealed(input)?;
+        }
+        self.source.seal(now).map_err(|error| self.failed(error))?;
+        self.log_sealed(input)
+    }
+
+    /// Logs what the source has of the sealed batch.
+    fn log_sealed(&mut self, input: &mut InputKeeper) -> Result<(), RunError> {
+        loop {
+            let taken = self.source.take(KEPT_BYTES).map_err(|error| self.failed(error))?;
+            input.append(&self.stream, &taken.chunks)?;
+            if taken.end {
+                return Ok(());
+            }
+        }
     }
 
     /// Where it begins in the log, for the checkpoint.
@@ -186,13 +217,18 @@ impl SourceFeed {
         RunError::Source { stream: self.stream.clone(), error }
     }
 
+    fn broken(&mut self, error: PortError) -> RunError {
+        self.is_broken = true;
+        self.failed(error)
+    }
+
     pub(super) fn seal(&mut self, tick: Timestamp) -> Result<Sealed, RunError> {
         self.sealed = true;
         if self.again.is_some() {
             return Ok(Sealed { present: !self.absent, last: false });
         }
         self.absent = false;
-        self.source.seal(tick).map_err(|error| self.failed(error))
+        self.source.seal(tick).map_err(|error| self.broken(error))
     }
 
     /// What is there of the open or sealed batch, by partition, and whether the sealed one ends with it.
@@ -205,7 +241,7 @@ impl SourceFeed {
             (Some(_), _) => self.take_again(bytes_max),
             (None, false) => Taken { chunks: self.take_logged(bytes_max, usize::MAX), ..Taken::default() },
             (None, true) => {
-                let taken = self.source.take(bytes_max).map_err(|error| self.failed(error))?;
+                let taken = self.source.take(bytes_max).map_err(|error| self.broken(error))?;
                 // A source that is asked how it can be read again takes care that it can: only where somebody keeps pins.
                 if let Some(input) = input.filter(|_| self.is_logged()) {
                     input.append(&self.stream, &taken.chunks)?;
