@@ -133,3 +133,32 @@ fn figures_have_fields_of_their_own() {
         assert!(whole && event["timestamp"].as_str().unwrap().ends_with('Z'), "{event}");
     }
 }
+
+/// What a process runs is told apart by it, on whichever thread it is said.
+#[test]
+fn every_line_of_a_run_names_its_pipeline() {
+    let folder = Folder::new().with("p.toml", LINES).with("lines.txt", "good\nmuch too long\n");
+    let set = ["--set", "pipeline.checkpoint=kept", "--set", "streams.lines={socket={listen=\"127.0.0.1:0\"}}"];
+    for format in ["text", "json"] {
+        let arguments =
+            [&["run", "p.toml", "--batches", "1", "--log-level", "debug", "--log-format", format], &set[..]].concat();
+        let mut run = Running::start(&mut folder.command(&arguments));
+        let address = run.wait_for("waiting for producers");
+        let address = address.split(['=', '"', ' ', ',', '}']).find(|word| word.starts_with("127.0.0.1:"));
+        drop(std::net::TcpStream::connect(address.unwrap()).unwrap());
+        run.wait_for("the producer closed the connection");
+        let said = run.said();
+        let ended = run.end();
+        assert_eq!(ended.code, 0, "{ended:#?}");
+        let said = said + &ended.stderr;
+        let of_run: Vec<&str> = said.lines().skip_while(|line| !line.contains("lines")).collect();
+        assert!(of_run.len() > 5, "{said}");
+        for line in of_run {
+            let name = match format {
+                "text" => "run{pipeline=lines}: ",
+                _ => "\"span\":{\"name\":\"run\",\"pipeline\":\"lines\"}",
+            };
+            assert!(line.contains(name), "{line}");
+        }
+    }
+}

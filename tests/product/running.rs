@@ -139,6 +139,11 @@ impl Running {
         self.child.id()
     }
 
+    /// All that it has said on standard error so far.
+    pub fn said(&self) -> String {
+        String::from_utf8_lossy(&self.stderr.as_ref().unwrap().lock().bytes).into_owned()
+    }
+
     /// All that it has printed so far.
     pub fn printed(&self) -> String {
         String::from_utf8_lossy(&self.stdout.as_ref().unwrap().lock().bytes).into_owned()

@@ -224,6 +224,10 @@ impl From<RunError> for Failure {
             }
             RunError::Place { error, .. } => Failure { kind: Failure::from(error).kind, ..failure },
             RunError::Operator { cause, .. } => failure.hint_for(&cause),
+            RunError::OutOfTime { within, .. } => failure.hint(format!(
+                "if batches need more, give them more: stop-within = \"{:?}\" in [pipeline]",
+                within * 2
+            )),
             RunError::Restore(error) => match *error {
                 RestoreError::Migration { cause, .. } => failure.hint_for(&cause),
                 _ => failure,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use super::{SHOWN, Settings, pipeline, run};
-use crate::{on_error, records, running::end_of, s3::S3, stores, tool::Folder, trouble};
+use crate::{on_error, records, running::end_of, s3::S3, stops, stores, tool::Folder, trouble};
 
 pub const KEYS: &[Settings] = &[
     (
@@ -16,6 +16,8 @@ pub const KEYS: &[Settings] = &[
             ("on-error", on_error::rows_are_set_aside_with_what_was_wrong),
             ("dead-letters", dead_letters_come_where_they_are_to),
             ("limits", what_all_functions_use_has_a_bound),
+            ("stop-within", stops::a_batch_that_does_not_end_is_undone_in_time_and_run_again),
+            ("late-ticks", late_ticks_have_a_batch_each_or_one_for_all),
         ],
     ),
     (
@@ -227,4 +229,21 @@ fn all_instances_have_so_much_memory() {
         let says = "could have 256MiB of memory together, and `instance-memory` allows 255MiB";
         folder.fails(&[command, "p.toml", "--set", "pipeline.limits.instance-memory=255MiB"], 2, &[says]);
     }
+}
+
+/// The second batch takes three seconds and a half: the waits before its retries.
+#[test]
+fn late_ticks_have_a_batch_each_or_one_for_all() {
+    let times = |set: &[&str]| {
+        let folder = folder("map = \"hostile/touchy\"", SHOWN);
+        let policy = "streams.out.on-error={ retry = 1, delay = \"3500ms\", then = \"skip-batch\" }";
+        let set = [policy].iter().chain(set).flat_map(|value| ["--set", value]);
+        let ended = folder
+            .run(&["run", "p.toml", "--clock", "manual", "--batches", "4"].into_iter().chain(set).collect::<Vec<_>>());
+        assert_eq!(ended.code, 0, "{ended:#?}");
+        ended.stdout.lines().filter_map(|line| line.strip_prefix("Time: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(times(&[]), ["1000 ms", "3000 ms", "4000 ms"]);
+    assert_eq!(times(&["pipeline.late-ticks=each"]), ["1000 ms", "3000 ms", "4000 ms"]);
+    assert_eq!(times(&["pipeline.late-ticks=merge"]), ["1000 ms", "5000 ms", "6000 ms"]);
 }

@@ -114,6 +114,26 @@ mod tests {
         assert_eq!(batch(&mut inbox, 41), "fg");
     }
 
+    /// The clock goes ahead by half an hour and back, before, within and behind what comes.
+    #[test]
+    fn a_clock_that_jumps_ahead_and_back_makes_no_line_wait() {
+        let mut inbox = Inbox::new(1 << 10);
+        for (at, line) in [(10, "a"), (1_810, "b"), (1_811, "c"), (11, "d"), (12, "e")] {
+            inbox.lines.push(line);
+            inbox.arrived(Timestamp(at));
+        }
+        assert_eq!(batch(&mut inbox, 10), "a");
+        assert_eq!(batch(&mut inbox, 11), "bcd");
+        assert_eq!(batch(&mut inbox, 20), "e");
+        // Nothing comes behind it.
+        inbox.lines.push("f");
+        inbox.arrived(Timestamp(1_821));
+        inbox.seal(Timestamp(20), Timestamp(21));
+        assert!(inbox.take(usize::MAX).chunks.is_empty());
+        inbox.seal(Timestamp(30), Timestamp(30));
+        assert_eq!(inbox.take(usize::MAX).chunks.len(), 1);
+    }
+
     #[test]
     fn lines_that_are_no_rows_are_counted_where_they_stood() {
         let mut inbox = Inbox::new(2);

@@ -27,4 +27,5 @@ mod skipped;
 mod source;
 mod spawn;
 mod stages;
+mod stops;
 mod threads;

@@ -40,20 +40,26 @@ struct Noting {
     /// At such a wait.
     stop_at: Option<usize>,
     stopper: OnceLock<Stopper>,
+    /// So much it goes on at each look behind the stop.
+    step_micros: i64,
 }
 
 impl Clock for Noting {
     fn now(&self) -> Timestamp {
+        if self.stopper.get().is_some_and(Stopper::is_stopped) {
+            self.clock.advance_to(Timestamp(self.clock.now().0 + self.step_micros));
+        }
         self.clock.now()
     }
 
     fn wait(&self, deadline: Timestamp, wake: &Wake) {
         if deadline.0 % SECOND != 0 {
+            let waits = (deadline.0 - self.now().0) / 1_000;
             let mut millis = self.millis.lock().unwrap();
             if self.stop_at == Some(millis.len()) {
                 self.stopper.get().unwrap().stop();
             }
-            millis.push((deadline.0 - self.now().0) / 1_000);
+            millis.push(waits);
         }
         self.clock.wait(deadline, wake);
     }
@@ -82,6 +88,11 @@ struct Did {
 
 /// Runs four batches; in the second and the third is a row that makes the function panic.
 fn run(operator: &(&str, &str, i64), policy: &str, stop_at: Option<usize>) -> Did {
+    run_hurrying(operator, policy, stop_at, 0)
+}
+
+/// The same with a clock that goes on by so much at each look behind a stop.
+fn run_hurrying(operator: &(&str, &str, i64), policy: &str, stop_at: Option<usize>, step_micros: i64) -> Did {
     let (operator, line, value) = operator;
     let text = format!(
         "[streams.in]\nqueue = {{ schema = \"line: text, value: integer\", batches = [] }}\n{operator}\non-error = {policy}\n"
@@ -96,7 +107,7 @@ fn run(operator: &(&str, &str, i64), policy: &str, stop_at: Option<usize>) -> Di
     let sinks: Vec<Box<dyn Sink>> =
         plan.outputs.iter().map(|output| -> Box<dyn Sink> { Box::new(Collect::new(&output.name, &log)) }).collect();
     let clock = ManualClock::new(Timestamp(0));
-    let clock = Arc::new(Noting { clock, millis: Mutex::default(), stop_at, stopper: OnceLock::new() });
+    let clock = Arc::new(Noting { clock, millis: Mutex::default(), stop_at, stopper: OnceLock::new(), step_micros });
     let parts = Parts {
         plan,
         plugins: plugins.collect(),
@@ -146,14 +157,32 @@ fn every_operator_makes_as_many_calls_as_its_policy_says() {
 }
 
 #[test]
-fn a_stop_during_a_retry_waits_for_no_tick_any_more() {
+fn a_stop_during_a_retry_waits_for_nothing_any_more() {
     for operator in &OPERATORS {
-        for at in 0..2 {
+        for (at, waits, ended) in [(0, vec![100], 2_000), (1, vec![100, 200], 2_100)] {
             let did = run(operator, "{ retry = 2, delay = \"100ms\", then = \"dead-letter\" }", Some(at));
             // The batch comes to its end as it would have, and what was received meanwhile is run at once: it fails too.
-            assert_eq!((did.waits, did.panics), (vec![100, 200, 100, 200], 8), "{operator:?}");
-            assert_eq!((did.delivered, did.ended), (vec![1, 2, 3], 2_600), "{operator:?}");
+            assert_eq!((did.waits, did.panics), (waits, 8), "{operator:?}");
+            assert_eq!((did.delivered, did.ended), (vec![1, 2, 3], ended), "{operator:?}");
             assert_eq!(did.result.unwrap().batches, 3);
+        }
+    }
+}
+
+/// Whatever its policy is: no row is set aside for want of time, and no batch skipped.
+#[test]
+fn a_batch_that_has_no_time_left_is_undone() {
+    for operator in &OPERATORS {
+        for then in ["stop", "skip-batch", "dead-letter"] {
+            let policy = format!("{{ retry = 3, delay = \"100ms\", then = \"{then}\" }}");
+            let did = run_hurrying(operator, &policy, Some(0), 3_600 * SECOND);
+            let error = did.result.expect_err("there is no time");
+            assert!(
+                matches!(error, RunError::OutOfTime { batch, .. } if batch.0 == 2 * SECOND),
+                "{operator:?}: {error}"
+            );
+            // The call after the stop is the first look at the time, and that after it the first one that is too late.
+            assert_eq!((did.waits, did.panics, did.delivered), (vec![100], 2, vec![1]), "{operator:?}, {then}");
         }
     }
 }

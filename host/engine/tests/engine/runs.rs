@@ -350,23 +350,6 @@ fn a_stop_during_a_batch_runs_what_was_received_meanwhile() {
 }
 
 #[test]
-fn a_stop_behind_time_runs_the_late_ticks() {
-    let bench = Bench::default();
-    let stopping = bench.clone();
-    let at_delivery = move |clock: &ManualClock, at: Timestamp| {
-        if at.0 == SECOND {
-            clock.advance_to(Timestamp(3_500_000));
-            stopping.receive(1_500_000, 15);
-            stopping.receive(3_400_000, 34);
-            stopping.stop();
-        }
-    };
-    let (_, result) = bench.run(Until::Stopped, nothing, at_delivery);
-    assert_eq!(bench.delivered(), [(1, vec![]), (2, vec![15]), (3, vec![]), (4, vec![34])]);
-    assert_eq!(result.unwrap().rows, 2);
-}
-
-#[test]
 fn a_run_that_is_stopped_before_it_begins_runs_one_batch() {
     let bench = Bench::default();
     bench.receive(1, 7);
