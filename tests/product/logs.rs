@@ -140,13 +140,13 @@ fn every_line_of_a_run_names_its_pipeline() {
     let folder = Folder::new().with("p.toml", LINES).with("lines.txt", "good\nmuch too long\n");
     let set = ["--set", "pipeline.checkpoint=kept", "--set", "streams.lines={socket={listen=\"127.0.0.1:0\"}}"];
     for format in ["text", "json"] {
-        let arguments =
-            [&["run", "p.toml", "--batches", "1", "--log-level", "debug", "--log-format", format], &set[..]].concat();
+        let arguments = [&["run", "p.toml", "--log-level", "debug", "--log-format", format], &set[..]].concat();
         let mut run = Running::start(&mut folder.command(&arguments));
         let address = run.wait_for("waiting for producers");
         let address = address.split(['=', '"', ' ', ',', '}']).find(|word| word.starts_with("127.0.0.1:"));
         drop(std::net::TcpStream::connect(address.unwrap()).unwrap());
         run.wait_for("the producer closed the connection");
+        run.signal("INT");
         let said = run.said();
         let ended = run.end();
         assert_eq!(ended.code, 0, "{ended:#?}");

@@ -104,3 +104,49 @@ impl fmt::Debug for Stopper {
         f.debug_struct("Stopper").field("is_stopped", &self.is_stopped()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidemill_connect::system::SystemClock;
+    use tidemill_model::testing::{begin, until};
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn stopper() -> Stopper {
+        Stopper::new(Wake::default(), Arc::new(SystemClock), HOUR)
+    }
+
+    #[test]
+    fn a_stop_ends_all_waits_and_those_that_begin_behind_it() {
+        let stopper = stopper();
+        let waits = [(); 3].map(|()| {
+            let stopper = stopper.clone();
+            begin("it waits", move || stopper.wait(HOUR))
+        });
+        let are_all = |pause| {
+            let waiting = stopper.shared.waiting().wakes.len();
+            (waiting == waits.len()).then_some(()).or_else(|| {
+                Wake::default().wait(Some(pause));
+                None
+            })
+        };
+        until("all wait", are_all);
+        stopper.stop();
+        waits.into_iter().for_each(|wait| wait.end());
+        let again = stopper.clone();
+        begin("it waits no more", move || again.wait(HOUR)).end();
+        assert!(stopper.shared.waiting().wakes.is_empty());
+        assert!(stopper.is_stopped() && !stopper.is_out_of_time(), "there is an hour left");
+    }
+
+    #[test]
+    fn a_wait_ends_by_itself_and_a_run_that_was_not_told_to_stop_has_time() {
+        let stopper = Stopper::new(Wake::default(), Arc::new(SystemClock), Duration::ZERO);
+        stopper.wait(Duration::from_millis(1));
+        assert!(!stopper.is_stopped() && !stopper.is_out_of_time());
+        stopper.stop();
+        assert!(stopper.is_out_of_time());
+    }
+}

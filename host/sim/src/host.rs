@@ -6,7 +6,7 @@ mod sink;
 mod source;
 mod storage;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tidemill_checkpoint::{Budget, CheckpointError, Keep};
 use tidemill_engine::{
@@ -14,7 +14,7 @@ use tidemill_engine::{
     checkpoint::{Checkpoint, RestoreError, SnapshotAfter},
 };
 use tidemill_model::ports::{Sink, Wake};
-use tidemill_plan::graph::{NodeId, Output, Plan};
+use tidemill_plan::graph::{LateTicks, NodeId, Output, Plan};
 
 use crate::{
     scenario::{Edition, Trouble},
@@ -42,6 +42,9 @@ struct Start {
     skew_micros: i64,
     /// Rows for sinks are written while their batch is open when there are more bytes of them.
     held_bytes_max: usize,
+    /// How long a batch may go on behind a stop.
+    stop_within: Duration,
+    late_ticks: LateTicks,
 }
 
 /// Runs a host from its start to its end.
@@ -54,13 +57,19 @@ pub(crate) fn run(simulation: &Arc<Simulation>, id: HostId) -> Ended {
         let Settings { workers, fresh_instances, .. } = start.settings;
         let edition = world.hosts[id].edition;
         world.note(&format!(
-            "host {id} starts: {} partitions, {workers} workers, fresh {fresh_instances}, {} µs ahead, {edition:?}, holds {} bytes",
-            start.partitions, start.skew_micros, start.held_bytes_max
+            "host {id} starts: {} partitions, {workers} workers, fresh {fresh_instances}, {} µs ahead, {edition:?}, holds {} bytes, \
+             stops within {:?}, late ticks {:?}",
+            start.partitions, start.skew_micros, start.held_bytes_max, start.stop_within, start.late_ticks
         ));
         (start, edition)
     };
     let plan = match simulation.plan(edition) {
-        Ok(plan) => Plan { partitions: start.partitions, ..plan },
+        Ok(plan) => Plan {
+            partitions: start.partitions,
+            stop_within: start.stop_within,
+            late_ticks: start.late_ticks,
+            ..plan
+        },
         Err(what) => {
             simulation.world().broken(what);
             return Ended::Early;
@@ -89,7 +98,10 @@ fn start(world: &mut World) -> Start {
     let (workers, seed, fresh_instances) = (random.length(1, 3), random.next(), random.once_in(6));
     let settings = Settings { workers, seed, fresh_instances, until: Until::Done };
     let partitions = random.pick(&[1, 2, 2, 2, 3]);
-    Start { partitions, settings, skew_micros, held_bytes_max: world.of_writing.pick(&[0, 100, usize::MAX]) }
+    let held_bytes_max = world.of_writing.pick(&[0, 100, usize::MAX]);
+    let stop_within = Duration::from_millis(world.of_stops.pick(&[0, 100, 1_000, 30_000]));
+    let late_ticks = world.of_stops.pick(&[LateTicks::Each, LateTicks::Merge]);
+    Start { partitions, settings, skew_micros, held_bytes_max, stop_within, late_ticks }
 }
 
 fn parts(simulation: &Arc<Simulation>, id: HostId, plan: Plan, edition: Edition) -> Parts {
@@ -169,6 +181,7 @@ impl World {
                 self.is_stopped_by_function |= stops;
                 stops && matches!(&stream[..], "taken" | "behind")
             }
+            RunError::OutOfTime { .. } => self.hosts[id].is_stopped,
             RunError::Undeliverable { output, .. } if !edition.has_passing_outputs => {
                 self.lacks_output = true;
                 self.outputs.iter().any(|known| known.spec.is_passing && known.spec.name == output)
@@ -191,6 +204,8 @@ fn is_never_right(error: &RunError) -> bool {
     };
     match error {
         RunError::Failpoint { .. } | RunError::Source { .. } | RunError::Sink { .. } | RunError::Place { .. } => false,
+        // Only a host that was told to stop.
+        RunError::OutOfTime { .. } => false,
         RunError::Checkpoint(error) => of_checkpoint(error),
         RunError::Restore(error) => match &**error {
             RestoreError::Checkpoint(error) => of_checkpoint(error),

@@ -73,6 +73,8 @@ pub(crate) struct World {
     of_removals: Random,
     /// For bytes of rows that are held before they are written.
     pub of_writing: Random,
+    /// For how long a batch may go on behind a stop, and for ticks that are late.
+    pub of_stops: Random,
     /// A function has stopped the run, and the next one is to skip its batch.
     pub is_stopped_by_function: bool,
     /// An output has not got all of its rows, and has to come back.
@@ -153,6 +155,7 @@ impl World {
             of_comings: Random::new(seed, "what comes and goes"),
             of_removals: Random::new(seed, "files that are removed"),
             of_writing: Random::new(seed, "rows that are written early"),
+            of_stops: Random::new(seed, "stops and late ticks"),
             is_stopped_by_function: false,
             lacks_output: false,
             trouble: scenario.trouble,

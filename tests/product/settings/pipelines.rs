@@ -237,7 +237,7 @@ fn late_ticks_have_a_batch_each_or_one_for_all() {
     let times = |set: &[&str]| {
         let folder = folder("map = \"hostile/touchy\"", SHOWN);
         let policy = "streams.out.on-error={ retry = 1, delay = \"3500ms\", then = \"skip-batch\" }";
-        let set = [policy].iter().chain(set).flat_map(|value| ["--set", value]);
+        let set = [&policy].into_iter().chain(set).flat_map(|value| ["--set", value]);
         let ended = folder
             .run(&["run", "p.toml", "--clock", "manual", "--batches", "4"].into_iter().chain(set).collect::<Vec<_>>());
         assert_eq!(ended.code, 0, "{ended:#?}");

@@ -119,6 +119,7 @@ impl Log {
     /// Removes the input log, of a host that logs nothing, and gives how many segments went. One that is empty is left: numbers
     /// never come again, or what a host that was fenced off still adds could be taken for a later one's.
     pub fn remove_input(&self) -> Result<usize, CheckpointError> {
+        self.fence.check()?;
         if scan::numbered(&*self.storage, "input")?.is_empty() {
             return Ok(0);
         }

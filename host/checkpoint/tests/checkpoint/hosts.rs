@@ -50,6 +50,7 @@ fn the_later_claim_wins_and_the_earlier_host_can_write_nothing() {
         fenced(first.fence().check());
     }
     fenced(first.remove_input_before(input.position()));
+    fenced(first.remove_input());
     assert_eq!(storage.files(), files);
     input.append("numbers", None, &rows(&[2])).unwrap();
     fenced(input.sync());

@@ -102,6 +102,24 @@ fn segments_go_when_nothing_needs_them() {
     assert_eq!(open(&storage, None, 1).unwrap().position().segment, 6);
 }
 
+/// An empty one is left, so that its number and those before it never come again.
+#[test]
+fn all_of_it_goes_when_nobody_logs_any_more() {
+    let storage = MemoryStorage::new();
+    let (log, mut input) = open_all(&storage, None, 1).unwrap();
+    for number in 0..3 {
+        input.append("numbers", None, &rows(&[number])).unwrap();
+    }
+    let names = |storage: &MemoryStorage| -> Vec<String> {
+        storage.list("input").unwrap().into_iter().map(|entry| entry.name).collect()
+    };
+    assert_eq!((log.remove_input().unwrap(), names(&storage)), (3, vec!["00000000000000000004".to_owned()]));
+    assert_eq!(open(&storage, None, 1).unwrap().position().segment, 5);
+    let storage = MemoryStorage::new();
+    let (log, _) = Log::open(Arc::new(storage.clone()), "p", "host", Timestamp(0)).unwrap();
+    assert_eq!((log.remove_input().unwrap(), names(&storage).len()), (0, 0));
+}
+
 #[test]
 fn a_segment_ends_when_it_has_its_length() {
     let storage = MemoryStorage::new();

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use tidemill_checkpoint::{Record, SourcePin};
+use tidemill_checkpoint::{Keep, Record, SourcePin};
 use tidemill_engine::{RunError, checkpoint::Point};
 use tidemill_model::time::Timestamp;
 
 use super::{
     at,
-    world::{Ended, Stop, World},
+    world::{AtOnce, Ended, Stop, World},
 };
 
 const STAYS: &str = "[streams.in]\nqueue = { schema = \"n: integer\", batches = [[1], [2], [3], [4], [5], [6], [7], [8]] }\n\
@@ -100,6 +100,43 @@ fn a_logged_one_that_comes_back_gives_nothing_again() {
         assert_eq!(world.run(None), Ended::Done);
         assert_eq!(texts(&world, "in"), ["1", "2", "3", "4", "5", "6", "7", "8"], "{stop:?}");
         assert_eq!(texts(&world, "live"), ["a 1", "b 1", "c 1", "d 1"], "{stop:?}");
+    }
+}
+
+/// What was logged of a source that has gone for good takes no room for ever, and stops nobody if it is damaged.
+#[test]
+fn the_input_of_a_logged_one_that_has_gone_goes_too() {
+    let segments = |world: &World| -> Vec<(String, usize)> {
+        let files = world.storage.files().into_iter().filter(|(name, _)| name.starts_with("input/"));
+        files.map(|(name, bytes)| (name, bytes.len())).collect()
+    };
+    for is_damaged in [false, true] {
+        let world = World {
+            keep: Keep { batches: 0, bytes: 0 },
+            workers: 1,
+            spawn: Arc::new(AtOnce),
+            ..World::new(&format!("{STAYS}{LIVE}"), "live", &[(1, &["a"]), (2, &["b"])])
+        };
+        world.run_batches(2).unwrap();
+        let [(first, bytes)] = &segments(&world)[..] else { panic!("a segment a run") };
+        if is_damaged {
+            world.storage.overwrite(first, vec![7; *bytes]);
+        }
+        let world = World { text: STAYS.to_owned(), ..world };
+        assert_eq!(world.run(None), Ended::Done);
+        let left = segments(&world);
+        match is_damaged {
+            true => assert_eq!(left, [(first.clone(), *bytes)], "it is told of, and left"),
+            false => assert!(left.len() == 1 && left[0].0 != *first && left[0].1 < *bytes, "{left:?}, {bytes}"),
+        }
+        assert_eq!(texts(&world, "in"), ["1", "2", "3", "4", "5", "6", "7", "8"]);
+        if !is_damaged {
+            let world = World { text: format!("{STAYS}{LIVE}"), ..world };
+            world.feed.lock().unwrap().extend(super::world::feed_of(&[(20, &["c"])]).lock().unwrap().drain(..));
+            world.run_batches(1).unwrap();
+            assert_eq!(world.run(None), Ended::Done);
+            assert_eq!(texts(&world, "live"), ["a 1", "b 1", "c 1"]);
+        }
     }
 }
 
