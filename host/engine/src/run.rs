@@ -277,7 +277,9 @@ impl Run {
             tick = due::next_tick(self.plan.late_ticks, self.plan.interval, tick, now);
             if self.stopper.is_stopped() && tick <= now {
                 if self.commits.has_keeper() || !self.sources.need_log() {
-                    tracing::info!("batches are late: what came for them is not run, and stays with its source or in the input log");
+                    tracing::info!(
+                        "batches are late: what came for them is not run, and stays with its source or in the input log"
+                    );
                     break;
                 }
                 tick = self.plan.interval.tick_after(now);

@@ -64,12 +64,9 @@ pub(crate) fn run(simulation: &Arc<Simulation>, id: HostId) -> Ended {
         (start, edition)
     };
     let plan = match simulation.plan(edition) {
-        Ok(plan) => Plan {
-            partitions: start.partitions,
-            stop_within: start.stop_within,
-            late_ticks: start.late_ticks,
-            ..plan
-        },
+        Ok(plan) => {
+            Plan { partitions: start.partitions, stop_within: start.stop_within, late_ticks: start.late_ticks, ..plan }
+        }
         Err(what) => {
             simulation.world().broken(what);
             return Ended::Early;

@@ -128,6 +128,8 @@ impl Bench {
         let mut run = Run::try_new(parts, &settings).unwrap();
         *self.stopper.lock().unwrap() = Some(run.stopper());
         let result = run.run();
+        // What the process had received is gone with it.
+        self.feed.lock().unwrap().received.clear();
         let delivered = delivered.lock().unwrap().clone();
         Did { delivered, result }
     }

@@ -1,6 +1,9 @@
 //! What was logged is given before what the source has, bit by bit.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::sync::Arc;
+
+use tidemill_checkpoint::{Log, MemoryStorage};
 use tidemill_model::{
     ports::{Irregularity, Repeatable},
     schema::Schema,
@@ -8,6 +11,7 @@ use tidemill_model::{
 };
 
 use super::*;
+use crate::checkpoint::Renames;
 
 /// A source that has a chunk of one row whenever it is asked, and cannot give it again.
 struct Live(Schema);
@@ -114,4 +118,94 @@ fn a_source_that_was_not_planned_has_no_batch_then() {
     assert_eq!(take(&mut feed, usize::MAX), (vec![vec![]], true));
     assert_eq!(take(&mut feed, usize::MAX), (vec![vec![4]], false));
     assert!(feed.seal(Timestamp(2)).unwrap().present && feed.has_pin());
+}
+
+/// A source that has chunks of some rows, one at a time, and of which a batch is sealed once.
+struct Strict {
+    schema: Schema,
+    sealed: Option<Vec<usize>>,
+    received: Vec<usize>,
+    is_broken: bool,
+    takes: usize,
+}
+
+impl Source for Strict {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn take(&mut self, _: usize) -> Result<Taken, PortError> {
+        self.takes += 1;
+        assert!(!self.is_broken && self.takes < 100, "it is asked again and again");
+        let rows = self.sealed.as_mut().filter(|sealed| !sealed.is_empty()).map(|sealed| sealed.remove(0));
+        let end = self.sealed.take_if(|sealed| sealed.is_empty()).is_some();
+        Ok(Taken { chunks: rows.map(chunk).into_iter().collect(), bytes: 8, end })
+    }
+
+    fn seal(&mut self, _: Timestamp) -> Result<Sealed, PortError> {
+        assert!(self.sealed.is_none() && !self.is_broken, "a batch is sealed once");
+        self.is_broken = self.received == [0];
+        if self.is_broken {
+            return Err(PortError::refused("it is broken"));
+        }
+        self.sealed = Some(std::mem::take(&mut self.received));
+        Ok(Sealed { present: true, last: false })
+    }
+
+    fn irregularities(&mut self) -> Vec<Irregularity> {
+        Vec::new()
+    }
+
+    fn stop(&mut self) {}
+}
+
+/// Whatever the feed is at when the run ends.
+#[test]
+fn what_was_received_and_not_taken_is_logged_once() {
+    let check = |logged: Option<&[usize]>, seals: bool, takes: usize, expect: &[usize]| {
+        let received = vec![1, 2, 3];
+        let source =
+            Strict { schema: "n: integer".parse().unwrap(), sealed: None, received, is_broken: false, takes: 0 };
+        let mut feed = SourceFeed::new(("s", None), NodeId(0), 0, 1, Box::new(source));
+        let planned = logged.map(|rows| [("s".to_owned(), rows.iter().map(|&rows| chunk(rows)).collect())].into());
+        let mut pending = Pending { planned: planned.unwrap_or_default(), ..Pending::default() };
+        feed.resume_logged(&mut pending, logged.is_some(), None, None).unwrap();
+        let storage = Arc::new(MemoryStorage::new());
+        let open = || {
+            let (log, _) = Log::open(storage.clone(), "p", "host", Timestamp(0)).unwrap();
+            InputKeeper::open(storage.clone(), log.fence(), (None, None), &[], 1 << 20, &Renames::default()).unwrap()
+        };
+        let (mut input, _) = open();
+        if seals {
+            feed.seal(Timestamp(1)).unwrap();
+        }
+        (0..takes).for_each(|_| drop(feed.take(1, Some(&mut input)).unwrap()));
+        feed.keep_received(Timestamp(2), &mut input).unwrap();
+        input.sync().unwrap();
+        let (_, Pending { open: kept, .. }) = open();
+        let rows: Vec<usize> = kept.values().flatten().map(|chunk| chunk.rows.num_rows()).collect();
+        assert_eq!(rows, expect, "{logged:?}, {seals}, {takes}");
+    };
+    check(None, false, 0, &[1, 2, 3]);
+    for takes in 0..=3 {
+        check(None, true, takes, &[1, 2, 3]);
+    }
+    // A batch that is run again is in the log: none of it, all of it, or more than that was taken.
+    for takes in 0..=1 {
+        check(Some(&[7]), false, takes, &[1, 2, 3]);
+        check(Some(&[7]), true, takes, &[1, 2, 3]);
+    }
+}
+
+#[test]
+fn a_source_that_has_failed_is_asked_for_nothing_more() {
+    let source =
+        Strict { schema: "n: integer".parse().unwrap(), sealed: None, received: vec![0], is_broken: false, takes: 0 };
+    let mut feed = SourceFeed::new(("s", None), NodeId(0), 0, 1, Box::new(source));
+    feed.seal(Timestamp(1)).unwrap_err();
+    let storage = Arc::new(MemoryStorage::new());
+    let (log, _) = Log::open(storage.clone(), "p", "host", Timestamp(0)).unwrap();
+    let (mut input, _) =
+        InputKeeper::open(storage, log.fence(), (None, None), &[], 1 << 20, &Renames::default()).unwrap();
+    feed.keep_received(Timestamp(2), &mut input).unwrap();
 }
