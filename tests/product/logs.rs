@@ -144,7 +144,7 @@ fn every_line_of_a_run_names_its_pipeline() {
         let mut run = Running::start(&mut folder.command(&arguments));
         let address = run.wait_for("waiting for producers");
         let address = address.split(['=', '"', ' ', ',', '}']).find(|word| word.starts_with("127.0.0.1:"));
-        drop(std::net::TcpStream::connect(address.unwrap()).unwrap());
+        drop(limit::connect(address.unwrap()));
         run.wait_for("the producer closed the connection");
         run.signal("INT");
         let said = run.said();
