@@ -149,6 +149,7 @@ fn a_second_signal_ends_a_run_at_once_but_for_a_terminal_that_goes() {
             run.signal(first);
             run.wait_for("stopping after the running batch");
             run.signal("HUP");
+            run.wait_for("the terminal is gone");
             run.signal(second);
             let ended = run.end();
             assert!(ended.code == 1 && ended.stderr.contains("stopped at once"), "{first}, {second}: {ended:#?}");

@@ -60,7 +60,7 @@ impl Signals {
                 #[allow(clippy::disallowed_methods, reason = "what a run waits for may be its own clock")]
                 let time = sleep(stopper.within().saturating_add(GRACE));
                 tokio::select! {
-                    () = kinds.second() => {
+                    () = kinds.second(&span) => {
                         span.in_scope(|| tracing::warn!("stopped at once; the running batch was not finished"));
                     }
                     () = time => span.in_scope(|| tracing::error!(
@@ -90,26 +90,33 @@ impl Kinds {
 
     async fn first(&mut self) {
         let Kinds { interrupt, terminate, hang_up } = self;
-        let hung_up = async {
-            match hang_up {
-                Some(hang_up) => _ = hang_up.recv().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            () = hung_up => {}
+            () = hung_up(hang_up) => {}
         }
     }
 
     /// A terminal that goes says so several times, and some that end a process do it beside SIGTERM: nobody means it as a second
     /// one.
-    async fn second(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+    async fn second(&mut self, span: &Span) {
+        let Kinds { interrupt, terminate, hang_up } = self;
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => return,
+                _ = terminate.recv() => return,
+                () = hung_up(hang_up) => {
+                    span.in_scope(|| tracing::info!("the terminal is gone; the run ends behind its batch all the same"));
+                }
+            }
         }
+    }
+}
+
+async fn hung_up(hang_up: &mut Option<Signal>) {
+    match hang_up {
+        Some(hang_up) => _ = hang_up.recv().await,
+        None => std::future::pending().await,
     }
 }
 
