@@ -30,6 +30,18 @@ pub fn a_good_pipeline_is_shown_with_its_types() {
     assert_eq!(folder.stdout(&["check", "p.toml"]), expect);
     let changed = folder.stdout(&["check", "p.toml", "--set", "pipeline.interval=20ms"]);
     assert!(changed.starts_with("pipeline lines: every 20 ms"), "{changed}");
+    // The file of a folder need not be named.
+    let folder = folder.with("pipeline.toml", LINES);
+    assert_eq!(folder.stdout(&["check"]), expect);
+    let json: serde_json::Value = folder.stdout(&["check", "--json"]).parse().unwrap();
+    let counts = "line: text, count: integer";
+    let shown = serde_json::json!({
+        "pipeline": "lines", "interval_ms": 1000, "partitions": 4,
+        "streams": [{ "name": "lines", "schema": "line: text" }, { "name": "counts", "schema": counts }],
+        "outputs": [{ "name": "counts", "from": "counts", "schema": counts }],
+        "ahead": { "last_batch": null, "again": null, "undelivered": [], "migrations": [] },
+    });
+    assert_eq!(json, shown);
 }
 
 #[test]

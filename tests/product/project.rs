@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command, time::Duration};
 
 use crate::{
     plugins::built,
-    running::end_of,
+    running::{Running, end_of},
     tool::{Ended, Folder, repository},
 };
 
@@ -56,6 +56,31 @@ pub fn a_project_can_use_the_sdk_of_the_repository() {
     lock(&folder.path().join("words"));
     let built = tidemill(&folder, &["build", "words"]);
     assert_eq!(built.code, 0, "{built:#?}");
+}
+
+/// The component is written where it is said, and anew when a source has changed.
+#[test]
+pub fn a_project_is_built_again_when_it_changes() {
+    let folder = Folder::new();
+    folder.stdout(&["new", "watched"]);
+    let project = folder.path().join("watched");
+    lock(&project);
+    let mut command = folder.command(&["build", "watched", "--watch", "-o", "here.wasm"]);
+    let mut watching = Running::start(command.env("CARGO_TARGET_DIR", TARGET));
+    watching.wait_for_printed("here.wasm: watched 0.1.0");
+    watching.wait_for("waiting for a change of the sources");
+    let (source, first) = (project.join("src/lib.rs"), fs::read(folder.path().join("here.wasm")).unwrap());
+    let good = fs::read_to_string(&source).unwrap();
+    fs::write(&source, format!("{good}\nfn broken(")).unwrap();
+    watching.wait_for("error: ");
+    watching.wait_for("waiting for a change of the sources");
+    fs::write(&source, good.replace("/// The words of a line.", "/// Another text.")).unwrap();
+    watching.wait_for_printed("here.wasm: watched 0.1.0");
+    assert_ne!(fs::read(folder.path().join("here.wasm")).unwrap(), first);
+    assert!(!project.join("watched.wasm").exists());
+    drop(watching);
+    let built = tidemill(&folder, &["build", "watched", "--output", "there.wasm"]);
+    assert_eq!((built.code, built.stdout.starts_with("there.wasm: ")), (0, true), "{built:#?}");
 }
 
 /// Who changes a plugin and forgets to build it is told, whatever looks at the pipeline.

@@ -94,7 +94,7 @@ const REFUSED: [(&str, Made); 15] = [
         fs::write(folder.path().join("kept/letter"), "from mother").unwrap();
         &[]
     }),
-    ("it is not a file of a Tidemill checkpoint", |folder| {
+    ("is not a file of a Tidemill checkpoint", |folder| {
         for record in fs::read_dir(folder.path().join("kept/log")).unwrap() {
             fs::write(record.unwrap().path(), "no record at all, and long enough to be seen as none").unwrap();
         }

@@ -10,7 +10,9 @@ pub fn help_and_version_go_to_standard_output() {
         assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
         assert!(folder.stdout(&[command, "--help"]).contains("Usage: tidemill"), "{command}");
     }
-    assert_eq!(folder.stdout(&["--version"]), format!("tidemill {}\n", env!("CARGO_PKG_VERSION")));
+    // A release says its commit, too.
+    let version = format!("tidemill {} (plugins: tidemill:plugin@0.1.0)\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(folder.stdout(&["--version"]), version);
 }
 
 #[test]
@@ -31,7 +33,8 @@ fn wrong_usage_ends_with_2() {
     let check = |arguments: &[&str], says: &[&str]| folder.fails(arguments, 2, says);
     check(&[], &["Usage: tidemill"]);
     check(&["rum"], &["unrecognized subcommand 'rum'"]);
-    check(&["run"], &["<PIPELINE>"]);
+    check(&["run"], &["there is no pipeline file `pipeline.toml`"]);
+    check(&["replay"], &["--batch <TIME>"]);
     check(&["run", "p.toml", "--batches", "0"], &["0 is not in 1.."]);
     check(&["run", "p.toml", "--batches", "1", "--until-done"], &["cannot be used with"]);
     check(&["run", "p.toml", "--workers", "0"], &["0 is not in 1..=1024"]);

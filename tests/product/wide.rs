@@ -55,7 +55,7 @@ fn a_row_is_printed_piece_by_piece() {
     for (style, begins, item, end) in [
         ("python", "[(False,), (False,), (False,)", "(False,), ", "(False,)]\n\n"),
         ("scala", "List((false), (false), (false)", "(false), ", "(false))\n\n"),
-        ("json", r#"{"bits":[{"on":false},{"on":false},"#, r#"{"on":false},"#, "{\"on\":false}]}\n\n"),
+        ("json", r#"{"bits":[{"on":false},{"on":false},"#, r#"{"on":false},"#, "{\"on\":false}]}\n"),
     ] {
         let output = format!("[outputs.out]\nfrom = \"out\"\nprint = {{ style = \"{style}\" }}\n");
         let folder = Folder::new().with("p.toml", pipeline("", &output));

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use tidemill_connect::{
     Address,
     generate::{GenerateKind, SEED, VOCABULARY, VOCABULARY_MAX},
@@ -14,9 +14,13 @@ use tidemill_plan::Override;
 /// More threads than this have never made a pipeline faster.
 const WORKERS_MAX: i64 = 1_024;
 
+/// The version, the commit that a release was built of, and the interface of plugins.
+const VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), env!("TIDEMILL_BUILT_OF"), " (plugins: tidemill:plugin@0.1.0)");
+
 /// Runs pipelines whose user code is sandboxed Wasm components.
 #[derive(Debug, Parser)]
-#[command(name = "tidemill", version, arg_required_else_help = true, propagate_version = true)]
+#[command(name = "tidemill", version = VERSION, arg_required_else_help = true, propagate_version = true)]
 #[command(
     after_help = "Exit codes: 0 done; 1 the run failed, or inspect found damage, or replay a difference; 2 usage or pipeline error."
 )]
@@ -33,9 +37,28 @@ pub struct Logging {
     /// The least important lines that are logged
     #[arg(long, global = true, value_enum, default_value = "info", env = "TIDEMILL_LOG", value_name = "LEVEL")]
     pub log_level: LogLevel,
+    /// Log warnings and errors alone; twice: errors alone
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "log_level")]
+    pub quiet: u8,
+    /// Log what is said for debugging, too; twice: all of it
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with_all = ["log_level", "quiet"])]
+    pub verbose: u8,
     /// How a logged line looks
     #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,
+}
+
+impl Logging {
+    /// The least important lines that are logged.
+    pub fn level(&self) -> LogLevel {
+        match (self.quiet, self.verbose) {
+            (0, 0) => self.log_level,
+            (0, 1) => LogLevel::Debug,
+            (0, _) => LogLevel::Trace,
+            (1, _) => LogLevel::Warn,
+            _ => LogLevel::Error,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -118,6 +141,12 @@ pub struct Build {
     /// The project's folder
     #[arg(default_value = ".")]
     pub folder: PathBuf,
+    /// Where the component is written, in place of NAME.wasm in the project's folder
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Build again whenever a source changes, until it is interrupted
+    #[arg(long)]
+    pub watch: bool,
     /// Changes a limit of the plugin, say compile-memory=2GiB; may be given again
     #[arg(long = "limit", value_name = "LIMIT=VALUE")]
     pub limits: Vec<String>,
@@ -137,6 +166,7 @@ pub struct Cache {
 #[derive(Args, Debug)]
 pub struct Pipeline {
     /// The pipeline's TOML file
+    #[arg(default_value = "pipeline.toml")]
     pub pipeline: PathBuf,
     /// Replaces a value of the pipeline, say streams.lines.socket=127.0.0.1:9999; may be given again
     #[arg(long = "set", value_name = "PATH=VALUE")]
@@ -149,6 +179,9 @@ pub struct Pipeline {
 pub struct Check {
     #[command(flatten)]
     pub pipeline: Pipeline,
+    /// Write one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]

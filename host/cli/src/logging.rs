@@ -28,7 +28,7 @@ const QUIET: [(&str, LevelFilter); 11] = [
 
 /// Logs from here on.
 pub fn start(logging: &Logging) {
-    let level = match logging.log_level {
+    let level = match logging.level() {
         LogLevel::Off => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,

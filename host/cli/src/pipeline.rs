@@ -2,7 +2,7 @@
 
 mod places;
 mod plugins;
-mod source;
+pub mod source;
 
 use std::{
     collections::HashMap,

@@ -23,12 +23,16 @@ const OPTIONS: &[Settings] = &[
         &[
             ("--no-cache", compiled_code_is_kept_unless_it_is_said),
             ("--limit", a_plugin_is_built_within_the_limits_that_are_typed),
+            ("-o", project::a_project_is_built_again_when_it_changes),
+            ("--output", project::a_project_is_built_again_when_it_changes),
+            ("--watch", project::a_project_is_built_again_when_it_changes),
         ],
     ),
     (
         "check",
         &[
             ("--set", crate::check::a_good_pipeline_is_shown_with_its_types),
+            ("--json", crate::check::a_good_pipeline_is_shown_with_its_types),
             ("--no-cache", compiled_code_is_kept_unless_it_is_said),
         ],
     ),
@@ -82,6 +86,8 @@ const OPTIONS: &[Settings] = &[
         &[
             ("--log-level", run::logs_are_as_asked_for),
             ("--log-format", run::logs_are_as_asked_for),
+            ("--quiet", logs_are_as_loud_as_it_is_said),
+            ("--verbose", logs_are_as_loud_as_it_is_said),
             ("--help", usage::help_and_version_go_to_standard_output),
             ("--version", usage::help_and_version_go_to_standard_output),
         ],
@@ -105,7 +111,8 @@ fn options(command: &str) -> BTreeSet<String> {
     let help = Folder::new().stdout(&[command, "--help"]);
     let words = help.lines().filter(|line| line.trim_start().starts_with('-')).flat_map(|line| {
         let shown = line.trim_start().split("  ").next().unwrap_or_default();
-        shown.split([' ', ',']).filter(|word| word.starts_with('-')).map(str::to_owned).collect::<Vec<_>>()
+        let words = shown.split([' ', ',']).filter(|word| word.starts_with('-'));
+        words.map(|word| word.trim_end_matches('.').to_owned()).collect::<Vec<_>>()
     });
     // The text of a value's description begins with one, too.
     words.filter(|word| word.len() > 1).collect()
@@ -117,8 +124,8 @@ fn every_option_has_a_test_of_its_effect() {
     let list = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
     let commands = list.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
     let commands = commands.map(|line| line.split(' ').next().unwrap()).filter(|&name| name != "help");
-    let of_all: BTreeSet<String> =
-        ["--log-level", "--log-format", "--help", "-h", "--version", "-V"].map(str::to_owned).into();
+    let of_all = ["--log-level", "--log-format", "--quiet", "-q", "--verbose", "-v", "--help", "-h", "--version", "-V"];
+    let of_all: BTreeSet<String> = of_all.map(str::to_owned).into();
     let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for command in commands {
         let options = options(command);
@@ -155,6 +162,27 @@ const LINES: &str = "[pipeline]\nname = \"p\"\ninterval = \"1s\"\n[plugins]\nhos
                      [streams.lines]\nqueue = { schema = \"line: text\", batches = [[\"a\"], [\"b\"], [\"c\"]] }\n\
                      [streams.out]\nfrom = \"lines\"\nmap = \"hostile/identity\"\n\
                      [outputs.out]\nfrom = \"out\"\nprint = true\n";
+
+fn logs_are_as_loud_as_it_is_said() {
+    let said = |options: &[&str]| {
+        let ended = lines().run(&[&["run", "p.toml", "--clock", "manual", "--until-done"], options].concat());
+        assert_eq!(ended.code, 0, "{ended:#?}");
+        ["DEBUG", " INFO"].map(|level| ended.stderr.contains(level))
+    };
+    for (options, expect) in [
+        (&[][..], [false, true]),
+        (&["-q"], [false, false]),
+        (&["--quiet", "--quiet"], [false, false]),
+        (&["-v"], [true, true]),
+        (&["-vv"], [true, true]),
+        (&["--verbose"], [true, true]),
+    ] {
+        assert_eq!(said(options), expect, "{options:?}");
+    }
+    for wrong in [&["-q", "-v"][..], &["-q", "--log-level", "info"], &["-v", "--log-level", "debug"]] {
+        lines().fails(&[&["run", "p.toml"], wrong].concat(), 2, &["cannot be used with"]);
+    }
+}
 
 fn lines() -> Folder {
     Folder::new().with("p.toml", LINES.replace("PLUGIN", built("hostile").to_str().unwrap()))

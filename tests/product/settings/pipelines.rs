@@ -235,7 +235,7 @@ fn all_instances_have_so_much_memory() {
 #[test]
 fn late_ticks_have_a_batch_each_or_one_for_all() {
     let times = |set: &[&str]| {
-        let folder = folder("map = \"hostile/touchy\"", SHOWN);
+        let folder = folder("map = \"hostile/touchy\"", "print = { style = \"scala\" }");
         let policy = "streams.out.on-error={ retry = 1, delay = \"3500ms\", then = \"skip-batch\" }";
         let set = [&policy].into_iter().chain(set).flat_map(|value| ["--set", value]);
         let ended = folder

@@ -4,17 +4,44 @@ mod project;
 
 use std::{fs, path::Path};
 
+use tidemill_connect::system::SystemClock;
 use tidemill_guest::{LoadError, build::build_component};
-use tidemill_model::limits::Limits;
+use tidemill_model::{
+    limits::Limits,
+    ports::{Clock, Wake},
+    time::Timestamp,
+};
 
 use crate::{
     arguments,
     failure::{Failure, chain, more_for_compiling},
-    pipeline, plugin_limits, plugin_text, stdout,
+    pipeline::{self, source::sources},
+    plugin_limits, plugin_text, stdout,
 };
 use project::Project;
 
+/// How often sources are looked at.
+const LOOK_MICROS: i64 = 300_000;
+
 pub fn run(arguments: &arguments::Build) -> Result<(), Failure> {
+    if !arguments.watch {
+        return build(arguments);
+    }
+    let (clock, wake) = (SystemClock, Wake::default());
+    loop {
+        let seen = sources(&arguments.folder);
+        // What is wrong is told, and may be mended.
+        if let Err(failure) = build(arguments) {
+            failure.report();
+        }
+        tracing::info!("waiting for a change of the sources; Ctrl-C ends it");
+        while sources(&arguments.folder) == seen {
+            clock.wait(Timestamp(clock.now().0.saturating_add(LOOK_MICROS)), &wake);
+        }
+    }
+}
+
+fn build(arguments: &arguments::Build) -> Result<(), Failure> {
     let limits = plugin_limits::changed(Limits::default(), &arguments.limits)?;
     let project = Project::of(&arguments.folder)?;
     let built = build_component(&arguments.folder, &project.target_folder)?;
@@ -22,7 +49,7 @@ pub fn run(arguments: &arguments::Build) -> Result<(), Failure> {
     // What loads here loads in a pipeline too, and finds its code in the cache.
     let runtime = pipeline::runtime(arguments.cache, 1)?;
     let plugin = runtime.load(&project.name, &component, &limits).map_err(not_a_plugin)?;
-    let path = arguments.folder.join(format!("{}.wasm", project.name));
+    let path = arguments.output.clone().unwrap_or_else(|| arguments.folder.join(format!("{}.wasm", project.name)));
     write_whole(&path, &component)?;
     let text = format!("{}: {}", path.display(), plugin_text::short(&plugin, component.len()));
     stdout::write_text(&text)

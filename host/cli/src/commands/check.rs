@@ -2,9 +2,10 @@
 
 use std::{fmt::Write, sync::Arc};
 
+use serde_json::{Value, json};
 use tidemill_connect::system::{SystemClock, Threads};
 use tidemill_engine::{Foreseen, foresee, open_sinks, open_sources};
-use tidemill_model::{connector::World, ports::Clock, text::counted};
+use tidemill_model::{connector::World, ports::Clock, text::counted, time::Timestamp};
 use tidemill_plan::graph::Plan;
 
 use crate::{
@@ -17,7 +18,35 @@ use crate::{
 pub fn run(arguments: &arguments::Check) -> Result<(), Failure> {
     let ready = pipeline::prepare(&arguments.pipeline)?;
     let foreseen = foreseen(&ready)?;
-    stdout::write_text(&(text(&ready.plan) + &ahead(&foreseen)))
+    match arguments.json {
+        true => stdout::write_json(&(json(&ready.plan, &foreseen).to_string() + "\n")),
+        false => stdout::write_text(&(text(&ready.plan) + &ahead(&foreseen))),
+    }
+}
+
+/// The same for programs.
+fn json(plan: &Plan, foreseen: &Foreseen) -> Value {
+    let Foreseen { last, again, undelivered, migrations } = foreseen;
+    let millis = |batch: &Timestamp| batch.millis();
+    let migrations = migrations.iter().map(|one| json!({ "stream": one.stream, "from": one.from, "to": one.to }));
+    let streams = plan.nodes.iter().map(|node| json!({ "name": node.name, "schema": node.schema.to_string() }));
+    let outputs = plan.outputs.iter().map(|output| {
+        let from = &plan.nodes[output.from.0].name;
+        json!({ "name": output.name, "from": from, "schema": output.schema.to_string() })
+    });
+    json!({
+        "pipeline": plan.name,
+        "interval_ms": plan.interval.micros() / 1000,
+        "partitions": plan.partitions,
+        "streams": streams.collect::<Vec<_>>(),
+        "outputs": outputs.collect::<Vec<_>>(),
+        "ahead": {
+            "last_batch": last.as_ref().map(millis),
+            "again": again.as_ref().map(millis),
+            "undelivered": undelivered.iter().map(millis).collect::<Vec<_>>(),
+            "migrations": migrations.collect::<Vec<_>>(),
+        },
+    })
 }
 
 /// What a run would do, and why it would be refused: its sources and sinks are opened, which has no effect, and nothing is begun.

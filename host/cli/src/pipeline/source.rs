@@ -18,12 +18,18 @@ const DEPTH_MAX: usize = 8;
 pub fn newer(component: &Path) -> Option<PathBuf> {
     let project = component.parent()?;
     let built = modified(component)?;
-    let manifest = project.join("Cargo.toml");
-    modified(&manifest)?;
-    let mut sources = vec![manifest, project.join("build.rs")];
-    list(&project.join("src"), DEPTH_MAX, &mut sources);
-    let newest = sources.into_iter().filter_map(|path| Some((modified(&path)?, path))).max()?;
+    modified(&project.join("Cargo.toml"))?;
+    let newest = sources(project).into_iter().max()?;
     (newest.0 > built + LATER).then_some(newest.1)
+}
+
+/// The sources of a project and when each was written.
+pub fn sources(project: &Path) -> Vec<(SystemTime, PathBuf)> {
+    let mut sources = vec![project.join("Cargo.toml"), project.join("build.rs")];
+    list(&project.join("src"), DEPTH_MAX, &mut sources);
+    let mut found: Vec<_> = sources.into_iter().filter_map(|path| Some((modified(&path)?, path))).collect();
+    found.sort();
+    found
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
