@@ -71,7 +71,9 @@ struct Panics(AtomicUsize);
 
 impl LogSink for Panics {
     fn line(&self, line: LogLine<'_>) {
-        self.0.fetch_add(usize::from(line.message.starts_with("panicked")), Ordering::SeqCst);
+        // The first of a batch is told, and then how many more there were.
+        let more = line.message.split_once(" more panic").and_then(|(count, _)| count.parse().ok());
+        self.0.fetch_add(more.unwrap_or(usize::from(line.message.starts_with("panicked"))), Ordering::SeqCst);
     }
 }
 
@@ -122,6 +124,8 @@ fn run_hurrying(operator: &(&str, &str, i64), policy: &str, stop_at: Option<usiz
     let mut run = Run::try_new(parts, &settings).unwrap();
     clock.stopper.set(run.stopper()).ok();
     let result = run.run();
+    // The last batch's are told when nobody uses its functions any more.
+    drop(run);
     let (waits, panics, ended) =
         (clock.millis.lock().unwrap().clone(), panics.0.load(Ordering::SeqCst), clock.now().0 / 1_000);
     let delivered =

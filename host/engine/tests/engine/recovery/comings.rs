@@ -126,7 +126,7 @@ fn the_input_of_a_logged_one_that_has_gone_goes_too() {
         assert_eq!(world.run(None), Ended::Done);
         let left = segments(&world);
         match is_damaged {
-            true => assert_eq!(left, [(first.clone(), *bytes)], "it is told of, and left"),
+            true => assert!(left.len() == 1 && left[0].1 < *bytes, "it is told of, and passed over: {left:?}, {bytes}"),
             false => assert!(left.len() == 1 && left[0].0 != *first && left[0].1 < *bytes, "{left:?}, {bytes}"),
         }
         assert_eq!(texts(&world, "in"), ["1", "2", "3", "4", "5", "6", "7", "8"]);
