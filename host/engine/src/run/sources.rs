@@ -28,8 +28,6 @@ pub(super) struct Sources {
     input: Option<InputKeeper>,
     /// Where those are that the pipeline has no more, and that go on there if they come back.
     away: Vec<SourcePin>,
-    /// They receive.
-    have_begun: bool,
 }
 
 /// Chunks that were taken ahead of a tick, by stage and partition.
@@ -73,7 +71,7 @@ impl Sources {
             let Node { name, previously, .. } = plan.node(node);
             Some(SourceFeed::new((name, previously.as_deref()), node, stage, partitions, source))
         });
-        Sources { feeds: feeds.collect(), input: None, away: Vec::new(), have_begun: false }
+        Sources { feeds: feeds.collect(), input: None, away: Vec::new() }
     }
 
     /// Whether no source will have rows any more.
@@ -222,9 +220,7 @@ impl Sources {
 
     /// Has them receive.
     pub(super) fn begin(&mut self, owner: &Owner<'_>, stopper: &Stopper) -> Result<(), RunError> {
-        self.feeds.iter_mut().try_for_each(|feed| feed.begin(owner, stopper))?;
-        self.have_begun = true;
-        Ok(())
+        self.feeds.iter_mut().try_for_each(|feed| feed.begin(owner, stopper))
     }
 
     /// Logs chunks of sources that cannot be read again, from now on.
@@ -238,11 +234,16 @@ impl Sources {
     }
 
     /// Logs what was received until now and has not been taken, where there is a log: the next run begins with it. What peers
-    /// send again is not.
+    /// send again is not. A source that fails, or that has not begun because another one could not, keeps none from it.
     pub(super) fn keep_received(&mut self, now: Timestamp) -> Result<(), RunError> {
-        let Some(input) = self.input.as_mut().filter(|_| self.have_begun) else { return Ok(()) };
-        self.feeds.iter_mut().try_for_each(|feed| feed.keep_received(now, input))?;
-        Ok(input.sync()?)
+        let Some(input) = &mut self.input else { return Ok(()) };
+        let mut kept = Ok(());
+        for feed in self.feeds.iter_mut().filter(|feed| feed.has_begun) {
+            kept = kept.and(feed.keep_received(now, input));
+        }
+        let synced = input.sync();
+        kept?;
+        Ok(synced?)
     }
 
     /// The log of chunks, if there is one.

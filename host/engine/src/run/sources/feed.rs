@@ -49,6 +49,8 @@ pub(super) struct SourceFeed {
     /// The checkpoint does not know it.
     pub(super) is_new: bool,
     pub(super) sealed: bool,
+    /// It receives.
+    pub(super) has_begun: bool,
     /// A call of it has failed: nobody knows what the next one would do.
     is_broken: bool,
 }
@@ -80,6 +82,7 @@ impl SourceFeed {
             is_pinned: false,
             is_new: true,
             sealed: false,
+            has_begun: false,
             is_broken: false,
         }
     }
@@ -126,6 +129,7 @@ impl SourceFeed {
     /// next host may run it without this source.
     pub(super) fn begin(&mut self, owner: &Owner<'_>, stopper: &Stopper) -> Result<(), RunError> {
         call_again(stopper, || self.source.begin(owner)).map_err(|error| self.failed(error))?;
+        self.has_begun = true;
         let is_told = self.is_resumed && (self.again.is_none() || self.absent);
         if let Some(source) = self.source.acknowledging().filter(|_| is_told) {
             source.acknowledge();

@@ -1,15 +1,17 @@
 //! What was logged is given before what the source has, bit by bit.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tidemill_checkpoint::{Log, MemoryStorage};
+use tidemill_connect::system::ManualClock;
 use tidemill_model::{
-    ports::{Irregularity, Repeatable},
+    ports::{Irregularity, Repeatable, Wake},
     schema::Schema,
     testing::{Value, buffer_of},
 };
 
+use super::super::Sources;
 use super::*;
 use crate::checkpoint::Renames;
 
@@ -127,11 +129,27 @@ struct Strict {
     received: Vec<usize>,
     is_broken: bool,
     takes: usize,
+    can_begin: bool,
+}
+
+impl Strict {
+    fn new(received: &[usize]) -> Strict {
+        let (schema, received) = ("n: integer".parse().unwrap(), received.to_vec());
+        Strict { schema, sealed: None, received, is_broken: false, takes: 0, can_begin: true }
+    }
+
+    fn feed(self) -> SourceFeed {
+        SourceFeed::new(("s", None), NodeId(0), 0, 1, Box::new(self))
+    }
 }
 
 impl Source for Strict {
     fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    fn begin(&mut self, _: &Owner<'_>) -> Result<(), PortError> {
+        if self.can_begin { Ok(()) } else { Err(PortError::refused("the port is another's")) }
     }
 
     fn take(&mut self, _: usize) -> Result<Taken, PortError> {
@@ -163,10 +181,7 @@ impl Source for Strict {
 #[test]
 fn what_was_received_and_not_taken_is_logged_once() {
     let check = |logged: Option<&[usize]>, seals: bool, takes: usize, expect: &[usize]| {
-        let received = vec![1, 2, 3];
-        let source =
-            Strict { schema: "n: integer".parse().unwrap(), sealed: None, received, is_broken: false, takes: 0 };
-        let mut feed = SourceFeed::new(("s", None), NodeId(0), 0, 1, Box::new(source));
+        let mut feed = Strict::new(&[1, 2, 3]).feed();
         let planned = logged.map(|rows| [("s".to_owned(), rows.iter().map(|&rows| chunk(rows)).collect())].into());
         let mut pending = Pending { planned: planned.unwrap_or_default(), ..Pending::default() };
         feed.resume_logged(&mut pending, logged.is_some(), None, None).unwrap();
@@ -199,13 +214,37 @@ fn what_was_received_and_not_taken_is_logged_once() {
 
 #[test]
 fn a_source_that_has_failed_is_asked_for_nothing_more() {
-    let source =
-        Strict { schema: "n: integer".parse().unwrap(), sealed: None, received: vec![0], is_broken: false, takes: 0 };
-    let mut feed = SourceFeed::new(("s", None), NodeId(0), 0, 1, Box::new(source));
+    let mut feed = Strict::new(&[0]).feed();
     feed.seal(Timestamp(1)).unwrap_err();
     let storage = Arc::new(MemoryStorage::new());
     let (log, _) = Log::open(storage.clone(), "p", "host", Timestamp(0)).unwrap();
     let (mut input, _) =
         InputKeeper::open(storage, log.fence(), (None, None), &[], 1 << 20, &Renames::default()).unwrap();
     feed.keep_received(Timestamp(2), &mut input).unwrap();
+}
+
+/// Of several sources one cannot begin, or cannot say what it has.
+#[test]
+fn a_source_that_fails_keeps_no_other_from_being_logged() {
+    let check = |middle: Strict, expect: &[usize]| {
+        let [first, last] = [&[1, 2][..], &[3]].map(|rows| Strict::new(rows).feed());
+        let storage = Arc::new(MemoryStorage::new());
+        let open = || {
+            let (log, _) = Log::open(storage.clone(), "p", "host", Timestamp(0)).unwrap();
+            InputKeeper::open(storage.clone(), log.fence(), (None, None), &[], 1 << 20, &Renames::default()).unwrap()
+        };
+        let (fails, input) = (!middle.can_begin, Some(open().0));
+        let mut sources = Sources { feeds: vec![first, middle.feed(), last], input, away: Vec::new() };
+        let stopper = Stopper::new(Wake::default(), Arc::new(ManualClock::new(Timestamp(0))), Duration::ZERO);
+        let begun = sources.begin(&Owner { pipeline: "p", generation: None, is_held: &|| true }, &stopper);
+        assert_eq!((begun.is_err(), sources.keep_received(Timestamp(2)).is_err()), (fails, !fails));
+        // What was not made durable is gone with the machine.
+        storage.restart(|_, _| 0);
+        let (_, Pending { open: kept, .. }) = open();
+        let rows: Vec<usize> = kept.values().flatten().map(|chunk| chunk.rows.num_rows()).collect();
+        assert_eq!(rows, expect);
+    };
+    check(Strict::new(&[0]), &[1, 2, 3]);
+    // Those behind it do not begin, and are not asked.
+    check(Strict { can_begin: false, ..Strict::new(&[7]) }, &[1, 2]);
 }
