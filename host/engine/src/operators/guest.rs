@@ -108,6 +108,11 @@ pub(crate) struct GuestSlot {
 }
 
 impl GuestSlot {
+    /// The same for calls that are of no batch: nothing that they use counts for one.
+    pub(crate) fn of_no_batch(self) -> GuestSlot {
+        GuestSlot { budget: Budget::new(&PipelineLimits::host_max()), ..self }
+    }
+
     /// A new batch.
     pub(crate) fn begin(&mut self) {
         // Of an attempt that was never ended: what came behind it failed, and its batch was skipped.

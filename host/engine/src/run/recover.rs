@@ -99,8 +99,6 @@ impl Run {
         // A host that slept since it took the checkpoint over may have lost it.
         fence.map_or(Ok(()), |fence| fence.check())?;
         let owner = Owner { pipeline: &self.plan.name, generation, is_held: &is_held };
-        // States may have been migrated: that is of no batch.
-        self.guests.budget().begin();
         self.sources.begin(&owner, &self.stopper)?;
         sinks.begin(&owner)
     }

@@ -87,7 +87,7 @@ impl Restorer<'_> {
     fn migrate(&self, migration: Migration<'_>, old: Vec<Loaded<'_>>) -> Result<(), RunError> {
         let node = self.plan.nodes.iter().find(|node| node.name == migration.stored.stream);
         let Some(node) = node else { unreachable!("what keeps state is a stream of the plan") };
-        let mut guest = self.guests.slot_of(node)?;
+        let mut guest = self.guests.slot_of(node)?.of_no_batch();
         Ok(migration.run(old, &mut guest)?)
     }
 }

@@ -265,6 +265,24 @@ fn fields_that_went_and_came_back_are_blank_whenever_snapshots_were_made() {
     }
 }
 
+/// States are of many batches: what all functions may use of one says nothing of them.
+#[test]
+fn a_migration_is_of_no_batch_and_has_no_limit_of_one() {
+    let batches: String = "abcdefgh".chars().map(|key| format!("[{{ word = \"{key}\", count = 1 }}], ")).collect();
+    let text = format!(
+        "[pipeline]\nname = \"test\"\ninterval = \"1s\"\npartitions = 4\nlimits = {{ batch-rows = 3 }}\n\
+         [streams.in]\nqueue = {{ schema = \"word: text, count: integer\", batches = [{batches}] }}\n\
+         [streams.totals]\nfrom = \"in\"\nby = \"word\"\nupdate-state = \"hostile/total-emitted\"\n\
+         [outputs.totals]\nfrom = \"totals\"\nprint = true\n"
+    );
+    let [expect, world] = [(); 2].map(|()| World::new(&text, "live", &[]));
+    assert_eq!(expect.run(None), Ended::Done);
+    assert_eq!(world.run(stop(Point::Deliver, true, BATCHES - 1)), Ended::Stopped);
+    let world = World { text: text.replace(VERSIONS[0].0, VERSIONS[1].0), ..world };
+    check_done(&world, &expect, "more states than a batch may have rows");
+    assert_eq!(stored(&world).len(), 8);
+}
+
 #[test]
 fn a_migration_that_fails_changes_nothing() {
     let expect = expected();
