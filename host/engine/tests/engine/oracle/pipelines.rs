@@ -36,7 +36,8 @@ pub fn batches() -> impl Strategy<Value = Vec<Option<Vec<Row>>>> {
     vec(prop_oneof![1 => Just(None), 5 => vec(row(), 0..25).prop_map(Some)], 4)
 }
 
-/// Few different values, so that keys meet; floats whose sums are exact.
+/// Few different values, so that keys meet; integers of more than 32 bits whose sums, and sums of sums, have no more than 64;
+/// floats whose sums are exact.
 fn row() -> impl Strategy<Value = Row> {
     let optional = |value: Value| prop_oneof![1 => Just(Value::Missing), 3 => Just(value)];
     let text = select(vec!["", "a", "b", "ab", "ä", "sixteen bytes...", "more than sixteen bytes"]);
@@ -44,7 +45,7 @@ fn row() -> impl Strategy<Value = Row> {
     let text = text.prop_map(Value::text);
     (
         text.clone(),
-        select(vec![-1, 0, 1, 2, 1 << 40, -(1 << 40)]).prop_map(Value::Integer),
+        select(vec![-1, 0, 1, 2, 1 << 33, -(1 << 33)]).prop_map(Value::Integer),
         (0..4_i64).prop_map(Value::Integer).prop_flat_map(optional),
         float.clone(),
         any::<bool>().prop_map(Value::Boolean).prop_flat_map(optional),
@@ -58,6 +59,8 @@ enum Kind {
     Boolean,
     Integer,
     OptionalInteger,
+    /// Of any size: a sum of such may be more than 64 bits.
+    Digits,
     Float,
     /// A sum of such depends on their order.
     Mean,
@@ -168,8 +171,8 @@ fn reduce(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(String, Vec
         ("count", &[][..]),
         ("sum", numbers),
         ("mean", numbers),
-        ("min", &[Kind::Integer, Kind::OptionalInteger, Kind::Float, Kind::Text]),
-        ("max", &[Kind::OptionalInteger, Kind::Float, Kind::Mean, Kind::OptionalMean, Kind::Text]),
+        ("min", &[Kind::Integer, Kind::OptionalInteger, Kind::Digits, Kind::Float, Kind::Text]),
+        ("max", &[Kind::OptionalInteger, Kind::Digits, Kind::Float, Kind::Mean, Kind::OptionalMean, Kind::Text]),
     ][choice[3].index(5)];
     let mut text = format!("by = [{}]\nreduce = \"{native}\"\nas = \"{name}\"", names(&by));
     let kind = if native == "count" {
@@ -222,13 +225,14 @@ fn update_state(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(Strin
     let (run, emit) = (["changed", "all"][choice[4].index(2)], ["changed", "all"][choice[5].index(2)]);
     // Where rows are in an order, each can stand behind the one before it.
     let is_ordered = from.is_ordered && choice[2].index(2) == 0;
-    let function = if is_ordered { "hostile/digits" } else { "wordcount/running-total" };
+    let (function, kind) =
+        if is_ordered { ("hostile/digits", Kind::Digits) } else { ("wordcount/running-total", Kind::Integer) };
     let text = format!(
         "by = [{}]\nupdate-state = \"{function}\"\nfields = {{ value = \"{value}\" }}\n\
          run = \"{run}\"\nemit = \"{emit}\"\nas = \"{name}\"",
         names(&by)
     );
-    Some((text, [by, vec![(name.to_owned(), Kind::Integer)]].concat()))
+    Some((text, [by, vec![(name.to_owned(), kind)]].concat()))
 }
 
 /// By all fields; or by some, where it is known in which order those come that compare equal.
