@@ -88,7 +88,7 @@
 //! ```
 //!
 //! Parameters are `i64`, `f64`, `bool`, `String`, or an `Option` of one of them; `#[parameter(name = "...")]` gives one another
-//! name. `tidemill inspect` shows them. A function without a context takes none.
+//! name, and a default is a literal of its type. `tidemill inspect` shows them. A function without a context takes none.
 //!
 //! - `#[map]`: parameters are fields of a row; a record's fields are fields of the row, too. It returns a row, `Option`
 //!   (none: the row is left out) or `Vec` of rows, `impl Iterator` of rows, or a `Result` of one of them. An error rejects

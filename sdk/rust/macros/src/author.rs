@@ -7,7 +7,7 @@ use syn::{
     spanned::Spanned,
 };
 
-use crate::types::{context_of, name_lifetimes};
+use crate::types::{check_context, context_of, name_lifetimes, with_lifetime};
 
 /// A free function with plain parameters.
 pub struct Author {
@@ -39,6 +39,7 @@ impl Author {
         let mut context = None;
         for (place, argument) in item.sig.inputs.iter().enumerate() {
             let FnArg::Typed(argument) = argument else { continue };
+            check_context(&argument.ty)?;
             if let Some(of) = context_of(&argument.ty) {
                 if place > 0 {
                     return Err(syn::Error::new_spanned(argument, "`&Context` has to be the first parameter"));
@@ -97,7 +98,8 @@ impl Author {
     /// The type of what it takes from its pipeline besides fields.
     pub fn parameters_type(&self) -> TokenStream {
         match &self.context {
-            Some(Some(ty)) => ty.to_token_stream(),
+            // Parameters borrow nothing.
+            Some(Some(ty)) => with_lifetime(ty, "'static").to_token_stream(),
             Some(None) => code!(__sdk::AnyParameters),
             None => code!(__sdk::NoParameters),
         }

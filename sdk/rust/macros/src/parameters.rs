@@ -2,9 +2,12 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{Data, DeriveInput, Expr, Field, Fields, Ident, Lit, LitStr, Type, UnOp, ext::IdentExt};
+use syn::{Data, DeriveInput, Expr, Field, Fields, Ident, Lit, LitStr, Type, UnOp, ext::IdentExt, parse_quote};
 
-use crate::{author::doc_of, types::argument_of};
+use crate::{
+    author::doc_of,
+    types::{argument_of, last_segment},
+};
 
 /// A field that a pipeline gives a value.
 struct Parameter {
@@ -28,7 +31,11 @@ pub fn expand(item: TokenStream) -> syn::Result<TokenStream> {
             Err(error) => (Some(error.into_compile_error()), Vec::new()),
         },
     );
-    let (generics, ty, bounds) = item.generics.split_for_impl();
+    let mut generics = item.generics.clone();
+    if error.is_some() && !generics.params.is_empty() {
+        generics.make_where_clause().predicates.push(parse_quote!(Self: 'static));
+    }
+    let (generics, ty, bounds) = generics.split_for_impl();
     let declared = parameters.iter().map(Parameter::declared);
     let read = match &error {
         Some(_) => code!(::core::unreachable!("the parameters do not compile")),
@@ -67,7 +74,18 @@ fn parse(item: &DeriveInput) -> syn::Result<Vec<Parameter>> {
         let message = "Parameters need names for their fields: write `struct Name { field: type }`";
         return Err(syn::Error::new_spanned(&item.ident, message));
     };
-    let parameters = named.named.iter().map(Parameter::parse).collect::<syn::Result<Vec<_>>>()?;
+    let mut parameters = Vec::new();
+    let mut errors: Option<syn::Error> = None;
+    for parsed in named.named.iter().map(Parameter::parse) {
+        match (parsed, &mut errors) {
+            (Ok(parameter), _) => parameters.push(parameter),
+            (Err(error), Some(errors)) => errors.combine(error),
+            (Err(error), none) => *none = Some(error),
+        }
+    }
+    if let Some(errors) = errors {
+        return Err(errors);
+    }
     for (place, parameter) in parameters.iter().enumerate() {
         if parameters[..place].iter().any(|other| other.name == parameter.name) {
             let message = format!("two parameters have the name `{}`", parameter.name);
@@ -116,6 +134,7 @@ impl Parameter {
         }
         if let Some(default) = &parameter.default {
             literal(default)?;
+            check_default(default, inner)?;
         }
         Ok(parameter)
     }
@@ -143,15 +162,59 @@ impl Parameter {
     fn read(&self) -> TokenStream {
         let Parameter { ident, name, ty, is_optional, default, .. } = self;
         match (default, is_optional) {
-            (Some(default), _) => code! {
-                #ident: match given.optional::<#ty>(#name)? {
-                    ::core::option::Option::Some(value) => value,
-                    ::core::option::Option::None => <#ty as ::core::convert::From<_>>::from(#default),
+            (Some(default), _) => {
+                let value = value(default, ty);
+                code! {
+                    #ident: match given.optional::<#ty>(#name)? {
+                        ::core::option::Option::Some(value) => value,
+                        ::core::option::Option::None => #value,
+                    }
                 }
-            },
+            }
             (None, true) => code!(#ident: given.optional::<#ty>(#name)?),
             (None, false) => code!(#ident: given.needed::<#ty>(#name)?),
         }
+    }
+}
+
+/// Refuses a default that is nothing of its type.
+fn check_default(default: &Expr, ty: &Type) -> syn::Result<()> {
+    let (kind, fits) = match (kind_of(ty).as_str(), unsigned(default)) {
+        ("i64", Some(Lit::Int(number))) => ("integer", matches!(number.suffix(), "" | "i64")),
+        ("i64", _) => ("integer", false),
+        ("f64", Some(Lit::Float(number))) => ("float", matches!(number.suffix(), "" | "f64")),
+        ("f64", Some(Lit::Int(number))) => ("float", number.suffix().is_empty()),
+        ("f64", _) => ("float", false),
+        ("bool", literal) => ("boolean", matches!((literal, default), (Some(Lit::Bool(_)), Expr::Lit(_)))),
+        ("String", literal) => ("text", matches!((literal, default), (Some(Lit::Str(_)), Expr::Lit(_)))),
+        _ => return Ok(()),
+    };
+    if fits { Ok(()) } else { Err(syn::Error::new_spanned(default, format!("this default is not {kind}"))) }
+}
+
+/// The default's value. A number has the type that it is for, before it is looked whether it fits.
+fn value(default: &Expr, ty: &Type) -> TokenStream {
+    match (kind_of(ty).as_str(), unsigned(default), literal(default)) {
+        ("f64", Some(Lit::Int(_)), Ok(text)) => match syn::parse_str::<Expr>(&format!("{text}f64")) {
+            Ok(float) => code!(#float),
+            Err(_) => code!(#default),
+        },
+        ("i64" | "f64" | "bool", ..) => code!(#default),
+        _ => code!(<#ty as ::core::convert::From<_>>::from(#default)),
+    }
+}
+
+/// The last part of a type's name.
+fn kind_of(ty: &Type) -> String {
+    last_segment(ty).map(|segment| segment.ident.to_string()).unwrap_or_default()
+}
+
+/// A literal without its sign.
+fn unsigned(default: &Expr) -> Option<&Lit> {
+    match default {
+        Expr::Lit(literal) => Some(&literal.lit),
+        Expr::Unary(unary) => unsigned(&unary.expr),
+        _ => None,
     }
 }
 
@@ -160,7 +223,9 @@ fn literal(default: &Expr) -> syn::Result<String> {
     match default {
         Expr::Lit(literal) => match &literal.lit {
             Lit::Str(text) => Ok(format!("{:?}", text.value())),
-            Lit::Int(_) | Lit::Float(_) | Lit::Bool(_) => Ok(literal.lit.to_token_stream().to_string()),
+            Lit::Int(number) => Ok(number.base10_digits().to_owned()),
+            Lit::Float(number) => Ok(number.base10_digits().to_owned()),
+            Lit::Bool(_) => Ok(literal.lit.to_token_stream().to_string()),
             _ => Err(syn::Error::new_spanned(default, "a default is a number, a text or a boolean")),
         },
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => Ok(format!("-{}", literal(&unary.expr)?)),
@@ -174,6 +239,8 @@ fn check_type(ty: &Type) -> syn::Result<()> {
         "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "isize" => "use `i64`",
         "f32" => "use `f64`",
         "&str" | "&'static str" | "char" => "use `String`",
+        _ if argument_of(ty, "Option").is_some() => "it is given or not, once: use `Option<T>`",
+        _ if argument_of(ty, "Vec").is_some() => "use `String`, and take it apart",
         _ => return Ok(()),
     };
     Err(syn::Error::new_spanned(ty, format!("`{text}` cannot be a parameter: {instead}")))

@@ -127,6 +127,19 @@ pub fn is_named(ty: &Type, name: &str) -> bool {
     last_segment(ty).is_some_and(|segment| segment.ident == name)
 }
 
+/// Refuses a context that is not `&Context`.
+pub fn check_context(ty: &Type) -> syn::Result<()> {
+    let of = match ty {
+        Type::Reference(reference) if reference.mutability.is_some() => &reference.elem,
+        Type::Reference(_) => return Ok(()),
+        ty => ty,
+    };
+    if !is_named(of, "Context") {
+        return Ok(());
+    }
+    Err(syn::Error::new_spanned(ty, format!("a function borrows its context: write `&{}`", text(of))))
+}
+
 /// What a `&Context` says that it takes for parameters, if the type is one: `Settings` of `&Context<Settings>`.
 pub fn context_of(ty: &Type) -> Option<Option<&Type>> {
     let Type::Reference(reference) = ty else { return None };

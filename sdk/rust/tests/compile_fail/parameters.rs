@@ -43,6 +43,46 @@ struct Misspelt {
     a: i64,
 }
 
+#[derive(Parameters)]
+struct Nothing {
+    #[parameter(default = true)]
+    integer: i64,
+    #[parameter(default = 1.5)]
+    whole: i64,
+    #[parameter(default = 5u64)]
+    unsigned: i64,
+    #[parameter(default = "1")]
+    float: f64,
+    #[parameter(default = 0)]
+    boolean: bool,
+    #[parameter(default = -true)]
+    negative: bool,
+    #[parameter(default = 1)]
+    text: String,
+    twice: Option<Option<i64>>,
+    several: Vec<i64>,
+}
+
+#[derive(Parameters)]
+struct Lives<'a> {
+    label: &'a str,
+}
+
+#[derive(Parameters)]
+struct Generic<T> {
+    limit: T,
+}
+
+#[map]
+fn lives(context: &Context<Lives<'_>>, word: &str) -> bool {
+    word == context.parameters().label
+}
+
+#[map]
+fn generic(context: &Context<Generic<i64>>, word: &str) -> bool {
+    word.len() as i64 > context.parameters().limit
+}
+
 #[map]
 fn uses(context: &Context<Short>, word: &str) -> bool {
     word.len() as u32 > context.parameters().limit

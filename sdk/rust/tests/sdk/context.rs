@@ -108,3 +108,36 @@ fn parameters_stand_in_a_functions_documentation() {
     assert_eq!(cut::signature().doc, expect);
     assert_eq!((surroundings::signature().doc, plain::signature().doc), (String::new(), String::new()));
 }
+
+#[derive(Debug, Parameters)]
+struct Defaults {
+    #[parameter(default = 3_000_000_000)]
+    large: i64,
+    #[parameter(default = -9_223_372_036_854_775_808)]
+    least: i64,
+    #[parameter(default = 0x10i64)]
+    sixteen: i64,
+    #[parameter(default = 3_000_000_000)]
+    whole: f64,
+    #[parameter(default = -0.25f64)]
+    quarter: f64,
+    #[parameter(default = "a")]
+    path: std::string::String,
+}
+
+#[map]
+fn defaults(context: &Context<Defaults>, _word: &str) -> String {
+    let Defaults { large, least, sixteen, whole, quarter, path } = context.parameters();
+    format!("{large} {least} {sixteen} {whole} {quarter} {path}")
+}
+
+#[test]
+fn a_default_has_the_type_of_its_parameter_and_is_told_as_pipelines_write_it() {
+    let out = Kit::new().map::<defaults>(["a"]).unwrap();
+    assert_eq!(out.rows(), ["3000000000 -9223372036854775808 16 3000000000 -0.25 a"]);
+    let doc = <defaults as tidemill_sdk::__private::Function>::signature().doc;
+    let lines: Vec<&str> = doc.lines().map(|line| line.trim_start_matches("- parameter ")).collect();
+    let integers = ["large: integer = 3000000000", "least: integer = -9223372036854775808", "sixteen: integer = 16"];
+    let others = ["whole: float = 3000000000", "quarter: float = -0.25", "path: text = \"a\""];
+    assert_eq!(lines, [integers, others].concat());
+}
