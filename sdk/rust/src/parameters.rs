@@ -57,17 +57,25 @@ pub struct AnyParameters;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoParameters;
 
-/// The parameters of a binding.
+/// The parameters of a binding, or all that is wrong with them.
 pub(crate) fn read<P: Parameters>(binding: &Binding) -> Result<P, String> {
-    if let Some(declared) = P::declared() {
-        let is_one = |name: &str| declared.iter().any(|parameter| parameter.name == name);
-        if let Some((unknown, _)) = binding.parameters.iter().find(|(name, _)| !is_one(name)) {
-            let all: Vec<String> = declared.iter().map(Declared::text).collect();
-            let all = if all.is_empty() { "takes none".to_owned() } else { format!("takes {}", all.join(", ")) };
-            return Err(format!("there is no parameter `{unknown}`: the function {all}"));
-        }
+    let read = P::read(&Given(&binding.parameters));
+    match (unknown::<P>(binding), read) {
+        (None, read) => read,
+        (Some(unknown), Ok(_)) => Err(unknown),
+        (Some(unknown), Err(wrong)) => Err(format!("{wrong}; {unknown}")),
     }
-    P::read(&Given(&binding.parameters))
+}
+
+/// Says which parameters nobody declares.
+fn unknown<P: Parameters>(binding: &Binding) -> Option<String> {
+    let declared = P::declared()?;
+    let is_one = |name: &str| declared.iter().any(|parameter| parameter.name == name);
+    let unknown = binding.parameters.iter().filter(|(name, _)| !is_one(name));
+    let unknown: Vec<String> = unknown.map(|(name, _)| format!("`{name}`")).collect();
+    let all: Vec<String> = declared.iter().map(Declared::text).collect();
+    let all = if all.is_empty() { "takes none".to_owned() } else { format!("takes {}", all.join(", ")) };
+    (!unknown.is_empty()).then(|| format!("there is no parameter {}: the function {all}", unknown.join(", ")))
 }
 
 /// A function's documentation with what its parameters are.

@@ -40,13 +40,23 @@ pub fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     let read = match &error {
         Some(_) => code!(::core::unreachable!("the parameters do not compile")),
         None => {
-            let fields = parameters.iter().map(Parameter::read);
-            code!(::core::result::Result::Ok(Self { #(#fields,)* }))
+            let fields: Vec<&Ident> = parameters.iter().map(|parameter| &parameter.ident).collect();
+            let values = parameters.iter().map(Parameter::read);
+            // All that is wrong is told at once.
+            code! {
+                let mut wrong = ::std::vec::Vec::new();
+                #(let #fields = #values.map_err(|reason| wrong.push(reason));)*
+                match (#(#fields,)*) {
+                    (#(::core::result::Result::Ok(#fields),)*) => ::core::result::Result::Ok(Self { #(#fields,)* }),
+                    #[allow(unreachable_patterns, reason = "there may be no field")]
+                    _ => ::core::result::Result::Err(wrong.join("; ")),
+                }
+            }
         }
     };
     Ok(code! {
         #error
-        #[allow(unused_variables, reason = "there may be no field")]
+        #[allow(unused_variables, unused_mut, reason = "there may be no field")]
         const _: () = {
             use ::tidemill_sdk::__private as __sdk;
 
@@ -159,20 +169,16 @@ impl Parameter {
         }
     }
 
+    /// A `Result` of the value.
     fn read(&self) -> TokenStream {
-        let Parameter { ident, name, ty, is_optional, default, .. } = self;
+        let Parameter { name, ty, is_optional, default, .. } = self;
         match (default, is_optional) {
             (Some(default), _) => {
                 let value = value(default, ty);
-                code! {
-                    #ident: match given.optional::<#ty>(#name)? {
-                        ::core::option::Option::Some(value) => value,
-                        ::core::option::Option::None => #value,
-                    }
-                }
+                code!(given.optional::<#ty>(#name).map(|given| given.unwrap_or_else(|| #value)))
             }
-            (None, true) => code!(#ident: given.optional::<#ty>(#name)?),
-            (None, false) => code!(#ident: given.needed::<#ty>(#name)?),
+            (None, true) => code!(given.optional::<#ty>(#name)),
+            (None, false) => code!(given.needed::<#ty>(#name)),
         }
     }
 }

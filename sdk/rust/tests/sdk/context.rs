@@ -91,6 +91,13 @@ fn declared_parameters_are_read_when_a_function_is_opened() {
         (&[("ratio", "1"), ("length", "2.5")], "the parameter `length` has to be integer, and is not".to_owned()),
         (&[("ratio", "1"), ("only", "yes")], "the parameter `only` has to be boolean, and is not".to_owned()),
         (&[("ratio", "1"), ("lenght", "2")], format!("there is no parameter `lenght`: {TAKES}")),
+        (
+            &[("length", "two"), ("lenght", "2"), ("only", "1"), ("Ratio", "1")],
+            format!(
+                "the parameter `length` has to be integer, and is not; the parameter `only` has to be boolean, and is not; \
+                 the function needs the parameter `ratio`, float; there is no parameter `Ratio`, `lenght`: {TAKES}"
+            ),
+        ),
     ];
     for (parameters, expect) in bad {
         assert_eq!(given(parameters), Err(expect));
