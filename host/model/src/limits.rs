@@ -85,7 +85,7 @@ pub struct PipelineLimits {
     pub batch_fuel: u64,
     /// Rows that they may return.
     pub batch_rows: u64,
-    /// Bytes of these rows, with what is put beside them: kept fields, keys.
+    /// Bytes of these rows, with what is put beside them: kept fields, keys, dead letters.
     pub batch_bytes: u64,
     /// Memory that all instances may have at once.
     pub instance_memory: u64,

@@ -58,9 +58,14 @@ impl Letters {
 
     /// Adds one.
     pub(crate) fn push(&mut self, batch: &Batch, letter: &Letter<'_>) -> Result<(), ColumnFull> {
+        let bytes = self.bytes_of(letter);
         let Letters { stream, function, pieces } = self;
-        let bytes = stream.len() + function.len() + letter.bytes();
         pieces.add(batch.arrival, bytes, |rows| push_letter(rows, stream, function, batch, letter))
+    }
+
+    /// Bytes of one.
+    pub(crate) fn bytes_of(&self, letter: &Letter<'_>) -> usize {
+        self.stream.len() + self.function.len() + letter.bytes()
     }
 
     /// Those of the batch.

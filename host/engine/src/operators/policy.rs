@@ -148,7 +148,11 @@ impl Policy {
 
     /// Sets a row aside, if there are dead letters at all.
     pub(crate) fn letter(&mut self, batch: &Batch, letter: &Letter<'_>) -> Result<(), Cause> {
-        Ok(self.letters.as_mut().map_or(Ok(()), |letters| letters.push(batch, letter))?)
+        let Some(letters) = &mut self.letters else { return Ok(()) };
+        // A function may say far more of a row than there is in it.
+        batch.budget.spend_bytes(letters.bytes_of(letter))?;
+        letters.push(batch, letter)?;
+        batch.hold(letters.bytes())
     }
 
     /// Whether what the function rejects is wanted.

@@ -142,6 +142,30 @@ fn kept_fields_and_keys_are_counted_with_each_row() {
     assert_eq!(long, short + 70 * (3 + 4) + 4);
 }
 
+/// A reason may be far longer than its row.
+#[test]
+fn dead_letters_are_counted_with_their_reasons_and_rows() {
+    let outcome = |on_error: &str, length: usize, limit: u64| {
+        let line = format!("\"reject {}\"", "a".repeat(length));
+        let text = format!(
+            "[pipeline]\nname = \"test\"\ninterval = \"1s\"\npartitions = 1\nlimits = {{ batch-bytes = {limit} }}\non-error = {on_error}\n\
+             [streams.in]\nqueue = {{ schema = \"line: text\", batches = [[{}]] }}\n\
+             [streams.out]\nfrom = \"in\"\nmap = \"hostile/says-rows\"\n",
+            vec![line; 10].join(", ")
+        );
+        harness::run(&text, Mode { partitions: 1, ..PLAIN }).result
+    };
+    let least =
+        |length: usize| (0..1_000).find(|&limit| outcome("\"dead-letter\"", length, limit + 1).is_ok()).unwrap() + 1;
+    let (short, long) = (least(1), least(5));
+    assert_eq!(long, short + 10 * (4 + 4), "four more of the reason and of the row");
+    let RunError::Operator { cause, .. } = outcome("\"dead-letter\"", 5, long - 1).unwrap_err() else {
+        panic!("no operator failed")
+    };
+    assert!(matches!(*cause, Cause::OverBudget { key: "batch-bytes", .. }), "{cause}");
+    assert!(outcome("\"stop\"", 5, 100).is_ok(), "without letters nothing is kept of what is rejected");
+}
+
 /// The same work takes the same fuel, on whatever instance; a call in vain takes what it took.
 #[test]
 fn fuel_is_counted_with_calls_in_vain() {

@@ -257,6 +257,23 @@ fn so_much_may_be_spent_on_a_search_in_each_batch_and_no_more() {
     }
 }
 
+/// They wait for the end of the batch, whatever a function says of a row.
+#[test]
+fn letters_are_held_to_the_bound_of_an_operator() {
+    let schema = "batch: timestamp, stream: text, function: text, partition: integer, row: integer?, reason: text, \
+                  values: record<n: integer>?";
+    let on_error = OnError { then: Then::DeadLetter, ..OnError::default() };
+    let mut policy = Policy::new("stream", ("p/f", on_error), Some(&schema.parse().unwrap()), stopper(&Arc::default()));
+    policy.begin();
+    let mut batch = Batch::new(Interval::try_new(1_000).unwrap(), 0, 1);
+    let letter = |reason| Letter { row: None, reason, key: None, values: None };
+    policy.set_aside(&mut batch, &letter("short")).unwrap();
+    batch.held_bytes_max = policy.held_bytes() + 500;
+    policy.set_aside(&mut batch, &letter("short")).unwrap();
+    let cause = policy.set_aside(&mut batch, &letter(&"long ".repeat(100))).unwrap_err();
+    assert!(matches!(cause, Cause::TooMuch { .. }), "{cause}");
+}
+
 #[test]
 fn letters_and_rejections_are_of_their_batch() {
     let schema: Schema = "batch: timestamp, stream: text, function: text, partition: integer, row: integer?, reason: \
