@@ -109,7 +109,7 @@ impl Archive {
         let name = outbox_name(outbox.number);
         let begun = FileReader::begin::<OutboxHeader>(self.storage().reader(&name)?, FileKind::Outbox);
         let (reader, prefix) = begun.map_err(|source| self.file_error(&name, source))?;
-        own(&**self.storage(), self.pipeline(), &prefix.header.pipeline)?;
+        own(self.pipeline(), &prefix.header.pipeline).map_err(|source| self.file_error(&name, source))?;
         self.check_number(&name, prefix.header.number, outbox.number)?;
         Ok(Sections::new(reader, self, name).until((outbox.bytes, outbox.checksum)))
     }
@@ -146,10 +146,9 @@ pub(crate) fn verify_outbox(
     };
     let verified = match FileReader::begin::<OutboxHeader>(input, FileKind::Outbox) {
         Err(error) => Err(error),
-        Ok((mut reader, prefix)) => {
-            own(storage, pipeline, &prefix.header.pipeline)?;
-            reader.verify().and_then(|()| reader.check_all(outbox.bytes, outbox.checksum))
-        }
+        Ok((mut reader, prefix)) => own(pipeline, &prefix.header.pipeline)
+            .and_then(|()| reader.verify())
+            .and_then(|()| reader.check_all(outbox.bytes, outbox.checksum)),
     };
     damage(storage, &name, verified)
 }

@@ -217,7 +217,7 @@ impl SegmentReader {
         let input = storage.reader(&name)?;
         let (reader, prefix) = FileReader::begin::<SegmentHeader>(input, FileKind::Input)
             .map_err(|source| file_error(storage, &name, source))?;
-        own(storage, pipeline, &prefix.header.pipeline)?;
+        own(pipeline, &prefix.header.pipeline).map_err(|source| file_error(storage, &name, source))?;
         if prefix.header.segment != segment {
             let what = format!("it is segment {}", prefix.header.segment);
             return Err(file_error(storage, &name, FormatError::damaged(what, 0)));

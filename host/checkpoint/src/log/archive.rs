@@ -64,7 +64,7 @@ impl Archive {
         let name = record_name(number);
         let (reader, prefix) = FileReader::begin::<RecordHeader>(reader, FileKind::Record)
             .map_err(|source| self.file_error(&name, source))?;
-        own(&*self.storage, &self.pipeline, &prefix.header.pipeline)?;
+        own(&self.pipeline, &prefix.header.pipeline).map_err(|source| self.file_error(&name, source))?;
         self.check_number(&name, prefix.header.number, number)?;
         Ok(Sections::new(reader, self, name))
     }
@@ -74,7 +74,7 @@ impl Archive {
         let name = snapshot_name(commit);
         let (reader, prefix) = FileReader::begin::<SnapshotHeader>(self.storage.reader(&name)?, FileKind::Snapshot)
             .map_err(|source| self.file_error(&name, source))?;
-        own(&*self.storage, &self.pipeline, &prefix.header.pipeline)?;
+        own(&self.pipeline, &prefix.header.pipeline).map_err(|source| self.file_error(&name, source))?;
         self.check_number(&name, prefix.header.commit, commit)?;
         Ok(Sections::new(reader, self, name))
     }

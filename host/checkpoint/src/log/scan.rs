@@ -81,7 +81,7 @@ impl Scan {
         entries.retain(|(number, _)| self.records.binary_search_by_key(number, |record| record.number).is_err());
         self.checked.retain(|checked| self.records.iter().any(|record| record.number == *checked));
         let mut records = std::mem::take(&mut self.records);
-        let mut foreign = None;
+        let (mut foreign, mut anothers) = (None, None);
         for entries in entries.chunks(AT_ONCE_MAX) {
             beginnings(storage, entries, |number, entry, begun| {
                 let found = match header_of(storage, pipeline, number, begun) {
@@ -92,6 +92,11 @@ impl Scan {
                             foreign.get_or_insert(name);
                         }
                         Err(source.to_string())
+                    }
+                    Err(CheckpointError::OtherPipeline { found, .. }) => {
+                        let what = of_another(&found).to_string();
+                        anothers.get_or_insert(found);
+                        Err(what)
                     }
                     // Another host has just cleaned it away.
                     Err(CheckpointError::Storage(StorageError::NotFound { .. })) => return Ok(()),
@@ -105,8 +110,12 @@ impl Scan {
             })?;
         }
         records.sort_by_key(|record| record.number);
-        // One that nobody knows, among those of a checkpoint, is damaged. Where none is known, none may be ours.
-        if let Some(name) = foreign.filter(|_| records.iter().all(|record| record.found.is_err())) {
+        // One that nobody knows, or another pipeline, among those of a checkpoint, is damaged. Where none is known, none may be ours.
+        let is_ours = records.iter().any(|record| record.found.is_ok());
+        if let Some(found) = anothers.filter(|_| !is_ours) {
+            return Err(other_pipeline(storage, pipeline, &found));
+        }
+        if let Some(name) = foreign.filter(|_| !is_ours) {
             return Err(CheckpointError::ForeignLog { place: storage.place(), name });
         }
         let without_log = |folder| CheckpointError::WithoutLog { place: storage.place(), folder };
@@ -256,7 +265,9 @@ fn header_of(
     let name = record_name(number);
     let prefix = read_prefix::<RecordHeader>(&begun?, FileKind::Record);
     let prefix = prefix.map_err(|source| file_error(storage, &name, source))?;
-    own(storage, pipeline, &prefix.header.pipeline)?;
+    if prefix.header.pipeline != pipeline {
+        return Err(other_pipeline(storage, pipeline, &prefix.header.pipeline));
+    }
     if prefix.header.number != number {
         let source = FormatError::damaged(format!("it is record {}", prefix.header.number), 0);
         return Err(file_error(storage, &name, source));
@@ -264,16 +275,18 @@ fn header_of(
     Ok((prefix.header, prefix.file_bytes))
 }
 
-/// Refuses another pipeline's files.
-pub(crate) fn own(storage: &dyn Storage, pipeline: &str, found: &str) -> Result<(), CheckpointError> {
-    if found == pipeline {
-        return Ok(());
-    }
-    Err(CheckpointError::OtherPipeline {
-        place: storage.place(),
-        found: found.to_owned(),
-        expected: pipeline.to_owned(),
-    })
+fn other_pipeline(storage: &dyn Storage, pipeline: &str, found: &str) -> CheckpointError {
+    let (found, expected) = (found.to_owned(), pipeline.to_owned());
+    CheckpointError::OtherPipeline { place: storage.place(), found, expected }
+}
+
+/// In a checkpoint whose log is this pipeline's another one's file is a damaged one: it stands in the place of its own.
+pub(crate) fn own(pipeline: &str, found: &str) -> Result<(), FormatError> {
+    if found == pipeline { Ok(()) } else { Err(of_another(found)) }
+}
+
+fn of_another(pipeline: &str) -> FormatError {
+    FormatError::damaged(format!("it is a file of the pipeline `{pipeline}`"), 0)
 }
 
 /// How a record is damaged, if it is.
@@ -301,9 +314,8 @@ pub(crate) fn verify_snapshot(
     let begun = FileReader::begin::<SnapshotHeader>(storage.reader(&name)?, FileKind::Snapshot);
     let verified = match begun {
         Ok((mut reader, prefix)) => {
-            own(storage, pipeline, &prefix.header.pipeline)?;
             let is_named_so = prefix.header.commit == commit;
-            reader.verify().and_then(|()| {
+            own(pipeline, &prefix.header.pipeline).and_then(|()| reader.verify()).and_then(|()| {
                 if is_named_so { Ok(()) } else { Err(FormatError::damaged("it is another commit's", 0)) }
             })
         }

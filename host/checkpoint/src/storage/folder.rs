@@ -125,8 +125,12 @@ impl LocalFolder {
 
     fn open_file(&self, name: &str) -> Result<(File, PathBuf), StorageError> {
         let path = self.path(name);
-        let file = File::open(&path).map_err(|error| self.failed("read", &path, error))?;
-        Ok((file, path))
+        let opened = fs::metadata(&path).and_then(|found| match found.is_file() || found.is_dir() {
+            true => File::open(&path),
+            // Opening a pipe would wait for somebody who writes to it.
+            false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file")),
+        });
+        Ok((opened.map_err(|error| self.failed("read", &path, error))?, path))
     }
 
     fn unpublished(&self, name: &str) -> Result<Unpublished, StorageError> {

@@ -99,12 +99,20 @@ fn snapshots(storage: &dyn Storage, pipeline: &str) -> Result<Vec<SnapshotFound>
     found.collect()
 }
 
-/// The pipeline that the newest file names which can be read.
+/// The pipeline that the newest records name which can be read. One may be another's, in the place of a damaged one: two have to
+/// agree, if there are two.
 fn pipeline(storage: &dyn Storage) -> Result<Option<String>, CheckpointError> {
+    let mut named: Vec<String> = Vec::new();
     for (number, _) in numbered(storage, "log")?.iter().rev() {
         if let Some(header) = header::<RecordHeader>(storage, &record_name(*number), FileKind::Record) {
-            return Ok(Some(header.pipeline));
+            if named.contains(&header.pipeline) {
+                return Ok(Some(header.pipeline));
+            }
+            named.push(header.pipeline);
         }
+    }
+    if !named.is_empty() {
+        return Ok(Some(named.remove(0)));
     }
     for (commit, _) in numbered(storage, "state")?.iter().rev() {
         if let Some(header) = header::<SnapshotHeader>(storage, &snapshot_name(*commit), FileKind::Snapshot) {

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
     sync::Arc,
@@ -182,5 +183,27 @@ fn a_draft_that_cannot_be_published_says_whether_another_host_or_the_disk_is_why
         let error = draft.publish().unwrap_err();
         assert!(matches!(error, StorageError::System { advice, .. } if advice == expect), "{what}: {error:?}");
         assert!(!root.path().join("state/1").exists(), "{what}");
+    }
+}
+
+/// Whoever opened a pipe would wait until somebody writes to it.
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_told_of_and_not_waited_for() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let root = tempfile::tempdir().unwrap();
+    let folder = LocalFolder::open(root.path(), new_writer()).unwrap();
+    let pipe = root.path().join("log/1");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    // Somebody writes: opening it does not wait here, and succeeds where pipes are opened.
+    let mut writer = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    writer.write_all(&[7; 10]).unwrap();
+    let calls: [(&str, &dyn Fn() -> Result<(), StorageError>); 3] = [
+        ("bit by bit", &|| folder.reader("log/1").map(drop)),
+        ("the beginning", &|| folder.read_prefix("log/1", 10).map(drop)),
+        ("all", &|| folder.read("log/1").map(drop)),
+    ];
+    for (what, call) in calls {
+        let said = call().unwrap_err().to_string();
+        assert!(said.contains("log/1") && !said.contains("vanished"), "{what}: {said}");
     }
 }

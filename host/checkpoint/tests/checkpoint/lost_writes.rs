@@ -62,9 +62,9 @@ fn newest(storage: &MemoryStorage, folder: &str) -> String {
     storage.files().into_keys().rfind(|name| name.starts_with(folder)).unwrap()
 }
 
-/// Checkpoints whose newest record is of every kind, by that kind.
-fn checkpoints() -> BTreeMap<&'static str, MemoryStorage> {
-    let mut world = World::default();
+/// Checkpoints of a pipeline whose newest record is of every kind, by that kind.
+fn checkpoints(pipeline: &'static str) -> BTreeMap<&'static str, MemoryStorage> {
+    let mut world = World { pipeline: Some(pipeline), ..World::default() };
     world.run(6).unwrap();
     let delivered = world.storage;
     // Of the third batch, whose rows lie beside it.
@@ -74,12 +74,12 @@ fn checkpoints() -> BTreeMap<&'static str, MemoryStorage> {
     planned.remove(&newest(&planned, "log/")).unwrap();
     planned.remove(&newest(&planned, "outbox/")).unwrap();
     let claimed = delivered.copy();
-    let (log, _) = Log::open(Arc::new(claimed.clone()), PIPELINE, "next", Timestamp(9)).unwrap();
+    let (log, _) = Log::open(Arc::new(claimed.clone()), pipeline, "next", Timestamp(9)).unwrap();
     // A segment that nothing was written to yet, as of every run that has just begun.
     let needed = Some(InputPosition { segment: 1, frames: 0 });
     InputLog::open(Arc::new(claimed.clone()), log.fence(), needed, 1 << 20).unwrap();
     let begun = claimed.copy();
-    let (mut log, _) = Log::open(Arc::new(begun.clone()), PIPELINE, "one more", Timestamp(9)).unwrap();
+    let (mut log, _) = Log::open(Arc::new(begun.clone()), pipeline, "one more", Timestamp(9)).unwrap();
     let start = Record::Start(Start { sources: Vec::new(), tables: Vec::new() });
     log.append(start, &[section(SectionKind::State, &[21, 6])]).unwrap();
     [("delivered", delivered), ("commit", committed), ("plan", planned), ("claim", claimed), ("start", begun)].into()
@@ -108,7 +108,9 @@ fn check_survey(damaged: &MemoryStorage, name: &str, opened: bool, what: &str) {
 #[test]
 fn damage_is_passed_over_without_a_loss_or_told_without_bad_advice() {
     let (mut passed_over, mut refused) = (0, 0);
-    for (kind, storage) in checkpoints() {
+    let anothers = checkpoints("products");
+    for (kind, storage) in checkpoints(PIPELINE) {
+        let anothers = anothers[kind].files();
         let whole = open(&storage.copy()).unwrap();
         let newest_record = newest(&storage, "log/");
         for (name, bytes) in storage.files() {
@@ -116,10 +118,10 @@ fn damage_is_passed_over_without_a_loss_or_told_without_bad_advice() {
             let without = storage.copy();
             without.remove(&name).unwrap();
             let without = open(&without.copy());
-            for (damage, damaged) in DAMAGES {
+            let damages = DAMAGES.iter().map(|(damage, damaged)| (*damage, damaged(&bytes)));
+            for (damage, damaged) in damages.chain([("another pipeline's file of that name", anothers[&name].clone())]) {
                 let what = format!("{kind}: {name}: {damage}");
                 let storage = storage.copy();
-                let damaged = damaged(&bytes);
                 if damaged == bytes {
                     continue;
                 }

@@ -91,6 +91,8 @@ pub type Opening = Box<dyn Fn() -> Result<Arc<dyn Storage>, StorageError> + Send
 #[derive(Default)]
 pub struct World {
     pub storage: MemoryStorage,
+    /// Another pipeline than [`PIPELINE`].
+    pub pipeline: Option<&'static str>,
     /// Another storage to run over, opened anew by each host.
     pub opened: Option<Opening>,
     pub acknowledged: i64,
@@ -117,7 +119,7 @@ impl World {
         self.openings += 1;
         let storage = self.open()?;
         let host = format!("host {}", self.openings);
-        let (mut log, recovered) = Log::open(storage.clone(), PIPELINE, &host, Timestamp(0))?;
+        let (mut log, recovered) = Log::open(storage.clone(), self.pipeline.unwrap_or(PIPELINE), &host, Timestamp(0))?;
         let mut outboxes = log.outboxes();
         let (mut sum, mut count) = state(log.archive(), &recovered)?;
         for undelivered in &recovered.undelivered {
