@@ -38,8 +38,26 @@ const ONE_BATCH: [&str; 6] = ["run", "p.toml", "--clock", "manual", "--batches",
 /// Makes something of a folder in which the pipeline has run for a batch; gives what is set then.
 type Made = fn(&Folder) -> &'static [&'static str];
 
+/// What is set where there is another source of lines, with a checkpoint of its own.
+macro_rules! another {
+    ($source:literal) => {
+        &[
+            concat!("streams.rows={", $source, "}"),
+            "streams.sums={from=\"rows\", map=\"hostile/identity\"}",
+            "pipeline.checkpoint=other",
+            "outputs.sums.files.folder=new",
+        ]
+    };
+}
+
+fn another_source(folder: &Folder, source: &str) {
+    let source = format!("streams.rows={{{source}}}");
+    let changed: &[&str; 4] = another!("");
+    folder.stdout(&set(&ONE_BATCH, &[&[source.as_str()], &changed[1..]].concat()));
+}
+
 /// Everything that a run looks at before it takes, makes or changes something, and how it can be wrong.
-const REFUSED: [(&str, Made); 15] = [
+const REFUSED: [(&str, Made); 19] = [
     ("reads none.txt: there is no such file or folder", |_| {
         &[
             "streams.rows={files={path=\"none.txt\"}}",
@@ -117,11 +135,31 @@ const REFUSED: [(&str, Made); 15] = [
         &[]
     }),
     ("output `sums`", |_| &["pipeline.name=other", "pipeline.checkpoint=other"]),
+    ("of the kind `words` made with the seed 1", |folder| {
+        another_source(folder, "generate={kind=\"words\", rate=1, seed=1}");
+        another!("generate={kind=\"words\", rate=1, seed=2}")
+    }),
+    ("was read from a source of kind `generate`", |folder| {
+        another_source(folder, "generate={kind=\"words\", rate=1}");
+        another!("queue={schema=\"line: text\", batches=[]}")
+    }),
+    ("was read from a.txt when", |folder| {
+        ["a.txt", "b.txt"].iter().for_each(|name| fs::write(folder.path().join(name), "a\n").unwrap());
+        another_source(folder, "files=\"a.txt\"");
+        another!("files=\"b.txt\"")
+    }),
+    ("was read from a socket when", |folder| {
+        another_source(folder, "socket={listen=\"127.0.0.1:0\"}");
+        another!("generate=\"words\"")
+    }),
     ("write to the same folder", |folder| {
         symlink("out", folder.path().join("link")).unwrap();
         &["outputs.more={from=\"sums\", files=\"link\"}"]
     }),
 ];
+
+/// What a run asks its sinks when the checkpoint is its own.
+const TAKEN_OVER: [&str; 2] = ["has the batch", "its place is not there any more"];
 
 /// In place of what is in a file.
 const FOLDER: &[u8] = b"a folder";
@@ -143,6 +181,11 @@ fn files(folder: &Folder) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     add(folder.path(), folder.path(), &mut all);
     all
+}
+
+/// The records of all checkpoints.
+fn records(files: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<&PathBuf> {
+    files.keys().filter(|path| path.parent().is_some_and(|folder| folder.ends_with("log"))).collect()
 }
 
 /// A folder in which the pipeline has run for a batch.
@@ -168,6 +211,10 @@ fn check_refuses_what_run_refuses() {
             wrong.push(format!("{says}: a check changes nothing"));
         }
         let run = folder.run(&set(&ONE_BATCH, changed));
+        // A host that is at work there goes on.
+        if !TAKEN_OVER.contains(&says) && records(&files(&folder)) != records(&before) {
+            wrong.push(format!("{says}: a run that is refused takes nothing over"));
+        }
         // Both say other things on their way.
         let why = |said: &str| said.find("error: ").map(|at| said[at..].to_owned());
         let (is_refused, is_said) = (run.code != 0 && checked.code == run.code, run.stderr.contains(says));

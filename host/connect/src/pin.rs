@@ -45,6 +45,13 @@ pub(crate) fn write<P: Pin>(stream: &str, pin: &P) -> Result<String, PortError> 
 ///
 /// It is damaged, or another kind of source made it.
 pub(crate) fn read<P: Pin>(stream: &str, text: &str) -> Result<P, PortError> {
+    if text.is_empty() {
+        return Err(PortError::configuration(format!(
+            "stream `{stream}` was read from a socket when the checkpoint was written, and the pipeline has a source of kind \
+             `{}` now; set it back, or begin with a new checkpoint",
+            P::SOURCE
+        )));
+    }
     let header: Header = serde_json::from_str(text).map_err(|error| damaged(stream, error))?;
     if header.source != P::SOURCE {
         let (then, now) = (header.source, P::SOURCE);

@@ -115,6 +115,10 @@ impl Repeatable for RowQueue {
         pin::write(&self.stream, &QueuePin { batches: self.sealed_count })
     }
 
+    fn check(&self, pin: &str) -> Result<(), PortError> {
+        pin::read::<QueuePin>(&self.stream, pin).map(drop)
+    }
+
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         let pin: QueuePin = pin::read(&self.stream, pin)?;
         self.skip(pin.batches);

@@ -12,7 +12,7 @@ use crate::{
     commit::Sinks,
     failure::RunError,
     open::OpenSources,
-    run::{check_sinks, tables_of_sources},
+    run::{check_sinks, foreseen_sources},
 };
 
 /// What a run that begins now would do.
@@ -44,8 +44,10 @@ pub fn foresee(
     let glance = storage.map(|storage| Log::foresee(storage, &plan.name)).transpose()?.flatten();
     let Some(glance) = glance else { return Ok(Foreseen::default()) };
     let mut wanted = table_schemas(plan);
-    wanted.extend(tables_of_sources(plan, sources));
-    let migrations = check_glance(&glance, plan, &wanted, &Renames::of(plan))?;
+    let (mut sources, renames) = (foreseen_sources(plan, sources), Renames::of(plan));
+    wanted.extend(sources.tables());
+    let migrations = check_glance(&glance, plan, &wanted, &renames)?;
+    sources.check(&glance.recovery, &renames)?;
     let recovery = &glance.recovery;
     let last = recovery.last.as_ref().map(|last| last.commit.batch);
     let sinks = Sinks::new(plan, sinks, None);

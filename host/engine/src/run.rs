@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-use tidemill_checkpoint::{Recovery, TableSchema};
+use tidemill_checkpoint::Recovery;
 use tidemill_guest::Plugin;
 use tidemill_model::{
     ports::{Clock, Sink, Source, Spawn, Wake},
@@ -148,9 +148,9 @@ pub struct Run {
     span: Span,
 }
 
-/// What the tables of sources that are open hold.
-pub(crate) fn tables_of_sources(plan: &Plan, sources: OpenSources) -> Vec<TableSchema> {
-    Sources::new(plan, &Stages::of(plan), sources).tables()
+/// Sources that are open and will not be begun: what is kept of them, and whether a checkpoint is theirs.
+pub(crate) fn foreseen_sources(plan: &Plan, sources: OpenSources) -> Sources {
+    Sources::new(plan, &Stages::of(plan), sources)
 }
 
 impl Run {
@@ -193,7 +193,9 @@ impl Run {
             let mut states = table_schemas(plan);
             states.extend(sources.tables());
             let renames = Renames::of(plan);
-            foresee(&checkpoint.storage, plan, &states, &renames)?;
+            if let Some(glance) = foresee(&checkpoint.storage, plan, &states, &renames)? {
+                sources.check(&glance.recovery, &renames)?;
+            }
             Keeper::open(checkpoint, &plan.name, states, plan.partitions, renames, now, spawn.clone())
         };
         let (keeper, recovered) = parts.checkpoint.map(&mut open).transpose()?.unzip();

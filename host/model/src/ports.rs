@@ -223,6 +223,14 @@ pub trait Repeatable {
         Ok(())
     }
 
+    /// Whether a pin is one of this source, as far as the pin says it: asked before a checkpoint is taken over, and without an effect.
+    ///
+    /// # Errors
+    /// It is another source's: [`Repeatable::resume_after`] would refuse it whatever the world is like.
+    fn check(&self, _pin: &str) -> Result<(), PortError> {
+        Ok(())
+    }
+
     /// Goes on behind the batch of `pin`: what it and those before it had will not come again. Asked before anything was
     /// taken, at most once.
     ///

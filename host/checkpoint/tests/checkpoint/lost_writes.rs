@@ -119,7 +119,8 @@ fn damage_is_passed_over_without_a_loss_or_told_without_bad_advice() {
             without.remove(&name).unwrap();
             let without = open(&without.copy());
             let damages = DAMAGES.iter().map(|(damage, damaged)| (*damage, damaged(&bytes)));
-            for (damage, damaged) in damages.chain([("another pipeline's file of that name", anothers[&name].clone())]) {
+            for (damage, damaged) in damages.chain([("another pipeline's file of that name", anothers[&name].clone())])
+            {
                 let what = format!("{kind}: {name}: {damage}");
                 let storage = storage.copy();
                 if damaged == bytes {

@@ -248,6 +248,10 @@ impl Repeatable for FolderLines {
         Ok(())
     }
 
+    fn check(&self, pin: &str) -> Result<(), PortError> {
+        self.read_pin(pin).map(drop)
+    }
+
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         let pin = self.read_pin(pin)?;
         self.seen.resume(&pin.seen, self.told.as_ref());

@@ -114,6 +114,10 @@ impl Repeatable for FileLines {
         crate::pin::write(&self.stream, &FilePin { path, begun: self.place != Place::Start, read })
     }
 
+    fn check(&self, pin: &str) -> Result<(), PortError> {
+        self.read_pin(pin).map(drop)
+    }
+
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         if self.read_pin(pin)?.begun {
             self.pass_over();

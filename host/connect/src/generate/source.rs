@@ -173,6 +173,10 @@ impl Repeatable for GeneratedSource {
         pin::write(&self.stream, &self.position)
     }
 
+    fn check(&self, pin: &str) -> Result<(), PortError> {
+        self.read_pin(pin).map(drop)
+    }
+
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         let batch = self.read_pin(pin)?;
         self.schedule = Schedule::after(&batch, self.opened);

@@ -14,18 +14,17 @@ use super::{
     restore::{check_kept, evolution, other_version, states_of},
 };
 
-/// Refuses a checkpoint whose sources or states the pipeline cannot go on with; `wanted` is what its streams keep. A
-/// migration may still fail: it is a guest's.
+/// Refuses a checkpoint whose sources or states the pipeline cannot go on with; `wanted` is what its streams keep. Gives what was
+/// seen of it. A migration may still fail: it is a guest's.
 pub(crate) fn foresee(
     storage: &Arc<dyn Storage>,
     plan: &Plan,
     wanted: &[TableSchema],
     renames: &Renames,
-) -> Result<(), RestoreError> {
-    match Log::glance(storage, &plan.name) {
-        Some(glance) => check(&glance, plan, wanted, renames).map(drop),
-        None => Ok(()),
-    }
+) -> Result<Option<Glance>, RestoreError> {
+    let glance = Log::glance(storage, &plan.name);
+    glance.iter().try_for_each(|glance| check(glance, plan, wanted, renames).map(drop))?;
+    Ok(glance)
 }
 
 /// The states of a stream that a run migrates before its first batch.

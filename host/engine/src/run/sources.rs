@@ -4,7 +4,7 @@ mod feed;
 
 use std::collections::BTreeMap;
 
-use tidemill_checkpoint::{BatchPlan, LoggedRange, SourcePin, TableSchema};
+use tidemill_checkpoint::{BatchPlan, LoggedRange, Recovery, SourcePin, TableSchema};
 use tidemill_model::{
     ports::{Irregularity, Owner, Source, SourceRows},
     time::Timestamp,
@@ -22,7 +22,7 @@ use crate::{
 };
 use feed::SourceFeed;
 
-pub(super) struct Sources {
+pub(crate) struct Sources {
     feeds: Vec<SourceFeed>,
     /// Where the chunks of those are logged that cannot be read again.
     input: Option<InputKeeper>,
@@ -64,7 +64,7 @@ pub(super) struct Resumed<'a> {
 }
 
 impl Sources {
-    pub(super) fn new(plan: &Plan, stages: &Stages, sources: Vec<(NodeId, Box<dyn Source>)>) -> Sources {
+    pub(crate) fn new(plan: &Plan, stages: &Stages, sources: Vec<(NodeId, Box<dyn Source>)>) -> Sources {
         let feeds = sources.into_iter().filter_map(|(node, source)| {
             let stage = stages.stages.iter().position(|stage| stage.input == Input::Source(node))?;
             let partitions = stages.stages[stage].partitions;
@@ -129,7 +129,7 @@ impl Sources {
     }
 
     /// What they keep in tables, where there is a checkpoint.
-    pub(super) fn tables(&mut self) -> Vec<TableSchema> {
+    pub(crate) fn tables(&mut self) -> Vec<TableSchema> {
         self.feeds.iter_mut().filter_map(|feed| Some(feed.table(false)?.1)).collect()
     }
 
@@ -216,6 +216,17 @@ impl Sources {
             tracing::warn!(stream, "rows were logged for a stream that is no socket now; they are dropped");
         }
         Ok(())
+    }
+
+    /// Refuses a checkpoint whose sources are others than these, by what is known of it before it is taken over.
+    pub(crate) fn check(&mut self, recovery: &Recovery, renames: &Renames) -> Result<(), RunError> {
+        let newest = recovery.planned.as_ref().map(|planned| &planned.plan);
+        let newest = newest.or(recovery.last.as_ref().map(|last| &last.plan));
+        let known: Vec<&SourcePin> = newest.iter().flat_map(|plan| &plan.sources).chain(&recovery.starts).collect();
+        self.feeds.iter_mut().try_for_each(|feed| {
+            let source = known.iter().find(|source| renames.now(&source.stream) == feed.stream);
+            source.map_or(Ok(()), |source| feed.check(&source.pin))
+        })
     }
 
     /// Has them receive.

@@ -182,6 +182,12 @@ impl SourceFeed {
         (self.again, self.absent) = (Some(0), true);
     }
 
+    /// Refuses a pin that is another source's, without an effect.
+    pub(super) fn check(&mut self, pin: &str) -> Result<(), RunError> {
+        let Some(source) = self.source.repeatable() else { return Ok(()) };
+        source.check(pin).map_err(|error| self.failed(error))
+    }
+
     /// Goes on behind the batch of a pin, with the rows of its table.
     pub(super) fn resume_after(&mut self, pin: &str, rows: &[SourceRows]) -> Result<(), RunError> {
         self.go_on(rows, |source| source.resume_after(pin))
