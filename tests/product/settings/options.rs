@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Write,
     process::Command,
 };
 
@@ -244,32 +243,19 @@ fn so_many_threads_are_at_work() {
     }
 }
 
-/// A replay that waits for what it is to read from the input log, and the threads that the system says it has.
+/// A replay of a function that does not end, and the threads that the system says it has.
 #[test]
 fn so_many_threads_are_at_a_replay() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let text = format!(
-        "[pipeline]\nname = \"p\"\ninterval = \"20ms\"\ncheckpoint = \"checkpoint\"\n\
-         [streams.lines]\nsocket = \"{}\"\n[outputs.lines]\nfrom = \"lines\"\nprint = {{ style = \"json\" }}\n",
-        listener.local_addr().unwrap()
-    );
-    let folder = Folder::new().with("p.toml", text);
-    let mut run = Running::start_ready(&mut folder.command(&["run", "p.toml"]));
-    run.accepted(&listener).write_all(b"a\n").unwrap();
-    run.wait_for_printed("{\"line\":\"a\"}");
-    run.stop();
-    let batch = replays::batches(&folder).into_iter().find(|batch| replays::replayed(&folder, batch)["rows"] == 1);
-    let batch = batch.unwrap();
-    for segment in std::fs::read_dir(folder.path().join("checkpoint/input")).unwrap() {
-        let path = segment.unwrap().path();
-        std::fs::remove_file(&path).unwrap();
-        let made = end_of(std::process::Command::new("mkfifo").arg(&path));
-        assert_eq!(made.code, 0, "{made:#?}");
-    }
+    let text = LINES.replace("\"PLUGIN\"", "{ path = \"PLUGIN\", limits = { fuel-per-call = 1_000_000_000_000 } }");
+    let text = text.replace("interval = \"1s\"", "interval = \"1s\"\ncheckpoint = \"checkpoint\"");
+    let folder = Folder::new().with("p.toml", text.replace("PLUGIN", built("hostile").to_str().unwrap()));
+    folder.stdout(&["run", "p.toml", "--clock", "manual", "--until-done"]);
     let threads = |workers: &str| {
-        let replay = ["replay", "p.toml", "--batch", &batch, "--workers", workers];
+        let set = "streams.out.map=hostile/loop-forever";
+        let replay = ["replay", "p.toml", "--batch", "1000", "--set", set, "--workers", workers];
         let mut replay = Running::start(&mut folder.command(&replay));
-        replay.wait_until_idle();
+        // What it does before takes far less.
+        replay.wait_until("it works", |replay| replay.worked_ticks().is_none_or(|ticks| ticks > 200));
         replay.threads()
     };
     if let (Some(one), Some(six)) = (threads("1"), threads("6")) {
