@@ -19,11 +19,11 @@ pub fn newer(component: &Path) -> Option<PathBuf> {
     let project = component.parent()?;
     let built = modified(component)?;
     modified(&project.join("Cargo.toml"))?;
-    let newest = sources(project).into_iter().max()?;
+    let newest = sources(project).pop()?;
     (newest.0 > built + LATER).then_some(newest.1)
 }
 
-/// The sources of a project and when each was written.
+/// The sources of a project and when each was written, the newest last.
 pub fn sources(project: &Path) -> Vec<(SystemTime, PathBuf)> {
     let mut sources = vec![project.join("Cargo.toml"), project.join("build.rs")];
     list(&project.join("src"), DEPTH_MAX, &mut sources);

@@ -6,11 +6,12 @@ use tidemill_model::{
     connector::{SourceSettings, World},
     ports::{PortError, Source},
     schema::Schema,
+    time::Interval,
 };
 use tidemill_plan::{
     connector::{Connector, Form, Key, Page, Short},
-    diagnostics::{Diagnostic, Diagnostics},
-    reader::{Reader, Value, quantity, values},
+    diagnostics::Diagnostics,
+    reader::{Reader, Value, values},
 };
 
 use super::open_files;
@@ -85,13 +86,5 @@ fn read(reader: &mut Reader<'_, '_>) -> Option<Arc<dyn SourceSettings>> {
 }
 
 fn settled_after(value: &Value, diagnostics: &mut Diagnostics) -> Option<Duration> {
-    let text = values::text(value, diagnostics)?;
-    match quantity::interval(&text.text) {
-        Ok(rest) => Some(rest.duration()),
-        Err(reason) => {
-            let what = format!("`{}` is no time for which a file rests", text.text);
-            diagnostics.push(Diagnostic::error(text.span, what).help(reason));
-            None
-        }
-    }
+    values::interval(value, "time for which a file rests", diagnostics).map(Interval::duration)
 }

@@ -6,15 +6,12 @@ use tidemill_model::{
     connector::{SourceSettings, World},
     ports::{PortError, Source},
     schema::Schema,
+    time::Interval,
 };
 use tidemill_plan::{
     connector::{Connector, Form, Key, Page, Short},
     diagnostics::{Diagnostic, Diagnostics},
-    reader::{
-        Reader, Value,
-        quantity::{self, show_size},
-        values,
-    },
+    reader::{Reader, Value, quantity::show_size, values},
 };
 
 use super::ReceivedLines;
@@ -159,15 +156,7 @@ fn address(value: &Value, connects: bool, diagnostics: &mut Diagnostics) -> Opti
 }
 
 fn idle_max(value: &Value, diagnostics: &mut Diagnostics) -> Option<Duration> {
-    let text = values::text(value, diagnostics)?;
-    match quantity::interval(&text.text) {
-        Ok(idle) => Some(idle.duration()),
-        Err(reason) => {
-            let what = format!("`{}` is no time for which a connection may be silent", text.text);
-            diagnostics.push(Diagnostic::error(text.span, what).help(reason));
-            None
-        }
-    }
+    values::interval(value, "time for which a connection may be silent", diagnostics).map(Interval::duration)
 }
 
 fn buffer(text: &TextOptions, reader: &mut Reader<'_, '_>) -> usize {

@@ -150,17 +150,22 @@ fn is_late(bench: &Bench, clock: &Hurrying) {
     bench.receive(3_400, 34);
 }
 
-#[test]
-fn a_stop_behind_time_runs_no_late_tick_and_leaves_what_was_received_to_the_next_run() {
-    let bench = Bench::new(true);
+/// A run that is told to stop then.
+fn stopped_late(bench: &Bench) -> Did {
     let stopping = bench.clone();
-    let did = bench.run(0, Until::Stopped, move |clock, second, is_delivered| {
+    bench.run(0, Until::Stopped, move |clock, second, is_delivered| {
         if (second, is_delivered) == (1, true) {
             is_late(&stopping, clock);
             stopping.stop();
         }
         Ok(())
-    });
+    })
+}
+
+#[test]
+fn a_stop_behind_time_runs_no_late_tick_and_leaves_what_was_received_to_the_next_run() {
+    let bench = Bench::new(true);
+    let did = stopped_late(&bench);
     assert_eq!((did.result.unwrap().batches, did.delivered), (1, vec![(1, vec![])]));
     assert_eq!(bench.go_on(100), [(101, vec![15, 34]), (102, vec![])]);
     assert_eq!(bench.go_on(200), [(201, vec![]), (202, vec![])], "nothing comes twice");
@@ -169,15 +174,7 @@ fn a_stop_behind_time_runs_no_late_tick_and_leaves_what_was_received_to_the_next
 /// Without a checkpoint it would be lost.
 #[test]
 fn a_stop_behind_time_runs_what_was_received_in_one_batch_where_nothing_is_kept() {
-    let bench = Bench::new(false);
-    let stopping = bench.clone();
-    let did = bench.run(0, Until::Stopped, move |clock, second, is_delivered| {
-        if (second, is_delivered) == (1, true) {
-            is_late(&stopping, clock);
-            stopping.stop();
-        }
-        Ok(())
-    });
+    let did = stopped_late(&Bench::new(false));
     assert_eq!((did.result.unwrap().batches, did.delivered), (2, vec![(1, vec![]), (4, vec![15, 34])]));
 }
 

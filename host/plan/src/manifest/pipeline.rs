@@ -9,11 +9,10 @@ use tidemill_model::{limits::PipelineLimits, time::Interval};
 
 use super::{on_error, reader::Reader, values};
 use crate::{
-    diagnostics::{Diagnostic, Diagnostics},
+    diagnostics::Diagnostics,
     document::Value,
     graph::{LateTicks, OnError},
     keys,
-    reader::quantity,
 };
 
 pub use checkpoint::{CheckpointEntry, CheckpointPlace};
@@ -95,19 +94,9 @@ pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Pipeline {
 }
 
 fn stop_within(value: &Value, diagnostics: &mut Diagnostics) -> Option<Duration> {
-    let text = values::text(value, diagnostics)?;
-    let within = quantity::interval(&text.text).map(|interval| interval.duration());
-    let no_time = |reason| Diagnostic::error(text.span, format!("`{}` is no time", text.text)).help(reason);
-    within.map_err(|reason| diagnostics.push(no_time(reason))).ok()
+    values::interval(value, "time", diagnostics).map(Interval::duration)
 }
 
 fn interval(value: &Value, diagnostics: &mut Diagnostics) -> Option<Interval> {
-    let text = values::text(value, diagnostics)?;
-    match quantity::interval(&text.text) {
-        Ok(interval) => Some(interval),
-        Err(reason) => {
-            diagnostics.push(Diagnostic::error(text.span, format!("`{}` is no interval", text.text)).help(reason));
-            None
-        }
-    }
+    values::interval(value, "interval", diagnostics)
 }

@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use tidemill_model::time::Interval;
+
 use super::quantity;
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
@@ -100,6 +102,18 @@ const PARTITIONS_MAX: u32 = 4_096;
 pub fn partitions(value: &Value, diagnostics: &mut Diagnostics) -> Option<u32> {
     let number = integer(value, "`partitions`", 1..=PARTITIONS_MAX.into(), diagnostics)?;
     u32::try_from(number).ok()
+}
+
+/// A time with its unit. What is none is no `what`.
+pub fn interval(value: &Value, what: &str, diagnostics: &mut Diagnostics) -> Option<Interval> {
+    let text = text(value, diagnostics)?;
+    match quantity::interval(&text.text) {
+        Ok(interval) => Some(interval),
+        Err(reason) => {
+            diagnostics.push(Diagnostic::error(text.span, format!("`{}` is no {what}", text.text)).help(reason));
+            None
+        }
+    }
 }
 
 /// A number of bytes, as an integer or with a unit, in a range.

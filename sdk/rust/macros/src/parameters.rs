@@ -22,15 +22,12 @@ struct Parameter {
 
 pub fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     let item: DeriveInput = syn::parse2(item)?;
-    let parsed = parse(&item);
-    let (ident, (error, parameters)) = (
-        &item.ident,
-        match parsed {
-            Ok(parameters) => (None, parameters),
-            // Told alone, and not once more wherever the type is used.
-            Err(error) => (Some(error.into_compile_error()), Vec::new()),
-        },
-    );
+    let ident = &item.ident;
+    let (error, parameters) = match parse(&item) {
+        Ok(parameters) => (None, parameters),
+        // Told alone, and not once more wherever the type is used.
+        Err(error) => (Some(error.into_compile_error()), Vec::new()),
+    };
     let mut generics = item.generics.clone();
     if error.is_some() && !generics.params.is_empty() {
         generics.make_where_clause().predicates.push(parse_quote!(Self: 'static));
