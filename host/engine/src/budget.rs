@@ -17,6 +17,8 @@ use crate::failure::Cause;
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     limits: PipelineLimits,
+    /// A batch that goes beyond it is skipped, whoever came to that.
+    pub(crate) skips: bool,
     used: Arc<Used>,
 }
 
@@ -28,8 +30,8 @@ struct Used {
 }
 
 impl Budget {
-    pub(crate) fn new(limits: &PipelineLimits) -> Budget {
-        Budget { limits: limits.clone(), used: Arc::default() }
+    pub(crate) fn new(limits: &PipelineLimits, skips: bool) -> Budget {
+        Budget { limits: limits.clone(), skips, used: Arc::default() }
     }
 
     /// A new batch.
@@ -59,7 +61,7 @@ impl Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget::new(&PipelineLimits::default())
+        Budget::new(&PipelineLimits::default(), false)
     }
 }
 
@@ -86,7 +88,7 @@ mod tests {
             Err(Cause::OverBudget { key, .. }) => key,
             Err(_) => "another",
         };
-        let budget = Budget::new(&limits);
+        let budget = Budget::new(&limits, false);
         for _ in 0..2 {
             assert_eq!(key(budget.spend(usage(10, 20, 10))), "");
             assert_eq!(key(budget.spend_bytes(20)), "");

@@ -33,6 +33,7 @@ use tracing::Span;
 
 use crate::{
     arrival::Arrived,
+    budget::Budget,
     build::Builder,
     checkpoint::{Checkpoint, Keeper, Renames, TableId, foresee, table_schemas},
     commit::{Commits, Committer, Sinks},
@@ -174,7 +175,8 @@ impl Run {
         Sinks::look(&parts.plan, &parts.sinks, parts.checkpoint.is_some())?;
         let stages = Stages::of(&parts.plan);
         let stopper = Stopper::new(parts.wake.clone(), parts.clock.clone(), parts.plan.stop_within);
-        let guests = Guests::new(parts.plugins, settings.fresh_instances, &parts.plan.limits, stopper.clone());
+        let budget = Budget::new(&parts.plan.limits, parts.plan.skips_over_budget());
+        let guests = Guests::new(parts.plugins, settings.fresh_instances, budget, stopper.clone());
         let rows_max: Vec<Option<usize>> = parts.sinks.iter().map(|sink| sink.rows_max()).collect();
         let presence = Presence::of_nodes(&parts.plan);
         let builder = Builder {

@@ -212,9 +212,13 @@ impl Task {
     fn named(&self, result: Result<(), Cause>, failed: Option<usize>) -> Result<(), TaskFailure> {
         result.map_err(|cause| {
             let facts = failed.and_then(|failed| self.steps.get(failed)).map(|step| &step.facts);
+            let skips = match cause {
+                Cause::OverBudget { .. } => self.batch.budget.skips,
+                _ => facts.is_some_and(|facts| facts.then == Then::SkipBatch),
+            };
             TaskFailure {
                 stream: facts.map_or_else(String::new, |facts| facts.name.clone()),
-                skips: cause.is_of_batch() && facts.is_some_and(|facts| facts.then == Then::SkipBatch),
+                skips: cause.is_of_batch() && skips,
                 cause: Box::new(cause),
             }
         })

@@ -58,6 +58,15 @@ pub struct Usage {
     pub bytes: u64,
 }
 
+impl Usage {
+    /// Adds what another call used.
+    pub fn add(&mut self, other: Usage) {
+        self.fuel = self.fuel.saturating_add(other.fuel);
+        self.rows = self.rows.saturating_add(other.rows);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
 impl Instance {
     pub(crate) fn new(live: Live, entries: Entries, signature: Signature, limits: Arc<Limits>) -> Instance {
         let (scratch, returned) = (Scratches::default(), Returned::default());

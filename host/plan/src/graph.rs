@@ -400,9 +400,20 @@ impl FunctionUse {
 impl Plan {
     /// Whether a batch may have to be skipped, so that what it has changed must be undone.
     pub fn may_skip(&self) -> bool {
-        let of_streams = self.nodes.iter().map(Node::then);
-        let of_outputs = self.outputs.iter().filter_map(|output| Some(output.function.as_ref()?.on_error.then));
-        of_streams.chain(of_outputs).any(|then| then == Then::SkipBatch)
+        let of_outputs = self.functions_of_outputs().map(|function| function.on_error.then);
+        self.nodes.iter().map(Node::then).chain(of_outputs).any(|then| then == Then::SkipBatch)
+    }
+
+    /// Whether a batch is skipped for which all functions together use too much: if each of them would skip it, since whose
+    /// call comes to that is chance.
+    pub fn skips_over_budget(&self) -> bool {
+        let of_streams = self.nodes.iter().filter_map(|node| node.function.as_ref());
+        let mut functions = of_streams.chain(self.functions_of_outputs()).peekable();
+        functions.peek().is_some() && functions.all(|function| function.on_error.then == Then::SkipBatch)
+    }
+
+    fn functions_of_outputs(&self) -> impl Iterator<Item = &FunctionUse> {
+        self.outputs.iter().filter_map(|output| output.function.as_ref())
     }
 
     /// A node of it.

@@ -34,13 +34,8 @@ pub(crate) struct Guests {
 
 impl Guests {
     /// `fresh`: every batch gets new instances, to catch guests that remember.
-    pub(crate) fn new(
-        plugins: HashMap<String, Plugin>,
-        fresh: bool,
-        limits: &PipelineLimits,
-        stopper: Stopper,
-    ) -> Guests {
-        let (counters, budget, logs) = (Counters::default(), Budget::new(limits), Arc::default());
+    pub(crate) fn new(plugins: HashMap<String, Plugin>, fresh: bool, budget: Budget, stopper: Stopper) -> Guests {
+        let (counters, logs) = (Counters::default(), Arc::default());
         Guests { plugins: Arc::new(plugins), fresh, counters, budget, stopper, logs }
     }
 
@@ -110,7 +105,7 @@ pub(crate) struct GuestSlot {
 impl GuestSlot {
     /// The same for calls that are of no batch: nothing that they use counts for one.
     pub(crate) fn of_no_batch(self) -> GuestSlot {
-        GuestSlot { budget: Budget::new(&PipelineLimits::host_max()), ..self }
+        GuestSlot { budget: Budget::new(&PipelineLimits::host_max(), false), ..self }
     }
 
     /// A new batch.
@@ -184,11 +179,7 @@ impl GuestSlot {
         let called = call(&mut instance);
         let usage = instance.take_usage();
         if self.function.on_error.calls_again() {
-            self.used = Usage {
-                fuel: self.used.fuel.saturating_add(usage.fuel),
-                rows: self.used.rows.saturating_add(usage.rows),
-                bytes: self.used.bytes.saturating_add(usage.bytes),
-            };
+            self.used.add(usage);
         } else if called.is_ok() {
             self.spend(usage)?;
         }

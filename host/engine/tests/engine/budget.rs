@@ -38,15 +38,7 @@ fn least(streams: &str, key: &str, on_error: &str, rows: i64, mode: Mode) -> u64
             Err(error) => panic!("{error}"),
         }
     };
-    let (mut not, mut enough) = (0, 1);
-    while !is_enough(enough) {
-        (not, enough) = (enough, enough * 2);
-    }
-    while enough - not > 1 {
-        let middle = not + (enough - not) / 2;
-        if is_enough(middle) { enough = middle } else { not = middle }
-    }
-    enough
+    harness::least(is_enough)
 }
 
 const TWICE: &str = "[streams.ten]\nfrom = \"in\"\nmap = \"hostile/tenfold\"\n\

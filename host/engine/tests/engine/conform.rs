@@ -17,7 +17,7 @@ use tidemill_model::{
     time::Timestamp,
 };
 use tidemill_plan::{
-    graph::{NodeId, Plan, Then},
+    graph::{FunctionUse, NodeId, Plan, Then},
     operators,
 };
 
@@ -175,6 +175,46 @@ fn what_is_held_meets_its_bound_with_a_verdict() {
     assert_eq!(holding.into_iter().collect::<Vec<_>>(), ["count", "distinct", "reduce", "sort", "update-state"]);
 }
 
+/// What all functions may use together is the same number however a batch is cut, and whoever comes to it: one less is too much.
+/// Whether the batch is skipped is not for that one to say.
+#[test]
+fn what_functions_use_together_meets_its_bound_with_a_verdict() {
+    for (number, sample) in SAMPLES.iter().enumerate() {
+        let feed = feed(number as u64, 6);
+        let plan = |limit: &str, beside: &str| {
+            let pipeline = "[pipeline]\nname = \"test\"\ninterval = \"1s\"\npartitions = 3\non-error = \"skip-batch\"";
+            let beside = format!("{}on-error = \"{beside}\"\n{}", samples::BESIDE, samples::OF_BESIDE);
+            harness::plan(&format!("{pipeline}\nlimits = {{ {limit} }}\n{}{beside}", sample.pipeline(None)), 3)
+        };
+        // A sample may say something else of its function.
+        let stops = |function: &FunctionUse| function.on_error.then != Then::SkipBatch;
+        let is_any_to_stop =
+            plan("batch-rows = 1", "skip-batch").nodes.iter().any(|node| node.function.as_ref().is_some_and(stops));
+        let mode = Mode { partitions: 3, chunk_rows: 4, ..PLAIN };
+        let modes = [mode, Mode { workers: 3, fresh: true, ahead: true, early: true, ..mode }];
+        for key in ["batch-rows", "batch-bytes", "batch-fuel"] {
+            let skipped = |limit: u64, beside: &str, mode| {
+                let outcome = outcome(plan(&format!("{key} = {limit}"), beside), &feed, mode);
+                outcome.result.map(|summary| summary.skipped).map_err(|error| match error {
+                    RunError::Operator { cause, .. } if matches!(*cause, Cause::OverBudget { key: over, .. } if over == key) => {}
+                    other => panic!("{}: {other}", sample.name),
+                })
+            };
+            let enough = harness::least(|limit| skipped(limit, "skip-batch", mode) == Ok(0));
+            for mode in modes {
+                assert_eq!(skipped(enough, "skip-batch", mode), Ok(0), "{} {key} {mode:?}", sample.name);
+                let all_skip = skipped(enough - 1, "skip-batch", mode);
+                let is_right = match all_skip {
+                    Ok(skipped) => skipped > 0 && !is_any_to_stop,
+                    Err(()) => is_any_to_stop,
+                };
+                assert!(is_right, "{} {key} {mode:?}", sample.name);
+                assert_eq!(skipped(enough - 1, "stop", mode), Err(()), "{} {key} {mode:?}", sample.name);
+            }
+        }
+    }
+}
+
 /// A batch that ended a run because it was too much is run again by the next one: as often as it is too much, and then, with more
 /// room, as if nothing had been.
 #[test]
@@ -261,7 +301,8 @@ fn a_skipped_batch_is_as_if_it_had_not_been() {
         // A stream beside, whose function fails for a row of that batch, skips it; the operator has its rows by then, or not.
         let poisoned = with.poisoned(SKIPPED);
         for (partitions, early) in [(1, false), (1, true), (4, true)] {
-            let text = sample.pipeline(Some(&poisoned)) + samples::SKIPS;
+            let beside = format!("{}on-error = \"skip-batch\"\n{}", samples::BESIDE, samples::OF_BESIDE);
+            let text = sample.pipeline(Some(&poisoned)) + &beside;
             let world = World { text, partitions, early, ..world(sample, &poisoned) };
             assert_eq!(world.run(None), Ended::Done);
             let mut got = delivered(sample, &world);

@@ -108,3 +108,16 @@ pub fn sources(
     let sources = open_sources(plan, &World { wake: wake.clone(), ..world }).unwrap();
     sources.into_iter().map(|(id, source)| (id, wrap(&plan.node(id).name, source))).collect()
 }
+
+/// The least number that is enough.
+pub fn least(is_enough: impl Fn(u64) -> bool) -> u64 {
+    let (mut not, mut enough) = (0, 1);
+    while !is_enough(enough) {
+        (not, enough) = (enough, enough * 2);
+    }
+    while enough - not > 1 {
+        let middle = not + (enough - not) / 2;
+        if is_enough(middle) { enough = middle } else { not = middle }
+    }
+    enough
+}

@@ -19,16 +19,15 @@ pub struct Sample {
     pub is_ordered: bool,
 }
 
-/// A stream beside that skips a batch, and an output for it.
-pub const SKIPS: &str = "
+/// A stream beside whose function fails for some rows, without its policy.
+pub const BESIDE: &str = "
 [streams.beside]
 from = \"in\"
 map = \"hostile/touchy\"
-on-error = \"skip-batch\"
-[outputs.beside]
-from = \"beside\"
-print = true
 ";
+
+/// An output for it.
+pub const OF_BESIDE: &str = "[outputs.beside]\nfrom = \"beside\"\nprint = true\n";
 
 impl Sample {
     /// A pipeline with this feed, or with one that is given otherwise.
