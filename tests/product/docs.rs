@@ -22,6 +22,7 @@ const DOCUMENTS: [&str; 8] = [
     "host/BENCHMARKS.md",
     "host/checkpoint/CHECKPOINT.md",
     "host/plan/LIMITS.md",
+    "host/plan/OPERATORS.md",
     "host/plan/PIPELINE.md",
     "sdk/rust/README.md",
     "CHANGELOG.md",

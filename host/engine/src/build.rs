@@ -8,7 +8,7 @@ use tidemill_plan::{
 
 use crate::{
     failure::RunError,
-    operators::{Batch, Gather, Guests, Making, Map, MapKind, Operator, Policy, Recipe, Scatter},
+    operators::{Batch, Gather, Guests, KeyFields, Making, Map, MapKind, Operator, Policy, Recipe, Scatter},
     presence::Presence,
     stop::Stopper,
     task::{StepFacts, Task},
@@ -59,7 +59,8 @@ impl Builder<'_> {
         let node = self.plan.node(id);
         match Recipe::of(node.parts[part].role).takes {
             Some(takes) => takes(&self.making(id, 0, None)),
-            None => Ok(self.read_by(id).schema.clone()),
+            // Where rows of several inputs come, those of each have their own.
+            None => Ok(self.read_by(id)[0].schema.clone()),
         }
     }
 
@@ -70,9 +71,10 @@ impl Builder<'_> {
                 let Part { role, .. } = self.plan.node(id).parts[part];
                 (Recipe::of(role).make)(self.making(id, partition, policy))?
             }
-            StepKind::Scatter(reader) => match &self.plan.node(reader).parts[0].way {
-                Way::ByKey(by) => {
-                    Box::new(Scatter::new(&self.read_by(reader).schema, by.clone(), self.plan.partitions))
+            StepKind::Scatter { reader, input } => match &self.plan.node(reader).parts[0].way {
+                Way::ByKey(keys) => {
+                    let schema = &self.read_by(reader)[input].schema;
+                    Box::new(Scatter::new(schema, KeyFields::new(keys, input, schema), self.plan.partitions))
                 }
                 other => unreachable!("rows are scattered by key, not {other:?}"),
             },
@@ -80,7 +82,7 @@ impl Builder<'_> {
                 let Way::One { rows_max } = self.plan.node(reader).parts[0].way else {
                     unreachable!("rows are gathered for one partition")
                 };
-                Box::new(Gather::new(&self.read_by(reader).schema, rows_max))
+                Box::new(Gather::new(&self.read_by(reader)[0].schema, rows_max))
             }
             StepKind::Collect { reader, first, origin } => {
                 Box::new(Gather::for_union(&self.plan.node(reader).schema, first + partition, origin))
@@ -94,7 +96,7 @@ impl Builder<'_> {
         let node = self.plan.node(id);
         Making {
             node,
-            input: self.read_by(id),
+            inputs: self.read_by(id),
             guests: self.guests,
             presence: &self.presence[id.0],
             partitions: self.plan.partitions,
@@ -148,9 +150,12 @@ impl Builder<'_> {
         Ok(Box::new(Map::new(&output.name, &output.schema, guest, MapKind::Output, presence, &[], policy)))
     }
 
-    /// What a node reads first; itself, of a source.
-    fn read_by(&self, id: NodeId) -> &Node {
+    /// What a node reads; itself, of a source.
+    fn read_by(&self, id: NodeId) -> Vec<&Node> {
         let node = self.plan.node(id);
-        node.inputs.first().map_or(node, |input| self.plan.node(*input))
+        if node.inputs.is_empty() {
+            return vec![node];
+        }
+        node.inputs.iter().map(|input| self.plan.node(*input)).collect()
     }
 }

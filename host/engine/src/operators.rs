@@ -5,7 +5,9 @@ mod beside;
 mod chunks;
 mod combine;
 mod filter;
+mod group;
 mod guest;
+mod join;
 mod leave;
 mod letters;
 mod map;
@@ -14,6 +16,7 @@ mod order;
 mod policy;
 mod recipe;
 mod scattered;
+mod sides;
 mod update_state;
 
 use std::sync::Arc;
@@ -35,6 +38,7 @@ pub(crate) use letters::Letters;
 pub(crate) use map::{Map, MapKind};
 pub(crate) use policy::Policy;
 pub(crate) use recipe::{Making, Recipe};
+pub(crate) use sides::KeyFields;
 
 /// What an operator of one partition may hold of a batch, in bytes: as much as the offsets of a single column can number, so that
 /// rows within it can be put together in any way.
@@ -100,6 +104,8 @@ pub(crate) struct Batch {
     pub(crate) partitions: u32,
     /// The place of the rows that are pushed now.
     pub(crate) arrival: Arrival,
+    /// Of which input of the stage's first step they are.
+    pub(crate) input: usize,
     /// When it ends: the sources that have no batch at this tick.
     pub(crate) absent: Arc<[NodeId]>,
     /// Rows that functions did not take.
@@ -134,6 +140,7 @@ impl Batch {
             partition,
             partitions,
             arrival: Arrival::default(),
+            input: 0,
             absent: Arc::new([]),
             rejections: Rejections::default(),
             held_bytes_max: OPERATOR_BYTES_MAX,

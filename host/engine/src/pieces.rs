@@ -49,6 +49,8 @@ pub(crate) struct Slice {
     range: Range<usize>,
     /// The place of the first row.
     pub(crate) arrival: Arrival,
+    /// Of which of the inputs the rows are that the reader has.
+    pub(crate) input: usize,
 }
 
 // === impl Piece ===
@@ -148,27 +150,27 @@ impl Pieces {
 
 impl Slice {
     /// The rows of all pieces as they lie, by the places of their first rows.
-    pub(crate) fn whole(pieces: impl IntoIterator<Item = Piece>) -> Vec<Slice> {
-        let whole = |piece: Piece| {
+    pub(crate) fn whole(pieces: impl IntoIterator<Item = (usize, Piece)>) -> Vec<Slice> {
+        let whole = |(input, piece): (usize, Piece)| {
             let (range, arrival) = (0..piece.rows.len(), piece.arrival());
-            Slice { piece: Arc::new(piece), range, arrival }
+            Slice { piece: Arc::new(piece), range, arrival, input }
         };
         let mut slices: Vec<Slice> = pieces.into_iter().map(whole).collect();
-        slices.sort_by_key(|slice| slice.arrival);
+        slices.sort_by_key(|slice| (slice.input, slice.arrival));
         slices
     }
 
-    /// The rows of all pieces in the order in which they came. Neighbours stay together.
-    pub(crate) fn in_order(pieces: impl IntoIterator<Item = Piece>) -> Vec<Slice> {
+    /// The rows of all pieces, input by input, in the order in which they came. Neighbours stay together.
+    pub(crate) fn in_order(pieces: impl IntoIterator<Item = (usize, Piece)>) -> Vec<Slice> {
         let mut slices = Vec::new();
-        for piece in pieces.into_iter().map(Arc::new) {
+        for (input, piece) in pieces.into_iter().map(|(input, piece)| (input, Arc::new(piece))) {
             let mut start = 0;
             for &(arrival, end) in &piece.cuts {
-                slices.push(Slice { piece: piece.clone(), range: start..end, arrival });
+                slices.push(Slice { piece: piece.clone(), range: start..end, arrival, input });
                 start = end;
             }
         }
-        slices.sort_by_key(|slice| slice.arrival);
+        slices.sort_by_key(|slice| (slice.input, slice.arrival));
         let mut joined: Vec<Slice> = Vec::with_capacity(slices.len());
         for slice in slices {
             match joined.last_mut() {
@@ -242,7 +244,7 @@ mod tests {
                 pieces.extend(Arrival::default(), &rows.with_columns(&rows.columns()), 1).unwrap();
             }
             let (mut came, mut count) = (Vec::new(), 0);
-            for slice in Slice::in_order(pieces.take()) {
+            for slice in Slice::in_order(pieces.take().map(|piece| (0, piece))) {
                 assert!(
                     slice.len() == 1 || slice.piece.rows.bytes() <= COLUMN_BYTES_MAX,
                     "{}",

@@ -73,7 +73,7 @@ pub(crate) fn reduce_of(node: &Node) -> &Reduce {
 
 /// Who reduces the rows of a node.
 pub(crate) fn reducer_of(making: &Making<'_>) -> Result<Box<dyn Accumulate>, RunError> {
-    let input = &making.input.schema;
+    let input = &making.inputs[0].schema;
     Ok(match reduce_of(making.node).reducer {
         Reducer::Guest => Box::new(GuestReduce::new(making.guests.slot_of(making.node)?)),
         Reducer::Native(aggregate) => Box::new(NativeReduce::new(Some(aggregate), input)),

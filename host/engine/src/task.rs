@@ -110,18 +110,19 @@ impl Task {
         let rows = compact(&arrived.chunk.rows);
         let columns = columns_of(&rows);
         let schema = self.input.clone();
-        self.push(arrived.arrival, &Rows { schema: &schema, len: rows.num_rows(), columns: &columns })
+        self.push(0, arrived.arrival, &Rows { schema: &schema, len: rows.num_rows(), columns: &columns })
     }
 
     /// Pushes what another stage left.
     pub(crate) fn push_slice(&mut self, slice: &Slice) -> Result<(), TaskFailure> {
-        slice.with_rows(|rows| self.push(slice.arrival, rows))
+        slice.with_rows(|rows| self.push(slice.input, slice.arrival, rows))
     }
 
-    fn push(&mut self, arrival: Arrival, rows: &Rows<'_>) -> Result<(), TaskFailure> {
+    fn push(&mut self, input: usize, arrival: Arrival, rows: &Rows<'_>) -> Result<(), TaskFailure> {
         if rows.len == 0 {
             return Ok(());
         }
+        self.batch.input = input;
         self.batch.arrival = match self.order {
             Order::Arrival { .. } => arrival,
             Order::Partition => Arrival::of_partition(self.batch.partition),

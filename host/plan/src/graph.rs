@@ -56,7 +56,7 @@ pub struct Node {
     pub previously: Option<String>,
     /// What its rows are.
     pub schema: Schema,
-    /// What it reads: none for a source, several for a union, else one.
+    /// What it reads: none for a source, two for a join, several for a union or a group, else one.
     pub inputs: Vec<NodeId>,
     /// How its rows come about.
     pub operator: Operator,
@@ -102,6 +102,10 @@ pub enum Role {
     Merge,
     /// Each key's new rows change its state.
     UpdateState,
+    /// Those of each key are put side by side in lists.
+    Group,
+    /// Those of two inputs with the same key are put side by side.
+    Join,
     /// They are put in order.
     Sort,
     /// The first ones are taken.
@@ -113,8 +117,9 @@ pub enum Role {
 pub enum Way {
     /// They stay in their partition, and in its order.
     Here,
-    /// Each goes to the partition of its key, of these fields; of a key they come in the order of the stream.
-    ByKey(Vec<usize>),
+    /// Each goes to the partition of its key. Of a key they come in the order of the stream, those of an input behind those of the
+    /// inputs before it.
+    ByKey(Keys),
     /// The part before it knows where each goes: to the partition of its group, or to the only one there is. They come in any
     /// order.
     ByGroup {
@@ -128,6 +133,15 @@ pub enum Way {
     },
     /// The partitions of an input stand behind those of the inputs before it, and so do their rows.
     Behind,
+}
+
+/// The keys of a node's inputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// For each input the fields of its key.
+    pub fields: Vec<Vec<usize>>,
+    /// What a key is, of whichever input: a value may be missing if it may be in one of them.
+    pub schema: Schema,
 }
 
 /// By which fields a stream's rows are placed in partitions, so that those of a key are in one.
@@ -167,6 +181,10 @@ pub enum Operator {
     UpdateState(UpdateState),
     /// The rows of all inputs, those of one after those of the other.
     Union,
+    /// One row a key: the key's fields, then for each input a list of its rows of that key.
+    Group,
+    /// A row for each pair of rows of two inputs with the same key: the key's fields, then the others of both.
+    Join(Join),
     /// All rows in order, in one partition. Rows that compare equal keep their order.
     Sort(Vec<SortKey>),
     /// The first rows of the batch, in one partition.
@@ -296,6 +314,15 @@ pub enum KeySet {
     All,
 }
 
+/// Rows of two inputs with the same key, side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// Of which of the two inputs rows stay that have no other with their key.
+    pub keeps: [bool; 2],
+    /// More pairs than these of a key fail.
+    pub pairs_max: u64,
+}
+
 /// One field to sort by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SortKey {
@@ -372,6 +399,18 @@ impl Node {
     }
 }
 
+impl Keys {
+    /// Those of a single input with this schema.
+    pub fn of(fields: Vec<usize>, schema: &Schema) -> Keys {
+        Keys { schema: schema.project(&fields), fields: vec![fields] }
+    }
+
+    /// The fields of an input that are not of its key.
+    pub fn others(&self, input: usize, schema: &Schema) -> Vec<usize> {
+        (0..schema.len()).filter(|field| !self.fields[input].contains(field)).collect()
+    }
+}
+
 impl Node {
     /// What it keeps from batch to batch.
     pub fn tables(&self) -> impl Iterator<Item = &TableSpec> {
@@ -382,6 +421,11 @@ impl Node {
     pub fn may_fail(&self) -> Option<(String, OnError)> {
         let own = || self.own.as_ref().map(|own| (own.name.clone(), own.on_error));
         self.function.as_ref().map(FunctionUse::may_fail).or_else(own)
+    }
+
+    /// How its rows come to it by key, if they do.
+    pub fn keys(&self) -> Option<&Keys> {
+        self.parts.iter().find_map(|part| if let Way::ByKey(keys) = &part.way { Some(keys) } else { None })
     }
 
     /// What becomes of a batch in which it fails for good.
@@ -407,9 +451,9 @@ impl Plan {
     /// Whether a batch is skipped for which all functions together use too much: if each of them would skip it, since whose
     /// call comes to that is chance.
     pub fn skips_over_budget(&self) -> bool {
-        let of_streams = self.nodes.iter().filter_map(|node| node.function.as_ref());
-        let mut functions = of_streams.chain(self.functions_of_outputs()).peekable();
-        functions.peek().is_some() && functions.all(|function| function.on_error.then == Then::SkipBatch)
+        let of_streams = self.nodes.iter().filter_map(|node| Some(node.may_fail()?.1));
+        let mut all = of_streams.chain(self.functions_of_outputs().map(|function| function.on_error)).peekable();
+        all.peek().is_some() && all.all(|on_error| on_error.then == Then::SkipBatch)
     }
 
     fn functions_of_outputs(&self) -> impl Iterator<Item = &FunctionUse> {

@@ -2,7 +2,7 @@
 //!
 //! Reading ([`Manifest::read`]) takes a text and the values of the command line, resolving ([`Manifest::resolve`])
 //! asks the plugins what they are and settles every name and type. Both report all mistakes that they find, each at its
-//! place in the text, and go on. What a pipeline can say stands in `PIPELINE.md`, beside this crate's manifest.
+//! place in the text, and go on. What a pipeline can say stands in `PIPELINE.md` and `OPERATORS.md`, beside this crate's manifest.
 //!
 //! What a pipeline reads from and writes to it knows from a table of connectors alone ([`connector`]).
 //!

@@ -5,11 +5,14 @@ mod call;
 mod count;
 mod distinct;
 mod filter;
+mod group;
+mod join;
 mod keyed;
 mod limit;
 mod map;
 mod page;
 mod reduce;
+mod side_by_side;
 mod sort;
 mod union;
 mod update_state;
@@ -25,8 +28,8 @@ use crate::{
 };
 
 pub(crate) use call::{Call, OF_CALLS, call};
-pub(crate) use page::Page;
 pub use page::operator_tables;
+pub(crate) use page::{Page, Reads};
 
 /// All of them, in the order of the manual.
 pub(crate) static OPERATORS: &[&dyn OperatorKind] = &[
@@ -36,6 +39,8 @@ pub(crate) static OPERATORS: &[&dyn OperatorKind] = &[
     &update_state::UpdateState,
     &count::Count,
     &union::Union,
+    &group::Group,
+    &join::Join,
     &sort::Sort,
     &limit::Limit,
     &distinct::Distinct,

@@ -38,7 +38,8 @@ pub struct Stage {
 pub enum Input {
     /// A source's chunks, as they come.
     Source(NodeId),
-    /// What other stages left for this partition.
+    /// What other stages left for this partition. Of a part that reads several inputs there is an exchange for each, in their
+    /// order.
     Exchanges(Vec<ExchangeId>, Sequence),
 }
 
@@ -47,7 +48,7 @@ pub enum Input {
 pub enum Sequence {
     /// As it lies: exchange by exchange, and in each by partition.
     Any,
-    /// In the order of the stream that it reads.
+    /// Input by input, each in the order of its stream.
     Arrival,
 }
 
@@ -103,8 +104,13 @@ pub enum Leaves {
 pub enum StepKind {
     /// A part of a node's work.
     Part(NodeId, usize),
-    /// Sends each row to its key's partition, for the node that reads it.
-    Scatter(NodeId),
+    /// Sends each row to its key's partition.
+    Scatter {
+        /// The node that reads it.
+        reader: NodeId,
+        /// As which of its inputs.
+        input: usize,
+    },
     /// Leaves all rows for one partition, for the node that reads them.
     Gather(NodeId),
     /// Leaves rows for the partition of a union that belongs to this one.
@@ -127,7 +133,7 @@ impl StepKind {
     pub fn owner(self) -> Caller {
         match self {
             StepKind::Part(id, _)
-            | StepKind::Scatter(id)
+            | StepKind::Scatter { reader: id, .. }
             | StepKind::Gather(id)
             | StepKind::Collect { reader: id, .. } => Caller::Stream(id),
             StepKind::OutputFunction(output) | StepKind::Output(output) => Caller::Output(output),

@@ -74,17 +74,33 @@ impl Arranged<'_> {
     }
 }
 
+/// Where the rows of each group are.
+pub(super) struct Places {
+    /// Rows in order of their groups, unless they lie like that already.
+    order: Option<Vec<u32>>,
+    /// For each group the end of its run.
+    ends: Vec<u32>,
+}
+
+impl Places {
+    /// `groups` has each row's group, below `count`.
+    pub(super) fn new(groups: &[u32], count: usize) -> Places {
+        let ends = ends_of(groups, count);
+        Places { order: (!groups.is_sorted()).then(|| by_group(groups, &ends)), ends }
+    }
+
+    /// The places of a group's rows, in order of arrival.
+    pub(super) fn of(&self, group: usize) -> impl ExactSizeIterator<Item = u32> + Clone + '_ {
+        let start = group.checked_sub(1).map_or(0, |before| self.ends[before]) as usize;
+        let at = |place: usize| self.order.as_ref().map_or(place as u32, |order| order[place]);
+        (start..self.ends[group] as usize).map(at)
+    }
+}
+
 impl<'a> Runs<'a> {
     /// `groups` has each row's group, below `count`.
     pub(super) fn new(rows: Rows<'a>, groups: &[u32], count: usize) -> Runs<'a> {
-        let mut ends = vec![0; count];
-        groups.iter().for_each(|&group| ends[group as usize] += 1);
-        let mut end = 0;
-        for run in &mut ends {
-            end += *run;
-            *run = end;
-        }
-        let order = (!groups.is_sorted()).then(|| by_group(groups, &ends));
+        let Places { order, ends } = Places::new(groups, count);
         Runs {
             buffer: RowsBuffer::new(rows.schema),
             rows,
@@ -196,6 +212,18 @@ impl ArrangedBuffers<'_> {
     pub(super) fn arranged(&self) -> Arranged<'_> {
         Arranged { rows: self.buffer.with_columns(&self.columns), ends: self.ends, numbers: self.numbers }
     }
+}
+
+/// For each of `count` groups the end of its run, if rows lie by group.
+pub(super) fn ends_of(groups: &[u32], count: usize) -> Vec<u32> {
+    let mut ends = vec![0; count];
+    groups.iter().for_each(|&group| ends[group as usize] += 1);
+    let mut end = 0;
+    for run in &mut ends {
+        end += *run;
+        *run = end;
+    }
+    ends
 }
 
 /// Rows by group, in order of arrival within each: a counting sort.

@@ -1,15 +1,11 @@
 //! The ends of a stage, where rows are left for other partitions or a sink; and the step that hands rows on.
 
-use tidemill_model::{
-    columns::Rows,
-    key::{KeyBuffer, Slot},
-    schema::Schema,
-};
+use tidemill_model::{columns::Rows, key::Slot, schema::Schema};
 
 use super::{
     Batch, Operator, Out,
-    combine::key_column,
     scattered::{Placed, Scattered},
+    sides::KeyFields,
 };
 use crate::{
     arrival::Arrival,
@@ -96,8 +92,7 @@ impl Operator for Gather {
 
 /// Sends each row to its key's partition.
 pub(crate) struct Scatter {
-    by: Vec<usize>,
-    keys: KeyBuffer,
+    by: KeyFields,
     partitions: u32,
     /// The partition of each row that came last.
     of_rows: Vec<u32>,
@@ -105,9 +100,8 @@ pub(crate) struct Scatter {
 }
 
 impl Scatter {
-    pub(crate) fn new(schema: &Schema, by: Vec<usize>, partitions: u32) -> Scatter {
-        let (keys, left) = (KeyBuffer::default(), Scattered::new(schema));
-        Scatter { by, keys, partitions, of_rows: Vec::new(), left }
+    pub(crate) fn new(schema: &Schema, by: KeyFields, partitions: u32) -> Scatter {
+        Scatter { by, partitions, of_rows: Vec::new(), left: Scattered::new(schema) }
     }
 }
 
@@ -117,7 +111,7 @@ impl Operator for Scatter {
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
-        let keys = key_column(rows, &self.by, &mut self.keys)?;
+        let keys = self.by.column(rows)?;
         self.of_rows.clear();
         self.of_rows.extend((0..rows.len).map(|row| Slot::of(keys.slice(row)).partition(self.partitions)));
         for (partition, chosen) in Placed::of(&self.of_rows, self.partitions).runs() {
@@ -144,6 +138,7 @@ mod tests {
         testing::{Value, buffer_of},
         time::Interval,
     };
+    use tidemill_plan::graph::Keys;
 
     use super::*;
 
@@ -166,8 +161,10 @@ mod tests {
         let mut batch = Batch::new(Interval::try_new(1_000).unwrap(), 0, 3);
         let values: Vec<_> = (0..40).map(|n| vec![Value::text(&"k".repeat(n)), Value::Integer(n as i64)]).collect();
         let rows = buffer_of(&schema, &values);
-        let ends: [Box<dyn Operator>; 2] =
-            [Box::new(Gather::new(&schema, None)), Box::new(Scatter::new(&schema, vec![0], 3))];
+        let ends: [Box<dyn Operator>; 2] = [
+            Box::new(Gather::new(&schema, None)),
+            Box::new(Scatter::new(&schema, KeyFields::new(&Keys::of(vec![0], &schema), 0, &schema), 3)),
+        ];
         for mut end in ends {
             end.begin(&batch);
             assert!(end.held_bytes() <= EMPTY_BYTES);

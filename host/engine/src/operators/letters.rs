@@ -95,10 +95,11 @@ fn push_letter(
         None => rows.node_mut(4).push_no_word(true),
     }
     rows.node_mut(5).push_bytes(letter.reason.as_bytes())?;
-    let (fields, first) = (rows.schema().len(), 6);
-    let records = if fields - first == 2 { [letter.key, letter.values] } else { [letter.values, None] };
-    for (field, record) in (first..fields).zip(records) {
-        push_record(rows, field, record)?;
+    // One or both of them, by the operator.
+    for (name, record) in [("key", letter.key), ("values", letter.values)] {
+        if let Some(field) = rows.schema().index_of(name) {
+            push_record(rows, field, record)?;
+        }
     }
     rows.end_row();
     Ok(())

@@ -68,6 +68,11 @@ impl Policy {
         self.on_error.calls_again()
     }
 
+    /// An error if the run was told to stop and has no time left.
+    pub(crate) fn check_time(&self) -> Result<(), Cause> {
+        if self.stopper.is_out_of_time() { Err(Cause::OutOfTime) } else { Ok(()) }
+    }
+
     /// A new batch.
     pub(crate) fn begin(&mut self) {
         (self.spent, self.in_vain) = (0, false);

@@ -1,9 +1,9 @@
 //! Which operator does what a part of a node says. A new one is a line in [`RECIPES`].
 
 use tidemill_model::schema::Schema;
-use tidemill_plan::graph::{Node, Role};
+use tidemill_plan::graph::{Keys, Node, Role};
 
-use super::{Guests, Operator, Pass, Policy, combine, filter, map, merge, order, update_state};
+use super::{Guests, Operator, Pass, Policy, combine, filter, group, join, map, merge, order, update_state};
 use crate::{failure::RunError, presence::Presence};
 
 /// How the operator of a role is made.
@@ -20,8 +20,8 @@ type Takes = fn(&Making<'_>) -> Result<Schema, RunError>;
 /// What an operator is made from.
 pub(crate) struct Making<'a> {
     pub(crate) node: &'a Node,
-    /// What it reads first; itself, of a source.
-    pub(crate) input: &'a Node,
+    /// What it reads; itself, of a source.
+    pub(crate) inputs: Vec<&'a Node>,
     pub(crate) guests: &'a Guests,
     /// Whether it has a batch.
     pub(crate) presence: &'a Presence,
@@ -33,6 +33,13 @@ pub(crate) struct Making<'a> {
     pub(crate) policy: Option<Policy>,
 }
 
+impl<'a> Making<'a> {
+    /// How its rows come to it by key.
+    pub(crate) fn keys(&self) -> &'a Keys {
+        self.node.keys().unwrap_or_else(|| unreachable!("`{}` has rows by key", self.node.name))
+    }
+}
+
 static RECIPES: &[Recipe] = &[
     Recipe { role: Role::Pass, make: |_| Ok(Box::new(Pass)), takes: None },
     Recipe { role: Role::Map, make: map::make, takes: None },
@@ -40,6 +47,8 @@ static RECIPES: &[Recipe] = &[
     Recipe { role: Role::Combine, make: combine::make, takes: None },
     Recipe { role: Role::Merge, make: merge::make, takes: Some(merge::takes) },
     Recipe { role: Role::UpdateState, make: update_state::make, takes: None },
+    Recipe { role: Role::Group, make: group::make, takes: None },
+    Recipe { role: Role::Join, make: join::make, takes: None },
     Recipe { role: Role::Sort, make: order::make_sort, takes: None },
     Recipe { role: Role::Limit, make: order::make_limit, takes: None },
 ];

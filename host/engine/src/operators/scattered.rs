@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tidemill_model::schema::Schema;
 
-use super::arrange::by_group;
+use super::arrange::{by_group, ends_of};
 use crate::pieces::{Cut, Piece, Pieces};
 
 /// What was left for each partition.
@@ -56,13 +56,7 @@ impl Scattered {
 impl Placed {
     /// `of` has the partition of each row, below `partitions`.
     pub(super) fn of(of: &[u32], partitions: u32) -> Placed {
-        let mut ends = vec![0; partitions as usize];
-        of.iter().for_each(|&partition| ends[partition as usize] += 1);
-        let mut end = 0;
-        for run in &mut ends {
-            end += *run;
-            *run = end;
-        }
+        let ends = ends_of(of, partitions as usize);
         Placed { order: by_group(of, &ends), ends }
     }
 

@@ -99,7 +99,7 @@ fn job(partition: u32, (rows, work_at_end): Work, meeting: &Arc<Meeting>) -> Job
     let mut pieces = Pieces::new(&schema, Cut::Apart);
     let buffer = buffer_of(&schema, &vec![vec![Value::Integer(1)]; rows]);
     pieces.extend(Arrival::default(), &buffer.with_columns(&buffer.columns()), rows).unwrap();
-    job.rows = Slice::whole(pieces.take());
+    job.rows = Slice::whole(pieces.take().map(|piece| (0, piece)));
     job
 }
 

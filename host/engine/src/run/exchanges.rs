@@ -34,13 +34,13 @@ impl Exchanges {
         self.by_id[exchange.0].entry(to).or_default().push(piece);
     }
 
-    /// For each partition its rows.
+    /// For each partition its rows; those of each exchange are of another input.
     pub(super) fn take(&mut self, ids: &[ExchangeId], sequence: Sequence) -> HashMap<u32, Vec<Slice>> {
-        let mut taken: HashMap<u32, Vec<Piece>> = HashMap::new();
-        for id in ids {
-            for (to, mut pieces) in std::mem::take(&mut self.by_id[id.0]) {
+        let mut taken: HashMap<u32, Vec<(usize, Piece)>> = HashMap::new();
+        for (input, id) in ids.iter().enumerate() {
+            for (to, pieces) in std::mem::take(&mut self.by_id[id.0]) {
                 self.bytes -= pieces.iter().map(Piece::held_bytes).sum::<usize>();
-                taken.entry(to).or_default().append(&mut pieces);
+                taken.entry(to).or_default().extend(pieces.into_iter().map(|piece| (input, piece)));
             }
         }
         let slices = |pieces| match sequence {

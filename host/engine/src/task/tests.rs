@@ -103,7 +103,7 @@ fn slice() -> Slice {
     let mut pieces = Pieces::new(&schema, Cut::Apart);
     let rows = buffer_of(&schema, &[vec![Value::Integer(1)]]);
     pieces.extend(Arrival::default(), &rows.with_columns(&rows.columns()), 1).unwrap();
-    Slice::whole(pieces.take()).remove(0)
+    Slice::whole(pieces.take().map(|piece| (0, piece))).remove(0)
 }
 
 fn take(told: &Told) -> Vec<(usize, &'static str)> {

@@ -17,7 +17,7 @@ use tidemill_model::{
     time::Timestamp,
 };
 use tidemill_plan::{
-    graph::{FunctionUse, NodeId, Plan, Then},
+    graph::{Node, NodeId, Plan, Then},
     operators,
 };
 
@@ -172,7 +172,10 @@ fn what_is_held_meets_its_bound_with_a_verdict() {
             assert_eq!(outcome.delivered, [], "{} {on_error}", sample.name);
         }
     }
-    assert_eq!(holding.into_iter().collect::<Vec<_>>(), ["count", "distinct", "reduce", "sort", "update-state"]);
+    assert_eq!(
+        holding.into_iter().collect::<Vec<_>>(),
+        ["count", "distinct", "group", "join", "reduce", "sort", "update-state"]
+    );
 }
 
 /// What all functions may use together is the same number however a batch is cut, and whoever comes to it: one less is too much.
@@ -187,9 +190,8 @@ fn what_functions_use_together_meets_its_bound_with_a_verdict() {
             harness::plan(&format!("{pipeline}\nlimits = {{ {limit} }}\n{}{beside}", sample.pipeline(None)), 3)
         };
         // A sample may say something else of its function.
-        let stops = |function: &FunctionUse| function.on_error.then != Then::SkipBatch;
-        let is_any_to_stop =
-            plan("batch-rows = 1", "skip-batch").nodes.iter().any(|node| node.function.as_ref().is_some_and(stops));
+        let stops = |node: &Node| node.may_fail().is_some_and(|(_, on_error)| on_error.then != Then::SkipBatch);
+        let is_any_to_stop = plan("batch-rows = 1", "skip-batch").nodes.iter().any(stops);
         let mode = Mode { partitions: 3, chunk_rows: 4, ..PLAIN };
         let modes = [mode, Mode { workers: 3, fresh: true, ahead: true, early: true, ..mode }];
         for key in ["batch-rows", "batch-bytes", "batch-fuel"] {

@@ -49,7 +49,8 @@ fn step(plan: &Plan, stage: &Stage, index: usize) -> String {
             let node = plan.node(id);
             format!("{:?} {}", node.parts[part].role, node.name).to_lowercase()
         }
-        StepKind::Scatter(reader) => format!("scatter {}", plan.node(reader).name),
+        StepKind::Scatter { reader, input: 0 } => format!("scatter {}", plan.node(reader).name),
+        StepKind::Scatter { reader, input } => format!("scatter {} input {input}", plan.node(reader).name),
         StepKind::Gather(_) => "gather".to_owned(),
         StepKind::Collect { first, origin, .. } => format!("collect from {first} origin {origin}"),
         StepKind::OutputFunction(output) => format!("function {}", plan.outputs[output].name),

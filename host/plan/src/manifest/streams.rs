@@ -10,7 +10,7 @@ use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value},
     keys::{self, KeyKind},
-    operators::{Entry, Page},
+    operators::{Entry, Page, Reads},
     suggest,
 };
 
@@ -156,15 +156,20 @@ fn from(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<Name>> {
 
 /// Whether it reads one stream or several.
 fn check_from(name: &Name, page: &Page, from: &[Name], diagnostics: &mut Diagnostics) {
-    if let [_, second, ..] = from
-        && !page.reads_several
-    {
-        let message = format!("`{}` reads one stream, and `{}` is given {}", page.key, name.text, from.len());
-        let help = "put them together first: a stream of its own with union = true";
-        diagnostics.push(Diagnostic::error(second.span, message).label("the second one").help(help));
+    if page.reads.may_be(from.len()) {
+        return;
     }
-    if let ([single], true) = (from, page.reads_several) {
+    if let [single] = from {
         let error = Diagnostic::error(single.span, format!("{} `{}` reads only one stream", page.key, name.text));
-        diagnostics.push(error.help("write at least two: from = [\"a\", \"b\"]"));
+        let how_many = if page.reads == Reads::Two { "two" } else { "at least two" };
+        diagnostics.push(error.help(format!("write {how_many}: from = [\"a\", \"b\"]")));
+        return;
     }
+    let (may_be, place, which) = match page.reads {
+        Reads::One => ("one stream", 1, "the second one"),
+        _ => ("two streams", 2, "the third one"),
+    };
+    let message = format!("`{}` reads {may_be}, and `{}` is given {}", page.key, name.text, from.len());
+    let help = "put some together first: a stream of its own with union = true";
+    diagnostics.push(Diagnostic::error(from[place].span, message).label(which).help(help));
 }

@@ -2,7 +2,11 @@
 
 use tidemill_model::schema::{Kind, Schema};
 
-use super::{Entry, Inputs, OperatorKind, Page, page::Form, reduce};
+use super::{
+    Entry, Inputs, OperatorKind, Page,
+    page::{Form, Reads},
+    reduce,
+};
 use crate::{
     diagnostics::Diagnostics,
     document::Value,
@@ -19,7 +23,7 @@ impl OperatorKind for Count {
     fn page(&self) -> &'static Page {
         const FORM: Form =
             Form { written: &["count = true"], beside: &[], rows: "one row, `count: integer`", holds: "a number" };
-        &Page { key: "count", reads_several: false, forms: &[FORM] }
+        &Page { key: "count", reads: Reads::One, forms: &[FORM] }
     }
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {

@@ -1,6 +1,10 @@
 //! `distinct`: each different row once.
 
-use super::{Entry, Inputs, OperatorKind, Page, page::Form, reduce};
+use super::{
+    Entry, Inputs, OperatorKind, Page,
+    page::{Form, Reads},
+    reduce,
+};
 use crate::{
     diagnostics::Diagnostics,
     document::Value,
@@ -21,7 +25,7 @@ impl OperatorKind for Distinct {
             rows: "each different row once",
             holds: "each different row",
         };
-        &Page { key: "distinct", reads_several: false, forms: &[FORM] }
+        &Page { key: "distinct", reads: Reads::One, forms: &[FORM] }
     }
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {

@@ -2,7 +2,10 @@
 
 use tidemill_model::{function::FunctionKind, schema::Kind};
 
-use super::{Call, Entry, Inputs, OF_CALLS, OperatorKind, Page, call, page::Form};
+use super::{
+    Call, Entry, Inputs, OF_CALLS, OperatorKind, Page, call,
+    page::{Form, Reads},
+};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value},
@@ -34,7 +37,7 @@ impl OperatorKind for Filter {
                    is a failure",
             holds: "nothing",
         };
-        &Page { key: "filter", reads_several: false, forms: &[FIELD, FUNCTION] }
+        &Page { key: "filter", reads: Reads::One, forms: &[FIELD, FUNCTION] }
     }
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {

@@ -1,6 +1,9 @@
 //! `limit`: the first rows.
 
-use super::{Entry, Inputs, OperatorKind, Page, page::Form};
+use super::{
+    Entry, Inputs, OperatorKind, Page,
+    page::{Form, Reads},
+};
 use crate::{
     diagnostics::Diagnostics,
     document::Value,
@@ -22,7 +25,7 @@ impl OperatorKind for Limit {
             rows: "the first rows of the batch",
             holds: "the first rows",
         };
-        &Page { key: "limit", reads_several: false, forms: &[FORM] }
+        &Page { key: "limit", reads: Reads::One, forms: &[FORM] }
     }
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {

@@ -2,7 +2,10 @@
 
 use tidemill_model::function::FunctionKind;
 
-use super::{Call, Entry, Inputs, OperatorKind, Page, call, page::Form};
+use super::{
+    Call, Entry, Inputs, OperatorKind, Page, call,
+    page::{Form, Reads},
+};
 use crate::{
     diagnostics::Diagnostics,
     document::{Name, Value},
@@ -30,7 +33,7 @@ impl OperatorKind for Map {
             rows: "what the function returns, then the kept fields",
             holds: "nothing; what the function of a whole partition keeps is in its `memory`",
         };
-        &Page { key: "map", reads_several: false, forms: &[FORM] }
+        &Page { key: "map", reads: Reads::One, forms: &[FORM] }
     }
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {

@@ -11,10 +11,23 @@ const FROM: &str = "from";
 pub(crate) struct Page {
     /// The key that a stream has to be one.
     pub(crate) key: &'static str,
-    /// It reads several streams, and not one.
-    pub(crate) reads_several: bool,
+    /// How many streams it reads.
+    pub(crate) reads: Reads,
     /// What can be written.
     pub(crate) forms: &'static [Form],
+}
+
+/// How many streams an operator reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// One.
+    One,
+    /// Two.
+    Two,
+    /// Two, or more.
+    Several,
+    /// One, or more.
+    Any,
 }
 
 /// A way to write an operator.
@@ -34,12 +47,13 @@ pub(crate) struct Key(pub(crate) &'static str, &'static str, &'static str, &'sta
 
 /// All of them.
 pub(crate) const KEYS: &[Key] = &[
-    Key(FROM, "text, or a list for `union`", "needed", "the stream that is read"),
+    Key(FROM, "text, or a list for `union`, `group` and `join`", "needed", "the stream that is read, or the streams"),
     Key(
         "by",
-        "text or list of texts",
-        "`reduce`: one group of all rows; `update-state`: needed",
-        "the fields of the key",
+        "text or list of texts; of several streams also a list for each",
+        "`reduce`, `group`: all rows are one group; `update-state`, `join`: needed",
+        "the fields of the key. Where they have other names in the streams that are read: `by = [[\"user\"], [\"buyer\"]]`; the \
+         first ones' names stay",
     ),
     Key("fields", "table", "by name", "which field of the stream is which field of the function, see below"),
     Key("keep", "text or list of texts", "none", "fields of the input rows that go past a map"),
@@ -65,10 +79,23 @@ pub(crate) const KEYS: &[Key] = &[
          state are not in it. Not used where the function emits rows itself",
     ),
     Key(
+        "prefix",
+        "list of two texts",
+        "none",
+        "of a `join`: what is put before the names of the fields of each stream that are not of the key",
+    ),
+    Key(
+        "pairs-max",
+        "integer",
+        "10000000",
+        "of a `join`: so many pairs a key may have in a batch; with more it fails, and `on-error` says what happens: \
+         `dead-letter` sets the key aside",
+    ),
+    Key(
         "on-error",
         "text or table",
         "the pipeline's",
-        "what happens when the function fails, see [below](#when-a-function-fails), or a batch has more than can be \
+        "what happens when the function fails, see [below](PIPELINE.md#when-a-function-fails), or a batch has more than can be \
          [held](#what-is-held)",
     ),
     Key(
@@ -79,6 +106,18 @@ pub(crate) const KEYS: &[Key] = &[
          were run with it: the first may have begun under the old name",
     ),
 ];
+
+impl Reads {
+    /// Whether it may be so many streams.
+    pub(crate) fn may_be(self, streams: usize) -> bool {
+        match self {
+            Reads::One => streams == 1,
+            Reads::Two => streams == 2,
+            Reads::Several => streams >= 2,
+            Reads::Any => streams >= 1,
+        }
+    }
+}
 
 impl Page {
     /// Whether a key can stand beside its own.
@@ -118,11 +157,11 @@ pub fn operator_tables() -> String {
 mod tests {
     use super::*;
 
-    const MANUAL: &str = include_str!("../../PIPELINE.md");
+    const MANUAL: &str = include_str!("../../OPERATORS.md");
 
     #[test]
     fn the_manual_has_the_tables_of_all_operators() {
-        assert!(MANUAL.contains(&operator_tables()), "PIPELINE.md is to have:\n{}", operator_tables());
+        assert!(MANUAL.contains(&operator_tables()), "OPERATORS.md is to have:\n{}", operator_tables());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
     Call, Entry, Inputs, OperatorKind, Page,
     call::{call, fields as read_fields, rename},
     keyed::{keyed, keyed_schema},
-    page::Form,
+    page::{Form, Reads},
 };
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
@@ -52,7 +52,7 @@ impl OperatorKind for Reduce {
             rows: "the same, natively and without a plugin",
             holds: "the same",
         };
-        &Page { key: "reduce", reads_several: false, forms: &[GUEST, NATIVE] }
+        &Page { key: "reduce", reads: Reads::One, forms: &[GUEST, NATIVE] }
     }
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {

@@ -1,6 +1,9 @@
 //! `sort`: all rows in order.
 
-use super::{Entry, Inputs, OperatorKind, Page, page::Form};
+use super::{
+    Entry, Inputs, OperatorKind, Page,
+    page::{Form, Reads},
+};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value},
@@ -23,7 +26,7 @@ impl OperatorKind for Sort {
             rows: "all rows in order; `-` is largest first. Missing values are smallest, NaN is larger than all numbers, and -0.0 is as large as 0.0",
             holds: "all rows, in one partition",
         };
-        &Page { key: "sort", reads_several: false, forms: &[FORM] }
+        &Page { key: "sort", reads: Reads::One, forms: &[FORM] }
     }
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {

@@ -1,6 +1,9 @@
 //! `union`: the rows of several streams.
 
-use super::{Entry, Inputs, OperatorKind, Page, page::Form};
+use super::{
+    Entry, Inputs, OperatorKind, Page,
+    page::{Form, Reads},
+};
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::Value,
@@ -22,7 +25,7 @@ impl OperatorKind for Union {
                    fields in the same order; its partitions are those of all of them, 16384 at most",
             holds: "nothing",
         };
-        &Page { key: "union", reads_several: true, forms: &[FORM] }
+        &Page { key: "union", reads: Reads::Several, forms: &[FORM] }
     }
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {

@@ -8,12 +8,12 @@ use tidemill_model::{
 use super::{
     Call, Entry, Inputs, OperatorKind, Page, call,
     keyed::{keyed, keyed_schema},
-    page::Form,
+    page::{Form, Reads},
 };
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value},
-    graph::{self, KeySet, Letters, Node, Operator, Part, Placement, Role, Way},
+    graph::{self, KeySet, Keys, Letters, Node, Operator, Part, Placement, Role, Way},
     reader::{Reader, values},
     resolve::Plugins,
 };
@@ -38,7 +38,7 @@ impl OperatorKind for UpdateState {
             rows: "the key's fields, then its state; or what the function emits",
             holds: "of the new rows the fields that the function reads",
         };
-        &Page { key: "update-state", reads_several: false, forms: &[FORM] }
+        &Page { key: "update-state", reads: Reads::One, forms: &[FORM] }
     }
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {
@@ -89,7 +89,8 @@ impl Entry for UpdateStateEntry {
             version: signature.state_version,
             settings: String::new(),
         };
-        let part = Part { role: Role::UpdateState, way: Way::ByKey(by.clone()), tables: vec![table] };
+        let way = Way::ByKey(Keys::of(by.clone(), stream?.schema));
+        let part = Part { role: Role::UpdateState, way: way.clone(), tables: vec![table] };
         let operator = Operator::UpdateState(graph::UpdateState { by: by.clone(), run: *run, emit: *emit });
         Some(Node {
             letters: Letters { key: Some(keys), values: function.binding.input.clone() },
@@ -98,7 +99,7 @@ impl Entry for UpdateStateEntry {
             placement: Placement::By(stream?.schema.names_of(&by)),
             parts: vec![part],
             is_always_present: true,
-            ..Node::new(operator, schema, Role::UpdateState, Way::ByKey(by))
+            ..Node::new(operator, schema, Role::UpdateState, way)
         })
     }
 }

@@ -73,7 +73,7 @@ fn writes_below(output: &Output, folder: &Path) -> bool {
 }
 
 /// A dead letter: where it comes from, why, and what it was. `key`: the fields of the key, of an operator that has one.
-/// `values`: a row of the operator's input; missing where a key has failed as a whole.
+/// `values`: a row of the operator's input, of one whose keys do not always fail as a whole; missing where one has.
 fn schema(key: Option<&Schema>, values: &Schema) -> Schema {
     let required = |name: &str, kind| Field::new(name, Type::required(kind));
     let record = |name: &str, schema: &Schema| Field::new(name, Type::optional(Kind::Record(schema.clone())));
@@ -86,6 +86,6 @@ fn schema(key: Option<&Schema>, values: &Schema) -> Schema {
         required("reason", Kind::Text),
     ];
     fields.extend(key.filter(|key| !key.is_empty()).map(|key| record("key", key)));
-    fields.push(record("values", values));
+    fields.extend(Some(values).filter(|values| !values.is_empty()).map(|values| record("values", values)));
     Schema::try_new(fields).expect("the names are different")
 }

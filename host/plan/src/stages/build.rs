@@ -1,7 +1,7 @@
 //! Which stages a plan has: each part of a node's work comes into a stage by the way that the node says.
 
 use super::{ExchangeId, Input, Leaves, Order, Sequence, Stage, Stages, Step, StepKind};
-use crate::graph::{Node, NodeId, Placement, Plan, Way};
+use crate::graph::{Keys, Node, NodeId, Placement, Plan, Way};
 
 /// The stages of a plan.
 pub(super) fn build(plan: &Plan) -> Stages {
@@ -46,7 +46,7 @@ impl Builder<'_> {
                     self.stage(Input::Source(id), partitions, Order::Arrival { origins: 2 }, kind)
                 }
                 (Way::Here, Some(from)) => self.step(&from, kind, None),
-                (Way::ByKey(fields), Some(from)) => self.by_key(&from, id, fields, kind),
+                (Way::ByKey(keys), Some(from)) => self.by_key(&from, id, keys, kind),
                 (Way::ByGroup { is_one }, Some(from)) => {
                     let partitions = if *is_one { 1 } else { self.plan.partitions };
                     let exchange = self.exchange();
@@ -66,14 +66,20 @@ impl Builder<'_> {
         Place { by, ..place }
     }
 
-    /// Where rows are placed by these fields already, they stay.
-    fn by_key(&mut self, from: &Place, id: NodeId, fields: &[usize], kind: StepKind) -> Place {
-        let names = self.plan.node(self.plan.node(id).inputs[0]).schema.names_of(fields);
-        if from.by.as_ref() == Some(&names) && self.stages[from.stage].partitions == self.plan.partitions {
-            return self.step(from, kind, None);
+    /// Where the rows of the only input are placed by these fields already, they stay.
+    fn by_key(&mut self, from: &Place, id: NodeId, keys: &Keys, kind: StepKind) -> Place {
+        let inputs = self.plan.node(id).inputs.clone();
+        if let ([only], [fields]) = (&inputs[..], &keys.fields[..]) {
+            let names = self.plan.node(*only).schema.names_of(fields);
+            if from.by.as_ref() == Some(&names) && self.stages[from.stage].partitions == self.plan.partitions {
+                return self.step(from, kind, None);
+            }
         }
-        let exchange = self.leave(from, StepKind::Scatter(id));
-        let input = Input::Exchanges(vec![exchange], Sequence::Arrival);
+        let places = inputs.iter().map(|input| self.places[input.0].clone()).enumerate();
+        let places: Vec<(usize, Place)> = places.collect();
+        let exchanges =
+            places.iter().map(|(input, place)| self.leave(place, StepKind::Scatter { reader: id, input: *input }));
+        let input = Input::Exchanges(exchanges.collect(), Sequence::Arrival);
         self.stage(input, self.plan.partitions, Order::Partition, kind)
     }
 

@@ -32,7 +32,7 @@ fn cases() {
 
 #[test]
 fn the_examples_of_the_page_are_pipelines() {
-    let page = include_str!("../../PIPELINE.md");
+    let page = concat!(include_str!("../../PIPELINE.md"), include_str!("../../OPERATORS.md"));
     let examples: Vec<&str> = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(examples.len() > 5, "the page has examples");
     for example in examples {

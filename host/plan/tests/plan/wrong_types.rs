@@ -39,7 +39,7 @@ fn errors(document: &Value) -> usize {
 
 #[test]
 fn no_key_takes_a_date_or_a_list_of_lists_of_what_it_takes() {
-    let page = include_str!("../../PIPELINE.md");
+    let page = concat!(include_str!("../../PIPELINE.md"), include_str!("../../OPERATORS.md"));
     let mut texts: Vec<String> =
         page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect();
     texts.iter_mut().for_each(complete);
@@ -58,8 +58,14 @@ fn no_key_takes_a_date_or_a_list_of_lists_of_what_it_takes() {
             let is_parameter = place.len() > 1 && place[place.len() - 2] == "parameters";
             assert!(is_parameter || errors(&bad) > 0, "a date at {place:?} is taken");
             let mut bad = good.clone();
+            let stream = place.split_last().map(|(_, stream)| at(&mut bad, stream).clone());
             let value = at(&mut bad, &place);
             *value = Value::Array(vec![Value::Array(vec![value.clone()])]);
+            // A key may have a list of fields for each of several streams.
+            let is_for_each = |stream: Value| stream.get("group").is_some() || stream.get("join").is_some();
+            if place.last().is_some_and(|key| key == "by") && stream.is_some_and(is_for_each) {
+                *value = Value::Array(vec![value.clone()]);
+            }
             assert!(errors(&bad) > 0, "a list of lists at {place:?} is taken");
             tried += 1;
         }

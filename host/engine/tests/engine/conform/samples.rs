@@ -153,6 +153,77 @@ pub const SAMPLES: &[Sample] = &[
         is_ordered: true,
     },
     Sample {
+        operator: "group",
+        name: "a list of a field, behind a filter",
+        text: "[streams.some]\nfrom = \"in\"\nfilter = \"f\"\n[streams.kept]\nfrom = \"some\"\nmap = \"hostile/anything\"\n\
+               fields = { value = \"n\" }\nkeep = [\"k\"]\n[streams.out]\nfrom = \"kept\"\nby = \"k\"\ngroup = \"ns\"",
+        model: |feed| {
+            each(feed, |rows| {
+                let some: Vec<Row> = rows.iter().filter(|row| row.f == Some(true)).cloned().collect();
+                by_key(&some, |rows| Value::List(rows.iter().map(|row| int(row.n)).collect()))
+            })
+        },
+        is_ordered: false,
+    },
+    Sample {
+        operator: "group",
+        name: "lists of two streams, behind a union",
+        text: "[streams.both]\nfrom = [\"more\", \"in\"]\nunion = true\n\
+               [streams.out]\nfrom = [\"in\", \"both\"]\nby = \"k\"\ngroup = [\"ins\", \"boths\"]",
+        model: |feed| {
+            let records = |rows: Option<&Vec<&Row>>| {
+                let of = |row: &&Row| Value::Record(whole(row).split_off(1));
+                Value::List(rows.into_iter().flatten().map(of).collect())
+            };
+            let batch = |(ins, both): (&Vec<Row>, &Vec<Row>)| {
+                let (ins, both) = (groups(ins), groups(both));
+                let row = |k: &&str| vec![text(k), records(ins.get(k)), records(both.get(k))];
+                both.keys().map(row).collect()
+            };
+            feed.0[0].iter().zip(&both(feed)).map(batch).collect()
+        },
+        is_ordered: false,
+    },
+    Sample {
+        operator: "join",
+        name: "pairs",
+        text: "[streams.out]\nfrom = [\"in\", \"more\"]\nby = [\"k\", \"f\"]\njoin = \"inner\"\nprefix = [\"\", \"m-\"]",
+        model: |feed| joined(feed, [false, false]),
+        is_ordered: false,
+    },
+    Sample {
+        operator: "join",
+        name: "rows of the first stream stay",
+        text: "[streams.out]\nfrom = [\"in\", \"more\"]\nby = [\"k\", \"f\"]\njoin = \"left\"\nprefix = [\"i-\", \"m-\"]",
+        model: |feed| joined(feed, [true, false]),
+        is_ordered: false,
+    },
+    Sample {
+        operator: "join",
+        name: "rows of the second stream stay, and their order shows behind it",
+        text: "[streams.joined]\nfrom = [\"in\", \"more\"]\nby = [[\"k\"], [\"k\"]]\njoin = \"right\"\nprefix = [\"i-\", \"\"]\n\
+               [streams.out]\nfrom = \"joined\"\nby = \"k\"\nupdate-state = \"hostile/digits\"\nfields = { value = \"n\" }",
+        model: |feed| {
+            let of = |(left, right): (&Vec<Row>, &Vec<Row>)| {
+                let (left, right) = (groups(left), groups(right));
+                let pairs = |(k, rows): (&&str, &Vec<&Row>)| {
+                    let times = left.get(k).map_or(1, Vec::len);
+                    (0..times).flat_map(|_| rows.iter().map(|row| (*row).clone())).collect::<Vec<_>>()
+                };
+                right.iter().flat_map(pairs).collect::<Vec<Row>>()
+            };
+            digits(&feed.0[0].iter().zip(&feed.0[1]).map(of).collect::<Vec<_>>(), false)
+        },
+        is_ordered: false,
+    },
+    Sample {
+        operator: "join",
+        name: "rows of both streams stay",
+        text: "[streams.out]\nfrom = [\"in\", \"more\"]\nby = [\"k\", \"f\"]\njoin = \"full\"\nprefix = [\"i-\", \"m-\"]",
+        model: |feed| joined(feed, [true, true]),
+        is_ordered: false,
+    },
+    Sample {
         operator: "sort",
         name: "a sort with ties",
         text: "[streams.both]\nfrom = [\"in\", \"more\"]\nunion = true\n[streams.out]\nfrom = \"both\"\nsort = [\"-k\"]",
@@ -248,4 +319,24 @@ fn emitted_totals(batches: &[Vec<Row>]) -> Vec<Vec<Row>> {
         groups(rows).into_iter().map(of_key).collect()
     };
     batches.iter().map(batch).collect()
+}
+
+/// Rows of `in` beside those of `more` with the same `k` and `f`, and those that are alone, where they stay.
+fn joined(feed: &Feed, keeps: [bool; 2]) -> Vec<Vec<Vec<Value>>> {
+    let rest = |row: &Row| vec![int(row.n), text(row.line)];
+    let key = |row: &Row| vec![text(row.k), row.f.map_or(Value::Missing, Value::Boolean)];
+    let blank = || vec![Value::Missing; 2];
+    let batch = |(left, right): (&Vec<Row>, &Vec<Row>)| {
+        let is_pair = |one: &Row, other: &Row| one.k == other.k && one.f == other.f;
+        let mut rows: Vec<Vec<Value>> = Vec::new();
+        for one in left {
+            let others: Vec<&Row> = right.iter().filter(|other| is_pair(one, other)).collect();
+            rows.extend(others.iter().map(|other| [key(one), rest(one), rest(other)].concat()));
+            rows.extend((others.is_empty() && keeps[0]).then(|| [key(one), rest(one), blank()].concat()));
+        }
+        let is_alone = |other: &&Row| keeps[1] && !left.iter().any(|one| is_pair(one, other));
+        rows.extend(right.iter().filter(is_alone).map(|other| [key(other), blank(), rest(other)].concat()));
+        rows
+    };
+    feed.0[0].iter().zip(&feed.0[1]).map(batch).collect()
 }

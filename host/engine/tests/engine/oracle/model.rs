@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use tidemill_model::testing::Value;
 use tidemill_plan::graph::{
-    Aggregate, Condition, FunctionUse, KeySet, Node, NodeId, Operator, Plan, Reduce, Reducer, SortKey, UpdateState,
+    Aggregate, Condition, FunctionUse, Join, KeySet, Node, NodeId, Operator, Plan, Reduce, Reducer, SortKey,
+    UpdateState,
 };
 
 pub type Row = Vec<Value>;
@@ -26,12 +27,18 @@ impl<'a> Model<'a> {
 
     /// The batches of all streams at a tick. `sources` gives those of the sources.
     pub fn tick(&mut self, sources: &HashMap<NodeId, Batch>) -> Vec<Batch> {
-        let mut all: Vec<Batch> = Vec::new();
-        for (index, node) in self.plan.nodes.iter().enumerate() {
+        let (plan, mut all) = (self.plan, Vec::<Batch>::new());
+        for (index, node) in plan.nodes.iter().enumerate() {
             let id = NodeId(index);
             let batch = match &node.operator {
                 Operator::Source(_) => sources[&id].clone(),
                 Operator::Union => union(node, &all),
+                Operator::Group => side_by_side(plan, node, &all, grouped),
+                Operator::Join(join) => {
+                    let keys = node.keys().unwrap();
+                    let widths = [0, 1].map(|input| keys.others(input, &plan.node(node.inputs[input]).schema).len());
+                    side_by_side(plan, node, &all, |sides| joined(*join, widths, sides))
+                }
                 Operator::UpdateState(update) => {
                     let rows = all[node.inputs[0].0].as_deref().unwrap_or_default();
                     Some(update_state(update, function(node), rows, self.totals.entry(id).or_default()))
@@ -47,6 +54,43 @@ impl<'a> Model<'a> {
 fn union(node: &Node, all: &[Batch]) -> Batch {
     let there: Vec<&Vec<Row>> = node.inputs.iter().filter_map(|input| all[input.0].as_ref()).collect();
     (!there.is_empty()).then(|| there.into_iter().flatten().cloned().collect())
+}
+
+/// For each key what each input has besides it.
+type Sides = BTreeMap<Row, Vec<Vec<Row>>>;
+
+fn side_by_side(plan: &Plan, node: &Node, all: &[Batch], rows: impl Fn(Sides) -> Vec<Row>) -> Batch {
+    let keys = node.keys().unwrap();
+    let inputs: Vec<&Batch> = node.inputs.iter().map(|input| &all[input.0]).collect();
+    let mut sides = Sides::new();
+    for (input, batch) in inputs.iter().enumerate() {
+        let others = keys.others(input, &plan.node(node.inputs[input]).schema);
+        for row in batch.iter().flatten() {
+            let side = sides.entry(key_of(row, &keys.fields[input])).or_insert_with(|| vec![Vec::new(); inputs.len()]);
+            side[input].push(others.iter().map(|&field| row[field].clone()).collect());
+        }
+    }
+    inputs.iter().any(|batch| batch.is_some()).then(|| rows(sides))
+}
+
+fn grouped(sides: Sides) -> Vec<Row> {
+    let item = |row: Row| if row.len() == 1 { row[0].clone() } else { Value::Record(row) };
+    let list = |rows: Vec<Row>| Value::List(rows.into_iter().map(item).collect());
+    sides.into_iter().map(|(key, lists)| [key, lists.into_iter().map(list).collect()].concat()).collect()
+}
+
+/// `widths`: how many fields each input has besides the key.
+fn joined(join: Join, widths: [usize; 2], sides: Sides) -> Vec<Row> {
+    let pairs = |(key, sides): (Row, Vec<Vec<Row>>)| {
+        let blank = |input: usize| {
+            let stays = sides[input].is_empty() && join.keeps[1 - input];
+            stays.then(|| vec![Value::Missing; widths[input]])
+        };
+        let of = |input: usize| sides[input].iter().cloned().chain(blank(input)).collect::<Vec<_>>();
+        let (left, right) = (of(0), of(1));
+        left.iter().flat_map(|left| right.iter().map(|right| [&key[..], left, right].concat())).collect::<Vec<_>>()
+    };
+    sides.into_iter().flat_map(pairs).collect()
 }
 
 fn function(node: &Node) -> &FunctionUse {

@@ -21,7 +21,7 @@ pub fn pipelines() -> impl Strategy<Value = String> {
         for name in ["left", "right"] {
             let _ = writeln!(maker.text, "[streams.{name}]\nqueue = {{ schema = \"{SOURCE}\", batches = [] }}");
             let (name, fields) = (name.to_owned(), source_fields());
-            maker.streams.push(Stream { name, fields, is_ordered: true, is_single: false });
+            maker.streams.push(Stream { name, fields, is_ordered: true, is_single: false, is_joined: false });
         }
         choices.iter().enumerate().for_each(|(number, choice)| maker.add(number, choice));
         for stream in &maker.streams {
@@ -67,6 +67,8 @@ enum Kind {
     OptionalMean,
     Text,
     Record,
+    /// A list, or a value that may be missing: nothing is done with it but that it is looked at as a whole.
+    Whole,
 }
 
 #[derive(Clone)]
@@ -77,6 +79,8 @@ struct Stream {
     is_ordered: bool,
     /// And in one partition.
     is_single: bool,
+    /// It has the rows of a join, of which there may be many.
+    is_joined: bool,
 }
 
 fn source_fields() -> Vec<(String, Kind)> {
@@ -102,7 +106,7 @@ impl Maker {
     fn add(&mut self, number: usize, choice: &[Index; 6]) {
         let from = choice[0].get(&self.streams).clone();
         let name = format!("s{number}");
-        let (operator, fields) = match choice[1].index(11) {
+        let (operator, fields) = match choice[1].index(14) {
             0 => self.filter(&from, choice),
             1 | 2 => reduce(&from, choice, &format!("v{number}")),
             3 | 4 => update_state(&from, choice, &format!("v{number}")),
@@ -111,26 +115,86 @@ impl Maker {
             7 => self.union(&from, choice),
             8 => map(&from, choice, &format!("v{number}")),
             9 => sum(&from, choice, &format!("v{number}")),
+            10 | 11 => self.join(&from, choice, number),
+            12 => self.group(&from, choice, number),
             _ => from.is_ordered.then(|| (format!("limit = {}", 1 + choice[2].index(9)), from.fields.clone())),
         }
         .unwrap_or_else(|| ("distinct = true".to_owned(), from.fields.clone()));
         let is_single = operator.starts_with("sort") || operator.starts_with("limit");
         let is_ordered = match operator.split_once(['=', ' ']).map_or("", |(key, _)| key) {
             "map" | "filter" => from.is_ordered,
+            "from" if !operator.contains("union = ") => false,
             "from" => self
                 .streams
                 .iter()
                 .all(|stream| stream.is_ordered || !operator.contains(&format!("\"{}\"", stream.name))),
             _ => is_single,
         };
+        let reads = |stream: &Stream| stream.name == from.name || operator.contains(&format!("\"{}\"", stream.name));
+        let is_joined =
+            operator.contains("join = ") || self.streams.iter().any(|stream| stream.is_joined && reads(stream));
         let from = if operator.contains("from = ") { String::new() } else { format!("from = \"{}\"\n", from.name) };
         let _ = writeln!(self.text, "[streams.{name}]\n{from}{operator}");
-        self.streams.push(Stream { name, fields, is_ordered, is_single });
+        self.streams.push(Stream { name, fields, is_ordered, is_single, is_joined });
     }
 
     fn filter(&self, from: &Stream, choice: &[Index; 6]) -> Option<(String, Vec<(String, Kind)>)> {
         let field = a_field(from, choice[2], &[Kind::Boolean])?;
         Some((format!("filter = \"{field}\""), from.fields.clone()))
+    }
+
+    /// With a stream that has a field of the same type; itself, if there is no other.
+    fn join(&self, from: &Stream, choice: &[Index; 6], number: usize) -> Option<(String, Vec<(String, Kind)>)> {
+        let others: Vec<&Stream> = self.streams.iter().filter(|stream| !stream.is_joined).collect();
+        let other = *choice[2].get(&others);
+        if from.is_joined {
+            return None;
+        }
+        let alike = |(_, one): &(String, Kind), (_, other): &(String, Kind)| match (one, other) {
+            (Kind::Integer | Kind::OptionalInteger, Kind::Integer | Kind::OptionalInteger) => true,
+            (Kind::Whole, _) | (_, Kind::Whole) => false,
+            (one, other) => one == other,
+        };
+        let pairs = from.fields.iter().flat_map(|one| other.fields.iter().map(move |other| (one, other)));
+        let pairs: Vec<_> = pairs.filter(|(one, other)| alike(one, other)).collect();
+        if pairs.is_empty() {
+            return None;
+        }
+        let (one, second) = *choice[3].get(&pairs);
+        let (kind, keeps) =
+            [("inner", [false; 2]), ("left", [true, false]), ("right", [false, true]), ("full", [true; 2])]
+                [choice[4].index(4)];
+        let text = format!(
+            "from = [\"{}\", \"{}\"]\nby = [[\"{}\"], [\"{}\"]]\njoin = \"{kind}\"\nprefix = [\"a{number}\", \"b{number}\"]",
+            from.name, other.name, one.0, second.0
+        );
+        let of_key = if one.1 == second.1 { one.1 } else { Kind::OptionalInteger };
+        let beside = |stream: &Stream, key: &str, prefix: char, may_be_missing: bool| -> Vec<(String, Kind)> {
+            let others = stream.fields.iter().filter(|(name, _)| name != key);
+            let named = |(name, kind): &(String, Kind)| {
+                let kind = if may_be_missing { or_missing(*kind) } else { *kind };
+                (format!("{prefix}{number}{name}"), kind)
+            };
+            others.map(named).collect()
+        };
+        let sides = [beside(from, &one.0, 'a', keeps[1]), beside(other, &second.0, 'b', keeps[0])].concat();
+        Some((text, [vec![(one.0.clone(), of_key)], sides].concat()))
+    }
+
+    /// Where rows are in an order, that of a list is known.
+    fn group(&self, from: &Stream, choice: &[Index; 6], number: usize) -> Option<(String, Vec<(String, Kind)>)> {
+        let alike = |stream: &&Stream| stream.fields == from.fields && stream.is_ordered;
+        let others: Vec<&Stream> = self.streams.iter().filter(alike).collect();
+        let by = some_fields(from, choice[3], 0);
+        if !from.is_ordered || by.len() == from.fields.len() {
+            return None;
+        }
+        let inputs = [vec![from], vec![*choice[2].get(&others); choice[4].index(3)]].concat();
+        let from: Vec<String> = inputs.iter().map(|stream| format!("\"{}\"", stream.name)).collect();
+        let lists: Vec<(String, Kind)> =
+            (0..inputs.len()).map(|input| (format!("l{number}-{input}"), Kind::Whole)).collect();
+        let text = format!("from = [{}]\nby = [{}]\ngroup = [{}]", from.join(", "), names(&by), names(&lists));
+        Some((text, [by, lists].concat()))
     }
 
     /// With a stream of the same fields; itself, if there is no other.
@@ -143,6 +207,16 @@ impl Maker {
             format!("\"{}\", \"{}\", \"{}\"", second.name, from.name, third.name)
         };
         Some((format!("from = [{names}]\nunion = true"), from.fields.clone()))
+    }
+}
+
+/// The same where values may be missing.
+fn or_missing(kind: Kind) -> Kind {
+    match kind {
+        Kind::Integer | Kind::OptionalInteger => Kind::OptionalInteger,
+        Kind::Boolean => Kind::Boolean,
+        Kind::Float | Kind::Mean | Kind::OptionalMean => Kind::OptionalMean,
+        Kind::Digits | Kind::Text | Kind::Record | Kind::Whole => Kind::Whole,
     }
 }
 
