@@ -26,11 +26,6 @@ batches = []
 [streams.more]
 from = "queue"
 limit = 1
-[streams.pairs]
-from = ["sorted", "sorted"]
-by = "word"
-join = "inner"
-prefix = ["", "r-"]
 [outputs.words]
 from = "sorted"
 print = true
@@ -80,7 +75,12 @@ const PIPELINE: &[Bounds] = &[
         &["1125899906842625"],
         "1048576GiB",
     ),
-    ("streams.pairs.pairs-max=_", &["1", "9223372036854775807"], &["0"], "from 1 to 9223372036854775807"),
+    (
+        "streams.more={from=[\"queue\", \"queue\"], by=\"line\", join=\"inner\", pairs-max=_}",
+        &["1", "9223372036854775807"],
+        &["0"],
+        "from 1 to 9223372036854775807",
+    ),
     ("pipeline.limits={batch-fuel=_}", &["1", "9223372036854775807"], &["0"], "from 1 to 9223372036854775807"),
     ("pipeline.limits={batch-rows=_}", &["1", "9223372036854775807"], &["0"], "from 1 to 9223372036854775807"),
     ("pipeline.limits.batch-bytes=_", &["1", "1048576GiB"], &["0", "1125899906842625"], "from 1 byte to 1048576GiB"),
