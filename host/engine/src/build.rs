@@ -46,8 +46,11 @@ impl Builder<'_> {
     fn task(&self, stage: &Stage, partition: u32, input: &Schema) -> Result<Task, RunError> {
         let budget = self.guests.budget().clone();
         let batch = Batch { budget, ..Batch::new(self.plan.interval, partition, stage.partitions) };
-        let operators: Result<Vec<_>, RunError> =
-            stage.steps.iter().map(|step| Ok((self.facts(step.kind), self.operator(step.kind, partition)?))).collect();
+        let operators: Result<Vec<_>, RunError> = stage
+            .steps
+            .iter()
+            .map(|step| Ok((self.facts(step.kind), self.operator(step.kind, stage, partition)?)))
+            .collect();
         Ok(Task::new(stage, input, batch, operators?))
     }
 
@@ -58,18 +61,18 @@ impl Builder<'_> {
         };
         let node = self.plan.node(id);
         match Recipe::of(node.parts[part].role).takes {
-            Some(takes) => takes(&self.making(id, 0, None)),
+            Some(takes) => takes(&self.making(id, stage, 0, None)),
             // Where rows of several inputs come, those of each have their own.
             None => Ok(self.read_by(id)[0].schema.clone()),
         }
     }
 
-    fn operator(&self, kind: StepKind, partition: u32) -> Result<Box<dyn Operator>, RunError> {
+    fn operator(&self, kind: StepKind, stage: &Stage, partition: u32) -> Result<Box<dyn Operator>, RunError> {
         let policy = self.policy(kind);
         Ok(match kind {
             StepKind::Part(id, part) => {
                 let Part { role, .. } = self.plan.node(id).parts[part];
-                (Recipe::of(role).make)(self.making(id, partition, policy))?
+                (Recipe::of(role).make)(self.making(id, stage, partition, policy))?
             }
             StepKind::Scatter { reader, input } => match &self.plan.node(reader).parts[0].way {
                 Way::ByKey(keys) => {
@@ -92,7 +95,7 @@ impl Builder<'_> {
         })
     }
 
-    fn making(&self, id: NodeId, partition: u32, policy: Option<Policy>) -> Making<'_> {
+    fn making(&self, id: NodeId, stage: &Stage, partition: u32, policy: Option<Policy>) -> Making<'_> {
         let node = self.plan.node(id);
         Making {
             node,
@@ -100,6 +103,7 @@ impl Builder<'_> {
             guests: self.guests,
             presence: &self.presence[id.0],
             partitions: self.plan.partitions,
+            origins: stage.order.origins(),
             seed: self.seed ^ u64::from(partition) << 32,
             policy,
         }

@@ -18,6 +18,7 @@ mod recipe;
 mod scattered;
 mod sides;
 mod update_state;
+mod window;
 
 use std::sync::Arc;
 

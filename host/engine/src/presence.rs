@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tidemill_model::time::{Interval, Timestamp};
 use tidemill_plan::graph::{NodeId, Plan};
 
 /// The sources that a stream's batches hang on.
@@ -9,6 +10,8 @@ use tidemill_plan::graph::{NodeId, Plan};
 pub(crate) struct Presence {
     /// If all of them have no batch at a tick, the stream has none; `None`: it has one at every tick.
     sources: Option<BTreeSet<NodeId>>,
+    /// It has none but at the multiples of this.
+    slide: Option<Interval>,
 }
 
 impl Presence {
@@ -24,13 +27,14 @@ impl Presence {
                     of_inputs.map(|sources| sources.into_iter().flatten().collect())
                 }
             };
-            all.push(Presence { sources });
+            all.push(Presence { sources, slide: node.slide });
         }
         all
     }
 
     /// Whether there is a batch at a tick at which the sources `absent` have none.
-    pub(crate) fn is_present(&self, absent: &[NodeId]) -> bool {
-        self.sources.as_ref().is_none_or(|sources| sources.iter().any(|source| !absent.contains(source)))
+    pub(crate) fn is_present(&self, tick: Timestamp, absent: &[NodeId]) -> bool {
+        let slides = self.slide.is_none_or(|slide| slide.is_tick(tick));
+        slides && self.sources.as_ref().is_none_or(|sources| sources.iter().any(|source| !absent.contains(source)))
     }
 }

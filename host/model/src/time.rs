@@ -152,6 +152,11 @@ impl Interval {
         Timestamp((now.0.div_euclid(self.0) + 1) * self.0)
     }
 
+    /// Whether this is a tick.
+    pub fn is_tick(self, at: Timestamp) -> bool {
+        at.0.rem_euclid(self.0) == 0
+    }
+
     /// The tick after the tick at `tick`. Ticks that are late are all served, one by one.
     pub fn next(self, tick: Timestamp) -> Timestamp {
         Timestamp(tick.0 + self.0)
@@ -170,6 +175,8 @@ mod tests {
         assert_eq!(two.tick_after(Timestamp(2_000_000)), Timestamp(4_000_000));
         assert_eq!(two.tick_after(Timestamp(-1)), Timestamp(0));
         assert_eq!(two.next(Timestamp(4_000_000)), Timestamp(6_000_000));
+        let ticks = [-2_000_000, -1, 0, 1, 1_999_999, 2_000_000, 3_000_000].map(|at| two.is_tick(Timestamp(at)));
+        assert_eq!(ticks, [true, false, true, false, false, true, false]);
     }
 
     #[test]

@@ -70,8 +70,11 @@ pub struct Node {
     pub placement: Placement,
     /// What is told of the rows that its function cannot take, besides where and why.
     pub letters: Letters,
-    /// It has a batch at every tick, whatever its inputs have.
+    /// It has a batch at every tick, or wherever it slides, whatever its inputs have.
     pub is_always_present: bool,
+    /// It has batches at the multiples of this alone; `None`: at every tick. Where an operator does not say it, it is that of the
+    /// inputs.
+    pub slide: Option<Interval>,
     /// What becomes of a batch of which it would have to hold more than it can; `None`: it holds nothing that grows with a batch.
     pub holds: Option<Then>,
 }
@@ -102,6 +105,8 @@ pub enum Role {
     Merge,
     /// Each key's new rows change its state.
     UpdateState,
+    /// Those of past batches come again.
+    Window,
     /// Those of each key are put side by side in lists.
     Group,
     /// Those of two inputs with the same key are put side by side.
@@ -132,7 +137,10 @@ pub enum Way {
         rows_max: Option<usize>,
     },
     /// The partitions of an input stand behind those of the inputs before it, and so do their rows.
-    Behind,
+    Behind {
+        /// The rows of so many batches stand one behind the other.
+        batches: u32,
+    },
 }
 
 /// The keys of a node's inputs.
@@ -181,6 +189,8 @@ pub enum Operator {
     UpdateState(UpdateState),
     /// The rows of all inputs, those of one after those of the other.
     Union,
+    /// The rows of the last batches.
+    Window(Window),
     /// One row a key: the key's fields, then for each input a list of its rows of that key.
     Group,
     /// A row for each pair of rows of two inputs with the same key: the key's fields, then the others of both.
@@ -314,6 +324,20 @@ pub enum KeySet {
     All,
 }
 
+/// The rows of the last batches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The fields by which its rows are placed in partitions, if that is known: each is kept by its key. Otherwise those that came at
+    /// one place of the stream's order are kept together, with that place.
+    pub by: Vec<usize>,
+    /// Those of so long a time until now.
+    pub length: Interval,
+    /// They come at multiples of this.
+    pub slide: Interval,
+    /// The time between two batches of the input.
+    pub every: Interval,
+}
+
 /// Rows of two inputs with the same key, side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Join {
@@ -386,6 +410,7 @@ impl Node {
             placement: Placement::Unknown,
             letters: Letters::default(),
             is_always_present: false,
+            slide: None,
             holds: None,
         }
     }

@@ -16,6 +16,7 @@ mod side_by_side;
 mod sort;
 mod union;
 mod update_state;
+mod window;
 
 use std::fmt;
 
@@ -41,6 +42,7 @@ pub(crate) static OPERATORS: &[&dyn OperatorKind] = &[
     &union::Union,
     &group::Group,
     &join::Join,
+    &window::Window,
     &sort::Sort,
     &limit::Limit,
     &distinct::Distinct,

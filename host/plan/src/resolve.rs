@@ -13,7 +13,7 @@ use tidemill_model::text::counted;
 
 use std::{collections::HashMap, sync::Arc};
 
-use tidemill_model::{connector::SourceSettings, schema::Schema};
+use tidemill_model::{connector::SourceSettings, schema::Schema, time::Interval};
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
@@ -22,6 +22,7 @@ use crate::{
     graph::{Node, NodeId, Operator, Output, Plan, Role, Way},
     manifest::{Body, Manifest, StreamEntry},
     operators::Inputs,
+    reader::quantity::show_interval,
     stages::{self, Stages},
     suggest,
 };
@@ -50,6 +51,12 @@ const STREAM_PARTITIONS_MAX: u64 = 16_384;
 pub(crate) struct Stream<'a> {
     pub(crate) name: &'a str,
     pub(crate) schema: &'a Schema,
+    /// The fields by which its rows are placed in partitions.
+    pub(crate) placed_by: Option<&'a [String]>,
+    /// At which multiples it has batches, if not at every tick.
+    pub(crate) slide: Option<Interval>,
+    /// The time between two of its batches, if that is known.
+    pub(crate) every: Option<Interval>,
 }
 
 fn source(settings: &Arc<dyn SourceSettings>) -> Node {
@@ -64,8 +71,17 @@ struct Resolver<'a> {
     /// For each stream of the manifest its node, once it has one. Where there was an error there is none, and what
     /// follows from it is not reported.
     nodes: Vec<Option<NodeId>>,
-    done: Vec<Node>,
+    done: Done,
     diagnostics: &'a mut Diagnostics,
+}
+
+/// The streams that are settled.
+struct Done {
+    nodes: Vec<Node>,
+    /// For each of them by which fields its rows are placed.
+    placed_by: Vec<Option<Vec<String>>>,
+    /// The pipeline's, if that is known.
+    interval: Option<Interval>,
 }
 
 impl<'a> Resolver<'a> {
@@ -76,7 +92,7 @@ impl<'a> Resolver<'a> {
             plugins: plugins::Plugins::load(manifest, functions, diagnostics),
             streams: names.collect(),
             nodes: vec![None; manifest.streams.len()],
-            done: Vec::new(),
+            done: Done { nodes: Vec::new(), placed_by: Vec::new(), interval: manifest.pipeline.interval },
             diagnostics,
         }
     }
@@ -107,12 +123,13 @@ impl<'a> Resolver<'a> {
             limits: pipeline.limits.clone(),
             stop_within: pipeline.stop_within,
             late_ticks: pipeline.late_ticks,
-            nodes: self.done,
+            nodes: self.done.nodes,
             outputs,
         };
         let stages = Stages::of(&plan);
         sizes::check_instances(&plan, &stages, self.manifest, self.diagnostics);
         sizes::check_places(&stages, self.diagnostics);
+        sizes::check_origins(&plan, &stages, self.manifest, self.diagnostics);
         sizes::check_depth(&plan, &stages, self.manifest, self.diagnostics);
         Some(plan)
     }
@@ -158,10 +175,8 @@ impl<'a> Resolver<'a> {
     fn add_node(&mut self, index: usize, links: &[Option<usize>]) {
         let entry = &self.manifest.streams[index];
         let inputs: Option<Vec<NodeId>> = links.iter().map(|link| link.and_then(|link| self.nodes[link])).collect();
-        let streams: Option<Vec<Stream<'_>>> = inputs.as_ref().map(|inputs| {
-            let nodes = inputs.iter().map(|id| &self.done[id.0]);
-            nodes.map(|node| Stream { name: &node.name, schema: &node.schema }).collect()
-        });
+        let streams: Option<Vec<Stream<'_>>> =
+            inputs.as_ref().map(|inputs| inputs.iter().map(|id| self.done.stream(*id)).collect());
         let resolved = entry.body.as_ref().and_then(|body| match body {
             Body::Source(settings) => Some(source(settings)),
             Body::Operator(operator) => {
@@ -172,10 +187,35 @@ impl<'a> Resolver<'a> {
         if let (Some(node), Some(inputs)) = (resolved, inputs)
             && sizes::check_nodes(&entry.name, &node.schema, self.diagnostics)
         {
-            self.nodes[index] = Some(NodeId(self.done.len()));
-            let (name, previously) = (&entry.name.text, entry.previously.as_ref());
-            let previously = previously.map(|name| name.text.clone());
-            self.done.push(Node { name: name.clone(), inputs, previously, ..node });
+            self.check_slides(entry, &inputs);
+            let (name, previously) = (entry.name.text.clone(), entry.previously.as_ref().map(|name| name.text.clone()));
+            self.nodes[index] = Some(self.done.add(Node { name, inputs, previously, ..node }));
+        }
+    }
+
+    /// Streams that are put together have batches at the same ticks.
+    fn check_slides(&mut self, entry: &StreamEntry, inputs: &[NodeId]) {
+        let Some((first, rest)) = inputs.split_first() else { return };
+        let first = self.done.stream(*first);
+        for (id, name) in rest.iter().zip(entry.from.iter().skip(1)) {
+            let other = self.done.stream(*id);
+            if other.slide == first.slide {
+                continue;
+            }
+            let every = |stream: &Stream<'_>| {
+                stream
+                    .slide
+                    .map_or_else(|| "at every tick".to_owned(), |slide| format!("every {}", show_interval(slide)))
+            };
+            let message = format!("`{}` and `{}` have batches at other times", first.name, other.name);
+            let help = format!(
+                "`{}` has one {}, and `{}` {}; streams that are put together have them at the same ticks: give windows the same `slide`",
+                first.name,
+                every(&first),
+                other.name,
+                every(&other)
+            );
+            self.diagnostics.push(Diagnostic::error(name.span, message).label("other ticks").help(help));
         }
     }
 
@@ -183,14 +223,11 @@ impl<'a> Resolver<'a> {
         let mut outputs = Vec::new();
         for entry in &self.manifest.outputs {
             let from = entry.from.as_ref().and_then(|from| self.find(from)).and_then(|index| self.nodes[index]);
-            let stream = from.map(|id| {
-                let node = &self.done[id.0];
-                (id, Stream { name: &node.name, schema: &node.schema })
-            });
+            let stream = from.map(|id| (id, self.done.stream(id)));
             outputs.extend(outputs::resolve(entry, stream, &self.plugins, self.diagnostics));
         }
         outputs::check_folders(&self.manifest.outputs, self.diagnostics);
-        dead_letters::add(self.manifest, &self.done, &mut outputs, self.diagnostics);
+        dead_letters::add(self.manifest, &self.done.nodes, &mut outputs, self.diagnostics);
         outputs::check_checkpoint(self.manifest.pipeline.checkpoint.as_ref(), &outputs, self.diagnostics);
         outputs
     }
@@ -212,12 +249,12 @@ impl<'a> Resolver<'a> {
 
     /// A union has the partitions of all that it reads, and unions of unions soon have too many to run.
     fn check_partitions(&mut self) {
-        let partitions = stages::partitions(&self.done, self.manifest.pipeline.partitions);
+        let partitions = stages::partitions(&self.done.nodes, self.manifest.pipeline.partitions);
         let is_too_many = |id: NodeId| partitions[id.0] > STREAM_PARTITIONS_MAX;
         for (stream, id) in self.manifest.streams.iter().zip(&self.nodes) {
             // What reads such a union is not to blame.
             let Some(id) =
-                id.filter(|&id| is_too_many(id) && !self.done[id.0].inputs.iter().any(|&id| is_too_many(id)))
+                id.filter(|&id| is_too_many(id) && !self.done.nodes[id.0].inputs.iter().any(|&id| is_too_many(id)))
             else {
                 continue;
             };
@@ -244,5 +281,29 @@ impl<'a> Resolver<'a> {
             self.diagnostics.push(unused(stream));
         }
         plugins::warn_of_unused(self.manifest, self.diagnostics);
+    }
+}
+
+impl Done {
+    /// Adds a stream whose inputs are there; it slides as they do, unless it says otherwise.
+    fn add(&mut self, node: Node) -> NodeId {
+        let input = node.inputs.first().map(|input| input.0);
+        let placed_by = stages::placed_by(&node.placement, input.and_then(|input| self.placed_by[input].clone()));
+        let slide = node.slide.or(input.and_then(|input| self.nodes[input].slide));
+        self.placed_by.push(placed_by);
+        self.nodes.push(Node { slide, ..node });
+        NodeId(self.nodes.len() - 1)
+    }
+
+    /// A stream, as others read it.
+    fn stream(&self, id: NodeId) -> Stream<'_> {
+        let node = &self.nodes[id.0];
+        Stream {
+            name: &node.name,
+            schema: &node.schema,
+            placed_by: self.placed_by[id.0].as_deref(),
+            slide: node.slide,
+            every: node.slide.or(self.interval),
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::graph::{Caller, NodeId, Plan};
 
-pub(crate) use build::partitions;
+pub(crate) use build::{partitions, placed_by};
 
 /// The stages of a plan, in the order in which they run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,8 @@ pub enum Order {
     /// As they came: those of one input of a union before those of the next, each in the order of its source. Behind them come
     /// the rows that functions make when the batch ends, by partition.
     Arrival {
-        /// How many there are whose rows come one after the other, those that are made at the end among them.
+        /// How many there are whose rows come one after the other, those that are made at the end among them. Of a window those of
+        /// each batch count.
         origins: u32,
     },
     /// By partition: the stage makes its rows anew, each partition its own.

@@ -94,6 +94,11 @@ impl Pane {
         self.rows.is_empty()
     }
 
+    /// Bytes of its rows and their keys.
+    pub fn bytes(&self) -> usize {
+        self.rows.bytes()
+    }
+
     /// Adds rows, each with its key's canonical bytes (empty where there are no keys).
     ///
     /// # Errors

@@ -201,6 +201,28 @@ impl Table {
         }
     }
 
+    /// The table of a stream that keeps panes.
+    ///
+    /// # Panics
+    /// It is another one: whoever declared the table did not mean it.
+    pub fn numbered(&self) -> &NumberedTable {
+        match self {
+            Table::Numbered(table) => table,
+            Table::Keyed(_) => unreachable!("the table has a row a key, and not numbered panes"),
+        }
+    }
+
+    /// The same, to change it.
+    ///
+    /// # Panics
+    /// As for [`Table::numbered`].
+    pub fn numbered_mut(&mut self) -> &mut NumberedTable {
+        match self {
+            Table::Numbered(table) => table,
+            Table::Keyed(_) => unreachable!("the table has a row a key, and not numbered panes"),
+        }
+    }
+
     /// How many keys have state, or how many rows there are in panes.
     pub fn len(&self) -> usize {
         match self {

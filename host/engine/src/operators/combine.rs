@@ -272,7 +272,8 @@ impl Operator for Combine {
     }
 
     fn finish(&mut self, batch: &mut Batch, _out: &mut dyn Out) -> Result<(), Cause> {
-        let counts_nothing = self.counts_nothing.as_ref().is_some_and(|batches| batches.is_present(&batch.absent));
+        let counts_nothing =
+            self.counts_nothing.as_ref().is_some_and(|batches| batches.is_present(batch.time, &batch.absent));
         if counts_nothing && batch.partition == 0 && self.table.touched().is_empty() {
             self.groups.clear();
             self.table.group(Column { offsets: &[0, 0], ..Column::default() }, &mut self.groups);

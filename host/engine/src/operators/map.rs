@@ -194,7 +194,8 @@ impl Operator for Map {
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         // Such a function is told of the end, and of an empty partition too.
-        let is_told = self.guest.function.signature.whole_partition && self.presence.is_present(&batch.absent);
+        let is_told =
+            self.guest.function.signature.whole_partition && self.presence.is_present(batch.time, &batch.absent);
         if is_told { self.call_last(batch, out)? } else { Ok(()) }
     }
 

@@ -3,7 +3,7 @@
 use tidemill_model::schema::Schema;
 use tidemill_plan::graph::{Keys, Node, Role};
 
-use super::{Guests, Operator, Pass, Policy, combine, filter, group, join, map, merge, order, update_state};
+use super::{Guests, Operator, Pass, Policy, combine, filter, group, join, map, merge, order, update_state, window};
 use crate::{failure::RunError, presence::Presence};
 
 /// How the operator of a role is made.
@@ -27,6 +27,8 @@ pub(crate) struct Making<'a> {
     pub(crate) presence: &'a Presence,
     /// Of the pipeline.
     pub(crate) partitions: u32,
+    /// Of how many streams the rows of its stage come one after the other.
+    pub(crate) origins: u32,
     /// For the hashes of keys.
     pub(crate) seed: u64,
     /// What is done about failing calls, if it makes any.
@@ -47,6 +49,7 @@ static RECIPES: &[Recipe] = &[
     Recipe { role: Role::Combine, make: combine::make, takes: None },
     Recipe { role: Role::Merge, make: merge::make, takes: Some(merge::takes) },
     Recipe { role: Role::UpdateState, make: update_state::make, takes: None },
+    Recipe { role: Role::Window, make: window::make, takes: None },
     Recipe { role: Role::Group, make: group::make, takes: None },
     Recipe { role: Role::Join, make: join::make, takes: None },
     Recipe { role: Role::Sort, make: order::make_sort, takes: None },

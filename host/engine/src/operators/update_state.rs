@@ -25,6 +25,7 @@ use super::{
 use crate::{
     failure::{Cause, RunError},
     pool::ROWS_ALONE_MAX,
+    presence::Presence,
 };
 use call::{KeysOfCall, Prepared};
 use search::Updating;
@@ -41,6 +42,7 @@ pub(crate) struct UpdateState {
     by: Vec<usize>,
     run: KeySet,
     emit: KeySet,
+    presence: Presence,
     guest: GuestSlot,
     /// While a batch is open: the states.
     tables: Vec<Table>,
@@ -62,7 +64,7 @@ pub(super) fn make(making: Making<'_>) -> Result<Box<dyn Operator>, RunError> {
         unreachable!("an update-state is made of {:?}", node.operator)
     };
     let guest = making.guests.slot_of(node)?;
-    Ok(Box::new(UpdateState::new(&node.name, &node.schema, update, guest, policy)))
+    Ok(Box::new(UpdateState::new(&node.name, &node.schema, update, making.presence, guest, policy)))
 }
 
 impl UpdateState {
@@ -71,6 +73,7 @@ impl UpdateState {
         stream: &str,
         schema: &Schema,
         node: &graph::UpdateState,
+        presence: &Presence,
         guest: GuestSlot,
         policy: Option<Policy>,
     ) -> UpdateState {
@@ -82,6 +85,7 @@ impl UpdateState {
             by: node.by.clone(),
             run: node.run,
             emit: node.emit,
+            presence: presence.clone(),
             tables: Vec::new(),
             keys: KeyBuffer::default(),
             news: RowsBuffer::new(&binding.input),
@@ -248,6 +252,9 @@ impl Operator for UpdateState {
     }
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+        if !self.presence.is_present(batch.time, &batch.absent) {
+            return Ok(()); // Between two slides nothing comes, and nobody is woken.
+        }
         let due: HashSet<u32> = self.table().due(batch.time).collect();
         let (rows, changed) = self.rows_to_run(&due);
         let news = std::mem::replace(&mut self.news, RowsBuffer::new(&self.guest.function.binding.input));

@@ -20,7 +20,7 @@ impl Run {
     /// Ends the open batch, whose stages have run, and has it committed and delivered beside the next one.
     pub(super) fn leave(&mut self, absent: &[NodeId], report: BatchReport) -> Result<(), RunError> {
         let (_, written_bytes) = self.outputs.written_bytes();
-        let rows = self.outputs.seal(absent);
+        let rows = self.outputs.seal(report.time, absent);
         let changes = changes(&self.store, &std::mem::take(&mut self.whole))?;
         self.store.end_batch();
         self.counters.commit();

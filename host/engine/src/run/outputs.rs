@@ -153,22 +153,22 @@ impl Outputs {
     }
 
     /// What every output has of the batch, which ends. One whose sources all have no batch at this tick has none either.
-    pub(super) fn seal(&mut self, absent: &[NodeId]) -> Vec<OutputRows> {
+    pub(super) fn seal(&mut self, tick: Timestamp, absent: &[NodeId]) -> Vec<OutputRows> {
         let skipped = std::mem::take(&mut self.skipped);
         (self.held_bytes, self.writable_bytes) = (0, 0);
         self.written_bytes = (self.written_bytes.0 + self.written_bytes.1, 0);
-        self.outputs.iter_mut().map(|output| output.seal(skipped, absent)).collect()
+        self.outputs.iter_mut().map(|output| output.seal(skipped, tick, absent)).collect()
     }
 }
 
 impl OutputFeed {
     /// Whether it has a batch at this tick. Of dead letters there is one only if there are any.
-    fn is_present(&self, absent: &[NodeId]) -> bool {
+    fn is_present(&self, tick: Timestamp, absent: &[NodeId]) -> bool {
         let has_rows = || match &self.rows {
             OutputRows::Held(parts) => parts.iter().any(|rows| !rows.is_empty()),
             rows => matches!(rows, OutputRows::Written(_)),
         };
-        (!self.has_letters || has_rows()) && self.presence.is_present(absent)
+        (!self.has_letters || has_rows()) && self.presence.is_present(tick, absent)
     }
 
     /// Puts what stages left of a batch that is held in order.
@@ -193,8 +193,8 @@ impl OutputFeed {
         Ok(bytes)
     }
 
-    fn seal(&mut self, skipped: bool, absent: &[NodeId]) -> OutputRows {
-        let is_present = !skipped && self.is_present(absent);
+    fn seal(&mut self, skipped: bool, tick: Timestamp, absent: &[NodeId]) -> OutputRows {
+        let is_present = !skipped && self.is_present(tick, absent);
         let rows = std::mem::take(&mut self.rows);
         self.kept.clear();
         self.parts.clear();

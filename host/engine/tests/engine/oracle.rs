@@ -56,10 +56,11 @@ fn expected(plan: &Plan, batches: &Batches) -> HashMap<(String, Timestamp), Vec<
     let mut expected = HashMap::new();
     for (tick, (left, right)) in batches[0].iter().zip(&batches[1]).enumerate() {
         let sources = HashMap::from([(NodeId(0), left.clone()), (NodeId(1), right.clone())]);
-        let streams = model.tick(&sources);
+        let time = Timestamp((tick as i64 + 1) * 1_000_000);
+        let streams = model.tick(time, &sources);
         for output in &plan.outputs {
             if let Some(rows) = &streams[output.from.0] {
-                expected.insert((output.name.clone(), Timestamp((tick as i64 + 1) * 1_000_000)), rows.clone());
+                expected.insert((output.name.clone(), time), rows.clone());
             }
         }
     }
@@ -81,7 +82,7 @@ fn is_ordered(plan: &Plan, stream: NodeId) -> bool {
     let node = &plan.nodes[stream.0];
     match node.operator {
         Operator::Sort(_) | Operator::Limit(_) | Operator::Source(_) => true,
-        Operator::Map(_) | Operator::Filter(_) | Operator::Union => {
+        Operator::Map(_) | Operator::Filter(_) | Operator::Union | Operator::Window(_) => {
             node.inputs.iter().all(|&input| is_ordered(plan, input))
         }
         _ => false,

@@ -20,6 +20,7 @@ mod settings;
 mod sinks;
 mod snapshots;
 mod tables;
+mod windows;
 pub mod world;
 
 use std::{collections::BTreeMap, io::Write, sync::Arc};

@@ -79,6 +79,12 @@ pub(crate) const KEYS: &[Key] = &[
          state are not in it. Not used where the function emits rows itself",
     ),
     Key(
+        "slide",
+        "time",
+        "that of the stream that is read",
+        "of a `window`: how often it comes; a multiple of how often that stream does",
+    ),
+    Key(
         "prefix",
         "list of two texts",
         "none",
@@ -102,8 +108,8 @@ pub(crate) const KEYS: &[Key] = &[
         "previously",
         "text",
         "none",
-        "of an `update-state`: what the stream was called when the checkpoint got its state. It can go once two batches \
-         were run with it: the first may have begun under the old name",
+        "of an `update-state` or a `window`: what the stream was called when the checkpoint got its state. It can go once two \
+         batches were run with it: the first may have begun under the old name",
     ),
 ];
 

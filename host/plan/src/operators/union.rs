@@ -50,6 +50,6 @@ impl Entry for Union {
                 diagnostics.push(Diagnostic::error(name.span, message).label("different").help(help));
             }
         }
-        Some(Node::new(Operator::Union, first.schema.clone(), Role::Pass, Way::Behind))
+        Some(Node::new(Operator::Union, first.schema.clone(), Role::Pass, Way::Behind { batches: 1 }))
     }
 }

@@ -64,6 +64,18 @@ pub fn show_size(bytes: u64) -> String {
     }
 }
 
+/// A time as a person writes it: `30s`, `1.5ms`.
+pub fn show_interval(interval: Interval) -> String {
+    let micros = interval.micros();
+    match TIME_UNITS.iter().rev().find(|(_, unit)| micros % unit == 0) {
+        Some((name, unit)) => format!("{}{name}", micros / unit),
+        None => {
+            let fraction = format!("{:03}", micros % 1_000);
+            format!("{}.{}ms", micros / 1_000, fraction.trim_end_matches('0'))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,5 +133,12 @@ mod tests {
         assert_eq!(show_size(64 << 20), "64MiB");
         assert_eq!(show_size(100), "100 bytes");
         assert_eq!(show_size(0), "0 bytes");
+    }
+
+    #[test]
+    fn intervals_are_shown_as_they_are_written() {
+        for text in ["1ms", "1.5ms", "1.001ms", "999ms", "1s", "1500ms", "90s", "2m", "36h", "366d"] {
+            assert_eq!(show_interval(interval(text).expect("an interval")), text);
+        }
     }
 }

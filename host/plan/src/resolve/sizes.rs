@@ -54,6 +54,21 @@ pub(super) fn check_instances(plan: &Plan, stages: &Stages, manifest: &Manifest,
     }
 }
 
+/// Reports a window over windows, or unions of them, of which more batches stand one behind the other than have a number.
+pub(super) fn check_origins(plan: &Plan, stages: &Stages, manifest: &Manifest, diagnostics: &mut Diagnostics) {
+    let is_too_much = |stage: &&Stage| stage.order.origins() == u32::MAX;
+    let Some(StepKind::Part(id, _)) = stages.stages.iter().find(is_too_much).map(|stage| stage.steps[0].kind) else {
+        return;
+    };
+    let name = &plan.node(id).name;
+    let message = format!("stream `{name}` would have too many batches one behind the other");
+    let help =
+        "a window over a window has as many as both lengths multiplied: make one of them slide less often, or shorter";
+    let span = manifest.streams.iter().find(|stream| stream.name.text == *name).map(|stream| stream.name.span);
+    let error = span.map_or_else(|| Diagnostic::whole(&message), |span| Diagnostic::error(span, message.clone()));
+    diagnostics.push(error.help(help));
+}
+
 /// Reports that there would be too many partitions of streams and outputs.
 pub(super) fn check_places(stages: &Stages, diagnostics: &mut Diagnostics) {
     let of_stage = |stage: &Stage| stage.steps.len() as u64 * u64::from(stage.partitions);

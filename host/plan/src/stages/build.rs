@@ -59,7 +59,7 @@ impl Builder<'_> {
                     let input = Input::Exchanges(vec![exchange], Sequence::Arrival);
                     self.stage(input, 1, Order::Partition, kind)
                 }
-                (Way::Behind, Some(_)) => self.behind(id, kind),
+                (Way::Behind { batches }, Some(_)) => self.behind(id, *batches, kind),
             });
         }
         let Some(place) = at else { unreachable!("a node has a part") };
@@ -83,16 +83,16 @@ impl Builder<'_> {
         self.stage(input, self.plan.partitions, Order::Partition, kind)
     }
 
-    fn behind(&mut self, id: NodeId, kind: StepKind) -> Place {
+    fn behind(&mut self, id: NodeId, batches: u32, kind: StepKind) -> Place {
         let (mut first, mut origin) = (0, 0);
         let mut exchanges = Vec::new();
         for input in &self.plan.node(id).inputs {
             let place = self.places[input.0].clone();
             exchanges.push(self.leave(&place, StepKind::Collect { reader: id, first, origin }));
             first += self.stages[place.stage].partitions;
-            origin += self.stages[place.stage].order.origins();
+            origin = self.stages[place.stage].order.origins().saturating_add(origin);
         }
-        let order = Order::Arrival { origins: origin + 1 };
+        let order = Order::Arrival { origins: origin.saturating_mul(batches).saturating_add(1) };
         self.stage(Input::Exchanges(exchanges, Sequence::Arrival), first, order, kind)
     }
 
@@ -135,7 +135,7 @@ impl Builder<'_> {
 }
 
 /// The names of the fields by which a stream's rows are placed, of an input that is placed by those of `input`.
-fn placed_by(placement: &Placement, input: Option<Vec<String>>) -> Option<Vec<String>> {
+pub(crate) fn placed_by(placement: &Placement, input: Option<Vec<String>>) -> Option<Vec<String>> {
     match placement {
         Placement::Unknown => None,
         Placement::AsInput => input,
@@ -158,7 +158,7 @@ pub(crate) fn partitions(nodes: &[Node], of_pipeline: u32) -> Vec<u64> {
                 Way::Here => partitions,
                 Way::ByKey(_) | Way::ByGroup { is_one: false } => of_pipeline.into(),
                 Way::ByGroup { is_one: true } | Way::One { .. } => 1,
-                Way::Behind => of_inputs.clone().fold(0, u64::saturating_add),
+                Way::Behind { .. } => of_inputs.clone().fold(0, u64::saturating_add),
             };
         }
         all.push(partitions);

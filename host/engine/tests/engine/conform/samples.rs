@@ -224,6 +224,58 @@ pub const SAMPLES: &[Sample] = &[
         is_ordered: false,
     },
     Sample {
+        operator: "window",
+        name: "the first rows of two batches of a union",
+        text: "[streams.both]\nfrom = [\"more\", \"in\"]\nunion = true\n[streams.recent]\nfrom = \"both\"\nwindow = \"2s\"\n\
+               [streams.out]\nfrom = \"recent\"\nlimit = 13",
+        model: |feed| {
+            let first = |rows: Vec<Row>| rows.iter().take(13).map(whole).collect();
+            windows(&both(feed), 2, 1).into_iter().map(first).collect()
+        },
+        is_ordered: true,
+    },
+    Sample {
+        operator: "window",
+        name: "keys' values in order, at every second tick",
+        text: "[streams.recent]\nfrom = \"in\"\nwindow = \"3s\"\nslide = \"2s\"\n\
+               [streams.kept]\nfrom = \"recent\"\nmap = \"hostile/anything\"\nfields = { value = \"n\" }\nkeep = [\"k\"]\n\
+               [streams.out]\nfrom = \"kept\"\nby = \"k\"\ngroup = \"ns\"",
+        model: |feed| {
+            let of = |rows: Vec<Row>| by_key(&rows, |rows| Value::List(rows.iter().map(|row| int(row.n)).collect()));
+            windows(&feed.0[0], 3, 2).into_iter().map(of).collect()
+        },
+        is_ordered: false,
+    },
+    Sample {
+        operator: "window",
+        name: "windows over sums, which are placed by key",
+        text: "[streams.sums]\nfrom = \"in\"\nby = \"k\"\nreduce = \"sum\"\nfields = { value = \"n\" }\n\
+               [streams.recent]\nfrom = \"sums\"\nwindow = \"2s\"\n\
+               [streams.out]\nfrom = \"recent\"\nby = \"k\"\ngroup = \"sums\"",
+        model: |feed| {
+            let sum = |(k, rows): (&'static str, Vec<&Row>)| Row {
+                k,
+                n: rows.iter().map(|row| row.n).sum(),
+                f: None,
+                line: "",
+            };
+            let sums: Vec<Vec<Row>> =
+                feed.0[0].iter().map(|rows| groups(rows).into_iter().map(sum).collect()).collect();
+            let of = |rows: Vec<Row>| by_key(&rows, |rows| Value::List(rows.iter().map(|row| int(row.n)).collect()));
+            windows(&sums, 2, 1).into_iter().map(of).collect()
+        },
+        is_ordered: false,
+    },
+    Sample {
+        operator: "window",
+        name: "a join of windows with gaps",
+        text: "[streams.ins]\nfrom = \"in\"\nwindow = \"1s\"\nslide = \"2s\"\n[streams.both]\nfrom = [\"more\", \"in\"]\nunion = true\n\
+               [streams.boths]\nfrom = \"both\"\nwindow = \"2s\"\nslide = \"2s\"\n\
+               [streams.out]\nfrom = [\"ins\", \"boths\"]\nby = [\"k\", \"f\"]\njoin = \"full\"\nprefix = [\"i-\", \"m-\"]",
+        model: |feed| joined(&Feed([windows(&feed.0[0], 1, 2), windows(&both(feed), 2, 2)]), [true, true]),
+        is_ordered: false,
+    },
+    Sample {
         operator: "sort",
         name: "a sort with ties",
         text: "[streams.both]\nfrom = [\"in\", \"more\"]\nunion = true\n[streams.out]\nfrom = \"both\"\nsort = [\"-k\"]",
@@ -339,4 +391,13 @@ fn joined(feed: &Feed, keeps: [bool; 2]) -> Vec<Vec<Vec<Value>>> {
         rows
     };
     feed.0[0].iter().zip(&feed.0[1]).map(batch).collect()
+}
+
+/// The rows of so many batches, at every tick that is a multiple of `slide`.
+fn windows(batches: &[Vec<Row>], length: usize, slide: usize) -> Vec<Vec<Row>> {
+    let at = |tick: usize| match tick % slide {
+        0 => batches[tick.saturating_sub(length)..tick].concat(),
+        _ => Vec::new(),
+    };
+    (1..=batches.len()).map(at).collect()
 }

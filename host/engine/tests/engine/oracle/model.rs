@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tidemill_model::testing::Value;
+use tidemill_model::{testing::Value, time::Timestamp};
 use tidemill_plan::graph::{
     Aggregate, Condition, FunctionUse, Join, KeySet, Node, NodeId, Operator, Plan, Reduce, Reducer, SortKey,
     UpdateState,
@@ -18,21 +18,33 @@ pub struct Model<'a> {
     plan: &'a Plan,
     /// For each update-state its totals by key.
     totals: HashMap<NodeId, BTreeMap<Row, i64>>,
+    /// For each window the rows of its input by batch.
+    past: HashMap<NodeId, Vec<(Timestamp, Vec<Row>)>>,
 }
 
 impl<'a> Model<'a> {
     pub fn new(plan: &'a Plan) -> Model<'a> {
-        Model { plan, totals: HashMap::new() }
+        Model { plan, totals: HashMap::new(), past: HashMap::new() }
     }
 
     /// The batches of all streams at a tick. `sources` gives those of the sources.
-    pub fn tick(&mut self, sources: &HashMap<NodeId, Batch>) -> Vec<Batch> {
+    pub fn tick(&mut self, tick: Timestamp, sources: &HashMap<NodeId, Batch>) -> Vec<Batch> {
         let (plan, mut all) = (self.plan, Vec::<Batch>::new());
         for (index, node) in plan.nodes.iter().enumerate() {
             let id = NodeId(index);
+            if node.slide.is_some_and(|slide| !slide.is_tick(tick)) && !matches!(node.operator, Operator::Window(_)) {
+                all.push(None);
+                continue;
+            }
             let batch = match &node.operator {
                 Operator::Source(_) => sources[&id].clone(),
                 Operator::Union => union(node, &all),
+                Operator::Window(window) => {
+                    let past = self.past.entry(id).or_default();
+                    past.extend(all[node.inputs[0].0].clone().map(|rows| (tick, rows)));
+                    past.retain(|(time, _)| time.0 > tick.0 - window.length.micros());
+                    window.slide.is_tick(tick).then(|| past.iter().flat_map(|(_, rows)| rows.clone()).collect())
+                }
                 Operator::Group => side_by_side(plan, node, &all, grouped),
                 Operator::Join(join) => {
                     let keys = node.keys().unwrap();

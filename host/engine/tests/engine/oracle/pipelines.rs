@@ -21,7 +21,7 @@ pub fn pipelines() -> impl Strategy<Value = String> {
         for name in ["left", "right"] {
             let _ = writeln!(maker.text, "[streams.{name}]\nqueue = {{ schema = \"{SOURCE}\", batches = [] }}");
             let (name, fields) = (name.to_owned(), source_fields());
-            maker.streams.push(Stream { name, fields, is_ordered: true, is_single: false, is_joined: false });
+            maker.streams.push(Stream { name, fields, is_ordered: true, is_single: false, is_joined: false, slide: 1 });
         }
         choices.iter().enumerate().for_each(|(number, choice)| maker.add(number, choice));
         for stream in &maker.streams {
@@ -81,6 +81,8 @@ struct Stream {
     is_single: bool,
     /// It has the rows of a join, of which there may be many.
     is_joined: bool,
+    /// It has a batch every so many ticks.
+    slide: usize,
 }
 
 fn source_fields() -> Vec<(String, Kind)> {
@@ -106,7 +108,7 @@ impl Maker {
     fn add(&mut self, number: usize, choice: &[Index; 6]) {
         let from = choice[0].get(&self.streams).clone();
         let name = format!("s{number}");
-        let (operator, fields) = match choice[1].index(14) {
+        let (operator, fields) = match choice[1].index(16) {
             0 => self.filter(&from, choice),
             1 | 2 => reduce(&from, choice, &format!("v{number}")),
             3 | 4 => update_state(&from, choice, &format!("v{number}")),
@@ -117,12 +119,14 @@ impl Maker {
             9 => sum(&from, choice, &format!("v{number}")),
             10 | 11 => self.join(&from, choice, number),
             12 => self.group(&from, choice, number),
+            13 | 14 => Some((window(&from, choice), from.fields.clone())),
             _ => from.is_ordered.then(|| (format!("limit = {}", 1 + choice[2].index(9)), from.fields.clone())),
         }
         .unwrap_or_else(|| ("distinct = true".to_owned(), from.fields.clone()));
-        let is_single = operator.starts_with("sort") || operator.starts_with("limit");
+        let is_window = operator.starts_with("window");
+        let is_single = operator.starts_with("sort") || operator.starts_with("limit") || is_window && from.is_single;
         let is_ordered = match operator.split_once(['=', ' ']).map_or("", |(key, _)| key) {
-            "map" | "filter" => from.is_ordered,
+            "map" | "filter" | "window" => from.is_ordered,
             "from" if !operator.contains("union = ") => false,
             "from" => self
                 .streams
@@ -130,12 +134,13 @@ impl Maker {
                 .all(|stream| stream.is_ordered || !operator.contains(&format!("\"{}\"", stream.name))),
             _ => is_single,
         };
+        let slide = if is_window && choice[4].index(2) == 0 { 2 * from.slide } else { from.slide };
         let reads = |stream: &Stream| stream.name == from.name || operator.contains(&format!("\"{}\"", stream.name));
         let is_joined =
             operator.contains("join = ") || self.streams.iter().any(|stream| stream.is_joined && reads(stream));
         let from = if operator.contains("from = ") { String::new() } else { format!("from = \"{}\"\n", from.name) };
         let _ = writeln!(self.text, "[streams.{name}]\n{from}{operator}");
-        self.streams.push(Stream { name, fields, is_ordered, is_single, is_joined });
+        self.streams.push(Stream { name, fields, is_ordered, is_single, is_joined, slide });
     }
 
     fn filter(&self, from: &Stream, choice: &[Index; 6]) -> Option<(String, Vec<(String, Kind)>)> {
@@ -145,11 +150,12 @@ impl Maker {
 
     /// With a stream that has a field of the same type; itself, if there is no other.
     fn join(&self, from: &Stream, choice: &[Index; 6], number: usize) -> Option<(String, Vec<(String, Kind)>)> {
-        let others: Vec<&Stream> = self.streams.iter().filter(|stream| !stream.is_joined).collect();
-        let other = *choice[2].get(&others);
         if from.is_joined {
             return None;
         }
+        let fits = |stream: &&Stream| !stream.is_joined && stream.slide == from.slide;
+        let others: Vec<&Stream> = self.streams.iter().filter(fits).collect();
+        let other = *choice[2].get(&others);
         let alike = |(_, one): &(String, Kind), (_, other): &(String, Kind)| match (one, other) {
             (Kind::Integer | Kind::OptionalInteger, Kind::Integer | Kind::OptionalInteger) => true,
             (Kind::Whole, _) | (_, Kind::Whole) => false,
@@ -183,7 +189,7 @@ impl Maker {
 
     /// Where rows are in an order, that of a list is known.
     fn group(&self, from: &Stream, choice: &[Index; 6], number: usize) -> Option<(String, Vec<(String, Kind)>)> {
-        let alike = |stream: &&Stream| stream.fields == from.fields && stream.is_ordered;
+        let alike = |stream: &&Stream| stream.fields == from.fields && stream.is_ordered && stream.slide == from.slide;
         let others: Vec<&Stream> = self.streams.iter().filter(alike).collect();
         let by = some_fields(from, choice[3], 0);
         if !from.is_ordered || by.len() == from.fields.len() {
@@ -199,7 +205,8 @@ impl Maker {
 
     /// With a stream of the same fields; itself, if there is no other.
     fn union(&self, from: &Stream, choice: &[Index; 6]) -> Option<(String, Vec<(String, Kind)>)> {
-        let alike: Vec<&Stream> = self.streams.iter().filter(|stream| stream.fields == from.fields).collect();
+        let alike: Vec<&Stream> =
+            self.streams.iter().filter(|stream| stream.fields == from.fields && stream.slide == from.slide).collect();
         let (second, third) = (choice[2].get(&alike), choice[3].get(&alike));
         let names = if choice[4].index(2) == 0 {
             format!("\"{}\", \"{}\"", from.name, second.name)
@@ -208,6 +215,13 @@ impl Maker {
         };
         Some((format!("from = [{names}]\nunion = true"), from.fields.clone()))
     }
+}
+
+/// Of one to three batches of a stream, at each of its ticks or at every second one.
+fn window(from: &Stream, choice: &[Index; 6]) -> String {
+    let length = from.slide * (1 + choice[3].index(3));
+    let slide = if choice[4].index(2) == 0 { format!("\nslide = \"{}s\"", 2 * from.slide) } else { String::new() };
+    format!("window = \"{length}s\"{slide}")
 }
 
 /// The same where values may be missing.

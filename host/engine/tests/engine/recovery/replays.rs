@@ -23,15 +23,16 @@ fn new_world() -> World {
     at_once(world())
 }
 
-/// What became of each key of a stream, by the key's bytes.
-type Changes = BTreeMap<Vec<u8>, (bool, Option<i64>, String)>;
+/// What became of each key of a stream, by the key's bytes; where it keeps panes by their number, and whether it is a row.
+type Changes = BTreeMap<(Option<i64>, bool, Vec<u8>), (bool, Option<i64>, String)>;
 
 fn changes(blocks: &[TableRows]) -> Changes {
     let rows = blocks.iter().flat_map(|block| (0..block.len()).map(move |row| (block, row)));
     let change = |(block, row): (&TableRows, usize)| {
         let state = show::row(&show::values(&block.state_schema, &block.states.slice(row, 1))[0]);
         let wake_at = block.wake_at(row).map(|time| time.0);
-        (block.key_bytes(row).to_vec(), (block.is_deleted(row), wake_at, state))
+        let of = (block.pane(row), block.has_row(row), block.key_bytes(row).to_vec());
+        (of, (block.is_deleted(row), wake_at, state))
     };
     rows.map(change).collect()
 }

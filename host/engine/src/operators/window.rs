@@ -1,0 +1,205 @@
+//! The rows of the last batches, once more.
+//!
+//! The rows of a batch are a pane of the table, under the batch's time. What a window has is decided by times alone, so that a
+//! tick that never was is nothing. Rows come out pane by pane, and in each in the order in which they came: where they are placed by
+//! their key that is the order of the partition, and otherwise each run of rows is kept with its place in the order of the stream.
+
+use tidemill_model::{
+    columns::{Column, ColumnFull, Rows},
+    schema::Schema,
+    time::Timestamp,
+};
+use tidemill_plan::graph::{self, Keys};
+use tidemill_state::{
+    numbered::{NumberedTable, Pane},
+    table::Table,
+};
+
+use super::{Batch, KeyFields, Making, Operator, Out, chunks::push_in_chunks};
+use crate::{
+    arrival::Arrival,
+    failure::{Cause, RunError},
+};
+
+/// Bytes of a place in the order of a stream.
+const PLACE_BYTES: usize = 3 * size_of::<u32>();
+
+/// The window of one partition.
+pub(crate) struct Window {
+    schema: Schema,
+    window: graph::Window,
+    /// Of how many streams the input's rows come one after the other.
+    origins: u32,
+    layout: Layout,
+    /// What rows of the table are.
+    kept: Schema,
+    tables: Vec<Table>,
+    /// The rows of this batch.
+    pane: Pane,
+    pane_rows: usize,
+}
+
+/// How rows are kept.
+enum Layout {
+    /// Each with its key, by which they are placed.
+    ByKey(KeyFields),
+    /// As lists of those that came at one place of the order.
+    Runs,
+}
+
+/// The operator of a stream of windows.
+pub(super) fn make(making: Making<'_>) -> Result<Box<dyn Operator>, RunError> {
+    let node = making.node;
+    let graph::Operator::Window(window) = &node.operator else {
+        unreachable!("a window is made of {:?}", node.operator)
+    };
+    let Some(table) = node.tables().next() else { unreachable!("a window keeps rows") };
+    let layout = if window.by.is_empty() {
+        Layout::Runs
+    } else {
+        Layout::ByKey(KeyFields::new(&Keys::of(window.by.clone(), &node.schema), 0, &node.schema))
+    };
+    let batches = (window.length.micros() / window.every.micros()) as u32;
+    Ok(Box::new(Window {
+        schema: node.schema.clone(),
+        window: window.clone(),
+        origins: (making.origins - 1) / batches,
+        layout,
+        kept: table.rows.clone(),
+        tables: Vec::new(),
+        pane: Pane::new(&table.rows),
+        pane_rows: 0,
+    }))
+}
+
+/// What of the past a window needs: panes behind this time.
+fn begin(window: &graph::Window, end: Timestamp) -> i64 {
+    end.0.saturating_sub(window.length.micros())
+}
+
+impl Window {
+    /// Whether a window that is to come has the rows of a batch.
+    fn is_wanted(&self, time: Timestamp) -> bool {
+        let slide = self.window.slide;
+        let next = if slide.is_tick(time) { time } else { slide.tick_after(time) };
+        time.0 > begin(&self.window, next)
+    }
+
+    fn table(&self) -> &NumberedTable {
+        self.tables[0].numbered()
+    }
+
+    /// Pushes the rows of all panes of the window that ends now.
+    fn push_panes(&self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+        let (own, begin) = (batch.arrival, begin(&self.window, batch.time));
+        let numbers = begin + 1..=batch.time.0;
+        let panes = self.table().panes().filter(|(number, _)| numbers.contains(number));
+        for (number, pane) in panes {
+            // Of a stream without a place beyond those that a window has there is none: panes are at its ticks.
+            let rank = ((number - begin - 1) / self.window.every.micros()) as u32;
+            let first = rank * self.origins;
+            match &self.layout {
+                Layout::ByKey(_) => self.push_rows(pane, first, batch, out)?,
+                Layout::Runs => self.push_runs(pane, first, batch, out)?,
+            }
+        }
+        batch.arrival = own;
+        Ok(())
+    }
+
+    fn push_rows(&self, pane: &Pane, origin: u32, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+        let (_, columns) = pane.columns();
+        batch.arrival = Arrival { origin, ..Arrival::of_partition(batch.partition) };
+        push_in_chunks(batch, &Rows { schema: &self.schema, len: pane.len(), columns: &columns }, out)
+    }
+
+    /// Runs of one partition may have come from several, whose places are mixed.
+    fn push_runs(&self, pane: &Pane, first: u32, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+        let (places, columns) = pane.columns();
+        let [list, _, fields @ ..] = &columns[..] else { unreachable!("a list of records has two columns of its own") };
+        let mut order: Vec<usize> = (0..pane.len()).collect();
+        order.sort_by_key(|&run| places.slice(run));
+        let items = list.offsets.last().map_or(0, |&end| end as usize);
+        let whole = Rows { schema: &self.schema, len: items, columns: fields };
+        for run in order {
+            let range = list.offsets[run] as usize..list.offsets[run + 1] as usize;
+            let arrival = place(places.slice(run));
+            batch.arrival = Arrival { origin: first + arrival.origin, ..arrival };
+            let bitmaps = whole.bitmaps_in(range.clone());
+            let columns = whole.columns_in(range.clone(), &bitmaps);
+            out.push(batch, &Rows { schema: &self.schema, len: range.len(), columns: &columns })?;
+        }
+        Ok(())
+    }
+
+    /// Adds rows to the pane, as one row with their place.
+    fn add_run(&mut self, arrival: Arrival, rows: &Rows<'_>) -> Result<(), Cause> {
+        let Ok(end) = i32::try_from(rows.len) else { return Err(ColumnFull.into()) };
+        let place: Vec<u8> =
+            [arrival.origin, arrival.lane, arrival.index].into_iter().flat_map(u32::to_be_bytes).collect();
+        let key = Column { validity: None, offsets: &[0, PLACE_BYTES as i32], values: &place };
+        let offsets = [0, end];
+        let list = [Column { offsets: &offsets, ..Column::default() }, Column::default()];
+        let columns: Vec<Column<'_>> = list.into_iter().chain(rows.columns.iter().copied()).collect();
+        Ok(self.pane.extend(key, &Rows { schema: &self.kept, len: 1, columns: &columns })?)
+    }
+}
+
+/// The place that these bytes say.
+fn place(bytes: &[u8]) -> Arrival {
+    let number = |at: usize| bytes[at..at + 4].iter().fold(0, |number, &byte| number << 8 | u32::from(byte));
+    Arrival { origin: number(0), lane: number(4), index: number(8) }
+}
+
+impl Operator for Window {
+    fn begin(&mut self, _batch: &Batch) {
+        self.pane = Pane::new(&self.kept);
+        self.pane_rows = 0;
+    }
+
+    fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
+        if !self.is_wanted(batch.time) {
+            return Ok(());
+        }
+        // A column of all rows has room for what may be held.
+        batch.hold(self.pane.bytes() + rows.bytes())?;
+        self.pane_rows += rows.len;
+        match &mut self.layout {
+            Layout::ByKey(by) => Ok(self.pane.extend(by.column(rows)?, &Rows { schema: &self.kept, ..*rows })?),
+            Layout::Runs => self.add_run(batch.arrival, rows),
+        }
+    }
+
+    fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+        let pane = std::mem::replace(&mut self.pane, Pane::new(&self.kept));
+        if !pane.is_empty() {
+            self.tables[0].numbered_mut().put(batch.time.0, pane);
+        }
+        if self.window.slide.is_tick(batch.time) {
+            self.push_panes(batch, out)?;
+        }
+        let begin = begin(&self.window, self.window.slide.tick_after(batch.time));
+        let gone: Vec<i64> =
+            self.table().panes().map(|(number, _)| number).take_while(|&number| number <= begin).collect();
+        let table = self.tables[0].numbered_mut();
+        gone.into_iter().for_each(|number| table.remove(number));
+        Ok(())
+    }
+
+    fn work_at_end(&self, time: Timestamp) -> usize {
+        let of_window = if self.window.slide.is_tick(time) { self.table().len() } else { 0 };
+        self.pane_rows + of_window
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.pane.bytes()
+    }
+
+    fn lend(&mut self, tables: Vec<Table>) {
+        self.tables = tables;
+    }
+
+    fn give_back(&mut self) -> Vec<Table> {
+        std::mem::take(&mut self.tables)
+    }
+}
