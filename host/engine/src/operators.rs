@@ -13,12 +13,14 @@ mod letters;
 mod map;
 mod merge;
 mod order;
+mod panes;
 mod policy;
 mod recipe;
 mod scattered;
 mod sides;
 mod update_state;
 mod window;
+mod window_merge;
 
 use std::sync::Arc;
 

@@ -1,15 +1,19 @@
 //! A pipeline that has been checked: streams as nodes, every reference resolved, every type settled.
 
+mod part;
+
 use std::{sync::Arc, time::Duration};
 
 use tidemill_model::{
     connector::{SinkSettings, SourceSettings},
     function::{Binding, Signature},
     limits::PipelineLimits,
-    schema::Schema,
+    schema::{Field, Kind, Schema, Type},
     table::TableSpec,
     time::Interval,
 };
+
+pub use part::{Keys, Part, Placement, Role, Way};
 
 /// A whole pipeline, ready to run.
 #[derive(Clone, Debug)]
@@ -79,92 +83,6 @@ pub struct Node {
     pub holds: Option<Then>,
 }
 
-/// A part of a node's work, done in one stage.
-#[derive(Clone, Debug)]
-pub struct Part {
-    /// What is done.
-    pub role: Role,
-    /// How rows come to it: for the first part from each input, for another one from the part before it.
-    pub way: Way,
-    /// What it keeps from batch to batch, in each of its partitions. Their names are different in all parts of a node.
-    pub tables: Vec<TableSpec>,
-}
-
-/// What is done with rows. The engine has a builder for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// They are handed on as they are.
-    Pass,
-    /// A guest's map.
-    Map,
-    /// Some of them are left out.
-    Filter,
-    /// The rows of each key in a partition become one accumulator.
-    Combine,
-    /// The accumulators of each key become one row.
-    Merge,
-    /// Each key's new rows change its state.
-    UpdateState,
-    /// Those of past batches come again.
-    Window,
-    /// Those of each key are put side by side in lists.
-    Group,
-    /// Those of two inputs with the same key are put side by side.
-    Join,
-    /// They are put in order.
-    Sort,
-    /// The first ones are taken.
-    Limit,
-}
-
-/// How rows come to a part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// They stay in their partition, and in its order.
-    Here,
-    /// Each goes to the partition of its key. Of a key they come in the order of the stream, those of an input behind those of the
-    /// inputs before it.
-    ByKey(Keys),
-    /// The part before it knows where each goes: to the partition of its group, or to the only one there is. They come in any
-    /// order.
-    ByGroup {
-        /// There is one group.
-        is_one: bool,
-    },
-    /// All go to one partition, in the order of the stream.
-    One {
-        /// No more than so many are looked at.
-        rows_max: Option<usize>,
-    },
-    /// The partitions of an input stand behind those of the inputs before it, and so do their rows.
-    Behind {
-        /// The rows of so many batches stand one behind the other.
-        batches: u32,
-    },
-}
-
-/// The keys of a node's inputs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keys {
-    /// For each input the fields of its key.
-    pub fields: Vec<Vec<usize>>,
-    /// What a key is, of whichever input: a value may be missing if it may be in one of them.
-    pub schema: Schema,
-}
-
-/// By which fields a stream's rows are placed in partitions, so that those of a key are in one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Placement {
-    /// By none that is known.
-    Unknown,
-    /// As those of its input.
-    AsInput,
-    /// As those of its input, if it is placed by some of these fields.
-    AsInputBy(Vec<String>),
-    /// By these.
-    By(Vec<String>),
-}
-
 /// What a dead letter of a function tells of a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Letters {
@@ -190,7 +108,13 @@ pub enum Operator {
     /// The rows of all inputs, those of one after those of the other.
     Union,
     /// The rows of the last batches.
-    Window(Window),
+    Window {
+        /// The fields by which its rows are placed in partitions, if that is known: each is kept by its key. Otherwise those that
+        /// came at one place of the stream's order are kept together, with that place.
+        by: Vec<usize>,
+        /// Which batches.
+        window: Window,
+    },
     /// One row a key: the key's fields, then for each input a list of its rows of that key.
     Group,
     /// A row for each pair of rows of two inputs with the same key: the key's fields, then the others of both.
@@ -276,6 +200,8 @@ pub struct Reduce {
     pub reducer: Reducer,
     /// Where there is a batch without rows there is a row all the same, of a group without rows.
     pub counts_nothing: bool,
+    /// The batches that it is of, if it is of more than one.
+    pub window: Option<Window>,
 }
 
 /// Who reduces.
@@ -304,6 +230,24 @@ pub enum Aggregate {
     Mean(usize),
 }
 
+/// What the host accumulates for a key; nothing, where only keys are wanted. `input` is what is reduced.
+pub fn accumulator(aggregate: Option<Aggregate>, input: &Schema) -> Schema {
+    let of_field = |field: usize| input.fields()[field].ty.clone();
+    let number = |name: &str, kind| Field::new(name, Type::required(kind));
+    let fields = match aggregate {
+        None => Vec::new(),
+        Some(Aggregate::Sum(field)) if of_field(field).kind == Kind::Integer => {
+            vec![Field::new("high", of_field(field)), number("low", Kind::Integer)]
+        }
+        Some(Aggregate::Count) => vec![number("count", Kind::Integer)],
+        Some(Aggregate::Sum(field) | Aggregate::Min(field) | Aggregate::Max(field)) => {
+            vec![Field::new("value", of_field(field))]
+        }
+        Some(Aggregate::Mean(_)) => vec![number("sum", Kind::Float), number("count", Kind::Integer)],
+    };
+    Schema::try_new(fields).expect("the names are different")
+}
+
 /// Keyed state.
 #[derive(Clone, Debug)]
 pub struct UpdateState {
@@ -324,12 +268,9 @@ pub enum KeySet {
     All,
 }
 
-/// The rows of the last batches.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The last batches of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// The fields by which its rows are placed in partitions, if that is known: each is kept by its key. Otherwise those that came at
-    /// one place of the stream's order are kept together, with that place.
-    pub by: Vec<usize>,
     /// Those of so long a time until now.
     pub length: Interval,
     /// They come at multiples of this.
@@ -421,18 +362,6 @@ impl Node {
             Operator::Source(settings) => Some(&**settings),
             _ => None,
         }
-    }
-}
-
-impl Keys {
-    /// Those of a single input with this schema.
-    pub fn of(fields: Vec<usize>, schema: &Schema) -> Keys {
-        Keys { schema: schema.project(&fields), fields: vec![fields] }
-    }
-
-    /// The fields of an input that are not of its key.
-    pub fn others(&self, input: usize, schema: &Schema) -> Vec<usize> {
-        (0..schema.len()).filter(|field| !self.fields[input].contains(field)).collect()
     }
 }
 

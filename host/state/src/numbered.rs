@@ -272,6 +272,12 @@ impl NumberedTable {
     }
 }
 
+/// Whether a block of changes has rows of panes, and says of none that it came or went.
+pub fn has_rows_alone(block: &RecordBatch) -> bool {
+    let changes = block.columns().get(1).and_then(|changes| changes.as_any().downcast_ref::<Int64Array>());
+    changes.is_some_and(|changes| changes.values().iter().all(|change| *change == HAS))
+}
+
 /// The rows of a block by partition. That panes come and go is said to all of them.
 pub(crate) fn split(schema: &Schema, block: &RecordBatch, partitions: u32) -> Result<Vec<RecordBatch>, ApplyError> {
     let schema = checked_schema(TableKind::Blocks, schema, block)?;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use arrow_array::{RecordBatch, cast::AsArray};
 use tidemill_checkpoint::{Archive, CheckpointError, Number, Record, Scanned, Section, SectionKind, TableSchema};
-use tidemill_model::{key::Slot, schema::Schema};
+use tidemill_model::{key::Slot, schema::Schema, table::TableKind};
 use tidemill_state::{
     evolve::{Evolution, Incompatible, plan_evolution},
+    numbered,
     table::{ApplyError, StateError, Table, split},
 };
 
@@ -305,7 +306,7 @@ impl<T: AsTable> TableStates<T> {
             evolved = evolution.apply(kind, &evolved).map_err(failed)?;
         }
         let partitions = self.partitions.len() as u32;
-        if belongs(&evolved, partition, partitions) {
+        if belongs(kind, &evolved, partition, partitions) {
             let table = self.partitions[partition as usize].as_table();
             return table.apply(&self.keys, &evolved).map_err(failed);
         }
@@ -341,8 +342,11 @@ pub(super) fn evolution(stream: &str, old: &str, new: &str) -> Result<Evolution,
     plan_evolution(&schema(stream, old)?, &schema(stream, new)?).map_err(failed)
 }
 
-/// Whether all keys of a block belong to this partition of so many.
-fn belongs(block: &RecordBatch, partition: u32, partitions: u32) -> bool {
+/// Whether all keys of a block belong to this partition of so many. That a pane comes or goes is for all of them.
+fn belongs(kind: TableKind, block: &RecordBatch, partition: u32, partitions: u32) -> bool {
+    if kind == TableKind::Blocks && !numbered::has_rows_alone(block) {
+        return false;
+    }
     let keys = block.column_by_name("key").and_then(|keys| keys.as_binary_opt::<i32>());
     let is_there = partition < partitions;
     is_there

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     failure::{Cause, RunError},
-    reduce::{Accumulate, Capacity, reduce_of, reducer_of},
+    reduce::{Accumulate, Capacity, Consume, reduce_of, reducer_of},
 };
 
 /// One row for each key of one partition.
@@ -31,8 +31,7 @@ use crate::{
 /// until the batch ends, and if they are more than that, they are merged group by group, as many groups at a time as it
 /// can take.
 pub(crate) struct Merge {
-    schema: Schema,
-    key_schema: Schema,
+    shape: Shape,
     state: Schema,
     reduce: Box<dyn Accumulate>,
     table: KeyTable,
@@ -42,6 +41,25 @@ pub(crate) struct Merge {
     /// Bytes of the keys of this batch, and how many groups they are of.
     key_bytes: (usize, usize),
     policy: Option<Policy>,
+}
+
+/// What rows come out.
+struct Shape {
+    /// The stream's.
+    schema: Schema,
+    key_schema: Schema,
+    /// That of rows as they come in.
+    exchange: Schema,
+    gives: Gives,
+}
+
+/// What is given for each key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gives {
+    /// Its row of the stream.
+    Rows,
+    /// Its canonical bytes and its accumulator, as rows come to a merge.
+    Accumulators,
 }
 
 /// The operator of the second half of a reduce.
@@ -65,8 +83,12 @@ impl Merge {
         seed: u64,
     ) -> Merge {
         Merge {
-            schema: schema.clone(),
-            key_schema: schema.project(&(0..keys).collect::<Vec<_>>()),
+            shape: Shape {
+                schema: schema.clone(),
+                key_schema: schema.project(&(0..keys).collect::<Vec<_>>()),
+                exchange: exchange_schema(reduce.state()),
+                gives: Gives::Rows,
+            },
             state: reduce.state().clone(),
             kept: RowsBuffer::new(reduce.state()),
             reduce,
@@ -146,15 +168,12 @@ impl Merge {
         let mut accumulators = RowsBuffer::new(&self.state);
         self.reduce.add(batch, Phase::Merge, &runs.rows, &runs.groups(), runs.ends.len())?;
         self.reduce.take(batch, Phase::Merge, runs.ends.len(), &mut |rows| Ok(accumulators.extend(rows)?))?;
-        let mut finished = RowsBuffer::new(&self.schema);
+        let mut finished = RowsBuffer::new(self.shape.given());
         let ids = &self.table.touched()[first..first + runs.ends.len()];
+        let (shape, table, reduce) = (&self.shape, &self.table, &mut *self.reduce);
         for_guest(&accumulators.with_columns(&accumulators.columns()), &mut |chunk, of_chunk| {
-            let mut keys = RowsBuffer::new(&self.key_schema);
-            key::decode(ids[of_chunk].iter().map(|&id| self.table.key(id)), &mut keys)?;
-            self.reduce.finish(batch, chunk, &mut |rows| {
-                let columns: Vec<Column<'_>> = keys.columns().iter().chain(rows.columns).copied().collect();
-                Ok(finished.extend(&Rows { schema: &self.schema, len: rows.len, columns: &columns })?)
-            })
+            let keys = ids[of_chunk].iter().map(|&id| table.key(id));
+            shape.rows(keys, chunk, batch, reduce, &mut |rows| Ok(finished.extend(rows)?))
         })?;
         Ok(finished)
     }
@@ -179,15 +198,58 @@ impl Merge {
         self.reduce.take(batch, Phase::Merge, range.len(), &mut |rows| Ok(accumulators.extend(rows)?))?;
         let ids = &self.table.touched()[range];
         let key_bytes = |of: Range<usize>| ids[of].iter().map(|&id| self.table.key(id).len()).sum();
+        let (shape, table, reduce) = (&self.shape, &self.table, &mut *self.reduce);
         for_guest_beside(&accumulators.with_columns(&accumulators.columns()), &key_bytes, &mut |chunk, of_chunk| {
-            let mut keys = RowsBuffer::new(&self.key_schema);
-            key::decode(ids[of_chunk].iter().map(|&id| self.table.key(id)), &mut keys)?;
-            let key_columns = keys.columns();
+            let keys = ids[of_chunk].iter().map(|&id| table.key(id));
             let for_rows = batch.clone();
-            self.reduce.finish(&for_rows, chunk, &mut |rows| {
-                let columns: Vec<Column<'_>> = key_columns.iter().chain(rows.columns).copied().collect();
-                out.push(batch, &Rows { schema: &self.schema, len: rows.len, columns: &columns })
-            })
+            shape.rows(keys, chunk, &for_rows, reduce, &mut |rows| out.push(batch, rows))
+        })
+    }
+
+    /// Merges what came since the last time, and gives what is wanted of each key.
+    pub(super) fn end(&mut self, gives: Gives, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+        self.shape.gives = gives;
+        match (self.reduce.capacity(), self.table.touched().len()) {
+            (_, 0) => {}
+            (Some(capacity), _) => self.merge_kept(capacity, batch, out)?,
+            (None, count) => self.push_own(count, batch, out)?,
+        }
+        self.table.begin_batch();
+        self.key_bytes = (0, 0);
+        Ok(())
+    }
+}
+
+impl Shape {
+    /// The schema of the rows that are given.
+    fn given(&self) -> &Schema {
+        match self.gives {
+            Gives::Rows => &self.schema,
+            Gives::Accumulators => &self.exchange,
+        }
+    }
+
+    /// Gives the rows of these keys to `consume`, of which there are these accumulators.
+    fn rows<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a [u8]>,
+        accumulators: &Rows<'_>,
+        batch: &Batch,
+        reduce: &mut dyn Accumulate,
+        consume: &mut Consume<'_>,
+    ) -> Result<(), Cause> {
+        if self.gives == Gives::Accumulators {
+            let mut bytes = RowsBuffer::new(&self.exchange.project(&[0]));
+            keys.into_iter().try_for_each(|key| bytes.node_mut(0).push_bytes(key))?;
+            let columns: Vec<Column<'_>> = bytes.columns().iter().chain(accumulators.columns).copied().collect();
+            return consume(&Rows { schema: &self.exchange, len: accumulators.len, columns: &columns });
+        }
+        let mut decoded = RowsBuffer::new(&self.key_schema);
+        key::decode(keys, &mut decoded)?;
+        let keys = decoded.columns();
+        reduce.finish(batch, accumulators, &mut |rows| {
+            let columns: Vec<Column<'_>> = keys.iter().chain(rows.columns).copied().collect();
+            consume(&Rows { schema: &self.schema, len: rows.len, columns: &columns })
         })
     }
 }
@@ -224,7 +286,7 @@ impl Calls for Merging<'_, '_> {
     }
 
     fn set_aside(&mut self, policy: &mut Policy, at: usize, reason: &str) -> Result<(), Cause> {
-        let mut key = RowsBuffer::new(&self.merge.key_schema);
+        let mut key = RowsBuffer::new(&self.merge.shape.key_schema);
         let id = self.merge.table.touched()[self.first + at];
         key::decode(std::iter::once(self.merge.table.key(id)), &mut key)?;
         let columns = key.columns();
@@ -261,13 +323,7 @@ impl Operator for Merge {
     }
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
-        match (self.reduce.capacity(), self.table.touched().len()) {
-            (_, 0) => {}
-            (Some(capacity), _) => self.merge_kept(capacity, batch, out)?,
-            (None, count) => self.push_own(count, batch, out)?,
-        }
-        self.table.begin_batch();
-        Ok(())
+        self.end(Gives::Rows, batch, out)
     }
 
     fn work_at_end(&self, _time: Timestamp) -> usize {

@@ -3,7 +3,9 @@
 use tidemill_model::schema::Schema;
 use tidemill_plan::graph::{Keys, Node, Role};
 
-use super::{Guests, Operator, Pass, Policy, combine, filter, group, join, map, merge, order, update_state, window};
+use super::{
+    Guests, Operator, Pass, Policy, combine, filter, group, join, map, merge, order, update_state, window, window_merge,
+};
 use crate::{failure::RunError, presence::Presence};
 
 /// How the operator of a role is made.
@@ -48,6 +50,7 @@ static RECIPES: &[Recipe] = &[
     Recipe { role: Role::Filter, make: filter::make, takes: None },
     Recipe { role: Role::Combine, make: combine::make, takes: None },
     Recipe { role: Role::Merge, make: merge::make, takes: Some(merge::takes) },
+    Recipe { role: Role::WindowMerge, make: window_merge::make, takes: Some(merge::takes) },
     Recipe { role: Role::UpdateState, make: update_state::make, takes: None },
     Recipe { role: Role::Window, make: window::make, takes: None },
     Recipe { role: Role::Group, make: group::make, takes: None },

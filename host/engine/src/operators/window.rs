@@ -1,21 +1,17 @@
 //! The rows of the last batches, once more.
 //!
-//! The rows of a batch are a pane of the table, under the batch's time. What a window has is decided by times alone, so that a
-//! tick that never was is nothing. Rows come out pane by pane, and in each in the order in which they came: where they are placed by
+//! Rows come out pane by pane, and in each in the order in which they came: where they are placed by
 //! their key that is the order of the partition, and otherwise each run of rows is kept with its place in the order of the stream.
 
 use tidemill_model::{
-    columns::{Column, ColumnFull, Rows},
+    columns::{Column, ColumnFull, Rows, RowsBuffer},
     schema::Schema,
     time::Timestamp,
 };
 use tidemill_plan::graph::{self, Keys};
-use tidemill_state::{
-    numbered::{NumberedTable, Pane},
-    table::Table,
-};
+use tidemill_state::{numbered::Pane, table::Table};
 
-use super::{Batch, KeyFields, Making, Operator, Out, chunks::push_in_chunks};
+use super::{Batch, KeyFields, Making, Operator, Out, chunks::push_in_chunks, panes::Panes};
 use crate::{
     arrival::Arrival,
     failure::{Cause, RunError},
@@ -27,13 +23,12 @@ const PLACE_BYTES: usize = 3 * size_of::<u32>();
 /// The window of one partition.
 pub(crate) struct Window {
     schema: Schema,
-    window: graph::Window,
     /// Of how many streams the input's rows come one after the other.
     origins: u32,
     layout: Layout,
     /// What rows of the table are.
     kept: Schema,
-    tables: Vec<Table>,
+    panes: Panes,
     /// The rows of this batch.
     pane: Pane,
     pane_rows: usize,
@@ -50,54 +45,33 @@ enum Layout {
 /// The operator of a stream of windows.
 pub(super) fn make(making: Making<'_>) -> Result<Box<dyn Operator>, RunError> {
     let node = making.node;
-    let graph::Operator::Window(window) = &node.operator else {
+    let graph::Operator::Window { by, window } = &node.operator else {
         unreachable!("a window is made of {:?}", node.operator)
     };
     let Some(table) = node.tables().next() else { unreachable!("a window keeps rows") };
-    let layout = if window.by.is_empty() {
+    let layout = if by.is_empty() {
         Layout::Runs
     } else {
-        Layout::ByKey(KeyFields::new(&Keys::of(window.by.clone(), &node.schema), 0, &node.schema))
+        Layout::ByKey(KeyFields::new(&Keys::of(by.clone(), &node.schema), 0, &node.schema))
     };
     let batches = (window.length.micros() / window.every.micros()) as u32;
     Ok(Box::new(Window {
         schema: node.schema.clone(),
-        window: window.clone(),
         origins: (making.origins - 1) / batches,
         layout,
         kept: table.rows.clone(),
-        tables: Vec::new(),
+        panes: Panes::new(*window),
         pane: Pane::new(&table.rows),
         pane_rows: 0,
     }))
 }
 
-/// What of the past a window needs: panes behind this time.
-fn begin(window: &graph::Window, end: Timestamp) -> i64 {
-    end.0.saturating_sub(window.length.micros())
-}
-
 impl Window {
-    /// Whether a window that is to come has the rows of a batch.
-    fn is_wanted(&self, time: Timestamp) -> bool {
-        let slide = self.window.slide;
-        let next = if slide.is_tick(time) { time } else { slide.tick_after(time) };
-        time.0 > begin(&self.window, next)
-    }
-
-    fn table(&self) -> &NumberedTable {
-        self.tables[0].numbered()
-    }
-
     /// Pushes the rows of all panes of the window that ends now.
     fn push_panes(&self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
-        let (own, begin) = (batch.arrival, begin(&self.window, batch.time));
-        let numbers = begin + 1..=batch.time.0;
-        let panes = self.table().panes().filter(|(number, _)| numbers.contains(number));
-        for (number, pane) in panes {
-            // Of a stream without a place beyond those that a window has there is none: panes are at its ticks.
-            let rank = ((number - begin - 1) / self.window.every.micros()) as u32;
-            let first = rank * self.origins;
+        let own = batch.arrival;
+        for (place, pane) in self.panes.of(batch.time) {
+            let first = place * self.origins;
             match &self.layout {
                 Layout::ByKey(_) => self.push_rows(pane, first, batch, out)?,
                 Layout::Runs => self.push_runs(pane, first, batch, out)?,
@@ -121,13 +95,18 @@ impl Window {
         order.sort_by_key(|&run| places.slice(run));
         let items = list.offsets.last().map_or(0, |&end| end as usize);
         let whole = Rows { schema: &self.schema, len: items, columns: fields };
+        let mut run_rows = RowsBuffer::new(&self.schema);
         for run in order {
             let range = list.offsets[run] as usize..list.offsets[run + 1] as usize;
             let arrival = place(places.slice(run));
             batch.arrival = Arrival { origin: first + arrival.origin, ..arrival };
-            let bitmaps = whole.bitmaps_in(range.clone());
-            let columns = whole.columns_in(range.clone(), &bitmaps);
-            out.push(batch, &Rows { schema: &self.schema, len: range.len(), columns: &columns })?;
+            if range.len() == items {
+                out.push(batch, &whole)?;
+                continue;
+            }
+            run_rows.clear();
+            run_rows.extend_range(&whole, range)?;
+            out.push(batch, &run_rows.with_columns(&run_rows.columns()))?;
         }
         Ok(())
     }
@@ -158,7 +137,7 @@ impl Operator for Window {
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
-        if !self.is_wanted(batch.time) {
+        if !self.panes.is_wanted(batch.time) {
             return Ok(());
         }
         // A column of all rows has room for what may be held.
@@ -172,22 +151,16 @@ impl Operator for Window {
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         let pane = std::mem::replace(&mut self.pane, Pane::new(&self.kept));
-        if !pane.is_empty() {
-            self.tables[0].numbered_mut().put(batch.time.0, pane);
-        }
-        if self.window.slide.is_tick(batch.time) {
+        self.panes.put(batch.time, pane);
+        if self.panes.ends_at(batch.time) {
             self.push_panes(batch, out)?;
         }
-        let begin = begin(&self.window, self.window.slide.tick_after(batch.time));
-        let gone: Vec<i64> =
-            self.table().panes().map(|(number, _)| number).take_while(|&number| number <= begin).collect();
-        let table = self.tables[0].numbered_mut();
-        gone.into_iter().for_each(|number| table.remove(number));
+        self.panes.let_go(batch.time);
         Ok(())
     }
 
     fn work_at_end(&self, time: Timestamp) -> usize {
-        let of_window = if self.window.slide.is_tick(time) { self.table().len() } else { 0 };
+        let of_window = if self.panes.ends_at(time) { self.panes.len() } else { 0 };
         self.pane_rows + of_window
     }
 
@@ -196,10 +169,10 @@ impl Operator for Window {
     }
 
     fn lend(&mut self, tables: Vec<Table>) {
-        self.tables = tables;
+        self.panes.lend(tables);
     }
 
     fn give_back(&mut self) -> Vec<Table> {
-        std::mem::take(&mut self.tables)
+        self.panes.give_back()
     }
 }

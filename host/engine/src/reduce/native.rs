@@ -11,7 +11,7 @@ use tidemill_model::{
     function::Phase,
     schema::{Field, Kind, Schema, Type},
 };
-use tidemill_plan::graph::Aggregate;
+use tidemill_plan::graph::{Aggregate, accumulator};
 
 use super::{Accumulate, Consume};
 use crate::{failure::Cause, operators::Batch};
@@ -47,20 +47,8 @@ enum Cells {
 impl NativeReduce {
     pub(crate) fn new(aggregate: Option<Aggregate>, input: &Schema) -> NativeReduce {
         let of_field = |field: usize| input.fields()[field].ty.clone();
-        let fields = match aggregate {
-            None => Vec::new(),
-            Some(Aggregate::Sum(field)) if of_field(field).kind == Kind::Integer => {
-                vec![Field::new("high", of_field(field)), Field::new("low", Type::required(Kind::Integer))]
-            }
-            Some(Aggregate::Count) => vec![Field::new("count", Type::required(Kind::Integer))],
-            Some(Aggregate::Sum(field) | Aggregate::Min(field) | Aggregate::Max(field)) => {
-                vec![Field::new("value", of_field(field))]
-            }
-            Some(Aggregate::Mean(_)) => {
-                vec![Field::new("sum", Type::required(Kind::Float)), Field::new("count", Type::required(Kind::Integer))]
-            }
-        };
-        let cells = match (aggregate, fields.first().map(|field| &field.ty.kind)) {
+        let state = accumulator(aggregate, input);
+        let cells = match (aggregate, state.fields().first().map(|field| &field.ty.kind)) {
             (None, _) => Cells::Nothing,
             (Some(Aggregate::Count), _) => Cells::Counts(Vec::new()),
             (Some(Aggregate::Mean(_)), _) => Cells::Means(Vec::new()),
@@ -75,13 +63,7 @@ impl NativeReduce {
             _ => None,
         };
         let schema = |fields| Schema::try_new(fields).expect("the fields have different names");
-        NativeReduce {
-            aggregate,
-            state: schema(fields),
-            finished: finished.map(|field| schema(vec![field])),
-            cells,
-            text_bytes: 0,
-        }
+        NativeReduce { aggregate, state, finished: finished.map(|field| schema(vec![field])), cells, text_bytes: 0 }
     }
 
     /// Adds values of one column.

@@ -334,7 +334,7 @@ fn stored(sample: &Sample, feed: &Feed) -> BTreeMap<String, (usize, usize)> {
 #[test]
 fn what_is_kept_follows_the_keys_and_not_the_feed() {
     let mut tables = 0;
-    // A window keeps rows, and not keys.
+    // A window of rows keeps rows, and not keys.
     for (number, sample) in SAMPLES.iter().enumerate().filter(|(_, sample)| sample.operator != "window") {
         let [short, long] = [60, 600].map(|rows| stored(sample, &feed(number as u64, rows)));
         for (table, (rows, bytes)) in long {

@@ -55,6 +55,9 @@ fn stream(name: &Name, value: &Value, connectors: Connectors, diagnostics: &mut 
         .entries()
         .filter_map(|(key, _)| Some((key, keys::kinds(connectors).find(|kind| kind.key() == key.text)?)))
         .collect();
+    // What stands beside another kind is none itself.
+    let is_beside = |key: &str| present.iter().any(|(name, kind)| name.text != key && kind.has_beside(key));
+    let present: Vec<(&Name, KeyKind)> = present.iter().filter(|(name, _)| !is_beside(&name.text)).copied().collect();
     check_keys(&mut reader, connectors, &present);
     if !present.iter().any(|(_, kind)| kind.is_source()) {
         entry.from = reader.read("from", from).unwrap_or_default();

@@ -79,10 +79,16 @@ pub(crate) const KEYS: &[Key] = &[
          state are not in it. Not used where the function emits rows itself",
     ),
     Key(
+        "window",
+        "time",
+        "the batch alone",
+        "of a `reduce`, `count` or `distinct`: over so long a time until now, see [below](#windows)",
+    ),
+    Key(
         "slide",
         "time",
         "that of the stream that is read",
-        "of a `window`: how often it comes; a multiple of how often that stream does",
+        "how often a window comes; a multiple of how often that stream does",
     ),
     Key(
         "prefix",
@@ -108,7 +114,7 @@ pub(crate) const KEYS: &[Key] = &[
         "previously",
         "text",
         "none",
-        "of an `update-state` or a `window`: what the stream was called when the checkpoint got its state. It can go once two \
+        "of a stream that keeps state: what it was called when the checkpoint got its state. It can go once two \
          batches were run with it: the first may have begun under the old name",
     ),
 ];

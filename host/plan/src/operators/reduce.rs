@@ -9,11 +9,12 @@ use super::{
     call::{call, fields as read_fields, rename},
     keyed::{keyed, keyed_schema},
     page::{Form, Reads},
+    window::{Lengths, panes},
 };
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value},
-    graph::{self, Letters, Node, Operator, OwnFunction, Part, Placement, Reducer, Role, Way},
+    graph::{self, Aggregate, Letters, Node, Operator, OwnFunction, Part, Placement, Reducer, Role, Way},
     manifest::on_error,
     reader::{Reader, values},
     resolve::{
@@ -27,16 +28,23 @@ use native::{NATIVES, NativeCall};
 pub(super) struct Reduce;
 
 #[derive(Debug)]
-enum ReduceEntry {
-    Guest { by: Vec<Name>, call: Call },
-    Native { by: Vec<Name>, native: NativeCall },
+struct ReduceEntry {
+    by: Vec<Name>,
+    reducer: ReducerEntry,
+    window: Option<Lengths>,
+}
+
+#[derive(Debug)]
+enum ReducerEntry {
+    Guest(Call),
+    Native(NativeCall),
 }
 
 impl OperatorKind for Reduce {
     fn page(&self) -> &'static Page {
         const GUEST: Form = Form {
             written: &["reduce = \"plugin/function\""],
-            beside: &["by", "fields", "parameters", "as", "on-error"],
+            beside: &["by", "fields", "parameters", "window", "slide", "as", "on-error", "previously"],
             rows: "one row a key: the key's fields, then what the function returns",
             holds: "each key, and what is accumulated of it",
         };
@@ -48,7 +56,7 @@ impl OperatorKind for Reduce {
                 "reduce = \"max\"",
                 "reduce = \"mean\"",
             ],
-            beside: &["by", "fields", "as", "on-error"],
+            beside: &["by", "fields", "window", "slide", "as", "on-error", "previously"],
             rows: "the same, natively and without a plugin",
             holds: "the same",
         };
@@ -57,12 +65,14 @@ impl OperatorKind for Reduce {
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {
         let by = reader.read("by", values::different_texts);
+        let window = Lengths::read_beside(reader);
         let text = values::text(value, reader.diagnostics)?;
-        if text.text.contains('/') {
-            return Some(Box::new(ReduceEntry::Guest { by: by.unwrap_or_default(), call: call(value, reader)? }));
-        }
-        let native = native(text, reader)?;
-        Some(Box::new(ReduceEntry::Native { by: by.unwrap_or_default(), native }))
+        let reducer = if text.text.contains('/') {
+            ReducerEntry::Guest(call(value, reader)?)
+        } else {
+            ReducerEntry::Native(native(text, reader)?)
+        };
+        Some(Box::new(ReduceEntry { by: by.unwrap_or_default(), reducer, window: window? }))
     }
 }
 
@@ -85,14 +95,16 @@ fn native(text: Name, reader: &mut Reader<'_, '_>) -> Option<NativeCall> {
 
 impl Entry for ReduceEntry {
     fn call(&self) -> Option<&Call> {
-        if let ReduceEntry::Guest { call, .. } = self { Some(call) } else { None }
+        if let ReducerEntry::Guest(call) = &self.reducer { Some(call) } else { None }
     }
 
     fn resolve(&self, inputs: &Inputs<'_>, plugins: &Plugins<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
-        match self {
-            ReduceEntry::Guest { by, call } => by_guest(by, call, inputs.first(), plugins, diagnostics),
-            ReduceEntry::Native { by, native } => by_host(by, native, inputs.first()?, plugins, diagnostics),
-        }
+        let (by, stream) = (&self.by[..], inputs.first());
+        let (node, accumulated) = match &self.reducer {
+            ReducerEntry::Guest(call) => by_guest(by, call, stream, plugins, diagnostics)?,
+            ReducerEntry::Native(native) => by_host(by, native, stream?, plugins, diagnostics)?,
+        };
+        windowed(node, self.window, &accumulated, stream?, diagnostics)
     }
 }
 
@@ -102,15 +114,20 @@ fn by_guest(
     stream: Option<Stream<'_>>,
     plugins: &Plugins<'_>,
     diagnostics: &mut Diagnostics,
-) -> Option<Node> {
+) -> Option<(Node, Accumulated)> {
     let (by, function) = keyed(by, call, FunctionKind::Reduce, stream, plugins, diagnostics)?;
     let stream = stream?;
     let schema = keyed_schema(&by, call, &function, &function.signature.output, stream, diagnostics)?;
     let letters = Letters { key: Some(stream.schema.project(&by)), values: stream.schema.clone() };
     let names = stream.schema.names_of(&by);
-    let reduce = graph::Reduce { by, reducer: Reducer::Guest, counts_nothing: false };
+    let reduce = graph::Reduce { by, reducer: Reducer::Guest, counts_nothing: false, window: None };
     let holds = Some(function.on_error.then);
-    Some(Node { function: Some(function), letters, holds, ..node(reduce, names, schema) })
+    let accumulated = Accumulated {
+        rows: function.signature.state.clone(),
+        version: function.signature.state_version,
+        by: format!("{}/{}", function.plugin, function.signature.name),
+    };
+    Some((Node { function: Some(function), letters, holds, ..node(reduce, names, schema) }, accumulated))
 }
 
 fn by_host(
@@ -119,7 +136,7 @@ fn by_host(
     stream: Stream<'_>,
     plugins: &Plugins<'_>,
     diagnostics: &mut Diagnostics,
-) -> Option<Node> {
+) -> Option<(Node, Accumulated)> {
     let by = fields::find_all(by, stream, diagnostics)?;
     let (aggregate, returned) = native::resolve(call, &by, stream, diagnostics)?;
     let groups = Groups { function: &call.name.text, span: call.name.span, other: "by", single: true };
@@ -128,8 +145,9 @@ fn by_host(
     let letters = Letters { key: Some(stream.schema.project(&by)), values: stream.schema.clone() };
     let on_error = call.on_error.unwrap_or(plugins.on_error);
     let own = native::may_fail(call.native, &returned).then(|| OwnFunction { name: call.name.text.clone(), on_error });
-    let reduce = graph::Reduce { by, reducer: Reducer::Native(aggregate), counts_nothing: false };
-    Some(Node { own, letters, holds: Some(on_error.then), ..node(reduce, names, schema) })
+    let reduce = graph::Reduce { by, reducer: Reducer::Native(aggregate), counts_nothing: false, window: None };
+    let accumulated = Accumulated::by_host(Some(aggregate), &call.name.text, stream.schema);
+    Some((Node { own, letters, holds: Some(on_error.then), ..node(reduce, names, schema) }, accumulated))
 }
 
 /// A node that reduces by the fields with these names.
@@ -139,4 +157,40 @@ pub(super) fn node(reduce: graph::Reduce, names: Vec<String>, schema: Schema) ->
     let mut node = Node::new(Operator::Reduce(reduce), schema, Role::Combine, Way::Here);
     node.parts.push(merge);
     Node { placement: Placement::By(names), ..node }
+}
+
+/// What a reduce accumulates for a key.
+pub(super) struct Accumulated {
+    rows: Schema,
+    version: u32,
+    /// Who accumulates it.
+    by: String,
+}
+
+impl Accumulated {
+    /// By a reducer of the host, of this name.
+    pub(super) fn by_host(aggregate: Option<Aggregate>, name: &str, input: &Schema) -> Accumulated {
+        Accumulated { rows: graph::accumulator(aggregate, input), version: 1, by: name.to_owned() }
+    }
+}
+
+/// A reduce as one over a window, if it is to have one: the accumulators of its batches are kept.
+pub(super) fn windowed(
+    mut node: Node,
+    window: Option<Lengths>,
+    accumulated: &Accumulated,
+    stream: Stream<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Node> {
+    let Some(window) = window else { return Some(node) };
+    let (window, slide) = window.resolve(stream, diagnostics)?;
+    let Operator::Reduce(reduce) = &mut node.operator else { unreachable!("only a reduce accumulates") };
+    reduce.window = Some(window);
+    let Accumulated { rows, version, by } = accumulated;
+    // Accumulators of others, or of other fields, are not to be merged with these.
+    let what = format!("{by} of {rows}");
+    let table = panes(stream.schema.project(&reduce.by), rows.clone(), *version, &what, window.every);
+    let merge = node.parts.last_mut()?;
+    (merge.role, merge.tables) = (Role::WindowMerge, vec![table]);
+    Some(Node { slide, is_always_present: true, ..node })
 }

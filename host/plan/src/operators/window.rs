@@ -24,8 +24,9 @@ const BATCHES_MAX: i64 = 100_000;
 
 pub(super) struct Window;
 
-#[derive(Debug)]
-struct WindowEntry {
+/// Which batches a window is of, as it is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lengths {
     length: (Interval, Span),
     slide: Option<(Interval, Span)>,
 }
@@ -42,27 +43,48 @@ impl OperatorKind for Window {
     }
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {
-        let length = values::interval(value, "length of a window", reader.diagnostics);
-        let slide = reader.get("slide");
-        let read = |value: &Value, diagnostics: &mut Diagnostics| {
-            Some((values::interval(value, "slide", diagnostics)?, value.span))
-        };
-        let slide_read = reader.read("slide", read);
-        if slide.is_some() && slide_read.is_none() {
-            return None;
-        }
-        Some(Box::new(WindowEntry { length: (length?, value.span), slide: slide_read }))
+        Some(Box::new(Lengths::read(value, reader)?))
     }
 }
 
-impl Entry for WindowEntry {
-    fn resolve(&self, inputs: &Inputs<'_>, plugins: &Plugins<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
-        let stream = inputs.first()?;
+impl Lengths {
+    /// `value` is the length.
+    pub(super) fn read(value: &Value, reader: &mut Reader<'_, '_>) -> Option<Lengths> {
+        let length = values::interval(value, "length of a window", reader.diagnostics);
+        let read = |value: &Value, diagnostics: &mut Diagnostics| {
+            Some((values::interval(value, "slide", diagnostics)?, value.span))
+        };
+        let slide = reader.read("slide", read);
+        if reader.get("slide").is_some() && slide.is_none() {
+            return None;
+        }
+        Some(Lengths { length: (length?, value.span), slide })
+    }
+
+    /// The same of an operator that need not have a window; that it slides without one is reported.
+    pub(super) fn read_beside(reader: &mut Reader<'_, '_>) -> Option<Option<Lengths>> {
+        if let Some(value) = reader.get("window") {
+            return Lengths::read(value, reader).map(Some);
+        }
+        if let Some(slide) = reader.get("slide") {
+            let error = Diagnostic::error(slide.span, "`slide` says how often a window comes, and there is none");
+            reader.diagnostics.push(error.help("give it one: window = \"30s\""));
+            return None;
+        }
+        Some(None)
+    }
+
+    /// The window over a stream, if it fits; and whether it slides otherwise than that.
+    pub(super) fn resolve(
+        &self,
+        stream: Stream<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<(graph::Window, Option<Interval>)> {
         // That the pipeline has no interval has been reported.
         let every = stream.every?;
         let (length, slide) = (self.length.0, self.slide.map_or(every, |(slide, _)| slide));
-        let is_good = is_multiple("window", self.length, every, stream, diagnostics);
-        let slides = self.slide.is_none_or(|slide| is_multiple("slide", slide, every, stream, diagnostics));
+        let is_length = is_multiple("window", self.length, every, stream, diagnostics);
+        let is_slide = self.slide.is_none_or(|slide| is_multiple("slide", slide, every, stream, diagnostics));
         let batches = length.micros() / every.micros();
         if batches > BATCHES_MAX {
             let message = format!("the window has {} of `{}`", counted(batches.unsigned_abs(), "batch"), stream.name);
@@ -70,26 +92,28 @@ impl Entry for WindowEntry {
             diagnostics.push(Diagnostic::error(self.length.1, message).label("too long").help(help));
             return None;
         }
-        if !is_good || !slides {
-            return None;
-        }
-        let batches = u32::try_from(batches).ok()?;
+        let slides = if slide == every { stream.slide } else { Some(slide) };
+        (is_length && is_slide).then_some((graph::Window { length, slide, every }, slides))
+    }
+}
+
+impl Entry for Lengths {
+    fn resolve(&self, inputs: &Inputs<'_>, plugins: &Plugins<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
+        let stream = inputs.first()?;
+        let (window, slide) = Lengths::resolve(self, stream, diagnostics)?;
+        let batches = u32::try_from(window.length.micros() / window.every.micros()).ok()?;
         let by = stream.placed_by.unwrap_or_default().iter().map(|name| stream.schema.index_of(name));
         let by = by.collect::<Option<Vec<usize>>>().unwrap_or_default();
-        let part = Part { role: Role::Window, way: Way::Behind { batches }, tables: vec![table(stream, &by, every)] };
-        let schema = stream.schema.clone();
+        let way = Way::Behind { batches };
+        let part = Part { role: Role::Window, way: way.clone(), tables: vec![table(stream, &by, window.every)] };
+        let operator = Operator::Window { by, window };
         Some(Node {
-            slide: (slide != every).then_some(slide).or(stream.slide),
+            slide,
             placement: Placement::AsInput,
             parts: vec![part],
             is_always_present: true,
             holds: Some(plugins.on_error.then),
-            ..Node::new(
-                Operator::Window(graph::Window { by, length, slide, every }),
-                schema,
-                Role::Window,
-                Way::Behind { batches },
-            )
+            ..Node::new(operator, stream.schema.clone(), Role::Window, way)
         })
     }
 }
@@ -102,15 +126,15 @@ fn table(stream: Stream<'_>, by: &[usize], every: Interval) -> TableSpec {
     } else {
         (stream.schema.project(by), stream.schema.clone())
     };
-    TableSpec {
-        name: String::new(),
-        kind: TableKind::Blocks,
-        keys,
-        rows,
-        version: 1,
-        // Rows of other fields, or of batches that stand at other times, are not rows of this window.
-        settings: format!("every {}: {}", show_interval(every), stream.schema),
-    }
+    // Rows of other fields are not rows of this window.
+    panes(keys, rows, 1, &stream.schema.to_string(), every)
+}
+
+/// What is kept of past batches. `what` it hangs on is kept with it, and when the batches come: others that stand at other times
+/// would not fit between them.
+pub(super) fn panes(keys: Schema, rows: Schema, version: u32, what: &str, every: Interval) -> TableSpec {
+    let settings = format!("every {}: {what}", show_interval(every));
+    TableSpec { name: String::new(), kind: TableKind::Blocks, keys, rows, version, settings }
 }
 
 /// Whether a time is so many batches of the stream; if not it is reported.

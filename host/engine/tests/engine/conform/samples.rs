@@ -30,6 +30,11 @@ map = \"hostile/touchy\"
 pub const OF_BESIDE: &str = "[outputs.beside]\nfrom = \"beside\"\nprint = true\n";
 
 impl Sample {
+    /// Whether what it keeps hangs on the time.
+    pub fn has_window(&self) -> bool {
+        self.text.contains("window = ")
+    }
+
     /// A pipeline with this feed, or with one that is given otherwise.
     pub fn pipeline(&self, feed: Option<&Feed>) -> String {
         let batches = |stream| feed.map(|feed| feed.text(stream)).unwrap_or_default();
@@ -222,6 +227,34 @@ pub const SAMPLES: &[Sample] = &[
         text: "[streams.out]\nfrom = [\"in\", \"more\"]\nby = [\"k\", \"f\"]\njoin = \"full\"\nprefix = [\"i-\", \"m-\"]",
         model: |feed| joined(feed, [true, true]),
         is_ordered: false,
+    },
+    Sample {
+        operator: "reduce",
+        name: "a guest's sum over a window, at every second tick",
+        text: "[streams.out]\nfrom = \"in\"\nby = \"k\"\nreduce = \"hostile/sum\"\nfields = { value = \"n\" }\nwindow = \"3s\"\nslide = \"2s\"",
+        model: |feed| {
+            let sum = |rows: &[&Row]| int(rows.iter().map(|row| row.n).sum());
+            windows(&feed.0[0], 3, 2).into_iter().map(|rows| by_key(&rows, sum)).collect()
+        },
+        is_ordered: false,
+    },
+    Sample {
+        operator: "reduce",
+        name: "the largest of a window, and states behind it",
+        text: "[streams.largest]\nfrom = \"in\"\nby = \"k\"\nreduce = \"max\"\nfields = { value = \"n\" }\nas = \"n\"\nwindow = \"3s\"\n\
+               [streams.out]\nfrom = \"largest\"\nby = \"k\"\ngroup = \"ns\"",
+        model: |feed| {
+            let largest = |rows: &[&Row]| Value::List(rows.iter().map(|row| int(row.n)).max().into_iter().collect());
+            windows(&feed.0[0], 3, 1).into_iter().map(|rows| by_key(&rows, largest)).collect()
+        },
+        is_ordered: false,
+    },
+    Sample {
+        operator: "count",
+        name: "a count over a window",
+        text: "[streams.out]\nfrom = \"more\"\ncount = true\nwindow = \"2s\"",
+        model: |feed| windows(&feed.0[1], 2, 1).iter().map(|rows| vec![vec![int(rows.len() as i64)]]).collect(),
+        is_ordered: true,
     },
     Sample {
         operator: "window",

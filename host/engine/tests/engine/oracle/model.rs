@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use tidemill_model::{testing::Value, time::Timestamp};
 use tidemill_plan::graph::{
     Aggregate, Condition, FunctionUse, Join, KeySet, Node, NodeId, Operator, Plan, Reduce, Reducer, SortKey,
-    UpdateState,
+    UpdateState, Window,
 };
 
 pub type Row = Vec<Value>;
@@ -32,18 +32,14 @@ impl<'a> Model<'a> {
         let (plan, mut all) = (self.plan, Vec::<Batch>::new());
         for (index, node) in plan.nodes.iter().enumerate() {
             let id = NodeId(index);
-            if node.slide.is_some_and(|slide| !slide.is_tick(tick)) && !matches!(node.operator, Operator::Window(_)) {
-                all.push(None);
-                continue;
-            }
+            let slides = node.slide.is_none_or(|slide| slide.is_tick(tick));
             let batch = match &node.operator {
                 Operator::Source(_) => sources[&id].clone(),
                 Operator::Union => union(node, &all),
-                Operator::Window(window) => {
-                    let past = self.past.entry(id).or_default();
-                    past.extend(all[node.inputs[0].0].clone().map(|rows| (tick, rows)));
-                    past.retain(|(time, _)| time.0 > tick.0 - window.length.micros());
-                    window.slide.is_tick(tick).then(|| past.iter().flat_map(|(_, rows)| rows.clone()).collect())
+                Operator::Window { window, .. } | Operator::Reduce(Reduce { window: Some(window), .. }) => {
+                    let rows = self.past(id, *window, tick, &all[node.inputs[0].0]);
+                    let is_window = matches!(node.operator, Operator::Window { .. });
+                    rows.map(|rows| if is_window { rows } else { apply(node, &rows) })
                 }
                 Operator::Group => side_by_side(plan, node, &all, grouped),
                 Operator::Join(join) => {
@@ -51,6 +47,7 @@ impl<'a> Model<'a> {
                     let widths = [0, 1].map(|input| keys.others(input, &plan.node(node.inputs[input]).schema).len());
                     side_by_side(plan, node, &all, |sides| joined(*join, widths, sides))
                 }
+                Operator::UpdateState(_) if !slides => None,
                 Operator::UpdateState(update) => {
                     let rows = all[node.inputs[0].0].as_deref().unwrap_or_default();
                     Some(update_state(update, function(node), rows, self.totals.entry(id).or_default()))
@@ -60,6 +57,16 @@ impl<'a> Model<'a> {
             all.push(batch);
         }
         all
+    }
+}
+
+impl Model<'_> {
+    /// The rows of a window's batches, if one ends at this tick.
+    fn past(&mut self, id: NodeId, window: Window, tick: Timestamp, batch: &Batch) -> Batch {
+        let past = self.past.entry(id).or_default();
+        past.extend(batch.clone().map(|rows| (tick, rows)));
+        past.retain(|(time, _)| time.0 > tick.0 - window.length.micros());
+        window.slide.is_tick(tick).then(|| past.iter().flat_map(|(_, rows)| rows.clone()).collect())
     }
 }
 

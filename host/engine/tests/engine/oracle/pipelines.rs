@@ -124,6 +124,12 @@ impl Maker {
         }
         .unwrap_or_else(|| ("distinct = true".to_owned(), from.fields.clone()));
         let is_window = operator.starts_with("window");
+        // What is reduced may be so over a window too.
+        let is_reduce = ["reduce = ", "count = ", "distinct = "].iter().any(|key| operator.contains(key));
+        let operator = match choice[5].index(3) {
+            0 if is_reduce => format!("{operator}\n{}", window(&from, choice)),
+            _ => operator,
+        };
         let is_single = operator.starts_with("sort") || operator.starts_with("limit") || is_window && from.is_single;
         let is_ordered = match operator.split_once(['=', ' ']).map_or("", |(key, _)| key) {
             "map" | "filter" | "window" => from.is_ordered,
@@ -134,7 +140,7 @@ impl Maker {
                 .all(|stream| stream.is_ordered || !operator.contains(&format!("\"{}\"", stream.name))),
             _ => is_single,
         };
-        let slide = if is_window && choice[4].index(2) == 0 { 2 * from.slide } else { from.slide };
+        let slide = if operator.contains("slide = ") { 2 * from.slide } else { from.slide };
         let reads = |stream: &Stream| stream.name == from.name || operator.contains(&format!("\"{}\"", stream.name));
         let is_joined =
             operator.contains("join = ") || self.streams.iter().any(|stream| stream.is_joined && reads(stream));
