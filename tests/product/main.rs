@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing test says it by a panic")]
 
+mod authors;
 mod bombs;
 mod check;
 mod checkpoints;

@@ -254,6 +254,8 @@ fn hint_for(plugin: &str, verdict: &Verdict) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use tidemill_guest::Place;
+
     use super::*;
 
     #[test]
@@ -270,10 +272,10 @@ mod tests {
             let expect = format!("if the function needs more, give plugin `p` more: limits = {{ {limits} }}");
             assert_eq!(hint_for("p", &verdict), Some(expect));
         };
-        check(Verdict::OutOfMemory { limit: 64 << 20 }, "memory = \"128MiB\"");
+        check(Verdict::OutOfMemory { limit: 64 << 20, at: Place::default() }, "memory = \"128MiB\"");
         check(Verdict::ResultTooLarge { limit: 1_000 }, "result-bytes = 2000");
-        check(Verdict::OutOfFuel { per_call: 100, per_row: 10, rows: 10 }, "fuel-per-call = 200");
-        check(Verdict::OutOfFuel { per_call: 100, per_row: 10, rows: 11 }, "fuel-per-row = 20");
+        check(Verdict::OutOfFuel { per_call: 100, per_row: 10, rows: 10, at: Place::default() }, "fuel-per-call = 200");
+        check(Verdict::OutOfFuel { per_call: 100, per_row: 10, rows: 11, at: Place::default() }, "fuel-per-row = 20");
         check(Verdict::TooManyRows { limit: 5, got: 6 }, "result-rows = 10");
         assert_eq!(hint_for("p", &Verdict::ResultOutsideMemory), None);
     }

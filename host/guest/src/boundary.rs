@@ -21,7 +21,7 @@ use wasmtime::{
     },
 };
 
-use crate::verdict::Verdict;
+use crate::verdict::{Place, Verdict};
 
 pub(crate) use text::{CutText, TextSpan};
 
@@ -99,7 +99,7 @@ impl<S: Shape> Entry<S> {
         let mut erased = |answer: &mut dyn Any, memory: &[u8]| match answer.downcast_mut::<S::Answer>() {
             Some(answer) => consume(answer, memory),
             // Lifting a `Seen<S::Answer>` hands over nothing else.
-            None => Err(Verdict::Trapped { reason: "the answer has another type".to_owned() }),
+            None => Err(Verdict::Trapped { reason: "the answer has another type".to_owned(), at: Place::default() }),
         };
         let mut slot: ErasedConsume<'_> = &mut erased;
         let _restored = Restore(CONSUMER.replace(Some((&raw mut slot).cast())));

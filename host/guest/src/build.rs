@@ -3,6 +3,8 @@
 //! The project may stand anywhere. What makes a guest small and quick is said on cargo's command line, so the project
 //! needs no profile for it.
 
+mod lines;
+mod module;
 mod toolchain;
 
 use std::{
@@ -14,6 +16,8 @@ use std::{
 use serde_json::Value;
 
 use crate::{component::encode_component, error::LoadError};
+use lines::Sources;
+use module::Module;
 
 pub use toolchain::Toolchain;
 
@@ -28,11 +32,17 @@ const SETTINGS: &[&str] = &[
     "profile.release.lto=\"fat\"",
     "profile.release.codegen-units=1",
     "profile.release.panic=\"abort\"",
-    "profile.release.debug=false",
-    "profile.release.strip=true",
+    // For the lines of a component; nothing else of it stays there.
+    "profile.release.debug=\"line-tables-only\"",
+    "profile.release.strip=false",
     "profile.release.incremental=false",
     "target.wasm32-unknown-unknown.rustflags=[\"-Ctarget-feature=+simd128\"]",
 ];
+
+/// How cargo's name of a package begins that lies on this machine.
+const BY_PATH: &str = "path+file:";
+/// Packages that are no author's, wherever they lie.
+const SDK: &str = "#tidemill-sdk";
 
 /// Why a guest could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -99,9 +109,12 @@ pub fn build_component(manifest_dir: &Path, target_dir: &Path) -> Result<PathBuf
     if !built.status.success() {
         return Err(BuildError::Failed { folder });
     }
-    let module = module_of(&built.stdout, &manifest).ok_or(BuildError::NoModule { folder: folder.clone() })?;
+    let made = Made::of(&built.stdout, &manifest);
+    let module = made.module.ok_or(BuildError::NoModule { folder: folder.clone() })?;
     let bytes = fs::read(&module).map_err(|source| BuildError::File { path: module.clone(), source })?;
-    let component = encode_component(&bytes).map_err(|source| BuildError::Encode { folder, source })?;
+    let mut sources = made.sources;
+    sources.others.push(whole_path(target_dir));
+    let component = component_of(&bytes, &sources).map_err(|source| BuildError::Encode { folder, source })?;
     let name = module.file_name().unwrap_or_default();
     write_whole(&target_dir.join("components").join(name), &component)
 }
@@ -117,21 +130,53 @@ fn run_cargo(toolchain: &Toolchain, folder: &Path, target_dir: &Path) -> Result<
     cargo.output().map_err(|source| BuildError::NoProgram { program: "cargo", source })
 }
 
-/// The Wasm file of the package itself among cargo's messages, one a line.
-fn module_of(messages: &[u8], manifest: &Path) -> Option<PathBuf> {
-    let manifest = fs::canonicalize(manifest).ok()?;
-    let lines = messages.split(|&byte| byte == b'\n');
-    let artifacts = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let ours = artifacts.filter(|message| {
-        let of = message["manifest_path"].as_str().and_then(|path| fs::canonicalize(path).ok());
-        message["reason"] == "compiler-artifact" && of.is_some_and(|path| path == manifest)
-    });
-    let modules = ours.filter_map(|message| {
-        let files = message["filenames"].as_array()?.iter().filter_map(Value::as_str);
-        files.map(PathBuf::from).find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
-    });
+/// A component of a module, with the lines of its author's source and nothing else of how it was made.
+fn component_of(module: &[u8], sources: &Sources) -> Result<Vec<u8>, LoadError> {
+    let not_read = |error| LoadError::Encode { reason: format!("it is no valid module: {error}") };
+    let module = Module::read(module).map_err(not_read)?;
+    let mut component = encode_component(&module.stripped())?;
+    lines::add(&mut component, &module, sources);
+    Ok(component)
+}
 
-    modules.fold(None, |_, module| Some(module))
+/// What cargo says that it has made.
+#[derive(Default)]
+struct Made {
+    /// The Wasm file of the package itself.
+    module: Option<PathBuf>,
+    /// Of the packages that lie on this machine: the package itself, and what it uses by path.
+    sources: Sources,
+}
+
+impl Made {
+    /// Reads cargo's messages, one a line.
+    fn of(messages: &[u8], manifest: &Path) -> Made {
+        let mut made = Made::default();
+        let lines = messages.split(|&byte| byte == b'\n');
+        let messages = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+        for message in messages.filter(|message| message["reason"] == "compiler-artifact") {
+            let id = message["package_id"].as_str().unwrap_or_default();
+            let of = message["manifest_path"].as_str().map(|path| whole_path(Path::new(path)));
+            let Some(of) = of.filter(|_| id.starts_with(BY_PATH)) else { continue };
+            let folder = of.parent().unwrap_or(&of).to_owned();
+            if of == whole_path(manifest) {
+                let files = message["filenames"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let module = files.map(PathBuf::from).find(|file| file.extension().is_some_and(|end| end == "wasm"));
+                made.module = module.or(made.module);
+                made.sources.ours.insert(0, folder);
+            } else if id.contains(SDK) {
+                made.sources.others.push(folder);
+            } else {
+                made.sources.ours.push(folder);
+            }
+        }
+        made
+    }
+}
+
+/// Without links, as compilers say it, if it is there.
+fn whole_path(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Writes a file so that nobody sees half of it: two builds may run at once.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use tidemill_model::limits::{Limits, STACK_BYTES};
-use wasmtime::{PoolConcurrencyLimitError, Store, Trap, component::InstancePre};
+use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace, component::InstancePre};
 
 use crate::{
     boundary::{Consume, Entry, Shape},
     host::Host,
-    verdict::Verdict,
+    verdict::{Place, Verdict},
 };
 
 /// A store with one instance, until a call fails: then both are gone, and their memory is free for others.
@@ -78,17 +78,24 @@ impl Live {
 }
 
 fn verdict_of(error: &wasmtime::Error, host: &mut Host, limits: &Limits, rows: u64) -> Verdict {
+    let verdict = unplaced(error, host, limits, rows);
+    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return verdict };
+    verdict.placed(host.lines().place(trace.frames().iter().filter_map(FrameInfo::module_offset)))
+}
+
+fn unplaced(error: &wasmtime::Error, host: &mut Host, limits: &Limits, rows: u64) -> Verdict {
+    let at = Place::default();
     if let Some(verdict) = error.downcast_ref::<Verdict>() {
         return verdict.clone();
     }
     if let Some(&trap) = error.downcast_ref::<Trap>() {
         return match (trap, host.take_panic()) {
             (Trap::OutOfFuel, _) => {
-                Verdict::OutOfFuel { per_call: limits.fuel_per_call, per_row: limits.fuel_per_row, rows }
+                Verdict::OutOfFuel { per_call: limits.fuel_per_call, per_row: limits.fuel_per_row, rows, at }
             }
-            (Trap::StackOverflow, _) => Verdict::StackOverflow { limit: STACK_BYTES },
-            (_, Some(message)) => Verdict::Panicked { message },
-            (trap, None) => Verdict::Trapped { reason: trap.to_string() },
+            (Trap::StackOverflow, _) => Verdict::StackOverflow { limit: STACK_BYTES, at },
+            (_, Some(message)) => Verdict::Panicked { message, at },
+            (trap, None) => Verdict::Trapped { reason: trap.to_string(), at },
         };
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
@@ -99,5 +106,5 @@ fn verdict_of(error: &wasmtime::Error, host: &mut Host, limits: &Limits, rows: u
     if reason.contains("fuel allocated for hostcalls has been exhausted") {
         return Verdict::ResultTooLarge { limit: limits.result_bytes };
     }
-    Verdict::Trapped { reason }
+    Verdict::Trapped { reason, at }
 }

@@ -5,6 +5,9 @@ use wit_component::ComponentEncoder;
 
 use crate::error::LoadError;
 
+/// Bytes in front of the first section of a module or component.
+pub(crate) const PREAMBLE_BYTES: usize = 8;
+
 /// A component of a core module that was compiled for wasm32-unknown-unknown with bindings of the WIT package, checked
 /// to be valid.
 pub fn encode_component(module: &[u8]) -> Result<Vec<u8>, LoadError> {
@@ -40,7 +43,7 @@ fn not_wasm(bytes: &[u8]) -> Option<&'static str> {
     }
     let begins_well = bytes.starts_with(b"\0asm");
     if begins_well {
-        return (bytes.len() < 8).then_some("the file ends in the middle of its first line");
+        return (bytes.len() < PREAMBLE_BYTES).then_some("the file ends in the middle of its first line");
     }
     if bytes.starts_with(b"(") {
         return Some("it is Wasm text: a plugin is a binary, which `tidemill build` makes");

@@ -10,8 +10,9 @@ use wasmtime::{ResourceLimiter, StoreContextMut, Trap, component::Linker};
 
 use crate::{
     boundary::CutText,
+    lines::Lines,
     log::{FunctionLog, LogLevel, one_line},
-    verdict::Verdict,
+    verdict::{Place, Verdict},
 };
 
 /// The one interface that a component may import functions of.
@@ -30,6 +31,7 @@ const LINE_BYTES: usize = 64 << 10;
 pub(crate) struct Host {
     limits: Arc<Limits>,
     log: Arc<FunctionLog>,
+    lines: Lines,
     /// Of this call.
     panic: Option<String>,
     /// Every name that was counted under, since the instance was opened.
@@ -63,8 +65,13 @@ fn charge(store: &mut StoreContextMut<'_, Host>, bytes: usize) -> wasmtime::Resu
 }
 
 impl Host {
-    pub(crate) fn new(limits: Arc<Limits>, log: Arc<FunctionLog>) -> Host {
-        Host { limits, log, panic: None, counters: BTreeMap::new() }
+    pub(crate) fn new(limits: Arc<Limits>, log: Arc<FunctionLog>, lines: Lines) -> Host {
+        Host { limits, log, lines, panic: None, counters: BTreeMap::new() }
+    }
+
+    /// Where in its author's source the guest was.
+    pub(crate) fn lines(&self) -> &Lines {
+        &self.lines
     }
 
     /// Before each call.
@@ -119,25 +126,25 @@ impl ResourceLimiter for Host {
     fn memory_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let limit = self.limits.memory_bytes.min(maximum.unwrap_or(usize::MAX));
         if desired > limit {
-            return Err(Verdict::OutOfMemory { limit }.into());
+            return Err(Verdict::OutOfMemory { limit, at: Place::default() }.into());
         }
         Ok(true)
     }
 
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(Verdict::OutOfMemory { limit: self.limits.memory_bytes }.into())
+        Err(Verdict::OutOfMemory { limit: self.limits.memory_bytes, at: Place::default() }.into())
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let limit = self.limits.table_elements.min(maximum.unwrap_or(usize::MAX));
         if desired > limit {
-            return Err(Verdict::OutOfTable { limit }.into());
+            return Err(Verdict::OutOfTable { limit, at: Place::default() }.into());
         }
         Ok(true)
     }
 
     fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(Verdict::OutOfTable { limit: self.limits.table_elements }.into())
+        Err(Verdict::OutOfTable { limit: self.limits.table_elements, at: Place::default() }.into())
     }
 
     fn memories(&self) -> usize {
@@ -159,7 +166,7 @@ mod tests {
     fn host(limits: Limits) -> Host {
         let limits = Arc::new(limits);
         let log = FunctionLog::new("p".into(), "f".to_owned(), String::new(), limits.clone(), Arc::new(Nobody));
-        Host::new(limits, Arc::new(log))
+        Host::new(limits, Arc::new(log), Lines::default())
     }
 
     fn name(text: &str) -> CutText<{ limits::NAME_BYTES }> {

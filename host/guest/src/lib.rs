@@ -48,10 +48,12 @@ mod file;
 mod fuel;
 mod host;
 mod instance;
+mod lines;
 mod log;
 mod plugin;
 mod rejected;
 mod runtime;
+mod section;
 mod validate;
 mod verdict;
 
@@ -66,7 +68,7 @@ pub use plugin::Plugin;
 pub use rejected::{RejectedRows, Rejection};
 pub use runtime::{Runtime, RuntimeSettings};
 pub use validate::{RawColumn, Scratch, check_batch};
-pub use verdict::Verdict;
+pub use verdict::{Place, Verdict};
 
 #[cfg(test)]
 mod tests {

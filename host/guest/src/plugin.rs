@@ -25,6 +25,7 @@ use crate::{
     error::LoadError,
     host::Host,
     instance::{Entries, Instance},
+    lines::Lines,
     log::{FunctionLog, LogSink, TracingLog, reason},
     verdict::Verdict,
 };
@@ -46,6 +47,7 @@ struct Inner {
     compiled: bool,
     limits: Arc<Limits>,
     description: Description,
+    lines: Lines,
     component: InstancePre<Host>,
     exports: Exports,
 }
@@ -57,6 +59,7 @@ pub(crate) struct Loaded {
     pub(crate) imports: Vec<String>,
     pub(crate) compiled: bool,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) lines: Lines,
     pub(crate) component: InstancePre<Host>,
 }
 
@@ -76,13 +79,13 @@ struct Exports {
 impl Plugin {
     /// Checks the component's exports and asks it for its description, both in an instance of its own.
     pub(crate) fn describe(loaded: Loaded) -> Result<Plugin, LoadError> {
-        let Loaded { name, digest, imports, compiled, limits, component } = loaded;
+        let Loaded { name, digest, imports, compiled, limits, lines, component } = loaded;
         let sink: Arc<dyn LogSink> = Arc::new(TracingLog);
         let plugin = name.to_string();
         let asking = Limits { fuel_per_call: DESCRIBE_FUEL, result_bytes: DESCRIPTION_BYTES, ..(*limits).clone() };
         let asking = Arc::new(asking);
         let log = FunctionLog::new(name.clone(), String::new(), String::new(), asking.clone(), sink.clone());
-        let host = Host::new(asking.clone(), Arc::new(log));
+        let host = Host::new(asking.clone(), Arc::new(log), lines.clone());
         let mut wrong_export = None;
         let started = Live::start(&component, host, &asking, |store, instance| {
             let exports = Exports::check(component.component(), store, instance).inspect_err(|what| {
@@ -104,7 +107,7 @@ impl Plugin {
         })
         .map_err(failed)?;
         let description = described.map_err(|what| LoadError::Description { plugin: plugin.clone(), what })?;
-        let inner = Inner { name, digest, imports, compiled, limits, description, component, exports };
+        let inner = Inner { name, digest, imports, compiled, limits, description, lines, component, exports };
         Ok(Plugin { inner: Arc::new(inner), sink })
     }
 
@@ -159,13 +162,13 @@ impl Plugin {
 
     /// The same with a log that it shares with other instances.
     pub fn open_with_log(&self, binding: &Binding, log: &Arc<FunctionLog>) -> Result<Instance, Verdict> {
-        let Inner { limits, description, component, exports, .. } = &*self.inner;
+        let Inner { limits, description, lines, component, exports, .. } = &*self.inner;
         let functions = description.functions.len();
         let described = description
             .functions
             .get(binding.function)
             .ok_or(Verdict::NoSuchFunction { function: binding.function, functions })?;
-        let host = Host::new(limits.clone(), log.clone());
+        let host = Host::new(limits.clone(), log.clone(), lines.clone());
         let (mut live, (open, entries)) =
             Live::start(component, host, limits, |store, instance| exports.enter(store, instance))?;
         let signature = call_open(&mut live, open, described, binding)?;

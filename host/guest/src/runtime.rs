@@ -1,10 +1,10 @@
 //! The runtime: one compiler and one pool of instances for all plugins of the process.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use tidemill_model::limits::{Limits, STACK_BYTES};
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmFeatures,
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails, WasmFeatures,
     component::{Component, Linker},
 };
 
@@ -16,11 +16,15 @@ use crate::{
     error::LoadError,
     fuel,
     host::{self, DATA_INTERFACE, HOST_INTERFACE, Host},
+    lines::Lines,
     plugin::{Loaded, Plugin},
 };
 
 /// The version of the WIT package that this host speaks.
 const WIT_VERSION: &str = "0.1.0";
+
+/// Frames of a failed call that are looked at for a line of the author's.
+const FRAMES_MAX: Option<NonZeroUsize> = NonZeroUsize::new(64);
 
 /// What a runtime may take of the machine.
 #[derive(Clone, Debug)]
@@ -102,6 +106,7 @@ impl Runtime {
             imports,
             compiled: was_compiled,
             limits: Arc::new(limits.clone()),
+            lines: Lines::of(component),
             component: linked,
         })
     }
@@ -197,8 +202,10 @@ fn config(settings: &RuntimeSettings) -> Config {
         // The boundary reads addresses of 32 bits.
         .wasm_memory64(false)
         .wasm_component_model_memory64(false)
-        // Verdicts say what a guest did; the frames of stripped code say nothing more.
-        .wasm_backtrace_max_frames(None)
+        // Verdicts say where a guest was: the innermost frames are enough, whatever it calls.
+        .wasm_backtrace_max_frames(FRAMES_MAX)
+        // What a component says of its lines besides is its own, and hostile: nobody reads it.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
     config
 }

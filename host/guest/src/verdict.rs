@@ -1,7 +1,11 @@
 //! Verdicts: why a call of a guest failed. A batch that fails has exactly one; where it happened (pipeline, operator,
 //! partition, batch) is added by the engine.
 
+mod place;
+
 use tidemill_model::text::counted;
+
+pub use place::Place;
 
 /// Why a call failed. After any of these the instance is gone, and whatever the call had handed over before must not be
 /// used.
@@ -11,7 +15,7 @@ pub enum Verdict {
     /// The instructions of the call were used up.
     #[error(
         "the call used up its fuel, fuel-per-call={per_call} and fuel-per-row={per_row} for {}: it loops for ever, or needs \
-         more",
+         more{at}",
         counted(*rows, "row")
     )]
     OutOfFuel {
@@ -21,36 +25,48 @@ pub enum Verdict {
         per_row: u64,
         /// The rows of this one.
         rows: u64,
+        /// Where it was then.
+        at: Place,
     },
     /// The guest wanted more memory.
-    #[error("the instance asked for more memory than it may have, memory={limit} bytes")]
+    #[error("the instance asked for more memory than it may have, memory={limit} bytes{at}")]
     OutOfMemory {
         /// In bytes.
         limit: usize,
+        /// Where it was then.
+        at: Place,
     },
     /// The guest wanted a larger table.
-    #[error("the instance asked for a larger table than it may have, table-elements={limit}")]
+    #[error("the instance asked for a larger table than it may have, table-elements={limit}{at}")]
     OutOfTable {
         /// In elements.
         limit: usize,
+        /// Where it was then.
+        at: Place,
     },
     /// The call's stack was used up.
-    #[error("the call used up its stack of {limit} bytes: it calls itself too deeply")]
+    #[error("the call used up its stack of {limit} bytes: it calls itself too deeply{at}")]
     StackOverflow {
         /// In bytes.
         limit: usize,
+        /// Where it was then.
+        at: Place,
     },
     /// The guest panicked and said why.
-    #[error("the function panicked: {message}")]
+    #[error("the function panicked: {message}{at}")]
     Panicked {
-        /// What the guest's panic said.
+        /// What the guest's panic said, with its place.
         message: String,
+        /// Where it was called, if that says more.
+        at: Place,
     },
     /// The guest did something that Wasm does not allow, or broke the rules of the boundary.
-    #[error("the function trapped: {reason}")]
+    #[error("the function trapped: {reason}{at}")]
     Trapped {
         /// What it did.
         reason: String,
+        /// Where.
+        at: Place,
     },
     /// An answer that is larger than allowed.
     #[error("the function returned more bytes than it may, result-bytes={limit}, each value counted as one at least")]
@@ -297,15 +313,43 @@ impl Verdict {
         }
     }
 
+    /// Where in the author's source it was, for those failures that happen anywhere.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Verdict::OutOfFuel { at, .. }
+            | Verdict::OutOfMemory { at, .. }
+            | Verdict::OutOfTable { at, .. }
+            | Verdict::StackOverflow { at, .. }
+            | Verdict::Panicked { at, .. }
+            | Verdict::Trapped { at, .. } => Some(at),
+            _ => None,
+        }
+    }
+
+    /// The same failure with where in the author's source it was, if it is one of those that happen anywhere.
+    pub fn placed(mut self, place: Place) -> Verdict {
+        if let Verdict::Panicked { message, at } = &mut self {
+            *at = place.unless_in(message);
+        } else if let Verdict::OutOfFuel { at, .. }
+        | Verdict::OutOfMemory { at, .. }
+        | Verdict::OutOfTable { at, .. }
+        | Verdict::StackOverflow { at, .. }
+        | Verdict::Trapped { at, .. } = &mut self
+        {
+            *at = place;
+        }
+        self
+    }
+
     /// The limit that was in the way, if a pipeline can give its plugin a higher one: its key there, and what it is.
     pub fn limit(&self) -> Option<(&'static str, u64)> {
         Some(match *self {
-            Verdict::OutOfFuel { per_call, per_row, rows } if per_row.saturating_mul(rows) <= per_call => {
+            Verdict::OutOfFuel { per_call, per_row, rows, .. } if per_row.saturating_mul(rows) <= per_call => {
                 ("fuel-per-call", per_call)
             }
             Verdict::OutOfFuel { per_row, .. } => ("fuel-per-row", per_row),
-            Verdict::OutOfMemory { limit } => ("memory", limit as u64),
-            Verdict::OutOfTable { limit } => ("table-elements", limit as u64),
+            Verdict::OutOfMemory { limit, .. } => ("memory", limit as u64),
+            Verdict::OutOfTable { limit, .. } => ("table-elements", limit as u64),
             Verdict::ResultTooLarge { limit } => ("result-bytes", limit as u64),
             Verdict::TooManyRows { limit, .. } => ("result-rows", limit as u64),
             Verdict::TooManyRejections { limit, .. } => ("rejections", limit as u64),

@@ -72,6 +72,9 @@ pub const NODES: usize = 4_096;
 /// Side inputs of a function.
 pub const SHARED: usize = 64;
 
+/// Bytes of what a component says of the lines that it was made of; more is not read.
+pub const LINES_BYTES: usize = 1 << 20;
+
 /// Bytes of the reason of a rejection or a failure; the rest is cut off.
 pub const REASON_BYTES: usize = 1 << 10;
 

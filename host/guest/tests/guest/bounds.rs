@@ -1,14 +1,14 @@
 //! Limits of calls to the last byte, row and instruction.
 
-use tidemill_guest::{Usage, Verdict};
+use tidemill_guest::{Place, Usage, Verdict};
 use tidemill_model::limits::Limits;
 
-use crate::support::{Data, chunk, only, open, plugin_with, quick_limits};
+use crate::support::{Data, chunk, only, open, plugin_with, quick_limits, unplaced};
 
 /// Calls a map with these lines.
 fn mapped(function: &str, limits: &Limits, lines: &[&str]) -> Result<(), Verdict> {
     let mut instance = open(&plugin_with(limits), function).unwrap();
-    Data::lines(lines).with(|rows| instance.map_rows(&only(), &rows, &mut |_| {}))
+    unplaced(Data::lines(lines).with(|rows| instance.map_rows(&only(), &rows, &mut |_| {})))
 }
 
 #[test]
@@ -18,7 +18,7 @@ fn fuel_is_given_for_each_row() {
     let limits = |fuel_per_row| Limits { fuel_per_call: 300_000, fuel_per_row, ..quick_limits() };
     assert_eq!(mapped("odd-rows", &limits(5_000), &lines[..900]), Ok(()));
     let (per_call, per_row) = (300_000, 1);
-    let expect = Verdict::OutOfFuel { per_call, per_row, rows: 20_000 };
+    let expect = Verdict::OutOfFuel { per_call, per_row, rows: 20_000, at: Place::default() };
     assert_eq!(mapped("identity", &limits(per_row), &lines[..1]), Ok(()));
     assert_eq!(mapped("odd-rows", &limits(per_row), &lines), Err(expect));
 }
@@ -31,14 +31,14 @@ fn fuel_is_given_again_for_the_rows_of_earlier_chunks() {
         let mut instance = open(&plugin, "loops-at-last").unwrap();
         let mut call = |number: usize, rows: usize, last| {
             let context = chunk(u32::try_from(number).unwrap(), last);
-            Data::lines(&vec!["a line"; rows]).with(|rows| instance.map_rows(&context, &rows, &mut |_| {}))
+            unplaced(Data::lines(&vec!["a line"; rows]).with(|rows| instance.map_rows(&context, &rows, &mut |_| {})))
         };
         // A batch that is given up before its last chunk.
         assert_eq!((call(0, 7, false), call(1, 9, false)), (Ok(()), Ok(())));
         for (number, &rows) in chunks.iter().enumerate() {
             let last = number + 1 == chunks.len();
             let sum = chunks.iter().sum::<usize>() as u64;
-            let expect = Verdict::OutOfFuel { per_call: 1_000_000, per_row: 500, rows: sum };
+            let expect = Verdict::OutOfFuel { per_call: 1_000_000, per_row: 500, rows: sum, at: Place::default() };
             assert_eq!(call(number, rows, last), if last { Err(expect) } else { Ok(()) }, "{chunks:?}");
         }
     }

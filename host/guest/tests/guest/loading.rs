@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use tidemill_guest::{LoadError, Plugin, Runtime, RuntimeSettings, Verdict, encode_component};
+use tidemill_guest::{LoadError, Place, Plugin, Runtime, RuntimeSettings, Verdict, encode_component};
 use tidemill_model::limits::Limits;
 
 use crate::{
@@ -106,13 +106,13 @@ fn limits_beyond_the_hosts_are_refused() {
 #[test]
 fn a_plugin_that_does_not_fit_its_limits_cannot_describe_itself() {
     let describe = |limits: &Limits| match runtime().load("orders", hostile(), limits) {
-        Err(LoadError::Describe { verdict, .. }) => verdict,
+        Err(LoadError::Describe { verdict, .. }) => verdict.placed(Place::default()),
         other => panic!("{other:?}"),
     };
     let small = Limits { memory_bytes: 64 << 10, ..Limits::default() };
-    assert_eq!(describe(&small), Verdict::OutOfMemory { limit: 64 << 10 });
+    assert_eq!(describe(&small), Verdict::OutOfMemory { limit: 64 << 10, at: Place::default() });
     let flat = Limits { table_elements: 1, ..Limits::default() };
-    assert_eq!(describe(&flat), Verdict::OutOfTable { limit: 1 });
+    assert_eq!(describe(&flat), Verdict::OutOfTable { limit: 1, at: Place::default() });
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod building;
 mod fuzz;
 mod honest;
 mod loading;
+mod places;
 mod support;
 mod validation;
 mod verdicts;

@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
-use tidemill_guest::{Instance, LogLine, LogSink, Plugin, Runtime, RuntimeSettings, Verdict, build::build_component};
+use tidemill_guest::{
+    Instance, LogLine, LogSink, Place, Plugin, Runtime, RuntimeSettings, Verdict, build::build_component,
+};
 use tidemill_model::{
     columns::{Column, Rows},
     function::{Binding, CallContext},
@@ -60,6 +62,11 @@ pub fn binding(plugin: &Plugin, name: &str) -> Binding {
     let function = plugin.description().index_of(name).unwrap();
     let input = plugin.description().functions[function].input.clone();
     Binding { function, keys: Schema::default(), input, parameters: Vec::new() }
+}
+
+/// A failure without where it was, which has tests of its own.
+pub fn unplaced<T>(result: Result<T, Verdict>) -> Result<T, Verdict> {
+    result.map_err(|verdict| verdict.placed(Place::default()))
 }
 
 /// Chunk `chunk` of a batch.

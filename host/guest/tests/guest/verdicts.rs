@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use tidemill_guest::{Changes, Instance, Plugin, UpdateCall, Verdict};
+use tidemill_guest::{Changes, Instance, Place, Plugin, UpdateCall, Verdict};
 use tidemill_model::{
     function::{CallContext, FunctionKind, Phase},
     limits::{Limits, STACK_BYTES},
 };
 
-use crate::support::{Data, Lines, binding, chunk, only, open, plugin, plugin_with, quick_limits};
+use crate::support::{Data, Lines, binding, chunk, only, open, plugin, plugin_with, quick_limits, unplaced};
 
 /// Opens the function and calls it once in the way of its kind.
 pub fn outcome(plugin: &Plugin, name: &str, context: &CallContext) -> Result<(), Verdict> {
@@ -46,7 +46,7 @@ fn check(name: &str, expect: &Verdict) {
 
 #[track_caller]
 fn check_with(plugin: &Plugin, name: &str, context: &CallContext, expect: &Verdict) {
-    assert_eq!(outcome(plugin, name, context).as_ref(), Err(expect), "{name}");
+    assert_eq!(unplaced(outcome(plugin, name, context)).as_ref(), Err(expect), "{name}");
 }
 
 fn line() -> String {
@@ -57,14 +57,17 @@ fn line() -> String {
 fn guests_that_do_not_come_back() {
     let limits = Limits { fuel_per_call: 1_000_000, fuel_per_row: 500, ..quick_limits() };
     let frugal = plugin_with(&limits);
-    let no_fuel = |rows| Verdict::OutOfFuel { per_call: 1_000_000, per_row: 500, rows };
+    let no_fuel = |rows| Verdict::OutOfFuel { per_call: 1_000_000, per_row: 500, rows, at: Place::default() };
     check_with(&frugal, "loop-forever", &only(), &no_fuel(2));
     check_with(&frugal, "loops-in-open", &only(), &no_fuel(0));
     check_with(&frugal, "reduce-loops", &only(), &no_fuel(4));
-    check("memory-bomb", &Verdict::OutOfMemory { limit: 64 << 20 });
-    check("deep-recursion", &Verdict::StackOverflow { limit: STACK_BYTES });
-    check("panics", &Verdict::Panicked { message: "the sky fell at src/sky.rs:7:1".to_owned() });
-    let trap = || Verdict::Trapped { reason: "wasm trap: wasm `unreachable` instruction executed".to_owned() };
+    check("memory-bomb", &Verdict::OutOfMemory { limit: 64 << 20, at: Place::default() });
+    check("deep-recursion", &Verdict::StackOverflow { limit: STACK_BYTES, at: Place::default() });
+    check("panics", &Verdict::Panicked { message: "the sky fell at src/sky.rs:7:1".to_owned(), at: Place::default() });
+    let trap = || Verdict::Trapped {
+        reason: "wasm trap: wasm `unreachable` instruction executed".to_owned(),
+        at: Place::default(),
+    };
     check("traps", &trap());
     check("traps-in-open", &trap());
     check("traps-after", &trap());
@@ -159,7 +162,11 @@ fn groups_of_reduces_and_updates() {
 #[test]
 fn migrations_that_lie_or_do_not_come_back() {
     let limits = Limits { fuel_per_call: 1_000_000, fuel_per_row: 500, ..quick_limits() };
-    check_migration("migrate-loops", &limits, &Verdict::OutOfFuel { per_call: 1_000_000, per_row: 500, rows: 2 });
+    check_migration(
+        "migrate-loops",
+        &limits,
+        &Verdict::OutOfFuel { per_call: 1_000_000, per_row: 500, rows: 2, at: Place::default() },
+    );
     let check = |name: &str, expect: &Verdict| check_migration(name, &quick_limits(), expect);
     check("migrate-few", &Verdict::WrongStates { expected: 2, got: 1 });
     let expected = "total: integer".to_owned();
@@ -170,7 +177,7 @@ fn migrations_that_lie_or_do_not_come_back() {
     );
     let reason = "no way from version 1 of count: integer".to_owned();
     check("migrate-fails", &Verdict::Failure { reason, retryable: false });
-    check("migrate-panics", &Verdict::Panicked { message: "what was that".to_owned() });
+    check("migrate-panics", &Verdict::Panicked { message: "what was that".to_owned(), at: Place::default() });
     check("migrate-huge-result", &Verdict::ResultTooLarge { limit: quick_limits().result_bytes });
 }
 
@@ -178,7 +185,7 @@ fn migrations_that_lie_or_do_not_come_back() {
 fn check_migration(name: &str, limits: &Limits, expect: &Verdict) {
     let mut instance = open(&plugin_with(limits), name).unwrap();
     let called = Data::integers("count", &[7, 8]).with(|states| instance.migrate_states(1, &states, &mut |_| {}));
-    assert_eq!(called.as_ref(), Err(expect), "{name}");
+    assert_eq!(unplaced(called).as_ref(), Err(expect), "{name}");
     assert_eq!(call(&mut instance, &only()), Err(Verdict::Poisoned), "{name}");
 }
 
@@ -262,7 +269,7 @@ fn a_log_line_costs_fuel() {
         &plugin_with(&limits),
         "log-flood",
         &only(),
-        &Verdict::OutOfFuel { per_call: 1_000_000, per_row: 0, rows: 2 },
+        &Verdict::OutOfFuel { per_call: 1_000_000, per_row: 0, rows: 2, at: Place::default() },
     );
 }
 

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use tidemill_guest::Place;
 use tidemill_model::{
     ports::{Clock, Wake},
     testing::{Value, values_of},
@@ -65,8 +66,8 @@ impl Fails {
             |opened, verdict| Cause::Guest { plugin: "p".to_owned(), function: "f".to_owned(), opened, verdict };
         let reason = || "told".to_owned();
         match self {
-            Panics => guest(true, Verdict::Panicked { message: reason() }),
-            UsesItsFuel => guest(true, Verdict::OutOfFuel { per_call: 1, per_row: 1, rows: 1 }),
+            Panics => guest(true, Verdict::Panicked { message: reason(), at: Place::default() }),
+            UsesItsFuel => guest(true, Verdict::OutOfFuel { per_call: 1, per_row: 1, rows: 1, at: Place::default() }),
             SaysForGood => guest(true, Verdict::Failure { reason: reason(), retryable: false }),
             SaysPerhaps => guest(true, Verdict::Failure { reason: reason(), retryable: true }),
             AnswersNonsense => Cause::Rows(reason()),
