@@ -81,7 +81,7 @@ fn unknown<P: Parameters>(binding: &Binding) -> Option<String> {
 /// A function's documentation with what its parameters are.
 pub fn documented<P: Parameters>(doc: &str) -> String {
     let lines = P::declared().unwrap_or_default().into_iter().map(|parameter| {
-        let doc = if parameter.doc.is_empty() { String::new() } else { format!(". {}", parameter.doc) };
+        let doc = if parameter.doc.is_empty() { String::new() } else { format!(". {}", set_in(parameter.doc)) };
         format!("- parameter {}{doc}", parameter.text())
     });
     let lines: Vec<String> = lines.collect();
@@ -90,6 +90,12 @@ pub fn documented<P: Parameters>(doc: &str) -> String {
         (true, false) => lines.join("\n"),
         (false, false) => format!("{doc}\n{}", lines.join("\n")),
     }
+}
+
+/// The lines behind the first one stand below it.
+fn set_in(doc: &str) -> String {
+    let lines = doc.lines().map(|line| if line.is_empty() { String::new() } else { format!("  {line}") });
+    lines.collect::<Vec<_>>().join("\n").trim_start().to_owned()
 }
 
 impl Declared {

@@ -3,14 +3,16 @@
 //! A function is called once a batch, so the loop over the rows lies in the SDK. [`Read::open`] looks at a batch's
 //! columns once; [`Read::read`] then makes one row's value without allocating where the type borrows (`&str`).
 
+mod lifetime;
 mod nested;
 mod record;
 mod row;
 mod scalar;
 mod text;
 
+pub use lifetime::For;
 pub use nested::{ListReader, ListWriter, OptionReader, OptionWriter};
-pub use record::{field, record_column, record_kind};
+pub use record::{If, be_value, field, record_column, record_kind};
 pub use row::{ReadRow, WriteRow};
 pub use scalar::{BooleanReader, BooleanWriter, NumberReader, NumberWriter, Timestamp};
 pub use text::BytesWriter;

@@ -7,6 +7,8 @@ mod cases;
 mod compile_errors;
 #[path = "sdk/context.rs"]
 mod context;
+#[path = "sdk/elided.rs"]
+mod elided;
 #[path = "sdk/forms.rs"]
 mod forms;
 #[path = "sdk/map.rs"]

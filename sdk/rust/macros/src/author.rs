@@ -113,10 +113,11 @@ impl Author {
 
 /// An item whose attribute cannot be served: it stays as it is, and `plugin!` takes it for a function all the same.
 pub fn without_attribute(item: &TokenStream) -> TokenStream {
-    let Ok(function) = syn::parse2::<ItemFn>(item.clone()) else { return item.clone() };
+    let Ok(mut function) = syn::parse2::<ItemFn>(item.clone()) else { return item.clone() };
     if function.sig.receiver().is_some() {
         return item.clone();
     }
+    name_lifetimes(&mut function.sig);
     let (ident, visibility) = (&function.sig.ident, &function.vis);
     code! {
         #[allow(unused, reason = "it has an error of its own")]
@@ -168,7 +169,7 @@ impl RowType {
 
     /// The parameters' types.
     pub fn types(&self, lifetime: &str) -> Vec<Type> {
-        self.ty.iter().map(|ty| crate::types::with_lifetime(ty, lifetime)).collect()
+        self.ty.iter().map(|ty| crate::types::of_signature(ty, lifetime)).collect()
     }
 
     /// The pattern.
@@ -222,14 +223,35 @@ fn field_name(pattern: &Pat) -> syn::Result<String> {
     }
 }
 
-/// The text of the doc comments.
+/// The text of the doc comments, as it is to be read: without what stands in front of every line.
 pub fn doc_of(attributes: &[Attribute]) -> String {
-    let lines = attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).filter_map(|attribute| {
+    let comments = attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).filter_map(|attribute| {
         let Meta::NameValue(meta) = &attribute.meta else { return None };
         let Expr::Lit(literal) = &meta.value else { return None };
-        let Lit::Str(line) = &literal.lit else { return None };
-        let line = line.value();
-        Some(line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned())
+        let Lit::Str(comment) = &literal.lit else { return None };
+        Some(without_stars(&comment.value()))
     });
-    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+    let text = comments.collect::<Vec<_>>().join("\n");
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let least = text.lines().filter(|line| !line.trim().is_empty()).map(indent).min().unwrap_or(0);
+    let lines: Vec<&str> = text.lines().map(|line| line.get(least..).unwrap_or_default().trim_end()).collect();
+    lines.join("\n").trim_matches('\n').to_owned()
+}
+
+/// The lines of a comment between `/**` and `*/`, where a star may stand in front of each.
+fn without_stars(comment: &str) -> String {
+    let lines: Vec<&str> = comment.lines().collect();
+    let Some((first, rest)) = lines.split_first().filter(|(_, rest)| !rest.is_empty()) else {
+        return comment.to_owned();
+    };
+    let rest_has = |what: fn(&str) -> bool| rest.iter().all(|line| line.trim().is_empty() || what(line));
+    if !rest_has(|line| line.trim_start().starts_with('*')) {
+        // What begins behind `/**` has the indent of the lines below it.
+        let indent =
+            rest.iter().filter(|line| !line.trim().is_empty()).map(|line| line.len() - line.trim_start().len());
+        let first = format!("{}{}", " ".repeat(indent.min().unwrap_or(0)), first.trim_start());
+        return [&[first.as_str()], rest].concat().join("\n");
+    }
+    let starless = |line: &&str| line.trim_start().strip_prefix('*').unwrap_or_default().to_owned();
+    std::iter::once((*first).to_owned()).chain(rest.iter().map(starless)).collect::<Vec<_>>().join("\n")
 }

@@ -6,7 +6,7 @@ use syn::{Ident, Type};
 use crate::{
     author::{Author, RowType},
     returned::{Returned, item_of, iterator_bounds},
-    types::{check_value, with_lifetime},
+    types::{check_value, of_signature},
 };
 
 /// Which of the two.
@@ -96,7 +96,7 @@ fn whole_function(author: &Author, returned: &Returned) -> syn::Result<TokenStre
             ::core::result::Result::Ok(())
         }
     };
-    let (borrowed, fixed) = (with_lifetime(&input, "'a"), with_lifetime(&input, "'static"));
+    let (borrowed, fixed) = (of_signature(&input, "'a"), of_signature(&input, "'static"));
     let types = types(author, &code!(#borrowed), returned.row());
     let (signature, names) = (author.signature("MapRows"), ["value".to_owned()]);
     let function = function(ident, returned.row(), &code!(#fixed), &names, &signature, &code!(open_whole), true);
@@ -110,7 +110,7 @@ fn whole_function(author: &Author, returned: &Returned) -> syn::Result<TokenStre
 /// `impl RowsFunction`.
 fn types(author: &Author, input: &TokenStream, row: &Type) -> TokenStream {
     let (ident, parameters) = (author.ident(), author.parameters_type());
-    let (borrowed, fixed) = (with_lifetime(row, "'a"), with_lifetime(row, "'static"));
+    let (borrowed, fixed) = (of_signature(row, "'a"), of_signature(row, "'static"));
     code! {
         impl __sdk::RowsFunction for #ident {
             type Parameters = #parameters;
@@ -131,7 +131,7 @@ fn function(
     open: &TokenStream,
     whole: bool,
 ) -> TokenStream {
-    let row = with_lifetime(row, "'static");
+    let row = of_signature(row, "'static");
     code! {
         impl __sdk::Function for #ident {
             fn signature() -> __sdk::Signature {

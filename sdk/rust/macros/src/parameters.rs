@@ -6,7 +6,7 @@ use syn::{Data, DeriveInput, Expr, Field, Fields, Ident, Lit, LitStr, Type, UnOp
 
 use crate::{
     author::doc_of,
-    types::{argument_of, last_segment},
+    types::{argument_of, check_name, last_segment},
 };
 
 /// A field that a pipeline gives a value.
@@ -126,7 +126,7 @@ impl Parameter {
                     parameter.default = Some(meta.value()?.parse()?);
                     Ok(())
                 } else if meta.path.is_ident("name") {
-                    parameter.name = meta.value()?.parse::<LitStr>()?.value();
+                    parameter.name = check_name("a parameter's", &meta.value()?.parse::<LitStr>()?)?;
                     Ok(())
                 } else {
                     Err(meta.error("the attribute is `#[parameter(default = ..., name = \"...\")]`"))

@@ -1,10 +1,10 @@
 //! `#[derive(Record)]`: a pair of a reader and a writer, one column or more a field.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote_spanned};
 use syn::{Data, DeriveInput, Field, Fields, GenericParam, Ident, LitStr, Type, ext::IdentExt, spanned::Spanned};
 
-use crate::types::{check_value, with_lifetime};
+use crate::types::{check_name, check_value, with_lifetime};
 
 /// A checked struct.
 struct Record {
@@ -72,9 +72,20 @@ fn nothing_of(item: &DeriveInput) -> TokenStream {
 impl Record {
     fn implementations(&self) -> TokenStream {
         let (reader, writer, value) = (self.reader(), self.writer(), self.value());
+        let checks = self.fields.iter().map(|field| {
+            let (ty, place) = (with_lifetime(&field.ty, "'static"), Span::mixed_site().located_at(field.ty.span()));
+            quote_spanned!(place => __sdk::be_value::<#ty>();)
+        });
         code! {
             const _: () = {
                 use ::tidemill_sdk::__private as __sdk;
+
+                /// What is no value is told here, once. Whatever hangs on a constant that does not compile is told no more.
+                const CHECKED: usize = {
+                    #(#checks)*
+                    0
+                };
+
                 #value
                 #reader
                 #writer
@@ -116,7 +127,7 @@ impl Record {
     fn value(&self) -> TokenStream {
         let ty = self.ty(&code!('_));
         let names: Vec<&String> = self.fields.iter().map(|field| &field.name).collect();
-        let types: Vec<Type> = self.fields.iter().map(|field| with_lifetime(&field.ty, "'static")).collect();
+        let types: Vec<TokenStream> = self.fields.iter().map(|field| field.checked("'static")).collect();
         code! {
             impl __sdk::Value for #ty {
                 fn kind() -> ::std::string::String {
@@ -133,7 +144,7 @@ impl Record {
     fn reader(&self) -> TokenStream {
         let ty = self.ty(&code!('r));
         let idents: Vec<&Ident> = self.fields.iter().map(|field| &field.ident).collect();
-        let types: Vec<Type> = self.fields.iter().map(|field| with_lifetime(&field.ty, "'r")).collect();
+        let types: Vec<TokenStream> = self.fields.iter().map(|field| field.checked("'r")).collect();
         code! {
             #[derive(Clone, Copy, Default)]
             pub struct Reader<'r> {
@@ -173,7 +184,8 @@ impl Record {
         // Where two records are mixed up the compiler tells of their writers.
         let writer = format_ident!("{}Writer", self.item.ident);
         let idents: Vec<&Ident> = self.fields.iter().map(|field| &field.ident).collect();
-        let types: Vec<Type> = self.fields.iter().map(|field| with_lifetime(&field.ty, "'static")).collect();
+        let types: Vec<TokenStream> = self.fields.iter().map(|field| field.checked("'static")).collect();
+        let borrowed: Vec<TokenStream> = self.fields.iter().map(|field| field.checked("'_")).collect();
         code! {
             #[derive(Default)]
             pub struct #writer {
@@ -185,7 +197,7 @@ impl Record {
 
                 #[inline]
                 fn write(&self, writer: &mut #writer) {
-                    #(__sdk::Write::write(&self.#idents, &mut writer.#idents);)*
+                    #(<#borrowed as __sdk::Write>::write(&self.#idents, &mut writer.#idents);)*
                 }
             }
 
@@ -216,6 +228,12 @@ impl Record {
 }
 
 impl RecordField {
+    /// Its type, which the compiler takes for a mistake that it has told if `CHECKED` is one.
+    fn checked(&self, lifetime: &str) -> TokenStream {
+        let ty = with_lifetime(&self.ty, lifetime);
+        code!(<#ty as __sdk::If<CHECKED>>::Type)
+    }
+
     fn parse(field: &Field) -> syn::Result<RecordField> {
         check_value(&field.ty)?;
         if field.ty.to_token_stream().to_string().contains("'static") {
@@ -230,18 +248,12 @@ impl RecordField {
                     return Err(meta.error("the attribute is `#[record(name = \"...\")]`"));
                 }
                 let given: LitStr = meta.value()?.parse()?;
-                name = check_name(&given)?;
+                name = check_name("a field's", &given)?;
                 Ok(())
             })?;
         }
         Ok(RecordField { ident, name, ty: field.ty.clone() })
     }
-}
-
-fn check_name(given: &LitStr) -> syn::Result<String> {
-    let name = given.value();
-    let good = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
-    if good { Ok(name) } else { Err(syn::Error::new_spanned(given, "a field's name is letters, digits, `_` and `-`")) }
 }
 
 fn check_generics(item: &DeriveInput) -> syn::Result<()> {

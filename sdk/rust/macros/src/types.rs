@@ -1,10 +1,11 @@
 //! Types as the author wrote them: which can be in a row, and the same type for another lifetime.
 
 use proc_macro2::Span;
-use quote::ToTokens;
+use quote::{ToTokens, quote_spanned};
 use syn::{
-    AngleBracketedGenericArguments, GenericArgument, Lifetime, PathArguments, PathSegment, Signature, Type,
-    TypeReference, parse_quote,
+    AngleBracketedGenericArguments, GenericArgument, Lifetime, LitStr, PathArguments, PathSegment, ReturnType,
+    Signature, Type, TypeImplTrait, TypeReference, parse_quote,
+    spanned::Spanned,
     visit_mut::{self, VisitMut},
 };
 
@@ -14,6 +15,38 @@ pub fn with_lifetime(ty: &Type, lifetime: &str) -> Type {
     let mut ty = ty.clone();
     ReplaceLifetimes(Lifetime::new(lifetime, Span::mixed_site())).visit_type_mut(&mut ty);
     ty
+}
+
+/// The same for a type in a function's signature, where a lifetime may be left out: `Seen` for `Seen<'_>`. Whether a type has one
+/// is not to be seen from its name, so the compiler is asked.
+pub fn of_signature(ty: &Type, lifetime: &str) -> Type {
+    let mut ty = with_lifetime(ty, lifetime);
+    FindOutLifetimes(Lifetime::new(lifetime, Span::mixed_site())).visit_type_mut(&mut ty);
+    ty
+}
+
+struct FindOutLifetimes(Lifetime);
+
+impl VisitMut for FindOutLifetimes {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        visit_mut::visit_type_mut(self, ty);
+        if is_open(ty) {
+            let (lifetime, place) = (&self.0, ty.span());
+            // What is left out in what a function returns is the lifetime of what it takes.
+            *ty = Type::Verbatim(quote_spanned! { place =>
+                <fn(&()) -> #ty as ::tidemill_sdk::__private::For<#lifetime>>::Type
+            });
+        }
+    }
+}
+
+/// Whether it is a type of the author's that may have a lifetime which was left out.
+fn is_open(ty: &Type) -> bool {
+    const WITHOUT: [&str; 7] = ["Self", "String", "Timestamp", "bool", "f64", "i64", "str"];
+    let Type::Path(path) = ty else { return false };
+    let has_no_arguments = |segment: &PathSegment| matches!(segment.arguments, PathArguments::None);
+    let last = path.path.segments.last().filter(|_| path.qself.is_none());
+    last.is_some_and(|last| has_no_arguments(last) && !WITHOUT.contains(&last.ident.to_string().as_str()))
 }
 
 struct ReplaceLifetimes(Lifetime);
@@ -40,10 +73,16 @@ impl VisitMut for ReplaceLifetimes {
     }
 }
 
-/// Authors write `Values<i64>` and `Values<&str>`: the lifetime that it has, which is that of its values too, is put in here.
+/// Authors write `Values<i64>` and `Values<&str>`: the lifetime that it has, which is that of its values too, is put in here; and
+/// that of `impl Iterator<Item = &str>`.
 pub fn name_lifetimes(signature: &mut Signature) {
-    let mut names = NameLifetimes { named: Vec::new() };
+    let mut names = NameLifetimes { named: Vec::new(), of_all: None };
     signature.inputs.iter_mut().for_each(|argument| names.visit_fn_arg_mut(argument));
+    // Elsewhere the compiler knows what is returned for so long, but not of an iterator.
+    if let (Some(lifetime), ReturnType::Type(_, ty)) = (names.of_all, &mut signature.output) {
+        ReplaceLifetimes(lifetime.clone()).visit_type_mut(ty);
+        FindOutLifetimes(lifetime).visit_type_mut(ty);
+    }
     for lifetime in names.named {
         signature.generics.params.insert(0, parse_quote!(#lifetime));
     }
@@ -52,19 +91,37 @@ pub fn name_lifetimes(signature: &mut Signature) {
 struct NameLifetimes {
     /// The lifetimes that the function gets.
     named: Vec<Lifetime>,
+    /// That of all rows of a partition, if the author has given none.
+    of_all: Option<Lifetime>,
+}
+
+impl NameLifetimes {
+    /// The lifetime that the author has given, or a new one.
+    fn lifetime(&mut self, find: impl FnOnce(&mut FindLifetime)) -> Lifetime {
+        let mut found = FindLifetime(None);
+        find(&mut found);
+        found.0.unwrap_or_else(|| {
+            let lifetime = Lifetime::new(&format!("'values{}", self.named.len()), Span::mixed_site());
+            self.named.push(lifetime.clone());
+            lifetime
+        })
+    }
 }
 
 impl VisitMut for NameLifetimes {
+    fn visit_type_impl_trait_mut(&mut self, ty: &mut TypeImplTrait) {
+        let before = self.named.len();
+        let lifetime = self.lifetime(|found| found.visit_type_impl_trait_mut(ty));
+        self.of_all = self.named.get(before).cloned();
+        ReplaceLifetimes(lifetime.clone()).visit_type_impl_trait_mut(ty);
+        FindOutLifetimes(lifetime).visit_type_impl_trait_mut(ty);
+    }
+
     fn visit_path_segment_mut(&mut self, segment: &mut PathSegment) {
         if let Some(arguments) = arguments_of_values(segment) {
-            let mut found = FindLifetime(None);
-            found.visit_angle_bracketed_generic_arguments_mut(arguments);
-            let lifetime = found.0.unwrap_or_else(|| {
-                let lifetime = Lifetime::new(&format!("'values{}", self.named.len()), Span::mixed_site());
-                self.named.push(lifetime.clone());
-                lifetime
-            });
-            ReplaceLifetimes(lifetime).visit_path_segment_mut(segment);
+            let lifetime = self.lifetime(|found| found.visit_angle_bracketed_generic_arguments_mut(arguments));
+            ReplaceLifetimes(lifetime.clone()).visit_path_segment_mut(segment);
+            FindOutLifetimes(lifetime).visit_path_arguments_mut(&mut segment.arguments);
         }
         visit_mut::visit_path_segment_mut(self, segment);
     }
@@ -125,6 +182,16 @@ pub fn argument_of<'t>(ty: &'t Type, name: &str) -> Option<&'t Type> {
 /// Whether the type is a path that ends with `name` and has no arguments.
 pub fn is_named(ty: &Type, name: &str) -> bool {
     last_segment(ty).is_some_and(|segment| segment.ident == name)
+}
+
+/// Refuses what is borrowed and has to be taken.
+pub fn check_taken(ty: &Type) -> syn::Result<()> {
+    match ty {
+        Type::Reference(reference) if is_named(&reference.elem, "Values") || is_named(&reference.elem, "Option") => {
+            Err(syn::Error::new_spanned(ty, format!("take it by value: `{}`", text(&reference.elem))))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a context that is not `&Context`.
@@ -206,6 +273,12 @@ fn check_reference(ty: &Type, reference: &TypeReference) -> syn::Result<()> {
         elem if is_named(elem, "str") => return Ok(()),
         elem if is_named(elem, "String") => "use `&str`".to_owned(),
         elem if is_bytes(elem) => "use `&[u8]`".to_owned(),
+        elem if is_open(elem) => {
+            let name = text(elem);
+            format!(
+                "use `{name}`, or `context: &Context<{name}>` in front of all if it is what a pipeline gives as parameters"
+            )
+        }
         elem => format!("use `{}`", text(elem)),
     };
     refuse(ty, instead)
@@ -213,6 +286,16 @@ fn check_reference(ty: &Type, reference: &TypeReference) -> syn::Result<()> {
 
 fn refuse(ty: &Type, instead: String) -> syn::Result<()> {
     Err(syn::Error::new_spanned(ty, format!("`{}` cannot be a value of a row: {instead}", text(ty))))
+}
+
+/// A name that the author gives to something that a pipeline names.
+pub fn check_name(whose: &str, given: &LitStr) -> syn::Result<String> {
+    let name = given.value();
+    let good = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+    if good {
+        return Ok(name);
+    }
+    Err(syn::Error::new_spanned(given, format!("{whose} name is letters, digits, `_` and `-`")))
 }
 
 /// The type as an author would write it.

@@ -8,7 +8,7 @@ use syn::{Type, parse_quote, spanned::Spanned};
 
 use crate::{
     author::{Author, Parameter, RowType},
-    types::{argument_of, arguments_of, check_value, is_named, with_lifetime},
+    types::{argument_of, arguments_of, check_taken, check_value, is_named, of_signature},
 };
 use options::{Migration, Options};
 
@@ -48,6 +48,7 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStr
 
 impl UpdateState {
     fn parse(options: Options, author: Author) -> syn::Result<UpdateState> {
+        author.parameters.iter().try_for_each(|parameter| check_taken(&parameter.ty))?;
         let place = author.parameters.iter().position(|parameter| argument_of(&parameter.ty, "Values").is_some());
         let (Some(place), Some(state)) = (place, author.parameters.last()) else {
             return Err(syn::Error::new_spanned(&author.item.sig, ADVICE));
@@ -71,7 +72,7 @@ impl UpdateState {
         let (ident, signature, version) =
             (self.author.ident(), self.author.signature("UpdateStates"), self.options.version);
         let [new, state, emitted] =
-            [&self.new, &self.state, &self.returned.emitted()].map(|ty| with_lifetime(ty, "'static"));
+            [&self.new, &self.state, &self.returned.emitted()].map(|ty| of_signature(ty, "'static"));
         code! {
             impl __sdk::Function for #ident {
                 fn signature() -> __sdk::Signature {
@@ -95,10 +96,9 @@ impl UpdateState {
     fn implementation(&self) -> TokenStream {
         let (ident, context, parameters) =
             (self.author.ident(), self.author.context_argument(), self.author.parameters_type());
-        let [new, state, emitted] =
-            [&self.new, &self.state, &self.returned.emitted()].map(|ty| with_lifetime(ty, "'a"));
+        let [new, state, emitted] = [&self.new, &self.state, &self.returned.emitted()].map(|ty| of_signature(ty, "'a"));
         let [written, emitted_fixed] =
-            [self.returned.state(), &self.returned.emitted()].map(|ty| with_lifetime(ty, "'static"));
+            [self.returned.state(), &self.returned.emitted()].map(|ty| of_signature(ty, "'static"));
         let (key, key_fixed, names) = (self.key.ty("'a"), self.key.ty("'static"), &self.key.names);
         let (pattern, bindings) = (self.key.pattern(), &self.key.bindings);
         let migrate = self.migrate();
@@ -211,7 +211,7 @@ impl Returned {
 
     /// Code that applies `value` to `changes`, in a function that returns `Result<(), String>`.
     fn apply(&self, value: TokenStream) -> TokenStream {
-        let emitted = with_lifetime(&self.emitted(), "'a");
+        let emitted = of_signature(&self.emitted(), "'a");
         match self {
             Returned::Update { .. } => code!(changes.apply(__sdk::Update::<_, #emitted>::from(#value));),
             Returned::State(_) => code!(changes.apply(__sdk::Update::<_, #emitted>::put(#value));),

@@ -19,3 +19,16 @@ pub fn field<T: Value>(name: &str) -> Field {
 pub fn record_column() -> Column {
     Column { validity: None, offsets: Vec::new(), values: Vec::new() }
 }
+
+/// Compiles for a value of a row, and for nothing else.
+pub const fn be_value<T: Value>() {}
+
+/// A type behind a constant: where the constant does not compile, the compiler says no more of the type.
+pub trait If<const CHECKED: usize> {
+    /// The type itself.
+    type Type;
+}
+
+impl<T, const CHECKED: usize> If<CHECKED> for T {
+    type Type = T;
+}

@@ -26,6 +26,18 @@ struct Twice {
 }
 
 #[derive(Parameters)]
+struct Nameless {
+    #[parameter(name = "")]
+    empty: i64,
+    #[parameter(name = "two words")]
+    spaced: i64,
+    #[parameter(name = "a.b")]
+    dotted: i64,
+    #[parameter(name = "line\nend")]
+    broken: i64,
+}
+
+#[derive(Parameters)]
 struct Both {
     #[parameter(default = 1)]
     a: Option<i64>,

@@ -116,6 +116,38 @@ fn parameters_stand_in_a_functions_documentation() {
     assert_eq!((surroundings::signature().doc, plain::signature().doc), (String::new(), String::new()));
 }
 
+/// What stands in front of the lines of a comment is no part of it, and what is set in stays so.
+#[derive(Debug, Parameters)]
+struct Told {
+    /// No word is longer.
+    ///
+    ///     but for code
+    #[allow(dead_code, reason = "it is told")]
+    length: i64,
+    /** A block
+     *  of two lines. */
+    #[allow(dead_code, reason = "it is told")]
+    other: bool,
+}
+
+/**
+    Words,
+      as they are.
+*/
+#[map]
+fn told(context: &Context<Told>, word: &str) -> String {
+    let _ = context.parameters();
+    word.to_owned()
+}
+
+#[test]
+fn documentation_of_several_lines_stays_together() {
+    let doc = <told as tidemill_sdk::__private::Function>::signature().doc;
+    let expect = "Words,\n  as they are.\n- parameter length: integer. No word is longer.\n\n      but for code\n\
+        - parameter other: boolean. A block\n   of two lines.";
+    assert_eq!(doc, expect);
+}
+
 #[derive(Debug, Parameters)]
 struct Defaults {
     #[parameter(default = 3_000_000_000)]
