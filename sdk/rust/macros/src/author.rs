@@ -49,7 +49,13 @@ impl Author {
             }
             parameters.push(Parameter { name: field_name(&argument.pat)?, ty: (*argument.ty).clone() });
         }
+        let written = item.sig.clone();
         name_lifetimes(&mut item.sig);
+        if item.sig != written {
+            item.attrs.push(syn::parse_quote! {
+                #[allow(clippy::type_complexity, reason = "the lifetimes that its author has left out are in it")]
+            });
+        }
         let name = item.sig.ident.unraw().to_string().trim_matches('_').replace('_', "-").to_lowercase();
         Ok(Author { name, doc: doc_of(&item.attrs), context, parameters, item })
     }
@@ -82,6 +88,7 @@ impl Author {
             #visibility enum #ident {}
 
             #[allow(unused_variables, reason = "not every function asks for its context")]
+            #[allow(clippy::type_complexity, reason = "whether a type has a lifetime is a question")]
             const _: () = {
                 use ::tidemill_sdk::__private as __sdk;
                 #implementation

@@ -42,7 +42,7 @@ impl VisitMut for FindOutLifetimes {
 
 /// Whether it is a type of the author's that may have a lifetime which was left out.
 fn is_open(ty: &Type) -> bool {
-    const WITHOUT: [&str; 7] = ["Self", "String", "Timestamp", "bool", "f64", "i64", "str"];
+    const WITHOUT: [&str; 8] = ["Self", "String", "Timestamp", "bool", "f64", "i64", "str", "u8"];
     let Type::Path(path) = ty else { return false };
     let has_no_arguments = |segment: &PathSegment| matches!(segment.arguments, PathArguments::None);
     let last = path.path.segments.last().filter(|_| path.qself.is_none());
@@ -110,6 +110,9 @@ impl NameLifetimes {
 
 impl VisitMut for NameLifetimes {
     fn visit_type_impl_trait_mut(&mut self, ty: &mut TypeImplTrait) {
+        if !may_borrow(ty) {
+            return;
+        }
         let before = self.named.len();
         let lifetime = self.lifetime(|found| found.visit_type_impl_trait_mut(ty));
         self.of_all = self.named.get(before).cloned();
@@ -125,6 +128,15 @@ impl VisitMut for NameLifetimes {
         }
         visit_mut::visit_path_segment_mut(self, segment);
     }
+}
+
+/// Whether there is a place for a lifetime in it.
+fn may_borrow(ty: &TypeImplTrait) -> bool {
+    let mut other = ty.clone();
+    let lifetime = Lifetime::new("'any", Span::mixed_site());
+    ReplaceLifetimes(lifetime.clone()).visit_type_impl_trait_mut(&mut other);
+    FindOutLifetimes(lifetime).visit_type_impl_trait_mut(&mut other);
+    other != *ty
 }
 
 /// Finds the first lifetime that has a name.

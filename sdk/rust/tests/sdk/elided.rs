@@ -85,6 +85,7 @@ fn a_lifetime_may_be_left_out_in_every_kind_of_function() {
     for (signature, expect) in [
         (testing::signature::<shout>(), "shout(word: text, count: integer) -> value: text"),
         (testing::signature::<longest>(), "longest(word: text, count: integer) -> value: integer"),
+        (testing::signature::<words_of_all>(), "words-of-all(value: text) -> value: text"),
         (testing::signature::<last>(), "last(word: text, count: integer)"),
         (testing::signature::<told>(), "told(value: record<word: text, count: integer>?)"),
     ] {
