@@ -30,7 +30,7 @@ pub fn long(plugin: &Plugin, bytes: usize, sha256: &str) -> String {
     for function in &plugin.description().functions {
         let _ = writeln!(text, "\n{} {}\n  {}", function.kind.name(), function.name, types(function));
         for line in function.doc.lines() {
-            let _ = writeln!(text, "  {line}");
+            let _ = writeln!(text, "{}", format!("  {line}").trim_end());
         }
         for property in properties(function) {
             let _ = writeln!(text, "  - {property}");

@@ -17,12 +17,24 @@ pub(crate) struct Call {
     pub(crate) span: Span,
     /// The function's field, the stream's field.
     pub(crate) fields: Vec<(Name, Name)>,
-    /// Sorted by name.
-    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) parameters: Parameters,
     /// What the function's single field is called in the stream.
     pub(crate) rename: Option<Name>,
     /// What happens when it fails; `None`: what holds for the pipeline.
     pub(crate) on_error: Option<OnError>,
+}
+
+/// What the pipeline gives to a function.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parameters {
+    /// Names and values as texts, sorted by name.
+    pub(crate) given: Vec<(String, String)>,
+    /// Each, and where its value stands.
+    places: Vec<(Name, Span)>,
+    /// Where all of them stand, if there are any.
+    span: Option<Span>,
+    /// One of them is none, which was reported.
+    pub(crate) is_wrong: bool,
 }
 
 /// Keys that belong to the call of a plugin's function.
@@ -67,10 +79,10 @@ pub(super) fn fields(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec
     Some(pairs.filter_map(|(name, value)| Some((name.clone(), values::text(value, diagnostics)?))).collect())
 }
 
-fn parameters(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<(String, String)>> {
+fn parameters(value: &Value, diagnostics: &mut Diagnostics) -> Option<Parameters> {
     let table = values::table(value, diagnostics)?;
     values::check_number(value, table.entries.len(), "parameters", values::LISTED_MAX, diagnostics)?;
-    let mut pairs: Vec<(String, String)> = Vec::new();
+    let mut parameters = Parameters { span: Some(value.span), ..Parameters::default() };
     for (name, value) in &table.entries {
         let text = match (&value.kind, &value.typed) {
             (_, Some(text)) | (ValueKind::Text(text) | ValueKind::Float(text), _) => text.clone(),
@@ -79,15 +91,31 @@ fn parameters(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<(Strin
             (ValueKind::Datetime(datetime), _) => datetime.to_string(),
             (ValueKind::Integer(None), _) => {
                 values::beyond_64_bits(value, diagnostics);
+                parameters.is_wrong = true;
                 continue;
             }
             _ => {
                 values::wrong_type(value, "text, a number, or true or false", diagnostics);
+                parameters.is_wrong = true;
                 continue;
             }
         };
-        pairs.push((name.text.clone(), text));
+        parameters.places.push((name.clone(), value.span));
+        parameters.given.push((name.text.clone(), text));
     }
-    pairs.sort();
-    Some(pairs)
+    parameters.given.sort();
+    Some(parameters)
+}
+
+impl Parameters {
+    /// Where what a function says of its parameters is to be mended: at the one that it names, or where one is missing.
+    pub(crate) fn span_of(&self, reason: &str) -> Option<Span> {
+        let named = |(name, value): &(Name, Span)| {
+            let is_unknown = reason.contains(&format!("no parameter `{}`", name.text));
+            let is_wrong = reason.contains(&format!("parameter `{}`", name.text));
+            is_wrong.then_some(if is_unknown { name.span } else { *value })
+        };
+        let place = self.places.iter().find_map(named);
+        place.or(self.span.filter(|_| reason.contains("parameter `")))
+    }
 }

@@ -29,7 +29,7 @@ pub(crate) fn resolve(
         diagnostics.push(Diagnostic::error(call.span, message).label("comes later"));
         return None;
     }
-    let stream = stream?;
+    let stream = stream.filter(|_| !call.parameters.is_wrong)?;
     let wanted = Wanted {
         function: &described.name,
         span: call.span,
@@ -43,7 +43,7 @@ pub(crate) fn resolve(
         function,
         keys: stream.schema.project(keys),
         input: stream.schema.project(&bound),
-        parameters: call.parameters.clone(),
+        parameters: call.parameters.given.clone(),
     };
     let signature = open(call, &binding, plugins, diagnostics)?;
     let on_error = call.on_error.unwrap_or(plugins.on_error);
@@ -63,7 +63,8 @@ fn open(call: &Call, binding: &Binding, plugins: &Plugins<'_>, diagnostics: &mut
     let refused = |reason: &String| {
         let message =
             format!("`{}/{}` cannot be used here: {}", call.plugin.text, call.function.text, one_line(reason));
-        diagnostics.push(Diagnostic::error(call.span, message));
+        let span = call.parameters.span_of(reason).unwrap_or(call.span);
+        diagnostics.push(Diagnostic::error(span, message));
     };
     opened.inspect_err(refused).ok()
 }

@@ -1,6 +1,6 @@
 //! A stream's fields: found by name, put together, and bound to what a function reads.
 
-use tidemill_model::schema::{Field, Schema, Type};
+use tidemill_model::schema::{Field, Kind, Schema, Type};
 
 use super::Stream;
 use crate::{
@@ -93,12 +93,18 @@ fn by_itself(wanted: &Wanted<'_>, input: &Field, stream: Stream<'_>, diagnostics
         return Some(*only);
     }
     let message = format!("which field of `{}` is `{}` of `{}`?", stream.name, input.name, wanted.function);
-    let help = format!(
-        "say it: fields = {{ {} = \"...\" }}; `{}` has {}",
-        input.name,
-        stream.name,
-        shown_fields(stream.schema)
-    );
+    let is_key = stream.schema.index_of(&input.name).is_some_and(|place| wanted.keys.contains(&place));
+    let help = if is_key {
+        let name = &input.name;
+        format!("a field of the key is given only where it is said: fields = {{ {name} = \"{name}\" }}")
+    } else if input.ty.optional && matches!(&input.ty.kind, Kind::Record(_)) {
+        "a record that may be missing is one field; to read the fields of the row themselves a function takes the record without \
+         `?`"
+        .to_owned()
+    } else {
+        let (name, stream, has) = (&input.name, stream.name, shown_fields(stream.schema));
+        format!("say it: fields = {{ {name} = \"...\" }}; `{stream}` has {has}")
+    };
     diagnostics.push(Diagnostic::error(wanted.span, message).label(format!("reads `{input}`")).help(help));
     None
 }

@@ -35,6 +35,7 @@ impl Fake {
             function("echo", FunctionKind::Map, "line: text", "line: text", ""),
             function("is-both", FunctionKind::Map, "line: text", "one: boolean, other: boolean", ""),
             function("silent", FunctionKind::Output, "line: text", "", ""),
+            function("maybe", FunctionKind::Map, "row: record<line: text>?", "value: boolean", ""),
             function("is-what", FunctionKind::Map, "line: text", "value: integer", ""),
         ];
         odd[1].shared = vec![("limits".to_owned(), schema("limit: integer"))];
@@ -55,7 +56,10 @@ impl Functions for Fake {
     fn open(&self, plugin: &str, binding: &Binding) -> Result<Signature, String> {
         let mut signature = self.description(plugin)?.functions[binding.function].clone();
         match signature.name.as_str() {
-            "refuses" => return Err(format!("I do not like {:?}", binding.parameters)),
+            "refuses" => {
+                let says = binding.parameters.iter().find(|(name, _)| name == "says").map(|(_, reason)| reason.clone());
+                return Err(says.unwrap_or_else(|| format!("I do not like {:?}", binding.parameters)));
+            }
             "wide" => signature.output = integers(4_096),
             "last" => {
                 let given = binding.input.fields()[0].ty.clone();
