@@ -108,6 +108,40 @@
 //!   and keeps its state. A key with more than 65,536 new rows in a batch, or 4 MiB of them, is called several times, each
 //!   time with the state that the call before left.
 //!
+//! A key that is to be looked at without new rows asks for a time, and is told why it is called. Times are those of batches:
+//!
+//! ```
+//! use std::time::Duration;
+//! use tidemill_sdk::{prelude::*, testing};
+//!
+//! #[derive(Clone, Copy, Debug, PartialEq, Record)]
+//! struct Visit { pages: i64 }
+//!
+//! /// The pages of a visit, once nothing came for a minute.
+//! #[update_state]
+//! fn visit(context: &Context, new: Values<i64>, visit: Option<Visit>) -> Update<Visit, Visit> {
+//!     let pages = visit.map_or(0, |visit| visit.pages) + new.iter().sum::<i64>();
+//!     if context.cause().woken && new.is_empty() {
+//!         return Update::delete().emit(Visit { pages });
+//!     }
+//!     Update::put(Visit { pages }).wake_at(context.batch_time() + Duration::from_secs(60))
+//! }
+//!
+//! # fn main() -> Result<(), testing::Failed> {
+//! let mut visits = testing::keyed::<visit, &str>();
+//! visits.batch([("ann", 1), ("ann", 2)])?;
+//! assert_eq!(visits.states(), [("ann", Visit { pages: 3 })]);
+//!
+//! let minute_later = Timestamp::default() + Duration::from_secs(60);
+//! let updated = visits.at(minute_later).batch([])?;
+//! assert_eq!(updated.emitted(), [("ann", Visit { pages: 3 })]);
+//! assert_eq!(visits.states(), []);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A time that is asked for takes the place of the one before.
+//!
 //! Fields of a state may come, go, change their order or become optional: the host takes old states over by itself. For
 //! anything else give the state a new version, and say how older states become new ones:
 //!

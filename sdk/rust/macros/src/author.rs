@@ -19,6 +19,8 @@ pub struct Author {
     context: Option<Option<Type>>,
     /// The other parameters.
     pub parameters: Vec<Parameter>,
+    /// What it returns, as the author wrote it.
+    output: ReturnType,
 }
 
 /// A parameter, which is a field unless the kind of function says otherwise.
@@ -57,7 +59,7 @@ impl Author {
             });
         }
         let name = item.sig.ident.unraw().to_string().trim_matches('_').replace('_', "-").to_lowercase();
-        Ok(Author { name, doc: doc_of(&item.attrs), context, parameters, item })
+        Ok(Author { name, doc: doc_of(&item.attrs), context, parameters, output: written.output, item })
     }
 
     /// The function's own name.
@@ -67,7 +69,7 @@ impl Author {
 
     /// The type that it returns, or an error that says what to return.
     pub fn returned(&self, advice: &str) -> syn::Result<&Type> {
-        match &self.item.sig.output {
+        match &self.output {
             ReturnType::Type(_, ty) => Ok(ty),
             ReturnType::Default => {
                 let message = format!("`{}` returns nothing: {advice}", self.ident());

@@ -6,7 +6,7 @@ use syn::{Data, DeriveInput, Expr, Field, Fields, Ident, Lit, LitStr, Type, UnOp
 
 use crate::{
     author::doc_of,
-    types::{argument_of, check_name, last_segment},
+    types::{all, argument_of, check_name, last_segment},
 };
 
 /// A field that a pipeline gives a value.
@@ -81,18 +81,7 @@ fn parse(item: &DeriveInput) -> syn::Result<Vec<Parameter>> {
         let message = "Parameters need names for their fields: write `struct Name { field: type }`";
         return Err(syn::Error::new_spanned(&item.ident, message));
     };
-    let mut parameters = Vec::new();
-    let mut errors: Option<syn::Error> = None;
-    for parsed in named.named.iter().map(Parameter::parse) {
-        match (parsed, &mut errors) {
-            (Ok(parameter), _) => parameters.push(parameter),
-            (Err(error), Some(errors)) => errors.combine(error),
-            (Err(error), none) => *none = Some(error),
-        }
-    }
-    if let Some(errors) = errors {
-        return Err(errors);
-    }
+    let parameters = all(named.named.iter().map(Parameter::parse))?;
     for (place, parameter) in parameters.iter().enumerate() {
         if parameters[..place].iter().any(|other| other.name == parameter.name) {
             let message = format!("two parameters have the name `{}`", parameter.name);

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::{Data, DeriveInput, Field, Fields, GenericParam, Ident, LitStr, Type, ext::IdentExt, spanned::Spanned};
 
-use crate::types::{check_name, check_value, with_lifetime};
+use crate::types::{all, check_name, check_value, with_lifetime};
 
 /// A checked struct.
 struct Record {
@@ -108,7 +108,7 @@ impl Record {
         if named.named.is_empty() {
             return Err(syn::Error::new_spanned(&item.ident, "a Record needs at least one field"));
         }
-        let fields = named.named.iter().map(RecordField::parse).collect::<syn::Result<Vec<_>>>()?;
+        let fields = all(named.named.iter().map(RecordField::parse))?;
         for (place, field) in fields.iter().enumerate() {
             if fields[..place].iter().any(|other| other.name == field.name) {
                 let message = format!("two fields have the name `{}`", field.name);

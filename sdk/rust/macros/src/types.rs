@@ -300,6 +300,19 @@ fn refuse(ty: &Type, instead: String) -> syn::Result<()> {
     Err(syn::Error::new_spanned(ty, format!("`{}` cannot be a value of a row: {instead}", text(ty))))
 }
 
+/// All of them, or all that is wrong.
+pub fn all<T>(parsed: impl Iterator<Item = syn::Result<T>>) -> syn::Result<Vec<T>> {
+    let (mut good, mut wrong) = (Vec::new(), None::<syn::Error>);
+    for parsed in parsed {
+        match (parsed, &mut wrong) {
+            (Ok(parsed), _) => good.push(parsed),
+            (Err(error), Some(errors)) => errors.combine(error),
+            (Err(error), none) => *none = Some(error),
+        }
+    }
+    wrong.map_or(Ok(good), Err)
+}
+
 /// A name that the author gives to something that a pipeline names.
 pub fn check_name(whose: &str, given: &LitStr) -> syn::Result<String> {
     let name = given.value();

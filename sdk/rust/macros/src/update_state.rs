@@ -8,7 +8,7 @@ use syn::{Type, parse_quote, spanned::Spanned};
 
 use crate::{
     author::{Author, Parameter, RowType},
-    types::{argument_of, arguments_of, check_taken, check_value, is_named, of_signature},
+    types::{argument_of, arguments_of, check_taken, check_value, is_named, of_signature, text},
 };
 use options::{Migration, Options};
 
@@ -46,9 +46,24 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStr
     Ok(update.author.with_companion(code!(#function #implementation)))
 }
 
+/// Says what to write where a function is nearly one.
+fn check_almost(author: &Author) -> syn::Result<()> {
+    let [.., new, state] = &author.parameters[..] else { return Ok(()) };
+    if let (Some(row), Some(_)) = (argument_of(&new.ty, "Vec"), argument_of(&state.ty, "Option")) {
+        let message = format!("a key's new rows are `Values<{}>`", text(row));
+        return Err(syn::Error::new_spanned(&new.ty, message));
+    }
+    if argument_of(&new.ty, "Values").is_some() && argument_of(&state.ty, "Option").is_none() {
+        let message = format!("a new key has no state: take `Option<{}>`", text(&state.ty));
+        return Err(syn::Error::new_spanned(&state.ty, message));
+    }
+    Ok(())
+}
+
 impl UpdateState {
     fn parse(options: Options, author: Author) -> syn::Result<UpdateState> {
         author.parameters.iter().try_for_each(|parameter| check_taken(&parameter.ty))?;
+        check_almost(&author)?;
         let place = author.parameters.iter().position(|parameter| argument_of(&parameter.ty, "Values").is_some());
         let (Some(place), Some(state)) = (place, author.parameters.last()) else {
             return Err(syn::Error::new_spanned(&author.item.sig, ADVICE));
@@ -182,6 +197,9 @@ impl Returned {
                     ty,
                     "say what the state is: `Update<State>` or `Update<State, Row>`",
                 ));
+            }
+            _ if matches!(ty, Type::Tuple(_)) => {
+                return Err(syn::Error::new_spanned(ty, "to emit rows beside the state return `Update<State, Row>`"));
             }
             _ => Returned::State(Box::new(ty.clone())),
         };

@@ -1,5 +1,7 @@
 //! Numbers, truth values and timestamps.
 
+use std::{ops::Add, time::Duration};
+
 use crate::{bindings::tidemill::plugin::data::Column, buffer::Bits};
 
 use super::{ColumnWriter, Columns, Malformed, Read, Value, Write, chunks, sized};
@@ -40,6 +42,15 @@ impl Timestamp {
     /// This time and `micros` microseconds.
     pub fn plus_micros(self, micros: i64) -> Timestamp {
         Timestamp(self.0.saturating_add(micros))
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    /// The time that is so much later.
+    fn add(self, later: Duration) -> Timestamp {
+        self.plus_micros(i64::try_from(later.as_micros()).unwrap_or(i64::MAX))
     }
 }
 

@@ -49,6 +49,16 @@ fn words_of_all(rows: impl Iterator<Item = &str>) -> Vec<&str> {
     rows.collect()
 }
 
+#[map(whole_partition)]
+fn dearest(rows: impl Iterator<Item = Seen>) -> Result<Option<Seen>, String> {
+    Ok(rows.max_by_key(|row| row.count))
+}
+
+#[map(whole_partition)]
+fn owned(rows: impl Iterator<Item = Last>) -> Vec<Last> {
+    rows.collect()
+}
+
 #[output]
 fn sentence(row: Seen) -> String {
     format!("{}: {}", row.word, row.count)
@@ -86,6 +96,14 @@ fn a_lifetime_may_be_left_out_in_every_kind_of_function() {
         (testing::signature::<shout>(), "shout(word: text, count: integer) -> value: text"),
         (testing::signature::<longest>(), "longest(word: text, count: integer) -> value: integer"),
         (testing::signature::<words_of_all>(), "words-of-all(value: text) -> value: text"),
+        (
+            testing::signature::<dearest>(),
+            "dearest(word: text, count: integer) -> word: text, count: integer whole-partition",
+        ),
+        (
+            testing::signature::<owned>(),
+            "owned(word: text, count: integer) -> word: text, count: integer whole-partition",
+        ),
         (testing::signature::<last>(), "last(word: text, count: integer)"),
         (testing::signature::<told>(), "told(value: record<word: text, count: integer>?)"),
     ] {
