@@ -27,6 +27,28 @@ fn shells_complete_commands_and_options() {
     }
 }
 
+/// What the program starts itself with is no command: it is offered nowhere, and guessed for nothing.
+#[test]
+fn what_is_not_for_people_stands_in_no_list() {
+    let folder = Folder::new();
+    for arguments in [
+        &["--log-format", "json"][..],
+        &["-q"],
+        &["--help"],
+        &["help"],
+        &["compile"],
+        &["compile-components"],
+        &["help", "compile-component"],
+        &["--log-format=json", "help", "compile"],
+    ] {
+        let ended = folder.run(arguments);
+        let typed = arguments.iter().filter(|word| word.contains("compile-component")).count();
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(said.matches("compile-component").count() <= typed, "{arguments:?}: {said}");
+    }
+    folder.fails(&["compile-component"], 2, &["four numbers are needed: this is for the program itself"]);
+}
+
 #[test]
 fn wrong_usage_ends_with_2() {
     let folder = Folder::new();

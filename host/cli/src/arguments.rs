@@ -106,18 +106,17 @@ pub enum Command {
     Nc(Nc),
     /// Write what a shell reads to complete commands and options
     Completions(Completions),
-    /// Compile the component on standard input, for the program that starts this one
-    #[command(name = COMPILE, hide = true)]
-    Compile(Compile),
 }
 
 /// What the program starts itself with, to compile a component.
 pub const COMPILE: &str = "compile-component";
 
-#[derive(Args, Debug)]
-pub struct Compile {
-    /// The bounds
-    pub request: CompileRequest,
+/// What this process was started for by the same program, if it was: that is no command, and stands in no list of them.
+pub fn asked_to_compile() -> Option<Result<CompileRequest, String>> {
+    let mut typed = std::env::args_os().skip(1);
+    typed.next().filter(|word| word == COMPILE)?;
+    let bounds: Vec<String> = typed.map(|word| word.to_string_lossy().into_owned()).collect();
+    Some(bounds.concat().parse())
 }
 
 #[derive(Args, Debug)]

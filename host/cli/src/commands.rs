@@ -2,7 +2,7 @@
 
 mod build;
 mod check;
-mod compile;
+pub mod compile;
 mod completions;
 mod generate;
 mod inspect;
@@ -25,6 +25,5 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Nc(arguments) => nc::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
-        Command::Compile(arguments) => compile::run(&arguments),
     }
 }

@@ -15,6 +15,7 @@ mod pipeline;
 mod plugin_limits;
 mod plugin_text;
 mod signals;
+mod sources;
 mod stderr;
 mod stdout;
 mod storage;
@@ -25,6 +26,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    if let Some(asked) = arguments::asked_to_compile() {
+        stderr::begin(arguments::LogFormat::Text);
+        return commands::compile::run(asked).map_or_else(failure::Failure::report, |()| ExitCode::SUCCESS);
+    }
     let arguments = match arguments::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

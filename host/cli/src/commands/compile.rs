@@ -2,11 +2,13 @@
 
 use std::io;
 
-use tidemill_guest::compile_as_child;
+use tidemill_guest::{CompileRequest, compile_as_child};
 
-use crate::{arguments, failure::Failure};
+use crate::failure::Failure;
 
-pub fn run(arguments: &arguments::Compile) -> Result<(), Failure> {
-    compile_as_child(&arguments.request, &mut io::stdin().lock(), &mut io::stdout().lock())
+/// Compiles what it was asked for, if the question can be understood.
+pub fn run(asked: Result<CompileRequest, String>) -> Result<(), Failure> {
+    let request = asked.map_err(Failure::input)?;
+    compile_as_child(&request, &mut io::stdin().lock(), &mut io::stdout().lock())
         .map_err(|error| Failure::run(error.to_string()))
 }

@@ -1,6 +1,6 @@
 //! `tidemill completions`: what a shell reads to complete commands and options.
 
-use clap::{Command, CommandFactory};
+use clap::CommandFactory;
 
 use crate::{
     arguments::{self, Arguments},
@@ -9,11 +9,7 @@ use crate::{
 };
 
 pub fn run(arguments: &arguments::Completions) -> Result<(), Failure> {
-    let all = Arguments::command();
-    // What is hidden is for no person to type.
-    let shown = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
-    let mut shown = Command::new("tidemill").args(all.get_arguments().cloned()).subcommands(shown);
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut shown, "tidemill", &mut script);
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "tidemill", &mut script);
     stdout::write_text(&String::from_utf8_lossy(&script))
 }
