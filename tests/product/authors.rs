@@ -3,7 +3,8 @@
 use std::fs;
 
 use crate::{
-    project::{lock, tidemill},
+    project::{TARGET, lock, tidemill},
+    running::Running,
     tool::{Ended, Folder},
 };
 
@@ -84,4 +85,42 @@ fn a_row_that_a_function_fails_over_is_told_with_the_line_of_the_source() {
         let letter = letters.lines().find(|letter| letter.contains(&format!("{{\"line\":\"{row}\"}}")));
         assert!(letter.is_some_and(|letter| letter.contains(told)), "{row}: {told}: {letter:?}");
     }
+}
+
+const EDITED: &str = "[pipeline]\nname = \"p\"\ninterval = \"1s\"\n[plugins]\nedited = \"edited/edited.wasm\"\n\
+    [streams.lines]\nqueue = { schema = \"line: text\", batches = [[\"to be\"]] }\n\
+    [streams.done]\nfrom = \"lines\"\nmap = \"edited/does\"\n[outputs.done]\nfrom = \"done\"\nprint = true\n";
+
+/// However soon after the build, and in whatever package that the plugin uses by its path.
+#[test]
+fn an_edit_of_a_package_that_a_plugin_uses_by_path_is_seen() {
+    let folder = Folder::new().with("p.toml", EDITED);
+    folder.stdout(&["new", "edited"]);
+    let project = folder.path().join("edited");
+    lock(&project);
+    let manifest = folder.read("edited/Cargo.toml");
+    let shared = "[dependencies]\nshared = { path = \"../shared\" }";
+    fs::write(project.join("Cargo.toml"), manifest.replace("[dependencies]", shared)).unwrap();
+    fs::create_dir_all(folder.path().join("shared/src")).unwrap();
+    let package = "[package]\nname = \"shared\"\nedition = \"2024\"\n";
+    let folder = folder.with("shared/Cargo.toml", package).with("shared/src/lib.rs", "pub fn one() -> i64 { 1 }\n");
+    let source = "use tidemill_sdk::prelude::*;\n#[map]\nfn does(line: &str) -> i64 { line.len() as i64 + shared::one() }\n\
+        plugin!(does);\n";
+    let folder = folder.with("edited/src/lib.rs", source);
+
+    let mut command = folder.command(&["build", "edited", "--watch"]);
+    let mut watching = Running::start(command.env("CARGO_TARGET_DIR", TARGET));
+    watching.wait_for_printed("edited.wasm: edited 0.1.0");
+    watching.wait_for("waiting for a change of the sources");
+    let is_told =
+        |folder: &Folder| folder.run(&["check", "p.toml"]).stderr.contains("the component is older than its source");
+    assert!(!is_told(&folder));
+    let folder = folder.with("shared/src/lib.rs", "pub fn one() -> i64 { 2 }\n");
+    watching.wait_for_printed("edited.wasm: edited 0.1.0");
+    watching.wait_for("waiting for a change of the sources");
+    drop(watching);
+    assert!(!is_told(&folder));
+    let folder = folder.with("shared/src/lib.rs", "pub fn one() -> i64 { 3 }\n");
+    let told = folder.run(&["check", "p.toml"]).stderr;
+    assert!(told.contains("the component is older than its source") && told.contains("shared/src/lib.rs"), "{told}");
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What cargo makes for the tests' projects: kept, so that the next run of the tests is quick.
-const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/projects");
+pub const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/projects");
 
 /// Runs the binary; what cargo builds for it lies in one place for all tests.
 pub fn tidemill(folder: &Folder, arguments: &[&str]) -> Ended {
@@ -89,8 +89,12 @@ fn a_component_that_is_older_than_its_source_is_told() {
     const PIPELINE: &str = "[pipeline]\nname = \"p\"\ninterval = \"1s\"\n[plugins]\nwordcount = \"wordcount.wasm\"\n\
         [streams.lines]\nqueue = { schema = \"line: text\", batches = [[\"to be\"]] }\n\
         [streams.words]\nfrom = \"lines\"\nmap = \"wordcount/split\"\n[outputs.words]\nfrom = \"words\"\nprint = true\n";
-    let folder = Folder::new().with("pipeline.toml", PIPELINE).with("Cargo.toml", "");
-    fs::copy(built("wordcount"), folder.path().join("wordcount.wasm")).unwrap();
+    // One that another tool has made, which does not say of what.
+    const SOURCES: &[u8] = b"tidemill:sources";
+    let mut component = fs::read(built("wordcount")).unwrap();
+    let at = component.windows(SOURCES.len()).rposition(|bytes| bytes == SOURCES).unwrap();
+    component[at] = b'T';
+    let folder = Folder::new().with("pipeline.toml", PIPELINE).with("Cargo.toml", "").with("wordcount.wasm", component);
     let written = fs::metadata(folder.path().join("Cargo.toml")).unwrap().modified().unwrap();
     let component = fs::File::options().write(true).open(folder.path().join("wordcount.wasm")).unwrap();
     for (is_old, arguments) in [(true, &["check"][..]), (true, &["run", "--batches", "1"]), (false, &["check"])] {

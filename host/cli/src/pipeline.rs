@@ -2,7 +2,6 @@
 
 mod places;
 mod plugins;
-pub mod source;
 
 use std::{
     collections::HashMap,

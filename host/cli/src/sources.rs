@@ -1,49 +1,111 @@
 //! Whether a component was made of what stands beside it: who changes a plugin and forgets to build it runs the old one.
+//!
+//! `tidemill build` writes into the component what its sources were (COMPONENT.md), so that an edit is seen however soon it comes,
+//! and a checkout is none. Of a component without that only times are known.
+
+mod packages;
 
 use std::{
     fs,
+    io::Read,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
+use tidemill_guest::SourcesHash;
+
 /// Files are written one after the other, by git too.
 const LATER: Duration = Duration::from_secs(2);
 
-/// Files of a project that are looked at, and folders in one another.
+/// Files of a project that are looked at, folders in one another, and bytes of a file.
 const FILES_MAX: usize = 2_000;
 const DEPTH_MAX: usize = 8;
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// The newest source of a component that lies in a project's folder, if it is newer than that. Nothing where there is no project,
-/// or where the system does not say.
-pub fn newer(component: &Path) -> Option<PathBuf> {
-    let project = component.parent()?;
-    let built = modified(component)?;
+/// A source of the component that lies in a project's folder, where that is not what the component was made of: the newest one.
+/// Nothing where there is no project, or another one, or where the system does not say.
+pub fn changed(path: &Path, component: &[u8]) -> Option<PathBuf> {
+    let project = match path.parent()? {
+        folder if folder.as_os_str().is_empty() => Path::new("."),
+        folder => folder,
+    };
     modified(&project.join("Cargo.toml"))?;
-    let newest = sources(project).pop()?;
-    (newest.0 > built + LATER).then_some(newest.1)
+    let built = modified(path)?;
+    let sources = sources(project);
+    let is_changed = match tidemill_guest::sources_hash(component) {
+        Some(told) => {
+            let project = packages::name(project)?;
+            told.of_package(&project) && told != hash(&project, &sources)
+        }
+        None => sources.last().is_some_and(|newest| newest.at > built + LATER),
+    };
+    is_changed.then(|| sources.into_iter().next_back().map(|newest| newest.path)).flatten()
 }
 
-/// The sources of a project and when each was written, the newest last.
-pub fn sources(project: &Path) -> Vec<(SystemTime, PathBuf)> {
-    let mut sources = vec![project.join("Cargo.toml"), project.join("build.rs")];
-    list(&project.join("src"), DEPTH_MAX, &mut sources);
-    let mut found: Vec<_> = sources.into_iter().filter_map(|path| Some((modified(&path)?, path))).collect();
+/// What a component's sources are.
+pub fn hash_of(project: &Path) -> Option<SourcesHash> {
+    Some(hash(&packages::name(project)?, &sources(project)))
+}
+
+/// A file that a plugin is made of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    at: SystemTime,
+    path: PathBuf,
+    /// Of which package, and what it is called there.
+    package: usize,
+    name: PathBuf,
+}
+
+/// The sources of a project, of the packages too that it uses by path, the newest last.
+pub fn sources(project: &Path) -> Vec<Source> {
+    let mut found = Vec::new();
+    for (package, folder) in packages::folders(project).iter().enumerate() {
+        let mut files = vec![folder.join("Cargo.toml"), folder.join("build.rs")];
+        list(&folder.join("src"), DEPTH_MAX, FILES_MAX.saturating_sub(found.len()), &mut files);
+        found.extend(files.into_iter().filter_map(|path| {
+            let name = path.strip_prefix(folder).ok()?.to_owned();
+            Some(Source { at: modified(&path)?, path, package, name })
+        }));
+    }
     found.sort();
     found
+}
+
+fn hash(project: &str, sources: &[Source]) -> SourcesHash {
+    let mut sources: Vec<&Source> = sources.iter().collect();
+    sources.sort_by_key(|source| (source.package, &source.name));
+    let mut hasher = blake3::Hasher::new();
+    for source in sources {
+        let text = content(&source.path);
+        for part in [source.package.to_string().as_bytes(), source.name.as_os_str().as_encoded_bytes(), &text] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+        }
+    }
+    SourcesHash::new(project, *hasher.finalize().as_bytes())
+}
+
+/// The beginning of a file; of one that cannot be read it is empty.
+fn content(path: &Path) -> Vec<u8> {
+    let mut text = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut text));
+    read.map(|_| text).unwrap_or_default()
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).ok().filter(fs::Metadata::is_file)?.modified().ok()
 }
 
-fn list(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+fn list(folder: &Path, depth: usize, files_max: usize, found: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        if found.len() >= FILES_MAX {
+    let mut entries: Vec<fs::DirEntry> = entries.flatten().collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        if found.len() >= files_max {
             return;
         }
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth > 0 => list(&entry.path(), depth - 1, found),
+            Ok(kind) if kind.is_dir() && depth > 0 => list(&entry.path(), depth - 1, files_max, found),
             Ok(kind) if kind.is_file() => found.push(entry.path()),
             _ => {}
         }
@@ -51,40 +113,4 @@ fn list(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail")]
-
-    use super::*;
-
-    #[test]
-    fn a_component_is_older_than_what_was_written_after_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, seconds: u64| {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, "").unwrap();
-            let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds);
-            fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
-            path
-        };
-        let component = write("words.wasm", 100);
-        write("src/lib.rs", 200);
-        assert_eq!(newer(&component), None, "no project: somebody put a component beside a folder");
-        let manifest = write("Cargo.toml", 90);
-        assert_eq!(newer(&component), Some(folder.path().join("src/lib.rs")));
-        write("src/lib.rs", 102);
-        assert_eq!(newer(&component), None, "written with it");
-        let deep = write("src/deep/er/parse.rs", 103);
-        assert_eq!(newer(&component), Some(deep));
-        write("words.wasm", 200);
-        assert_eq!(newer(&component), None, "built");
-        write("target/debug/made.rs", 300);
-        assert_eq!(newer(&component), None, "what a build makes is no source");
-        for name in ["build.rs", "Cargo.toml"] {
-            let path = write(name, 300);
-            assert_eq!(newer(&component), Some(path));
-            write(name, 90);
-        }
-        assert_eq!(newer(&manifest.with_file_name("none.wasm")), None);
-    }
-}
+mod tests;

@@ -54,6 +54,7 @@ mod plugin;
 mod rejected;
 mod runtime;
 mod section;
+mod sources;
 mod validate;
 mod verdict;
 
@@ -67,6 +68,7 @@ pub use log::{FunctionLog, LogLevel, LogLine, LogSink, TracingLog};
 pub use plugin::Plugin;
 pub use rejected::{RejectedRows, Rejection};
 pub use runtime::{Runtime, RuntimeSettings};
+pub use sources::{SourcesHash, sources_hash};
 pub use validate::{RawColumn, Scratch, check_batch};
 pub use verdict::{Place, Verdict};
 

@@ -15,8 +15,9 @@ use tidemill_model::{
 use crate::{
     arguments,
     failure::{Failure, chain, more_for_compiling},
-    pipeline::{self, source::sources},
-    plugin_limits, plugin_text, stdout,
+    pipeline, plugin_limits, plugin_text,
+    sources::{hash_of, sources},
+    stdout,
 };
 use project::Project;
 
@@ -44,8 +45,13 @@ pub fn run(arguments: &arguments::Build) -> Result<(), Failure> {
 fn build(arguments: &arguments::Build) -> Result<(), Failure> {
     let limits = plugin_limits::changed(Limits::default(), &arguments.limits)?;
     let project = Project::of(&arguments.folder)?;
+    // What is edited while it is compiled may be in it or not: then it is said to be another source.
+    let hash = hash_of(&arguments.folder);
     let built = build_component(&arguments.folder, &project.target_folder)?;
-    let component = fs::read(&built).map_err(|error| Failure::unreadable("component", &built, &error))?;
+    let mut component = fs::read(&built).map_err(|error| Failure::unreadable("component", &built, &error))?;
+    if let Some(hash) = hash {
+        hash.add_to(&mut component);
+    }
     // What loads here loads in a pipeline too, and finds its code in the cache.
     let runtime = pipeline::runtime(arguments.cache, 1)?;
     let plugin = runtime.load(&project.name, &component, &limits).map_err(not_a_plugin)?;

@@ -8,14 +8,15 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use tidemill_checkpoint::PluginDigest;
-use tidemill_guest::{LoadError, Plugin, read_component};
+use tidemill_guest::{LoadError, Plugin, Verdict, read_component};
 use tidemill_model::function::{Binding, Description, Signature};
 use tidemill_plan::{Functions, PluginEntry};
 
 use crate::{
     arguments::{Cache, Replacement},
     failure::{Failure, chain},
-    pipeline::{runtime, source},
+    pipeline::runtime,
+    sources,
 };
 
 /// Instances that there is room for at first: more take longer to start, and few pipelines need them.
@@ -55,7 +56,7 @@ impl LoadedPlugins {
             };
             match read(entry, &path, sha256) {
                 Ok(component) => {
-                    warn_if_stale(&entry.name, &path);
+                    warn_if_stale(&entry.name, &path, &component);
                     files.push(File { entry: entry.clone(), component });
                 }
                 Err(reason) => drop(plugins.insert(entry.name.clone(), Err(reason))),
@@ -100,10 +101,15 @@ impl LoadedPlugins {
     }
 }
 
-fn warn_if_stale(plugin: &str, path: &Path) {
-    if let Some(newer) = source::newer(path) {
-        let (path, newer) = (path.display(), newer.display());
-        tracing::warn!(plugin, %path, %newer, "the component is older than its source; `tidemill build` makes it anew");
+fn warn_if_stale(plugin: &str, path: &Path, component: &[u8]) {
+    if let Some(newest) = sources::changed(path, component) {
+        let (path, newest) = (path.display(), newest.display());
+        tracing::warn!(
+            plugin,
+            %path,
+            %newest,
+            "the component is older than its source, or made of another one; `tidemill build` makes it anew"
+        );
     }
 }
 
@@ -179,6 +185,8 @@ impl Functions for LoadedPlugins {
         match self.plugins.get(plugin) {
             Some(Ok(plugin)) => match plugin.open(binding) {
                 Ok(instance) => Ok(instance.signature().clone()),
+                // That a call was refused is no news to who reads what for.
+                Err(Verdict::OpenFailed { reason, .. }) => Err(reason),
                 Err(verdict) => Err(verdict.to_string()),
             },
             Some(Err(reason)) => Err(reason.clone()),
