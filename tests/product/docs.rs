@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Documents with commands, besides those of the plugins.
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "host/ARCHITECTURE.md",
     "host/BENCHMARKS.md",

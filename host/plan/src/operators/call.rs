@@ -17,7 +17,7 @@ pub(crate) struct Call {
     pub(crate) span: Span,
     /// The function's field, the stream's field.
     pub(crate) fields: Vec<(Name, Name)>,
-    pub(crate) parameters: Parameters,
+    pub(crate) parameters: Box<Parameters>,
     /// What the function's single field is called in the stream.
     pub(crate) rename: Option<Name>,
     /// What happens when it fails; `None`: what holds for the pipeline.
@@ -44,7 +44,7 @@ pub(crate) const OF_CALLS: &[&str] = &["fields", "parameters", "on-error"];
 pub(crate) fn call(value: &Value, reader: &mut Reader<'_, '_>) -> Option<Call> {
     let name = values::text(value, reader.diagnostics);
     let fields = reader.read("fields", fields).unwrap_or_default();
-    let parameters = reader.read("parameters", parameters).unwrap_or_default();
+    let parameters = reader.read("parameters", parameters).unwrap_or_default().into();
     let rename = rename(reader);
     let on_error = reader.read("on-error", on_error::read);
     let name = name?;
