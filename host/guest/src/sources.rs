@@ -57,6 +57,9 @@ mod tests {
         hash.add_to(&mut component);
         assert_eq!(sources_hash(&component), Some(hash.clone()), "the last one counts");
         assert!(hash.of_package("words") && !hash.of_package("word"));
+        let mut long = component.clone();
+        SourcesHash::new(&"w".repeat(NAME_BYTES + 1), [7; 32]).add_to(&mut long);
+        assert_eq!(sources_hash(&long), None, "no package is called so");
         let begin = component.len() - 60;
         for at in begin..component.len() {
             let mut damaged = component.clone();

@@ -68,6 +68,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod cargo;
 pub mod connector;
 pub mod diagnostics;
 mod document;
@@ -81,6 +82,7 @@ mod resolve;
 pub mod stages;
 mod suggest;
 
+pub use cargo::CargoManifest;
 pub use document::overrides::{InvalidOverride, Override};
 pub use functions::Functions;
 pub use manifest::{CheckpointEntry, CheckpointPlace, Manifest, PluginEntry};

@@ -6,15 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use toml::{Table, Value};
+use tidemill_plan::CargoManifest;
 
 /// Packages that are looked at.
 const PACKAGES_MAX: usize = 64;
 /// Folders above a package where its workspace may be.
 const ABOVE_MAX: usize = 16;
-
-/// What is compiled into a plugin; what is for its tests is not.
-const DEPENDENCIES: [&str; 2] = ["dependencies", "build-dependencies"];
 
 /// The folders of a project's packages, the project's own first. What cannot be read names no others.
 pub fn folders(project: &Path) -> Vec<PathBuf> {
@@ -25,8 +22,9 @@ pub fn folders(project: &Path) -> Vec<PathBuf> {
         if !is_new || found.len() >= PACKAGES_MAX {
             continue;
         }
-        let manifest = manifest(&folder).unwrap_or_default();
-        next.extend(named(&folder, &manifest));
+        let manifest = manifest(&folder);
+        next.extend(manifest.paths.iter().map(|path| folder.join(path)));
+        next.extend(of_workspace(&folder, &manifest));
         found.push(folder);
     }
     found
@@ -34,38 +32,27 @@ pub fn folders(project: &Path) -> Vec<PathBuf> {
 
 /// The name of the package in a folder.
 pub fn name(folder: &Path) -> Option<String> {
-    Some(manifest(folder)?.get("package")?.get("name")?.as_str()?.to_owned())
+    manifest(folder).package
 }
 
-fn manifest(folder: &Path) -> Option<Table> {
-    fs::read_to_string(folder.join("Cargo.toml")).ok()?.parse().ok()
+fn manifest(folder: &Path) -> CargoManifest {
+    CargoManifest::read(&fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default())
 }
 
-/// The folders that a manifest names, last the first.
-fn named(folder: &Path, manifest: &Table) -> Vec<PathBuf> {
-    let targets = manifest.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values);
-    let tables = std::iter::once(manifest).chain(targets.filter_map(Value::as_table));
-    let tables = tables.flat_map(|table| DEPENDENCIES.iter().filter_map(|kind| table.get(*kind)?.as_table()));
-    let mut found: Vec<PathBuf> = tables.flatten().filter_map(|(name, entry)| path_of(folder, name, entry)).collect();
-    found.reverse();
-    found
-}
-
-fn path_of(folder: &Path, name: &str, entry: &Value) -> Option<PathBuf> {
-    if let Some(path) = entry.get("path") {
-        return Some(folder.join(path.as_str()?));
+/// The folders of packages whose paths the workspace above says.
+fn of_workspace(folder: &Path, manifest: &CargoManifest) -> Vec<PathBuf> {
+    if manifest.of_workspace.is_empty() {
+        return Vec::new();
     }
-    entry.get("workspace").filter(|inherits| inherits.as_bool() == Some(true))?;
     let mut above = folder.to_owned();
     for _ in 0..ABOVE_MAX {
-        let workspace = manifest(&above).and_then(|manifest| Some(manifest.get("workspace")?.as_table()?.clone()));
-        if let Some(workspace) = workspace {
-            let path = workspace.get("dependencies")?.get(name)?.get("path")?;
-            return Some(above.join(path.as_str()?));
+        if let Some(shared) = self::manifest(&above).workspace {
+            let paths = manifest.of_workspace.iter().filter_map(|name| shared.get(name));
+            return paths.map(|path| above.join(path)).collect();
         }
         above.push("..");
     }
-    None
+    Vec::new()
 }
 
 #[cfg(test)]
