@@ -35,6 +35,8 @@ const SETTINGS: &[&str] = &[
     // For the lines of a component; nothing else of it stays there.
     "profile.release.debug=\"line-tables-only\"",
     "profile.release.strip=false",
+    // The compilers of macros have no lines that anybody asks for.
+    "profile.release.build-override.debug=false",
     "profile.release.incremental=false",
     "target.wasm32-unknown-unknown.rustflags=[\"-Ctarget-feature=+simd128\"]",
 ];
