@@ -22,7 +22,7 @@ use tidemill_checkpoint::{Budget, Keep, PluginDigest, Storage};
 use tidemill_plan::CheckpointEntry;
 
 pub use foresee::MigrationAhead;
-pub(crate) use foresee::{check as check_glance, check_sources, foresee};
+pub(crate) use foresee::{check as check_glance, check_sources};
 pub(crate) use input::{InputKeeper, Pending, planned_chunks};
 pub(crate) use keeper::{Keeper, Room, Settled};
 pub(crate) use lineage::{newest, other_versions};

@@ -4,6 +4,7 @@
 mod beside;
 mod outbox;
 mod sinks;
+mod undelivered;
 
 use std::sync::Arc;
 
@@ -16,7 +17,8 @@ use crate::{
 };
 pub(crate) use beside::{Commits, News};
 pub(crate) use outbox::OUTBOX_BYTES;
-pub(crate) use sinks::{OutputRows, Sinks};
+pub(crate) use sinks::{Newest, OutputRows, Sinks, new_ones};
+pub(crate) use undelivered::check_undelivered;
 
 /// Whoever commits: it has all that a run leaves in the world.
 pub(crate) struct Committer {

@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-use tidemill_checkpoint::Recovery;
+use tidemill_checkpoint::{Glance, Recovery};
 use tidemill_guest::Plugin;
 use tidemill_model::{
     ports::{Clock, Sink, Source, Spawn, Wake},
@@ -35,10 +35,11 @@ use crate::{
     arrival::Arrived,
     budget::Budget,
     build::Builder,
-    checkpoint::{Checkpoint, Keeper, Renames, TableId, foresee, table_schemas},
+    checkpoint::{Checkpoint, Keeper, Renames, TableId},
     commit::{Commits, Committer, Sinks},
     counters::Counters,
     failure::{Cause, RunError},
+    foreseen::Refusals,
     named::{NamedThreads, run_span},
     open::OpenSources,
     operators::{Guests, Rejections},
@@ -57,7 +58,8 @@ pub(crate) use recover::check_sinks;
 use replay::Collected;
 use room::RoomWatch;
 use skip::Failed;
-use sources::{Round, Sources};
+use sources::Round;
+pub(crate) use sources::Sources;
 
 /// Bytes of input that are run ahead of a tick before the clock is looked at again.
 const ROUND_BYTES: usize = 8 << 20;
@@ -192,13 +194,10 @@ impl Run {
         let mut sources = Sources::new(&parts.plan, &stages, parts.sources);
         let mut open = |checkpoint: Checkpoint| {
             let (plan, now) = (&parts.plan, parts.clock.now());
-            let mut states = table_schemas(plan);
-            states.extend(sources.tables());
-            let renames = Renames::of(plan);
-            if let Some(glance) = foresee(&checkpoint.storage, plan, &states, &renames)? {
-                sources.check(&glance.recovery, &renames)?;
-            }
-            Keeper::open(checkpoint, &plan.name, states, plan.partitions, renames, now, spawn.clone())
+            let mut refusals = Refusals::ask(plan, &mut sources, &parts.sinks)?;
+            let (states, renames) = (refusals.tables().to_vec(), Renames::of(plan));
+            let refuse = |glance: &Glance| refusals.check(Some(glance)).map(drop);
+            Keeper::open(checkpoint, &plan.name, states, plan.partitions, renames, now, spawn.clone(), refuse)
         };
         let (keeper, recovered) = parts.checkpoint.map(&mut open).transpose()?.unzip();
         let room = RoomWatch::new(keeper.as_ref().map(Keeper::room));

@@ -23,7 +23,7 @@
 //! | when | call | how often |
 //! |--|--|--|
 //! | before the run | [`Sink::rows_max`], [`Sink::look`] | once each |
-//! | with a checkpoint, before the first batch | [`Sink::newest`], [`Sink::is_new`] | once each |
+//! | with a checkpoint, before it is claimed, and again behind that | [`Sink::newest`], [`Sink::is_new`] | each time at least once; the first before the log is read, the second behind |
 //! | behind it | [`Sink::begin`] | once |
 //! | with a checkpoint, for each batch that was committed and is not known as delivered | [`Sink::write`] of its rows, [`Sink::prepare`], [`Sink::deliver`] | in this order; with rows that it may have got before |
 //! | while a batch of many rows is open | [`Sink::write`] | any number of times, unless it has a [`Sink::rows_max`] |

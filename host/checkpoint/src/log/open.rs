@@ -24,7 +24,7 @@ const CLAIMS_MAX: usize = 16;
 /// What one costs does not depend on how long the log is.
 const STEPS_MAX: usize = 256;
 
-/// What an opening would find, as far as the beginnings of files tell.
+/// What an opening finds before it claims the checkpoint.
 #[derive(Debug)]
 pub struct Glance {
     /// The records by number.
@@ -36,8 +36,8 @@ pub struct Glance {
 }
 
 impl Log {
-    /// Looks at a checkpoint before it is taken over, without disturbing a host at work: whoever finds there that it cannot
-    /// go on need not claim it. `None` if that is not to be known; [`Log::open`] then says why.
+    /// Looks at the beginnings of a checkpoint's files, without disturbing a host at work. `None` if that does not tell what a run
+    /// would go on from.
     pub fn glance(storage: &Arc<dyn Storage>, pipeline: &str) -> Option<Glance> {
         let Scan { records, snapshots, .. } = Scan::for_opening(&**storage, pipeline).ok()?;
         let recovery = recover(&records, &snapshots).ok()?;
@@ -73,15 +73,28 @@ impl Log {
         host: &str,
         now: Timestamp,
     ) -> Result<(Log, Recovery), CheckpointError> {
+        Log::open_unless(storage, pipeline, host, now, |_| Ok(()))
+    }
+
+    /// The same, unless `refuse` refuses what would be gone on from: then the checkpoint is not claimed, and a host at work there
+    /// goes on. It may be asked several times, because that host adds to what was seen; and what it adds before the claim is seen
+    /// by nobody but who asks again, behind the claim.
+    pub fn open_unless<E: From<CheckpointError>>(
+        storage: Arc<dyn Storage>,
+        pipeline: &str,
+        host: &str,
+        now: Timestamp,
+        mut refuse: impl FnMut(&Glance) -> Result<(), E>,
+    ) -> Result<(Log, Recovery), E> {
         for folder in crate::storage::FOLDERS {
             // What an earlier host could only just make visible must not vanish after this one has relied upon it.
-            storage.sync(folder)?;
+            storage.sync(folder).map_err(CheckpointError::from)?;
         }
         let mut scan: Option<Scan> = None;
         for _ in 0..CLAIMS_MAX {
             // Before the look: between that and the claim there is to be as little as can be, or a host at work is always
             // faster.
-            let leftovers = storage.leftovers()?;
+            let leftovers = storage.leftovers().map_err(CheckpointError::from)?;
             let outboxes = outbox_files(&*storage)?;
             let before = numbered(&*storage, "log")?;
             let recovery = match look(&*storage, pipeline, &mut scan) {
@@ -91,8 +104,9 @@ impl Log {
                     scan = None;
                     continue;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             };
+            let recovery = glance(&storage, pipeline, recovery, &mut scan, &mut refuse)?;
             let claim = RecordHeader {
                 pipeline: pipeline.to_owned(),
                 number: recovery.newest + 1,
@@ -103,13 +117,32 @@ impl Log {
             let Some((claim, bytes)) = claim_behind(&*storage, claim)? else { continue };
             if let Some(opened) = opened(storage.clone(), claim, bytes, recovery.fell_back, &mut scan)? {
                 // Only what was there before the claim: if this host sleeps here, the rest is the next one's.
-                storage.remove_leftovers(&leftovers)?;
+                storage.remove_leftovers(&leftovers).map_err(CheckpointError::from)?;
                 sweep(&*storage, &outboxes, opened.0.records())?;
                 return Ok(opened);
             }
         }
-        Err(CheckpointError::Contended { place: storage.place() })
+        Err(CheckpointError::Contended { place: storage.place() }.into())
     }
+}
+
+/// Shows what was seen to who may refuse it, and gives the recovery back.
+fn glance<E>(
+    storage: &Arc<dyn Storage>,
+    pipeline: &str,
+    recovery: Recovery,
+    scan: &mut Option<Scan>,
+    refuse: &mut impl FnMut(&Glance) -> Result<(), E>,
+) -> Result<Recovery, E> {
+    let archive = Archive::new(storage.clone(), pipeline, 0);
+    let records = scan.as_mut().map(|scan| std::mem::take(&mut scan.records)).unwrap_or_default();
+    let glance = Glance { records, recovery, archive };
+    refuse(&glance)?;
+    let Glance { records, recovery, .. } = glance;
+    if let Some(scan) = scan {
+        scan.records = records;
+    }
+    Ok(recovery)
 }
 
 /// `scan` is what was seen before, and then what is seen now.

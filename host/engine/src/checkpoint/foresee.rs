@@ -1,11 +1,8 @@
-//! Whether a pipeline can go on with a checkpoint, asked before it is taken over: a run that is refused must not have stopped
-//! the host that is at work there.
-//!
-//! It is all asked again when the checkpoint is restored, from what there is then.
+//! Whether a pipeline can go on with a checkpoint's states and sources; see [`crate::foreseen`].
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
-use tidemill_checkpoint::{BatchPlan, Glance, Log, Number, Section, SectionKind, Storage, TableSchema};
+use tidemill_checkpoint::{BatchPlan, Glance, Number, Section, SectionKind, TableSchema};
 use tidemill_plan::graph::Plan;
 
 use super::{
@@ -13,19 +10,6 @@ use super::{
     lineage::newest,
     restore::{check_kept, evolution, other_version, states_of},
 };
-
-/// Refuses a checkpoint whose sources or states the pipeline cannot go on with; `wanted` is what its streams keep. Gives what was
-/// seen of it. A migration may still fail: it is a guest's.
-pub(crate) fn foresee(
-    storage: &Arc<dyn Storage>,
-    plan: &Plan,
-    wanted: &[TableSchema],
-    renames: &Renames,
-) -> Result<Option<Glance>, RestoreError> {
-    let glance = Log::glance(storage, &plan.name);
-    glance.iter().try_for_each(|glance| check(glance, plan, wanted, renames).map(drop))?;
-    Ok(glance)
-}
 
 /// The states of a stream that a run migrates before its first batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +22,8 @@ pub struct MigrationAhead {
     pub to: u32,
 }
 
-/// The same of a checkpoint that was looked at; gives what has to be migrated.
+/// Refuses a checkpoint whose sources or states the pipeline cannot go on with; `wanted` is what its streams keep. Gives what has to
+/// be migrated: that may still fail, being a guest's.
 pub(crate) fn check(
     glance: &Glance,
     plan: &Plan,
@@ -139,6 +124,8 @@ fn find_state(glance: &Glance, is_gone: &dyn Fn(&Section) -> bool) -> Option<Str
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tidemill_checkpoint::SourcePin;
     use tidemill_model::time::Timestamp;
 
@@ -191,7 +178,7 @@ mod tests {
     /// What was kept and is gone matters if there was anything in it.
     #[test]
     fn a_table_without_rows_is_not_missed() {
-        use tidemill_checkpoint::{Commit, Log, MemoryStorage, Record};
+        use tidemill_checkpoint::{Commit, Log, MemoryStorage, Record, Storage};
         use tidemill_model::testing::{Value, buffer_of};
 
         for (kind, rows, expect) in [

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidemill_checkpoint::{
-    Archive, BatchPlan, Budget, CheckpointError, Cleaned, Commit, Fence, Keep, Log, Number, Outbox, Outboxes,
+    Archive, BatchPlan, Budget, CheckpointError, Cleaned, Commit, Fence, Glance, Keep, Log, Number, Outbox, Outboxes,
     PluginDigest, Record, Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, Start, Storage, TableSchema, Usage,
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
@@ -64,7 +64,7 @@ pub(crate) struct Room {
 }
 
 impl Keeper {
-    /// Takes the checkpoint over.
+    /// Takes the checkpoint over, unless what is there is refused.
     pub(crate) fn open(
         checkpoint: Checkpoint,
         pipeline: &str,
@@ -73,11 +73,12 @@ impl Keeper {
         renames: Renames,
         now: Timestamp,
         spawn: Arc<dyn Spawn>,
+        refuse: impl FnMut(&Glance) -> Result<(), RunError>,
     ) -> Result<(Keeper, Recovery), RunError> {
         let Checkpoint { storage, host, plugins, mut keep, budget, mut snapshot_after, failpoints } = checkpoint;
         keep.bytes = budget.share(keep.bytes, HISTORY_SHARE);
         snapshot_after.bytes_min = budget.share(snapshot_after.bytes_min, PART_SHARE);
-        let (log, recovered) = Log::open(storage.clone(), pipeline, &host, now)?;
+        let (log, recovered) = Log::open_unless(storage.clone(), pipeline, &host, now, refuse)?;
         let used = recovered.deltas.iter().rev().copied().chain(recovered.snapshot);
         let renames = renames.learn(used.filter_map(|commit| states_of(log.records(), commit)));
         let snapshots = Snapshots::new(&log, &recovered, &states, partitions, snapshot_after, spawn.clone());

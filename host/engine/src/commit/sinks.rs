@@ -39,6 +39,9 @@ struct OutputSink {
     sink: Box<dyn Sink>,
 }
 
+/// By output the newest batch that its sink has made visible, of those that can tell.
+pub(crate) struct Newest(Vec<(String, Timestamp)>);
+
 impl OutputRows {
     fn is_present(&self) -> bool {
         matches!(self, OutputRows::Held(_) | OutputRows::Written(_))
@@ -71,21 +74,14 @@ impl Sinks {
         })
     }
 
-    /// The newest batch that a sink has made visible, of the first that has one after `last`, with the output's name.
-    pub(crate) fn ahead_of(&self, last: Option<Timestamp>) -> Result<Option<(String, Timestamp)>, RunError> {
-        for output in &self.outputs {
-            let newest = output.sink.newest();
-            let newest = newest.map_err(|error| failed(&output.name, last.unwrap_or(Timestamp(0)), error))?;
-            if let Some(newest) = newest.filter(|&newest| Some(newest) > last) {
-                return Ok(Some((output.name.clone(), newest)));
-            }
-        }
-        Ok(None)
+    /// What sinks say of batches that they have: to be compared with the log.
+    pub(crate) fn newest(&self) -> Result<Newest, RunError> {
+        newest(self.outputs.iter().map(|output| (&output.name, &output.sink)))
     }
 
     /// The names of the outputs whose sinks are new.
     pub(crate) fn new_ones(&self) -> Vec<String> {
-        self.outputs.iter().filter(|output| output.sink.is_new()).map(|output| output.name.clone()).collect()
+        new_ones(self.outputs.iter().map(|output| (&output.name, &output.sink)))
     }
 
     /// Gives rows of an open batch to the sink of an output, and keeps them beside the record that the batch will have. Gives
@@ -231,7 +227,36 @@ impl OutputSink {
     }
 }
 
-fn undeliverable(output: &str, batch: Timestamp, why: &'static str) -> RunError {
+impl Newest {
+    /// Of outputs that nobody owns yet.
+    pub(crate) fn of(plan: &Plan, sinks: &[Box<dyn Sink>]) -> Result<Newest, RunError> {
+        newest(plan.outputs.iter().map(|output| &output.name).zip(sinks))
+    }
+
+    /// Refuses a log whose last batch some output is ahead of. The sinks must have been asked before that was read, or by its owner:
+    /// a host at work adds to both, to the log first.
+    pub(crate) fn check(&self, last: Option<Timestamp>) -> Result<(), RunError> {
+        match self.0.iter().find(|(_, newest)| Some(*newest) > last) {
+            Some((output, newest)) => Err(RunError::SinkAhead { output: output.clone(), newest: *newest, last }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn newest<'a>(sinks: impl Iterator<Item = (&'a String, &'a Box<dyn Sink>)>) -> Result<Newest, RunError> {
+    let newest = sinks.map(|(output, sink)| match sink.newest() {
+        Ok(newest) => Ok(newest.map(|newest| (output.clone(), newest))),
+        Err(error) => Err(RunError::Place { output: output.clone(), error }),
+    });
+    Ok(Newest(newest.filter_map(Result::transpose).collect::<Result<_, _>>()?))
+}
+
+/// The outputs whose sinks are new. A log that says otherwise must have been read before: a host at work makes the place first.
+pub(crate) fn new_ones<'a>(sinks: impl Iterator<Item = (&'a String, &'a Box<dyn Sink>)>) -> Vec<String> {
+    sinks.filter(|(_, sink)| sink.is_new()).map(|(output, _)| output.clone()).collect()
+}
+
+pub(super) fn undeliverable(output: &str, batch: Timestamp, why: &'static str) -> RunError {
     RunError::Undeliverable { output: output.to_owned(), batch, why }
 }
 

@@ -2,6 +2,7 @@
 //! nobody stopped.
 
 mod acknowledged;
+mod asked;
 mod begins;
 mod clock;
 mod comings;
@@ -370,8 +371,11 @@ fn a_sink_that_is_ahead_is_said() {
     let world = world();
     assert_eq!(world.run(None), Ended::Done);
     let fresh = World { storage: Default::default(), ..world };
-    let error = fresh.open().and_then(|mut run| run.run()).unwrap_err();
-    assert!(matches!(error, RunError::SinkAhead { last: None, .. }), "{error}");
+    for refused in [fresh.foresee().map(drop), fresh.open().map(drop)] {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, RunError::SinkAhead { last: None, .. }), "{error}");
+        assert!(fresh.storage.files().is_empty(), "nothing is written: {:?}", fresh.storage.files());
+    }
 }
 
 #[test]

@@ -232,9 +232,13 @@ fn a_batch_that_counts_is_delivered_to_the_outputs_that_it_has_rows_for() {
             let world = World { early, ..World::new(&both(), "no stream", &[]) };
             assert_eq!(world.run(Some(Stop { point: Point::Commit, after: true, batch: at(2) })), Ended::Stopped);
             let world = World { text: both().replace(what, other), ..world };
+            let before = world.log();
+            let foreseen = world.foresee().map(drop).expect_err("a run is refused").to_string();
             match world.open().and_then(|mut run| run.run()) {
                 Err(RunError::Undeliverable { output, batch, why }) => {
                     assert_eq!((output.as_str(), batch, why), ("more", at(2), expect), "{early}");
+                    assert_eq!(foreseen, RunError::Undeliverable { output, batch, why }.to_string());
+                    assert!(world.log() == before, "{early}, {expect}: it takes nothing over");
                 }
                 other => panic!("{early}, {expect}: {other:?}"),
             }

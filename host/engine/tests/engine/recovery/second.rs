@@ -139,9 +139,11 @@ fn any_sink_that_is_ahead_of_a_damaged_newest_record_is_said() {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         world.storage.overwrite(&newest, bytes);
+        let before = world.log();
         match (world.open().and_then(|mut run| run.run()), ahead) {
             (Err(RunError::SinkAhead { output, newest, last }), Some(&ahead)) => {
                 assert_eq!((output.as_str(), newest, last), (ahead, at(3), Some(at(2))));
+                assert!(world.log() == before, "a run that is refused takes nothing over");
             }
             (Ok(_), None) => {}
             (other, ahead) => panic!("{ahead:?}: {other:?}"),

@@ -4,7 +4,7 @@ mod heard;
 mod peers;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -17,8 +17,9 @@ use tidemill_checkpoint::{
 };
 use tidemill_connect::system::{ManualClock, Threads};
 use tidemill_engine::{
-    Parts, Run, RunError, Settings, Summary, Until,
+    Foreseen, OpenSources, Parts, Run, RunError, Settings, Summary, Until,
     checkpoint::{Checkpoint, Failpoints, Point, SnapshotAfter},
+    foresee,
     replay::{ReplayError, ReplayParts, Replayed, logged, replay},
 };
 use tidemill_model::{
@@ -92,6 +93,10 @@ pub struct World {
     pub broken_source: Arc<Mutex<Option<BrokenSource>>>,
     /// Sees every point before it is made, and behind it.
     pub on_point: Option<OnPoint>,
+    /// Sees every question that a sink is asked, before the answer.
+    pub on_ask: Option<OnAsk>,
+    /// The outputs whose places were made, where sinks say whether theirs was.
+    pub places: Option<Arc<Mutex<BTreeSet<String>>>>,
     /// Where the checkpoint lies, and the files of outputs that are files, if not in memory.
     pub on_disk: Option<Arc<OnDisk>>,
     /// Rows for sinks are written as soon as there are any, as those of large batches are.
@@ -122,6 +127,9 @@ pub struct BrokenSource {
 
 /// Told of a point, whether it was made, and of what batch.
 pub type OnPoint = Arc<dyn Fn(Point, bool, Timestamp) + Send + Sync>;
+
+/// Told what a sink is asked.
+pub type OnAsk = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A folder of a disk that forgets.
 pub struct OnDisk {
@@ -191,6 +199,8 @@ impl World {
             broken: Arc::default(),
             broken_source: Arc::default(),
             on_point: None,
+            on_ask: None,
+            places: None,
             on_disk: None,
             early: false,
             operator_bytes: None,
@@ -200,6 +210,14 @@ impl World {
     /// A run that takes the checkpoint over.
     pub fn open(&self) -> Result<Run, RunError> {
         self.open_with(Some(self.checkpoint(None)?))
+    }
+
+    /// What a run would do.
+    pub fn foresee(&self) -> Result<Foreseen, RunError> {
+        let plan = harness::plan(&self.text, self.partitions);
+        let sources = self.sources(&plan, &Wake::default());
+        let storage: Arc<dyn Storage> = self.storage.clone();
+        foresee(&plan, sources, self.sinks(&plan)?, true, Some(&storage))
     }
 
     /// Runs until the sources are used up, or to a point.
@@ -232,6 +250,8 @@ impl World {
             broken: Arc::default(),
             broken_source: Arc::default(),
             on_point: self.on_point.clone(),
+            on_ask: self.on_ask.clone(),
+            places: self.places.clone(),
             on_disk: self.on_disk.clone(),
             ..*self
         }
@@ -245,6 +265,11 @@ impl World {
     /// What was not synced is lost.
     pub fn lose_power(&self) {
         self.storage.restart(|_, _| 0);
+    }
+
+    /// The files of the log. What a run that was stopped has begun beside it may go on.
+    pub fn log(&self) -> BTreeMap<String, Vec<u8>> {
+        self.storage.files().into_iter().filter(|(name, _)| name.starts_with("log/")).collect()
     }
 
     /// What the checkpoint holds.
@@ -288,6 +313,20 @@ impl World {
         Ok(Checkpoint { keep, budget, snapshot_after, failpoints, ..checkpoint })
     }
 
+    /// The sources of a plan, fed where they are to be.
+    fn sources(&self, plan: &Plan, wake: &Wake) -> OpenSources {
+        harness::sources(plan, wake, |stream, source| {
+            let (feed, acknowledged) = match &self.second {
+                _ if stream == self.live => (self.feed.clone(), self.acknowledged.clone()),
+                Some((second, feed, acknowledged)) if stream == second => (feed.clone(), acknowledged.clone()),
+                _ => return source,
+            };
+            let schema = source.schema().clone();
+            let broken = self.broken_source.clone();
+            Box::new(Live { broken, schema, feed, sealed: None, acknowledged, place: 0, pinned: 0, is_open: false })
+        })
+    }
+
     /// Sinks for the outputs of a plan. Those of the disk have names of their own for what each run prepares.
     fn sinks(&self, plan: &Plan) -> Result<Vec<Box<dyn Sink>>, RunError> {
         let clock = Arc::new(ManualClock::new(Timestamp(*self.runs.lock().unwrap() as i64)));
@@ -300,6 +339,8 @@ impl World {
                     prepared: None,
                     delivered,
                     broken,
+                    on_ask: self.on_ask.clone(),
+                    places: self.places.clone(),
                 }));
             };
             let root = on.root.path().to_owned();
@@ -325,16 +366,7 @@ impl World {
     fn open_until(&self, checkpoint: Option<Checkpoint>, until: Until) -> Result<Run, RunError> {
         let plan = harness::plan(&self.text, self.partitions);
         let wake = Wake::default();
-        let sources = harness::sources(&plan, &wake, |stream, source| {
-            let (feed, acknowledged) = match &self.second {
-                _ if stream == self.live => (self.feed.clone(), self.acknowledged.clone()),
-                Some((second, feed, acknowledged)) if stream == second => (feed.clone(), acknowledged.clone()),
-                _ => return source,
-            };
-            let schema = source.schema().clone();
-            let broken = self.broken_source.clone();
-            Box::new(Live { broken, schema, feed, sealed: None, acknowledged, place: 0, pinned: 0, is_open: false })
-        });
+        let sources = self.sources(&plan, &wake);
         let sinks = self.sinks(&plan)?;
         let clock = self.clock.clone().unwrap_or_else(|| Arc::new(Patient::new()));
         let plugins = guests().plugins();
@@ -386,8 +418,9 @@ impl World {
 
 /// A sink of an output that keeps what it gets, and refuses a batch that it gets again as another one.
 pub fn exactly(output: &str, delivered: &Arc<Mutex<Delivered>>) -> Box<dyn Sink> {
-    let (output, delivered) = (output.to_owned(), delivered.clone());
-    Box::new(Exactly { output, written: Written::default(), prepared: None, delivered, broken: Arc::default() })
+    let (output, delivered, broken) = (output.to_owned(), delivered.clone(), Arc::default());
+    let (on_ask, places) = (None, None);
+    Box::new(Exactly { output, written: Written::default(), prepared: None, delivered, broken, on_ask, places })
 }
 
 impl Delivered {

@@ -1,15 +1,18 @@
 //! What a run takes from and delivers to: a peer that is fed, and a sink that knows its batches.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use tidemill_model::{
-    ports::{Acknowledging, Irregularity, PortError, Sealed, Sink, SinkParts, SinkRows, Source, Taken},
+    ports::{Acknowledging, Irregularity, Owner, PortError, Sealed, Sink, SinkParts, SinkRows, Source, Taken},
     schema::Schema,
     testing::Value,
     time::Timestamp,
 };
 
-use super::{Broken, BrokenSource, Delivered, Feed, Rows};
+use super::{Broken, BrokenSource, Delivered, Feed, OnAsk, Rows};
 use crate::{show, sink::Written, source::chunk_of};
 
 /// A source that nobody can read again: words that came up to a tick, each with the count 1.
@@ -104,9 +107,16 @@ pub struct Exactly {
     pub prepared: Option<Rows>,
     pub delivered: Arc<Mutex<Delivered>>,
     pub broken: Arc<Mutex<Option<Broken>>>,
+    pub on_ask: Option<OnAsk>,
+    /// The outputs whose places were made, if it says whether its own was.
+    pub places: Option<Arc<Mutex<BTreeSet<String>>>>,
 }
 
 impl Exactly {
+    fn asked(&self, what: &str) {
+        self.on_ask.iter().for_each(|on_ask| on_ask(what));
+    }
+
     fn check(&self, is_prepared: bool, batch: Timestamp) -> Result<(), PortError> {
         let mut broken = self.broken.lock().unwrap();
         let is_now = |broken: &mut Broken| {
@@ -145,7 +155,20 @@ impl Sink for Exactly {
         Ok(())
     }
 
+    fn begin(&mut self, _owner: &Owner<'_>) -> Result<(), PortError> {
+        if let Some(places) = &self.places {
+            places.lock().unwrap().insert(self.output.clone());
+        }
+        Ok(())
+    }
+
+    fn is_new(&self) -> bool {
+        self.asked("is_new");
+        self.places.as_ref().is_some_and(|places| !places.lock().unwrap().contains(&self.output))
+    }
+
     fn newest(&self) -> Result<Option<Timestamp>, PortError> {
+        self.asked("newest");
         let delivered = self.delivered.lock().unwrap();
         Ok(delivered.batches.keys().filter(|(output, _)| *output == self.output).map(|(_, time)| *time).max())
     }
