@@ -62,7 +62,7 @@ fn undelivered(folder: &Folder) {
 }
 
 /// Everything that a run looks at before it takes, makes or changes something, and how it can be wrong.
-const REFUSED: [(&str, Made); 23] = [
+const REFUSED: [(&str, Made); 24] = [
     ("reads none.txt: there is no such file or folder", |_| {
         &[
             "streams.rows={files={path=\"none.txt\"}}",
@@ -171,6 +171,10 @@ const REFUSED: [(&str, Made); 23] = [
     ("was read from a source of kind `generate`", |folder| {
         another_source(folder, "generate={kind=\"words\", rate=1}");
         another!("queue={schema=\"line: text\", batches=[]}")
+    }),
+    ("was read from a source of kind `generate`", |folder| {
+        another_source(folder, "generate={kind=\"words\", rate=1}");
+        another!("socket={listen=\"127.0.0.1:0\", acknowledge=true}")
     }),
     ("was read from a.txt when", |folder| {
         ["a.txt", "b.txt"].iter().for_each(|name| fs::write(folder.path().join(name), "a\n").unwrap());

@@ -216,6 +216,10 @@ impl Acknowledging for ReceivedLines {
         pin::write(&self.receiver.stream, &Acknowledged { lines: self.pinned })
     }
 
+    fn check(&self, pin: &str) -> Result<(), PortError> {
+        pin::read::<Acknowledged>(&self.receiver.stream, pin).map(drop)
+    }
+
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         let Acknowledged { lines } = pin::read(&self.receiver.stream, pin)?;
         self.pinned = lines;

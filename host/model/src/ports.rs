@@ -6,8 +6,9 @@
 //! | when | call | how often |
 //! |--|--|--|
 //! | before the checkpoint is claimed | [`SourceSettings::open`](crate::connector::SourceSettings::open) | once; nothing has an effect |
-//! | with a checkpoint, when it is claimed | [`Source::repeatable`], [`Source::acknowledging`] | any number of times, from now on; who is asked for pins keeps what they need |
-//! | the same, of a source that the checkpoint knows | [`Repeatable::restore`], if it has a table; then [`Repeatable::resume_after`] or [`Repeatable::repeat`]; [`Acknowledging::resume_after`] | once |
+//! | with a checkpoint | [`Source::repeatable`], [`Source::acknowledging`] | any number of times, from now on; who is asked for pins keeps what they need |
+//! | the same, of a source that the checkpoint knows, before it is claimed | [`Repeatable::check`], [`Acknowledging::check`] | any number of times |
+//! | the same, when it is claimed | [`Repeatable::restore`], if it has a table; then [`Repeatable::resume_after`] or [`Repeatable::repeat`]; [`Acknowledging::resume_after`] | once |
 //! | behind it, when all that may be refused has been | [`Source::begin`] | once; as often as it fails in passing. From here on there are effects |
 //! | if the checkpoint knows the source | [`Acknowledging::acknowledge`] | once, and then behind each commit; else behind each commit alone. The next batch may have been taken of by then, and sealed, but has no pin |
 //! | while a batch is open | [`Source::take`] | any number of times |
@@ -170,6 +171,12 @@ pub trait Acknowledging {
     /// The pin of the sealed batch, as of a [`Repeatable`] source.
     fn pin(&mut self) -> Result<String, PortError>;
 
+    /// Whether a pin is one of this source: as [`Repeatable::check`].
+    ///
+    /// # Errors
+    /// It is another source's: [`Acknowledging::resume_after`] would refuse it.
+    fn check(&self, pin: &str) -> Result<(), PortError>;
+
     /// Goes on behind the batch of `pin`. Asked before anything was taken, at most once.
     ///
     /// # Errors
@@ -227,9 +234,7 @@ pub trait Repeatable {
     ///
     /// # Errors
     /// It is another source's: [`Repeatable::resume_after`] would refuse it whatever the world is like.
-    fn check(&self, _pin: &str) -> Result<(), PortError> {
-        Ok(())
-    }
+    fn check(&self, pin: &str) -> Result<(), PortError>;
 
     /// Goes on behind the batch of `pin`: what it and those before it had will not come again. Asked before anything was
     /// taken, at most once.

@@ -230,6 +230,17 @@ impl Repeatable for Counting {
         Ok(())
     }
 
+    fn check(&self, pin: &str) -> Result<(), PortError> {
+        if self.has("touches") {
+            self.touched.store(true, Ordering::SeqCst);
+        }
+        match self.settings.fault.as_str() {
+            "checks nothing" => Ok(()),
+            "checks too much" => Err(PortError::refused("no pin")),
+            _ => self.read_pin(pin).map(drop),
+        }
+    }
+
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         self.next = self.read_pin(pin)?.1 + i64::from(self.has("resume"));
         self.first = self.next;
@@ -306,6 +317,9 @@ fn mistakes_of_sources_are_found() {
         ("chunks", "present, last, chunks and rows"),
         ("any pin", "is taken for a pin"),
         ("nameless", "no pin"),
+        ("checks nothing", "is not refused before the checkpoint is taken over"),
+        ("checks too much", "is refused before the checkpoint is taken over alone"),
+        ("touches", "has an effect when it checks"),
         ("tells all", "as a change, and it is as it was"),
         ("tells again", "has changed while nothing happened"),
         ("forgets its table", "as a change, and it is as it was"),

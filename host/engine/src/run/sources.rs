@@ -223,9 +223,13 @@ impl Sources {
         let newest = recovery.planned.as_ref().map(|planned| &planned.plan);
         let newest = newest.or(recovery.last.as_ref().map(|last| &last.plan));
         let known: Vec<&SourcePin> = newest.iter().flat_map(|plan| &plan.sources).chain(&recovery.starts).collect();
+        // Of a source that was away there is where its peers were told to go on.
+        let told = placed(recovery.last.as_ref().map(|last| &last.plan));
         self.feeds.iter_mut().try_for_each(|feed| {
-            let source = known.iter().find(|source| renames.now(&source.stream) == feed.stream);
-            source.map_or(Ok(()), |source| feed.check(&source.pin))
+            let is_of = |source: &SourcePin| renames.now(&source.stream) == feed.stream;
+            let of_known = known.iter().copied().find(|source| is_of(source));
+            let of_told = told.iter().filter(|_| feed.source.acknowledging().is_some()).find(|source| is_of(source));
+            of_known.or(of_told).map_or(Ok(()), |source| feed.check(&source.pin))
         })
     }
 

@@ -89,7 +89,7 @@ impl Port {
     }
 
     fn read_pin<P: DeserializeOwned>(&self, what: &str, pin: &str) -> Result<P, PortError> {
-        let pin = serde_json::from_str(pin).map_err(|error| PortError::refused(format!("the pin {pin}: {error}")))?;
+        let pin = parsed(pin)?;
         self.call(what, |_| pin)
     }
 
@@ -102,4 +102,9 @@ impl Port {
     fn received(&self, world: &World, first: usize, at: Timestamp) -> usize {
         world.feeds[self.stream].arrived(self.world_time(world, at)).min(first + BATCH_LINES_MAX)
     }
+}
+
+/// A pin as it is asked whether it is one.
+fn parsed<P: DeserializeOwned>(pin: &str) -> Result<P, PortError> {
+    serde_json::from_str(pin).map_err(|error| PortError::refused(format!("the pin {pin}: {error}")))
 }

@@ -184,8 +184,14 @@ impl SourceFeed {
 
     /// Refuses a pin that is another source's, without an effect.
     pub(super) fn check(&mut self, pin: &str) -> Result<(), RunError> {
-        let Some(source) = self.source.repeatable() else { return Ok(()) };
-        source.check(pin).map_err(|error| self.failed(error))
+        let checked = match self.source.repeatable() {
+            Some(source) => source.check(pin),
+            None => {
+                let peers = self.source.acknowledging().filter(|_| !pin.is_empty());
+                peers.map_or(Ok(()), |source| source.check(pin))
+            }
+        };
+        checked.map_err(|error| self.failed(error))
     }
 
     /// Goes on behind the batch of a pin, with the rows of its table.

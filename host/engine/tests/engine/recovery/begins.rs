@@ -101,6 +101,11 @@ impl Repeatable for Watched {
         Ok("1".to_owned())
     }
 
+    fn check(&self, _pin: &str) -> Result<(), PortError> {
+        self.say("check");
+        Ok(())
+    }
+
     fn resume_after(&mut self, _pin: &str) -> Result<(), PortError> {
         self.say("resume");
         Ok(())
@@ -115,6 +120,11 @@ impl Repeatable for Watched {
 impl Acknowledging for Watched {
     fn pin(&mut self) -> Result<String, PortError> {
         Ok("1".to_owned())
+    }
+
+    fn check(&self, _pin: &str) -> Result<(), PortError> {
+        self.say("check");
+        Ok(())
     }
 
     fn resume_after(&mut self, _pin: &str) -> Result<(), PortError> {
@@ -234,7 +244,8 @@ const KINDS: [Kind; 3] = [Kind::Repeatable, Kind::Logged, Kind::Acknowledging];
 /// Nothing but what is always said at an end.
 #[track_caller]
 fn has_no_effect(calls: &[String], why: &str) {
-    let effects: Vec<_> = calls.iter().filter(|call| *call != "source stop" && *call != "source resume").collect();
+    const NONE: [&str; 3] = ["source stop", "source check", "source resume"];
+    let effects: Vec<_> = calls.iter().filter(|call| !NONE.contains(&call.as_str())).collect();
     assert!(effects.is_empty(), "{why}: {effects:?}");
 }
 
@@ -284,9 +295,11 @@ fn sources_begin_where_they_go_on_and_before_the_outputs() {
         let case = Case::new(kind);
         let first = ["source begin", "sink begin"];
         let goes_on: &[&str] = match kind {
-            Kind::Repeatable => &["source resume", "source begin", "sink begin"],
+            Kind::Repeatable => &["source check", "source resume", "source begin", "sink begin"],
             Kind::Logged => &["source begin", "sink begin"],
-            Kind::Acknowledging => &["source resume", "source begin", "source acknowledge", "sink begin"],
+            Kind::Acknowledging => {
+                &["source check", "source resume", "source begin", "source acknowledge", "sink begin"]
+            }
         };
         for expect in [&first[..], goes_on] {
             let (result, calls) = case.run(1);

@@ -120,6 +120,10 @@ impl Repeatable for Hasty {
         Ok(self.batch.to_string())
     }
 
+    fn check(&self, _pin: &str) -> Result<(), PortError> {
+        Ok(())
+    }
+
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         self.batch = pin.parse().unwrap();
         Ok(())

@@ -123,6 +123,10 @@ impl Repeatable for Watching {
         Ok(if changed.is_empty() { Vec::new() } else { vec![changes] })
     }
 
+    fn check(&self, _pin: &str) -> Result<(), PortError> {
+        Ok(())
+    }
+
     fn restore(&mut self, rows: &[SourceRows]) -> Result<(), PortError> {
         let keys = rows.iter().flat_map(|rows| rows.keys.column(0).as_primitive::<Int64Type>().values().to_vec());
         self.told = keys.collect();

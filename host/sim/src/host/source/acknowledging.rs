@@ -89,6 +89,10 @@ impl Acknowledging for AcknowledgingSource {
         self.port.write_pin(&Pin { lines: self.pinned })
     }
 
+    fn check(&self, pin: &str) -> Result<(), PortError> {
+        super::parsed::<Pin>(pin).map(drop)
+    }
+
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         let Pin { lines } = self.port.read_pin("goes on in", pin)?;
         (self.first, self.next, self.pinned) = (lines, lines, lines);

@@ -121,6 +121,10 @@ impl Repeatable for FolderSource {
         self.port.write_pin(&Pin { files: self.batch.clone(), done: self.done.clone() })
     }
 
+    fn check(&self, pin: &str) -> Result<(), PortError> {
+        super::parsed::<Pin>(pin).map(drop)
+    }
+
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         self.done = self.port.read_pin::<Pin>("goes on in", pin)?.done;
         Ok(())

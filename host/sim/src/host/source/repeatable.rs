@@ -93,6 +93,10 @@ impl Repeatable for RepeatableSource {
         self.port.write_pin(&self.last)
     }
 
+    fn check(&self, pin: &str) -> Result<(), PortError> {
+        super::parsed::<Pin>(pin).map(drop)
+    }
+
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         let pin = self.port.read_pin::<Pin>("goes on in", pin)?;
         (self.first, self.next) = (pin.end, pin.end);

@@ -86,6 +86,10 @@ impl Acknowledging for Live {
         Ok(self.pinned.to_string())
     }
 
+    fn check(&self, pin: &str) -> Result<(), PortError> {
+        pin.parse::<usize>().map(drop).map_err(|_| PortError::configuration("it is another source's pin"))
+    }
+
     fn resume_after(&mut self, pin: &str) -> Result<(), PortError> {
         self.place = pin.parse().unwrap();
         self.pinned = self.place;
