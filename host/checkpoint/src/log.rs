@@ -121,7 +121,6 @@ impl Log {
             Record::Plan(plan) if plan.tables.is_empty() && !sections.is_empty() => {
                 Some("a plan has sections of tables that it does not name".to_owned())
             }
-            Record::Start(_) if self.planned.is_some() => Some("sources begin while a batch is planned".to_owned()),
             Record::Plan(plan) if Some(plan.batch) <= self.committed => {
                 Some(format!("batch {} is planned and counts already", plan.batch))
             }

@@ -10,7 +10,8 @@ use crate::format::{FormatError, Header, decode};
 /// A record's place in the log; the first is 1.
 pub type Number = u64;
 
-/// What a host did. The order within a batch is plan, commit, delivered; the starts of sources come before their first plan.
+/// What a host did. The order within a batch is plan, commit, delivered; the starts of sources come before their first plan, and may
+/// stand between another batch's plan and its commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// A host took the checkpoint over. [`Log::open`](crate::Log::open) writes it.

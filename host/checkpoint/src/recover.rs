@@ -209,13 +209,14 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Of the starts of a source the newest counts, and none that a plan stands behind.
+    /// Of the starts of a source the newest counts, and none that a batch which counts was planned behind. One that came while a batch
+    /// was run again has begun behind that batch's plan.
     fn start(&mut self, number: Number, start: &Start) {
         if !self.is_based {
             self.recovery.deltas.push(number);
         }
         let Recovery { starts, planned, last, .. } = &mut self.recovery;
-        if last.is_some() || self.wanted_plan.is_some() {
+        if last.is_some() {
             return;
         }
         let is_planned = |stream: &str| {

@@ -266,7 +266,7 @@ impl Run {
         let last = self.recover()?;
         let now = self.clock.now();
         let mut tick = self.plan.interval.tick_after(last.map_or(now, |last| last.max(now)));
-        self.begin_sources(tick)?;
+        self.settle()?;
         // A batch that was run again may have been all.
         while self.reporter.batches() == 0 || !self.is_done() {
             tick = self.wait_for_room(tick)?;

@@ -14,7 +14,7 @@
 //! | while a batch is open | [`Source::take`] | any number of times |
 //! | at the tick | [`Source::seal`] | once a batch |
 //! | behind it | [`Source::take`] until it says [`Taken::end`] | once at least |
-//! | with a checkpoint, of a source with a table that it does not know, before the first batch | [`Repeatable::pin`], then [`Repeatable::changes`] | once |
+//! | with a checkpoint, of a source with a table that it does not know, when all sources have begun | [`Repeatable::pin`], then [`Repeatable::changes`] | once |
 //! | with a checkpoint, behind a batch | [`Repeatable::pin`], then [`Repeatable::changes`]; or [`Acknowledging::pin`] | once a batch |
 //! | when the batch is done | [`Source::irregularities`] | once a batch |
 //! | at the end of the run, whatever ends it | [`Source::stop`] | once |
@@ -136,7 +136,7 @@ pub trait Source: Send {
     /// [`Repeatable::resume_after`] or what else says where it goes on, and before anything is taken.
     ///
     /// # Errors
-    /// What is not there or is another's, before anything of this run is durable. One that is
+    /// What is not there or is another's, before any batch of this run is durable. One that is
     /// [`Passing`](PortErrorKind::Passing) is asked again.
     fn begin(&mut self, _owner: &Owner<'_>) -> Result<(), PortError> {
         Ok(())

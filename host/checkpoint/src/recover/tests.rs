@@ -117,5 +117,10 @@ fn a_source_begins_where_the_newest_start_says_until_it_is_planned() {
     check("hpcsp", &[3], &["s"], &[4], &[]);
     check("hpcsp", &[3], &[], &[4], &["s 4"]);
     check("hpcspc", &[3], &[], &[4, 6], &[]);
+    // One that came to the pipeline while a batch was run again.
+    check("hps", &[], &[], &[3], &["s 3"]);
+    check("hpsc", &[], &[], &[3, 4], &["s 3"]);
+    check("hspsc", &[], &[], &[2, 4, 5], &["s 4"]);
+    check("hpscpc", &[], &["s"], &[3, 4, 6], &[]);
     check("hpcssx", &[3], &[], &[4, 5], &["s 5"]);
 }

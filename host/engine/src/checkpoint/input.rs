@@ -6,7 +6,7 @@ use tidemill_checkpoint::{
     BatchPlan, CheckpointError, Fence, Frame, Frames, InputLog, InputPosition, InputSync, LoggedRange, SourcePin,
     Storage,
 };
-use tidemill_model::ports::Chunk;
+use tidemill_model::{ports::Chunk, text::counted};
 
 use super::Renames;
 
@@ -29,6 +29,24 @@ pub(crate) struct Pending {
     pub(crate) planned: LoggedChunks,
     /// Behind it.
     pub(crate) open: LoggedChunks,
+}
+
+impl Pending {
+    /// Says of what is left which rows these were: of streams that the pipeline has no more, that are read again now, or that were
+    /// given up before.
+    pub(crate) fn tell_dropped(&self) {
+        let mut dropped: BTreeMap<&str, u64> = BTreeMap::new();
+        for (stream, chunks) in self.planned.iter().chain(&self.open) {
+            *dropped.entry(stream).or_default() += chunks.iter().map(|chunk| chunk.rows.num_rows() as u64).sum::<u64>();
+        }
+        for (stream, rows) in dropped.into_iter().filter(|(_, rows)| *rows > 0) {
+            let rows = counted(rows, "row");
+            tracing::warn!(
+                stream,
+                "{rows} in the input log of a source that has gone, and that no batch has, are dropped"
+            );
+        }
+    }
 }
 
 impl InputKeeper {

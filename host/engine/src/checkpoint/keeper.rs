@@ -29,6 +29,8 @@ pub(crate) struct Settled {
     pub(crate) sections: Vec<Section>,
     /// Those that the pipeline has no more, if they go on where they are when they come back.
     pub(crate) away: Vec<SourcePin>,
+    /// Where those have begun that have no batch yet, because the one that is run again was planned without them.
+    pub(crate) starts: Vec<SourcePin>,
 }
 
 /// What a run does to its checkpoint.
@@ -184,7 +186,12 @@ impl Keeper {
             let (there, gone): (Vec<SourcePin>, Vec<SourcePin>) = planned.into_iter().partition(is_there);
             // What changed in the tables stands in the plan that there is.
             let again = Settled { pins: there, away: settled.away, ..Settled::default() };
-            return if gone.is_empty() { Ok(number) } else { self.write_plan(batch, again) };
+            let number = if gone.is_empty() { number } else { self.write_plan(batch, again)? };
+            if !settled.starts.is_empty() {
+                // Behind a plan that does not name them, and counts, they would be sources that have gone.
+                self.log.append(Record::Start(Start { sources: settled.starts, tables: Vec::new() }), &[])?;
+            }
+            return Ok(number);
         }
         self.write_plan(batch, settled)
     }
@@ -195,7 +202,7 @@ impl Keeper {
     }
 
     fn write_plan(&mut self, batch: Timestamp, settled: Settled) -> Result<Number, RunError> {
-        let Settled { pins: sources, tables, sections, away } = settled;
+        let Settled { pins: sources, tables, sections, away, .. } = settled;
         let plugins = self.plugins.clone();
         let plan = BatchPlan { batch, sources, plugins, delivered: self.delivered, tables: tables.clone(), away };
         let number =
@@ -205,7 +212,7 @@ impl Keeper {
         Ok(number)
     }
 
-    /// Keeps where sources begin that the log does not know, before anything is taken of them.
+    /// Keeps where sources begin that the log does not know.
     pub(crate) fn start(&mut self, batch: Timestamp, settled: Settled) -> Result<(), RunError> {
         let Settled { pins: sources, tables, sections, .. } = settled;
         let start = Start { sources, tables: tables.clone() };

@@ -3,7 +3,8 @@
 //! The order stands here and in `engine/commit.rs`, nowhere else. From point 2 on another thread does it, while the next batch is
 //! received and run; but one batch after the other, each to its end:
 //!
-//! 0. [`Point::Start`], before the first batch: where those sources begin that the checkpoint does not know is durable.
+//! 0. [`Point::Start`], before the first batch, and before one that is run again: where those sources begin that the checkpoint does
+//!    not know is durable. Of those whose input is logged it is before they receive, and else before anything is taken of them.
 //! 1. The batch is run. Input that cannot be read again is written to the input log before it is run. Nothing of the batch
 //!    can be seen outside.
 //! 2. [`Point::Log`]: what was written to the input log is durable.

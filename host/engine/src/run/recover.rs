@@ -1,11 +1,15 @@
 //! Going on from a checkpoint, until the first new batch.
 
-use tidemill_checkpoint::{Archive, Recovery, SectionKind};
+use tidemill_checkpoint::{Archive, Fence, Recovery, SectionKind};
 use tidemill_model::{ports::Owner, time::Timestamp};
 
-use super::{Run, restore::Restorer, sources::Resumed};
+use super::{
+    Run,
+    restore::Restorer,
+    sources::{Resumed, Starts},
+};
 use crate::{
-    checkpoint::{InputKeeper, Keeper, Pending, Point, RestoreError},
+    checkpoint::{InputKeeper, Pending, Point, RestoreError},
     commit::Committer,
     failure::RunError,
 };
@@ -16,7 +20,7 @@ impl Run {
     pub(super) fn recover(&mut self) -> Result<Option<Timestamp>, RunError> {
         let recovered = self.recovered.take();
         let (Committer { keeper: Some(keeper), sinks, .. }, Some(recovered)) = (self.commits.idle(), recovered) else {
-            self.begin()?;
+            self.begin(None)?;
             return Ok(None);
         };
         if let Some(fell_back) = &recovered.fell_back {
@@ -68,7 +72,7 @@ impl Run {
                 last.commit.batch
             );
         }
-        self.begin()?;
+        self.begin(planned.map(|planned| planned.batch).or(last))?;
         for undelivered in &recovered.undelivered {
             self.deliver_again(undelivered.number, undelivered.batch)?;
         }
@@ -80,26 +84,29 @@ impl Run {
         Ok(last)
     }
 
-    /// Keeps where sources begin, before the first batch has anything of them: what comes from now on is theirs, whatever
-    /// becomes of this run.
-    pub(super) fn begin_sources(&mut self, tick: Timestamp) -> Result<(), RunError> {
-        self.settle()?;
-        let Some(keeper) = self.commits.keeper() else { return Ok(()) };
-        self.sources.starts()?.map_or(Ok(()), |starts| keeper.start(tick, starts))
+    /// Begins to receive, and makes the outputs' places this run's. What is to be refused has been: from here on there are
+    /// effects. `last`: the batch behind which the first new one comes, if there is one.
+    pub(super) fn begin(&mut self, last: Option<Timestamp>) -> Result<(), RunError> {
+        // A host that slept since it took the checkpoint over may have lost it.
+        self.commits.keeper().map_or(Ok(()), |keeper| keeper.fence().check())?;
+        let now = self.clock.now();
+        let first = self.plan.interval.tick_after(last.map_or(now, |last| last.max(now)));
+        self.keep_starts(Starts::Logged, first)?;
+        let fence = self.commits.keeper().map(|keeper| keeper.fence().clone());
+        let is_held = || fence.as_ref().is_none_or(|fence| fence.check().is_ok());
+        let generation = fence.as_ref().map(Fence::generation);
+        let pipeline = self.plan.name.clone();
+        let owner = Owner { pipeline: &pipeline, generation, is_held: &is_held };
+        self.sources.begin(&owner, &self.stopper)?;
+        self.keep_starts(Starts::Tables, first)?;
+        self.commits.idle().sinks.begin(&owner)
     }
 
-    /// Begins to receive, and makes the outputs' places this run's. What is to be refused has been: from here on there are
-    /// effects.
-    pub(super) fn begin(&mut self) -> Result<(), RunError> {
-        let Committer { keeper, sinks, .. } = self.commits.idle();
-        let fence = keeper.as_ref().map(Keeper::fence);
-        let is_held = || fence.is_none_or(|fence| fence.check().is_ok());
-        let generation = fence.map(|fence| fence.generation());
-        // A host that slept since it took the checkpoint over may have lost it.
-        fence.map_or(Ok(()), |fence| fence.check())?;
-        let owner = Owner { pipeline: &self.plan.name, generation, is_held: &is_held };
-        self.sources.begin(&owner, &self.stopper)?;
-        sinks.begin(&owner)
+    /// Keeps where those sources begin that the checkpoint does not know, whatever becomes of this run: what is logged of one, and
+    /// what one has seen in a folder, is its own from then on.
+    fn keep_starts(&mut self, of: Starts, first: Timestamp) -> Result<(), RunError> {
+        let Some(keeper) = self.commits.keeper() else { return Ok(()) };
+        self.sources.starts(of)?.map_or(Ok(()), |starts| keeper.start(first, starts))
     }
 
     fn deliver_again(&mut self, number: u64, batch: Timestamp) -> Result<(), RunError> {

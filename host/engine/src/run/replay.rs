@@ -57,7 +57,7 @@ impl Run {
         let (starts, tables) = (&[][..], &BTreeMap::new());
         let of_batch = Resumed { last: None, planned: Some(plan), starts, tables };
         let resumed = self.sources.resume(of_batch, input, renames);
-        let replayed = resumed.and_then(|()| self.begin()).and_then(|()| self.batch(plan.batch));
+        let replayed = resumed.and_then(|()| self.begin(None)).and_then(|()| self.batch(plan.batch));
         self.sources.stop();
         replayed?;
         let summary = self.reporter.summary(self.counters.totals());

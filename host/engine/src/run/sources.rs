@@ -50,6 +50,15 @@ impl Round {
     }
 }
 
+/// Of which sources it is kept where they begin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Starts {
+    /// Those whose input is logged: before they receive, or what they receive first may be nobody's.
+    Logged,
+    /// Those that have a table, when they have looked what is there.
+    Tables,
+}
+
 /// What a checkpoint says of sources.
 #[derive(Clone, Copy)]
 pub(super) struct Resumed<'a> {
@@ -133,19 +142,25 @@ impl Sources {
         self.feeds.iter_mut().filter_map(|feed| Some(feed.table(false)?.1)).collect()
     }
 
-    /// Where those begin that the checkpoint does not know, if they have a table or their input is logged; `None`: there are
-    /// none.
-    pub(super) fn starts(&mut self) -> Result<Option<Settled>, RunError> {
+    /// Where those begin that the checkpoint does not know; `None`: there are none.
+    pub(super) fn starts(&mut self, of: Starts) -> Result<Option<Settled>, RunError> {
         let mut settled = Settled::default();
         let end = self.input.as_ref().map(InputKeeper::end);
         for feed in self.feeds.iter_mut().filter(|feed| feed.is_new) {
+            if feed.is_logged() != (of == Starts::Logged) {
+                continue;
+            }
             feed.is_new = false;
-            if let Some(end) = end.filter(|_| feed.is_logged()) {
-                settled.pins.push(feed.begin_logged(end));
+            if let Some(end) = end.filter(|_| of == Starts::Logged) {
+                let pin = feed.begin_logged(end);
+                feed.began = Some(pin.clone());
+                settled.pins.push(pin);
                 continue;
             }
             let Some((spec, schema)) = feed.table(true) else { continue };
-            settled.pins.push(feed.pin(None)?);
+            let pin = feed.pin(None)?;
+            feed.began = Some(pin.clone());
+            settled.pins.push(pin);
             settled.tables.push(schema);
             settled.sections.extend(feed.changes(&spec)?);
         }
@@ -162,7 +177,7 @@ impl Sources {
         let rows = |stream: &str| tables.get(stream).map_or(&[][..], Vec::as_slice);
         let start = |stream: &str| {
             let found = starts.iter().find(|source| renames.now(&source.stream) == stream);
-            found.map(|source| source.pin.clone())
+            found.cloned()
         };
         let pin = |plan: Option<&BatchPlan>, stream: &str| {
             let is_of = |source: &&SourcePin| renames.now(&source.stream) == stream;
@@ -187,6 +202,12 @@ impl Sources {
                 feed.stay_away();
                 if feed.resume_peers(told(&feed.stream).as_deref(), end)? {
                     pending.open.remove(&feed.stream);
+                } else if let Some(start) = start(&feed.stream) {
+                    feed.began = Some(start.clone());
+                    match start.logged {
+                        Some(began) => feed.resume_begun(&mut pending, began.first),
+                        None => feed.resume_after(&start.pin, rows(&feed.stream))?,
+                    }
                 }
             } else if pin(planned.or(last), &feed.stream).is_none()
                 && feed.resume_peers(told(&feed.stream).as_deref(), end)?
@@ -194,11 +215,10 @@ impl Sources {
                 pending.open.remove(&feed.stream);
             } else if feed.is_logged() {
                 let pin = pin(planned.or(last), &feed.stream);
-                let began = starts.iter().find(|source| renames.now(&source.stream) == feed.stream);
+                let began = start(&feed.stream);
                 let is_first = last.is_none() && planned.is_none() && starts.is_empty();
                 if pin.is_none() && began.is_none() && !is_first {
                     // What was logged under its name was given up with the source that it was of.
-                    pending.open.remove(&feed.stream);
                     continue;
                 }
                 feed.resume_logged(&mut pending, planned.is_some(), pin.as_deref(), end)?;
@@ -208,13 +228,11 @@ impl Sources {
                 }
             } else if let Some(pin) = pin(planned, &feed.stream) {
                 feed.repeat(&pin, rows(&feed.stream))?;
-            } else if let Some(pin) = pin(last, &feed.stream).or_else(|| start(&feed.stream)) {
+            } else if let Some(pin) = pin(last, &feed.stream).or_else(|| Some(start(&feed.stream)?.pin)) {
                 feed.resume_after(&pin, rows(&feed.stream))?;
             }
         }
-        for stream in pending.planned.keys().chain(pending.open.keys()) {
-            tracing::warn!(stream, "rows were logged for a stream that is no socket now; they are dropped");
-        }
+        pending.tell_dropped();
         Ok(())
     }
 
@@ -270,6 +288,8 @@ impl Sources {
     /// `is_again`: it is kept already what changed in tables.
     pub(super) fn settled(&mut self, logged: Option<LoggedRange>, is_again: bool) -> Result<Settled, RunError> {
         let mut settled = Settled { away: self.away.clone(), ..Settled::default() };
+        settled.starts =
+            self.feeds.iter().filter(|feed| !feed.has_pin()).filter_map(|feed| feed.began.clone()).collect();
         for feed in self.feeds.iter_mut().filter(|feed| feed.has_pin()) {
             settled.pins.push(feed.pin(logged)?);
             let Some((spec, schema)) = feed.table(false).filter(|_| !is_again) else { continue };

@@ -13,6 +13,7 @@ mod faults;
 mod hasty;
 mod kinds;
 mod migrate;
+mod newcomers;
 mod power;
 pub mod replays;
 mod room;

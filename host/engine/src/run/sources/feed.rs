@@ -46,6 +46,8 @@ pub(super) struct SourceFeed {
     absent: bool,
     /// A batch with a share of it was planned.
     pub(super) is_pinned: bool,
+    /// Where it began, if no batch of it was planned yet.
+    pub(super) began: Option<SourcePin>,
     /// The checkpoint does not know it.
     pub(super) is_new: bool,
     pub(super) sealed: bool,
@@ -80,6 +82,7 @@ impl SourceFeed {
             again: None,
             absent: false,
             is_pinned: false,
+            began: None,
             is_new: true,
             sealed: false,
             has_begun: false,
@@ -175,6 +178,12 @@ impl SourceFeed {
     /// It has begun, at this place of the log, and no batch of it was planned.
     pub(super) fn goes_on_from(&mut self, began: InputPosition) {
         (self.is_new, self.logged_from) = (false, Some(began));
+    }
+
+    /// It has begun, and gets what was logged since then behind the batch that is run again without it.
+    pub(super) fn resume_begun(&mut self, pending: &mut Pending, began: InputPosition) {
+        self.logged = pending.open.remove(&self.stream).unwrap_or_default().into();
+        self.goes_on_from(began);
     }
 
     /// The next batch was planned without it.

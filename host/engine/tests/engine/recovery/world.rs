@@ -117,6 +117,11 @@ pub struct Broken {
     pub batch: Timestamp,
 }
 
+impl Broken {
+    /// Stands for the batch where an output does not begin.
+    pub const BEGINS: Timestamp = Timestamp(i64::MIN);
+}
+
 /// A call of a source whose batch it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrokenSource {

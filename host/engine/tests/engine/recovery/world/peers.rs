@@ -160,6 +160,7 @@ impl Sink for Exactly {
     }
 
     fn begin(&mut self, _owner: &Owner<'_>) -> Result<(), PortError> {
+        self.check(false, Broken::BEGINS)?;
         if let Some(places) = &self.places {
             places.lock().unwrap().insert(self.output.clone());
         }
