@@ -1,8 +1,8 @@
 //! The input log: rows of sources that cannot be read again, kept until no batch needs them.
 //!
-//! It is a row of segments, files that grow at their end. A segment's beginning says its host's generation, and how many
-//! frames of the segment before count: what a fenced-off host still adds there, or begins after a later host's segment,
-//! counts for nobody. A frame is
+//! It is a row of segments, files that grow at their end, whose numbers never come twice. A segment's beginning says its host's
+//! generation, which segment it follows, and how many frames of that count: what a fenced-off host still adds there, or begins after
+//! a later host's segment, and a segment between the two, counts for nobody. A frame is
 //!
 //! | bytes | what |
 //! |--|--|
@@ -84,41 +84,30 @@ impl InputLog {
         needed: Option<InputPosition>,
         segment_bytes: u64,
     ) -> Result<(InputLog, Option<Cut>), CheckpointError> {
-        let mut passed_over = None;
         for _ in 0..TRIES_MAX {
-            let (last, newest, tail) = match look_for_end(&*storage, fence.pipeline()) {
+            let (last, at, tail) = match look_for_end(&*storage, fence.pipeline(), needed) {
                 // What no plan needs any more: a host that this one has fenced off has just removed it. Look again.
                 Err(CheckpointError::Storage(StorageError::NotFound { .. })) => continue,
-                found => match found? {
-                    (last, newest, Ok(tail)) => (last, newest, tail),
-                    (last, newest, Err(what)) => {
-                        let bytes = pass_over(&*storage, fence, last, needed, &what)?;
-                        let at = InputPosition { segment: newest, frames: 0 };
-                        passed_over = Some(Cut { at, bytes, what });
-                        continue;
-                    }
-                },
+                found => found?,
             };
             if let Some(needed) = needed {
-                check_needed(&*storage, needed, newest, &tail)?;
+                check_needed(&*storage, needed, at.segment, &tail)?;
             }
             let mut log = InputLog {
                 storage: storage.clone(),
                 fence: fence.clone(),
                 segment_bytes,
-                end: InputPosition { segment: newest, frames: tail.frames },
+                end: at,
                 bytes: 0,
                 synced_bytes: 0,
                 appender: None,
                 begun: None,
                 frame: Vec::new(),
             };
-            let at = log.end;
             // A host that this one has fenced off may be faster; then look again, because its segment counts.
-            if log.begin(last + 1, tail.frames)? {
+            if log.begin(last + 1, at)? {
                 fence.check()?;
-                let cut = tail.cut.map(|(bytes, what)| Cut { at, bytes, what });
-                return Ok((log, passed_over.map(|passed_over| Cut { at, ..passed_over }).or(cut)));
+                return Ok((log, tail.cut.map(|(bytes, what)| Cut { at, bytes, what })));
             }
         }
         Err(CheckpointError::Contended { place: storage.place() })
@@ -207,20 +196,21 @@ impl InputLog {
     fn roll(&mut self) -> Result<(), CheckpointError> {
         let last = self.end;
         for segment in (last.segment + 1..).take(TRIES_MAX) {
-            if self.begin(segment, last.frames)? {
+            if self.begin(segment, last)? {
                 return Ok(());
             }
         }
         Err(CheckpointError::Contended { place: self.storage.place() })
     }
 
-    /// Begins a segment, unless its number is taken. `previous_frames` is how many frames of the one before count.
-    fn begin(&mut self, segment: u64, previous_frames: u64) -> Result<bool, CheckpointError> {
+    /// Begins a segment, unless its number is taken. `previous` is where the log ends before it.
+    fn begin(&mut self, segment: u64, previous: InputPosition) -> Result<bool, CheckpointError> {
         self.appender = None;
         let name = segment_name(segment);
         let pipeline = self.fence.pipeline().to_owned();
         let generation = self.fence.generation();
-        let header = SegmentHeader { pipeline, segment, generation, previous_frames };
+        let InputPosition { segment: previous, frames: previous_frames } = previous;
+        let header = SegmentHeader { pipeline, segment, generation, previous: Some(previous), previous_frames };
         let beginning = segment::beginning(&header).map_err(|source| file_error(&*self.storage, &name, source))?;
         match self.storage.create(&name, &beginning) {
             Ok(()) => {}
@@ -267,11 +257,11 @@ fn check_needed(storage: &dyn Storage, needed: InputPosition, newest: u64, tail:
     Ok(())
 }
 
-/// Removes the last segment, whose beginning is damaged: a write that was lost. No plan names it, and nothing in it can be told to
-/// have been durable. It cannot stay: the next one has to say how much counts of the one before it.
+/// Passes the last segment over, whose beginning is damaged: a write that was lost. No plan names it, and nothing in it can be told to
+/// have been durable. It stays, because its number must not come again: frames are right in a segment of that number alone. Gives how
+/// many bytes it has.
 fn pass_over(
     storage: &dyn Storage,
-    fence: &Fence,
     segment: u64,
     needed: Option<InputPosition>,
     what: &str,
@@ -284,18 +274,20 @@ fn pass_over(
     if segment::was_synced_beyond(&content, segment, 0) {
         return Err(CheckpointError::InputDamaged { name, place, what });
     }
-    fence.check()?;
-    storage.remove(&name)?;
     Ok(content.len() as u64)
 }
 
-/// The last segment, the newest one that counts, and where that ends, or how the beginning of the last one is damaged.
-fn look_for_end(storage: &dyn Storage, pipeline: &str) -> Result<(u64, u64, Result<Tail, String>), CheckpointError> {
+/// The number of the last segment, where the newest one ends that counts, and what is behind that.
+fn look_for_end(
+    storage: &dyn Storage,
+    pipeline: &str,
+    needed: Option<InputPosition>,
+) -> Result<(u64, InputPosition, Tail), CheckpointError> {
     let segments: Vec<u64> = numbered(storage, "input")?.into_iter().map(|(segment, _)| segment).collect();
+    let last = segments.last().copied().unwrap_or(0);
     let (newest, damaged) = segment::newest(storage, pipeline, &segments)?;
-    if let Some(what) = damaged {
-        return Ok((segments.last().copied().unwrap_or(0), newest, Err(what)));
-    }
+    let passed_over = damaged.map(|what| pass_over(storage, last, needed, &what).map(|bytes| (bytes, what)));
+    let passed_over = passed_over.transpose()?;
     let mut tail = Tail { frames: 0, bytes: 0, cut: None };
     if newest > 0 {
         tail = segment::tail(storage, pipeline, newest)?;
@@ -303,7 +295,8 @@ fn look_for_end(storage: &dyn Storage, pipeline: &str) -> Result<(u64, u64, Resu
         // because a host that lives still may add others meanwhile.
         storage.appender(&segment_name(newest))?.sync()?;
     }
-    Ok((segments.last().copied().unwrap_or(0), newest, Ok(tail)))
+    tail.cut = passed_over.or(tail.cut);
+    Ok((last, InputPosition { segment: newest, frames: tail.frames }, tail))
 }
 
 impl fmt::Debug for InputLog {

@@ -1,6 +1,6 @@
 //! Reading a range of the input log.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 use tidemill_model::text::counted;
 
 use arrow_array::RecordBatch;
@@ -36,6 +36,8 @@ pub struct Frames {
     range: LoggedRange,
     /// The segment where `range` begins, and how many of its frames count.
     open: Option<Open>,
+    /// The segments behind that one, with how many frames of each count; `None`: they are not known yet.
+    row: Option<VecDeque<(u64, u64)>>,
 }
 
 struct Open {
@@ -44,13 +46,11 @@ struct Open {
     read: u64,
     /// Frames that count.
     frames: u64,
-    /// The segment that follows.
-    next: u64,
 }
 
 impl Frames {
     pub(crate) fn new(storage: Arc<dyn Storage>, pipeline: &str, range: LoggedRange) -> Frames {
-        Frames { storage, pipeline: pipeline.to_owned(), range, open: None }
+        Frames { storage, pipeline: pipeline.to_owned(), range, open: None, row: None }
     }
 
     fn step(&mut self) -> Result<Option<Frame>, CheckpointError> {
@@ -84,33 +84,66 @@ impl Frames {
                 return Ok(Some(frame));
             }
         }
-        self.range.first = InputPosition { segment: open.next, frames: 0 };
+        let next = self.row.iter().flatten().next().map_or(segment + 1, |(next, _)| *next);
+        self.range.first = InputPosition { segment: next, frames: 0 };
         Ok(None)
     }
 
-    fn open(&self) -> Result<Open, CheckpointError> {
-        let segment = self.range.first.segment;
-        let (header, reader) = self.segment(segment)?;
-        let (frames, next) = match segment == self.range.end.segment {
-            true => (self.range.end.frames, segment + 1),
-            false => self.following(segment, header.generation)?,
+    /// Opens the segment where the range begins. Which ones there are is known behind the first of them.
+    fn open(&mut self) -> Result<Open, CheckpointError> {
+        let row = match self.row.take() {
+            Some(row) => row,
+            None => self.find_row()?,
         };
+        let mut row = row.into_iter();
+        let Some((segment, frames)) = row.next() else {
+            let segment = self.range.first.segment;
+            return Err(lost(&*self.storage, segment, &FormatError::damaged("no segment follows it", 0)));
+        };
+        self.row = Some(row.collect());
+        if self.range.first.segment != segment {
+            // The one where it was to begin was passed over, with nothing in it.
+            self.range.first = InputPosition { segment, frames: 0 };
+        }
+        let (_, reader) = self.segment(segment)?;
         if self.range.first.frames > frames {
             let what = FormatError::damaged(format!("{} there", counted(frames, "chunk")), 0);
             return Err(lost(&*self.storage, segment, &what));
         }
-        Ok(Open { reader, read: 0, frames, next })
+        Ok(Open { reader, read: 0, frames })
     }
 
-    /// How many frames of a segment count, and the segment that follows it: the next one that no fenced-off host began.
-    fn following(&self, segment: u64, generation: u64) -> Result<(u64, u64), CheckpointError> {
-        for next in segment + 1..=self.range.end.segment {
-            let (header, _) = self.segment(next)?;
+    /// The segments of the range, and how many frames of each count: from its end back, because each says which one it follows.
+    fn find_row(&self) -> Result<VecDeque<(u64, u64)>, CheckpointError> {
+        let LoggedRange { first, end } = self.range;
+        let mut row = VecDeque::from([(end.segment, end.frames)]);
+        let mut at = end.segment;
+        while at > first.segment {
+            let (header, _) = self.segment(at)?;
+            let previous = header.previous.map_or_else(|| self.newest_before(at), Ok)?;
+            if previous >= at || previous < first.segment && first.frames > 0 {
+                let what = FormatError::damaged(format!("segment {at} follows {previous}"), 0);
+                return Err(lost(&*self.storage, first.segment, &what));
+            }
+            if previous < first.segment {
+                break;
+            }
+            row.push_front((previous, header.previous_frames));
+            at = previous;
+        }
+        Ok(row)
+    }
+
+    /// The segment that one follows which does not say it: the newest before it that no fenced-off host began.
+    fn newest_before(&self, segment: u64) -> Result<u64, CheckpointError> {
+        let (mut newest, mut generation) = (0, 0);
+        for before in self.range.first.segment..segment {
+            let (header, _) = self.segment(before)?;
             if header.generation >= generation {
-                return Ok((header.previous_frames, next));
+                (newest, generation) = (before, header.generation);
             }
         }
-        Err(lost(&*self.storage, segment, &FormatError::damaged("no segment follows it", 0)))
+        Ok(newest)
     }
 
     fn segment(&self, segment: u64) -> Result<(SegmentHeader, SegmentReader), CheckpointError> {

@@ -75,7 +75,9 @@ pub(crate) fn segments(
         let planned = ends.iter().filter(|end| end.segment == segment.segment).map(|end| end.frames).max();
         let needed = follows.map(|header| header.previous_frames).max(planned).unwrap_or(0);
         let (does_count, is_last) = (counted.contains(&at), follows.is_none());
-        if segment.header.is_none() && at + 1 == read.len() && planned.is_none() {
+        if segment.header.is_none() && !does_count {
+            found.push(loose(segment));
+        } else if segment.header.is_none() && at + 1 == read.len() && planned.is_none() {
             found.push(passed_over(storage, segment)?);
         } else {
             found.push(judge(storage, segment, does_count, is_last, needed)?);
@@ -111,10 +113,10 @@ fn read(storage: &dyn Storage, pipeline: &str, segment: u64, bytes: u64) -> Resu
     }
 }
 
-/// The segments that no fenced-off host began, and those of which nobody can tell, by their places.
+/// The segments that no fenced-off host began and none passed over, and those of which nobody can tell, by their places.
 fn counted(read: &[Read]) -> Vec<usize> {
     let mut generation = 0;
-    let places = read.iter().enumerate().filter(|(_, segment)| match &segment.header {
+    let by_generation = read.iter().enumerate().filter(|(_, segment)| match &segment.header {
         Some(header) if header.generation < generation => false,
         Some(header) => {
             generation = header.generation;
@@ -122,19 +124,29 @@ fn counted(read: &[Read]) -> Vec<usize> {
         }
         None => true,
     });
-    places.map(|(at, _)| at).collect()
+    let places: Vec<usize> = by_generation.map(|(at, _)| at).collect();
+    let headers = || places.iter().filter_map(|&at| Some((read[at].segment, read[at].header.as_ref()?.previous?)));
+    // What lies between a segment and the one that it follows.
+    let is_between = |segment| headers().any(|(next, previous)| previous < segment && segment < next);
+    places.iter().copied().filter(|&at| !is_between(read[at].segment)).collect()
 }
 
 /// The last segment, whose beginning is damaged, and which no plan names: a run goes on without it, unless it has lines that were
 /// durable.
 fn passed_over(storage: &dyn Storage, read: &Read) -> Result<SegmentFound, CheckpointError> {
-    let Read { segment, bytes, .. } = *read;
-    let what = read.wrong.clone().unwrap_or_default();
-    let found = SegmentFound { segment, bytes, chunks: 0, counts: true, damaged: None, loose: None };
-    if was_synced_beyond(&storage.read(&segment_name(segment))?, segment, 0) {
-        return Ok(SegmentFound { damaged: Some(what), ..found });
+    let found = loose(read);
+    if was_synced_beyond(&storage.read(&segment_name(read.segment))?, read.segment, 0) {
+        let damaged = found.loose.map(|loose| loose.what);
+        return Ok(SegmentFound { counts: true, damaged, loose: None, ..found });
     }
-    Ok(SegmentFound { counts: false, loose: Some(LooseEnd { bytes, what }), ..found })
+    Ok(found)
+}
+
+/// One whose beginning is damaged, and that counts for nothing.
+fn loose(read: &Read) -> SegmentFound {
+    let Read { segment, bytes, .. } = *read;
+    let loose = Some(LooseEnd { bytes, what: read.wrong.clone().unwrap_or_default() });
+    SegmentFound { segment, bytes, chunks: 0, counts: false, damaged: None, loose }
 }
 
 /// Tells damage from an end that was never made durable.

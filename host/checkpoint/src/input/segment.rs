@@ -33,11 +33,31 @@ pub(super) struct SegmentHeader {
     pub segment: u64,
     /// Of the host that made it.
     pub generation: u64,
+    /// The segment that it follows; 0: none. Those between the two count for nothing: fenced-off hosts began them, or they were
+    /// damaged and passed over. Version 1 of the format does not say it.
+    pub previous: Option<u64>,
     /// How many frames count of the segment that it follows.
     pub previous_frames: u64,
 }
 
-impl Header for SegmentHeader {}
+/// As version 1 of the format wrote it.
+#[derive(Deserialize)]
+struct SegmentHeader1 {
+    pipeline: String,
+    segment: u64,
+    generation: u64,
+    previous_frames: u64,
+}
+
+impl Header for SegmentHeader {
+    fn read(bytes: &[u8], at: u64, version: u16) -> Result<SegmentHeader, FormatError> {
+        if version >= 2 {
+            return decode(bytes, at);
+        }
+        let SegmentHeader1 { pipeline, segment, generation, previous_frames } = decode(bytes, at)?;
+        Ok(SegmentHeader { pipeline, segment, generation, previous: None, previous_frames })
+    }
+}
 
 /// Where a frame stands.
 #[derive(Clone, Copy)]

@@ -184,6 +184,9 @@ fn a_segment_that_no_batch_needs_is_passed_over_if_nothing_in_it_was_durable() {
                 let cut = cut.unwrap();
                 assert!(cut.what.contains("damaged") || cut.what.contains("not a file"), "{damage}: {cut:?}");
                 assert!(read(&input, InputPosition::START, input.position()).unwrap().starts_with(&[1]), "{damage}");
+                assert_eq!(input.position().segment, 3, "{damage}: a number comes again");
+                assert!(storage.files().contains_key(&name), "{damage}: it would, if this host had stopped here");
+                goes_on(&storage, &name, damage);
             }
             Err(error) => {
                 let said = said(&error);
@@ -193,6 +196,44 @@ fn a_segment_that_no_batch_needs_is_passed_over_if_nothing_in_it_was_durable() {
             }
         }
     }
+}
+
+/// What was passed over is in nobody's way, whatever becomes of its file: hosts go on behind it, and read all that counts.
+fn goes_on(storage: &MemoryStorage, passed_over: &str, damage: &str) {
+    let shared: Arc<dyn Storage> = Arc::new(storage.clone());
+    let (mut expect, mut last) = (Vec::new(), 3);
+    for host in ["third", "fourth"] {
+        let (log, recovered) = Log::open(shared.clone(), PIPELINE, host, Timestamp(9)).unwrap();
+        let needed = recovered.planned.map(|planned| end(&planned.plan));
+        let (mut input, _) = InputLog::open(shared.clone(), log.fence(), needed, 1).unwrap();
+        if expect.is_empty() {
+            expect = read(&input, InputPosition::START, input.position()).unwrap();
+        }
+        for number in 5..8 {
+            input.append("numbers", None, &rows(&[number])).unwrap();
+            expect.push(number);
+        }
+        let end = input.sync().unwrap();
+        assert_eq!(
+            (read(&input, InputPosition::START, end).unwrap(), end.segment),
+            (expect.clone(), last + 3),
+            "{damage}"
+        );
+        last = end.segment;
+        let survey = Survey::of(&shared).unwrap().unwrap();
+        assert!(survey.recovery.is_ok() && survey.damage.is_empty(), "{damage}: {:?}", survey.damage);
+        // If nothing in it counts, somebody takes it away.
+        if survey.segments.iter().any(|segment| segment.segment == 2 && !segment.counts) {
+            shared.remove(passed_over).unwrap();
+        }
+    }
+    // And one that counts may not be missing.
+    shared.remove("input/00000000000000000005").unwrap();
+    let all = LoggedRange { first: InputPosition::START, end: InputPosition { segment: last, frames: 1 } };
+    let (log, _) = Log::open(shared.clone(), PIPELINE, "fifth", Timestamp(9)).unwrap();
+    let (input, _) = InputLog::open(shared, log.fence(), None, 1).unwrap();
+    let lost = input.read(all).find_map(Result::err).expect("a segment is missing");
+    assert!(said(&lost).contains("input/00000000000000000005"), "{damage}: {}", said(&lost));
 }
 
 /// A folder whose files are called as a log's, and are somebody else's, is left as it is.
