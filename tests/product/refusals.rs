@@ -62,7 +62,7 @@ fn undelivered(folder: &Folder) {
 }
 
 /// Everything that a run looks at before it takes, makes or changes something, and how it can be wrong.
-const REFUSED: [(&str, Made); 24] = [
+const REFUSED: [(&str, Made); 32] = [
     ("reads none.txt: there is no such file or folder", |_| {
         &[
             "streams.rows={files={path=\"none.txt\"}}",
@@ -185,6 +185,34 @@ const REFUSED: [(&str, Made); 24] = [
         another_source(folder, "socket={listen=\"127.0.0.1:0\"}");
         another!("generate=\"words\"")
     }),
+    ("`rows` and `listen` listen at the same address", |_| {
+        &[
+            "streams.rows={socket={listen=\"127.0.0.1:47113\"}}",
+            "streams.listen={socket={listen=\"0.0.0.0:47113\"}}",
+            "streams.sums={from=[\"rows\", \"listen\"], union=true}",
+            "pipeline.checkpoint=other",
+            "outputs.sums.files.folder=new",
+        ]
+    }),
+    ("is a link to what is not there", |folder| {
+        symlink("nowhere", folder.path().join("link")).unwrap();
+        &["outputs.sums.files.folder=link"]
+    }),
+    ("is a link to what is not there", |folder| {
+        symlink("nowhere", folder.path().join("link")).unwrap();
+        &["outputs.sums.files.folder=link/below"]
+    }),
+    ("folder /proc/out cannot be written to", |_| &["outputs.sums.files.folder=/proc/out"]),
+    ("/proc", |_| &["outputs.sums.files.folder=new", "pipeline.checkpoint=/proc/kept"]),
+    ("link", |folder| {
+        symlink("nowhere", folder.path().join("link")).unwrap();
+        &["outputs.sums.files.folder=new", "pipeline.checkpoint=link"]
+    }),
+    ("below", |folder| {
+        fs::write(folder.path().join("file"), "").unwrap();
+        &["outputs.sums.files.folder=new", "pipeline.checkpoint=file/below"]
+    }),
+    ("the checkpoint lies in the folder of output `sums`", |_| &["pipeline.checkpoint=new/kept", "outputs.sums.files.folder=new"]),
     ("write to the same folder", |folder| {
         symlink("out", folder.path().join("link")).unwrap();
         &["outputs.more={from=\"sums\", files=\"link\"}"]

@@ -8,7 +8,7 @@ use crate::{format::FormatError, recover::Refusal, storage::StorageError};
 pub enum CheckpointError {
     /// The storage failed. What was to be done has not been done, and may be tried again.
     #[error(transparent)]
-    Storage(#[from] StorageError),
+    Storage(StorageError),
     /// A file of the checkpoint cannot be read, or what was given cannot be written.
     #[error("cannot use {name} in {place}{}", for_damage(source))]
     File {
@@ -125,6 +125,18 @@ pub enum CheckpointError {
         /// The checkpoint.
         place: String,
     },
+}
+
+/// What has a file's name and is none is a file that is damaged.
+impl From<StorageError> for CheckpointError {
+    fn from(error: StorageError) -> CheckpointError {
+        match error {
+            StorageError::NotAFile { name, place, what } => {
+                CheckpointError::File { name, place, source: FormatError::damaged(format!("{what} has its name"), 0) }
+            }
+            error => CheckpointError::Storage(error),
+        }
+    }
 }
 
 /// What to do about a file that is not as it was written.

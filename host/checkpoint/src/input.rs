@@ -270,7 +270,7 @@ fn pass_over(
     if needed.is_some_and(|needed| needed.segment >= segment && needed != InputPosition::START) {
         return Err(CheckpointError::InputLost { name, place, what });
     }
-    let content = storage.read(&name)?;
+    let content = segment::content(storage, segment)?;
     if segment::was_synced_beyond(&content, segment, 0) {
         return Err(CheckpointError::InputDamaged { name, place, what });
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::CheckpointError,
     format::{FileKind, FileReader, FileWriter, Header, Section},
-    log::{Archive, Sections, damage, numbered, own},
+    log::{Archive, Sections, damage, numbered, or_damage, own},
     record::{Number, Outbox, OutboxParts, Record, outbox_name},
     recover::Scanned,
     storage::{Draft, Storage, StorageError},
@@ -142,7 +142,8 @@ pub(crate) fn verify_outbox(
     let name = outbox_name(outbox.number);
     let input = match storage.reader(&name) {
         Err(StorageError::NotFound { .. }) => return Ok(Some("it is missing".to_owned())),
-        input => input?,
+        Err(error) => return or_damage(Err(error.into())),
+        Ok(input) => input,
     };
     let verified = match FileReader::begin::<OutboxHeader>(input, FileKind::Outbox) {
         Err(error) => Err(error),

@@ -145,6 +145,16 @@ pub enum StorageError {
         /// The file.
         place: String,
     },
+    /// Something else than a file has a file's name.
+    #[error("{name} in {place} is {what}, and no file")]
+    NotAFile {
+        /// The name.
+        name: String,
+        /// Where it is.
+        place: String,
+        /// What has it.
+        what: &'static str,
+    },
     /// The folder has things that no checkpoint has.
     #[error(
         "{place} is no checkpoint: it has `{entry}`; name an empty folder or prefix, or one that does not exist yet"

@@ -5,7 +5,7 @@ use std::{
     net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
 };
 
-use tidemill_model::ports::PortError;
+use tidemill_model::{connector::Listens, ports::PortError};
 
 use crate::alive::keep_alive;
 
@@ -65,6 +65,11 @@ pub(crate) fn connect(address: &Address) -> Result<TcpStream, Missing> {
         Ok(connection)
     };
     connect().map_err(Missing::Silent)
+}
+
+/// Where somebody listens at `address`.
+pub(crate) fn listens(address: &Address) -> Listens {
+    Listens { shown: address.to_string(), addresses: resolve(address).unwrap_or_default() }
 }
 
 fn resolve(address: &Address) -> io::Result<Vec<SocketAddr>> {

@@ -23,7 +23,7 @@ use tidemill_model::{
 };
 
 use crate::value;
-use folders::{is_same, list, make_folder, remove, sync_above, sync_folder};
+use folders::{check, is_same, list, make_folder, remove, sync_above, sync_folder};
 use mark::{MARK, Mark};
 use rows::write_rows;
 pub(crate) use settings::{FORM, letters};
@@ -73,7 +73,7 @@ impl FileSink {
             writing: None,
             prepared: BTreeMap::new(),
         };
-        place::check(folder).map_err(|error| sink.unusable(error))?;
+        check(folder).map_err(|error| sink.unusable(error))?;
         Ok(sink)
     }
 
@@ -81,7 +81,12 @@ impl FileSink {
         match error.kind() {
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
                 let (output, folder) = (&self.output, self.folder.display());
-                PortError::refused(format!("output `{output}`: {folder} is a file, or in one: choose a folder"))
+                let is_link = |part: &Path| fs::symlink_metadata(part).is_ok() && !part.exists();
+                let what = match self.folder.ancestors().any(is_link) {
+                    true => "is a link to what is not there, or behind one: make what it leads to, or choose a folder",
+                    false => "is a file, or in one: choose a folder",
+                };
+                PortError::refused(format!("output `{output}`: {folder} {what}"))
             }
             _ => self.error("cannot be written to", error),
         }

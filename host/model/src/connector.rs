@@ -6,6 +6,7 @@ use std::{
     collections::HashMap,
     fmt,
     io::Write,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -44,11 +45,37 @@ pub trait SourceSettings: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Where it waits for peers, if it does so at a place that nobody else can have.
+    fn listens(&self) -> Option<Listens> {
+        None
+    }
+
     /// Opens the source of `stream`. Whatever has an effect waits for [`Source::begin`].
     ///
     /// # Errors
     /// What can be seen to be wrong without an effect: a missing file, rows that do not fit their schema.
     fn open(&self, stream: &str, world: &World) -> Result<Box<dyn Source>, PortError>;
+}
+
+/// An address at which a source waits for peers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listens {
+    /// As the pipeline has it.
+    pub shown: String,
+    /// What it stands for on this machine; nothing, if that is not known.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl Listens {
+    /// Whether who listens here keeps the other one from it.
+    pub fn is_in_the_way_of(&self, other: &Listens) -> bool {
+        // All addresses of the sixth version are those of the fourth, too.
+        let has = |all: &SocketAddr, one: &SocketAddr| all.ip().is_unspecified() && (all.is_ipv6() || one.is_ipv4());
+        let is_same = |one: &SocketAddr, other: &SocketAddr| {
+            one.port() == other.port() && (one.ip() == other.ip() || has(one, other) || has(other, one))
+        };
+        self.addresses.iter().any(|one| other.addresses.iter().any(|other| is_same(one, other)))
+    }
 }
 
 /// The settings of a sink, checked.
@@ -181,6 +208,28 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_listens_at_an_address_keeps_others_from_it() {
+        let at = |addresses: &str| Listens {
+            shown: String::new(),
+            addresses: addresses.split_whitespace().map(|address| address.parse().expect("an address")).collect(),
+        };
+        for (one, other, expect) in [
+            ("127.0.0.1:1", "127.0.0.1:1", true),
+            ("127.0.0.1:1", "127.0.0.1:2", false),
+            ("127.0.0.1:1", "127.0.0.2:1", false),
+            ("127.0.0.1:1", "0.0.0.0:1", true),
+            ("[::1]:1", "0.0.0.0:1", false),
+            ("[::]:1", "127.0.0.1:1", true),
+            ("[::]:1", "0.0.0.0:2", false),
+            ("[::1]:1 127.0.0.1:1", "127.0.0.1:1", true),
+            ("", "127.0.0.1:1", false),
+        ] {
+            assert_eq!(at(one).is_in_the_way_of(&at(other)), expect, "{one}, {other}");
+            assert_eq!(at(other).is_in_the_way_of(&at(one)), expect, "{other}, {one}");
+        }
+    }
 
     #[test]
     fn what_is_shared_is_made_once_and_tried_again_if_it_could_not_be() {

@@ -46,7 +46,7 @@ use arrow_array::RecordBatch;
 
 use crate::{schema::Schema, table::TableSpec, time::Timestamp};
 
-pub use disk::{Disk, DiskCall, DiskWatch, DiskWriter, FolderError, Folders};
+pub use disk::{Disk, DiskCall, DiskWatch, DiskWriter, FolderError, Folders, Look, may_make_folder};
 pub use sink::{Owner, Sink, SinkBatch, SinkParts, SinkRows, WrittenRows};
 pub use wake::Wake;
 

@@ -5,7 +5,7 @@ use tidemill_model::text;
 
 use super::{
     Frames,
-    segment::{SegmentHeader, SegmentReader, was_synced_beyond},
+    segment::{SegmentHeader, SegmentReader, content, was_synced_beyond},
 };
 use crate::{
     error::CheckpointError,
@@ -135,7 +135,7 @@ fn counted(read: &[Read]) -> Vec<usize> {
 /// durable.
 fn passed_over(storage: &dyn Storage, read: &Read) -> Result<SegmentFound, CheckpointError> {
     let found = loose(read);
-    if was_synced_beyond(&storage.read(&segment_name(read.segment))?, read.segment, 0) {
+    if was_synced_beyond(&content(storage, read.segment)?, read.segment, 0) {
         let damaged = found.loose.map(|loose| loose.what);
         return Ok(SegmentFound { counts: true, damaged, loose: None, ..found });
     }

@@ -15,7 +15,7 @@ use crate::{
     },
     log::{file_error, own},
     record::segment_name,
-    storage::Storage,
+    storage::{Storage, StorageError},
 };
 
 /// Begins every frame.
@@ -179,12 +179,20 @@ pub(super) fn tail(storage: &dyn Storage, pipeline: &str, segment: u64) -> Resul
             Err(error) => return Err(file_error(storage, &segment_name(segment), error)),
         }
     };
-    let content = storage.read(&segment_name(segment))?;
+    let content = content(storage, segment)?;
     if was_synced_beyond(&content, segment, tail.bytes) {
         return Err(lost(storage, segment, &what));
     }
     tail.cut = Some(((content.len() as u64).saturating_sub(tail.bytes), what.to_string()));
     Ok(tail)
+}
+
+/// All of a segment's file; nothing, if what has its name is none.
+pub(super) fn content(storage: &dyn Storage, segment: u64) -> Result<Vec<u8>, StorageError> {
+    match storage.read(&segment_name(segment)) {
+        Err(StorageError::NotAFile { .. }) => Ok(Vec::new()),
+        read => read,
+    }
 }
 
 /// Whether a frame after the byte `damaged_at` says that this byte was durable.

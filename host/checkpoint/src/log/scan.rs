@@ -177,7 +177,9 @@ impl Scan {
             let mut damaged = None;
             for (&number, reader) in unchecked.iter().zip(storage.readers(names)) {
                 self.checked.push(number);
-                damaged = verify_read_record(storage, number, reader?)?.map(|what| (number, what));
+                let reader = reader.map_err(CheckpointError::from);
+                let verified = reader.and_then(|reader| verify_read_record(storage, number, reader));
+                damaged = or_damage(verified)?.map(|what| (number, what));
                 if damaged.is_some() {
                     break;
                 }
@@ -291,7 +293,8 @@ fn of_another(pipeline: &str) -> FormatError {
 
 /// How a record is damaged, if it is.
 pub(crate) fn verify_record(storage: &dyn Storage, number: Number) -> Result<Option<String>, CheckpointError> {
-    verify_read_record(storage, number, storage.reader(&record_name(number))?)
+    let reader = storage.reader(&record_name(number)).map_err(CheckpointError::from);
+    or_damage(reader.and_then(|reader| verify_read_record(storage, number, reader)))
 }
 
 fn verify_read_record(
@@ -311,7 +314,11 @@ pub(crate) fn verify_snapshot(
     commit: Number,
 ) -> Result<Option<String>, CheckpointError> {
     let name = snapshot_name(commit);
-    let begun = FileReader::begin::<SnapshotHeader>(storage.reader(&name)?, FileKind::Snapshot);
+    let reader = match storage.reader(&name) {
+        Err(error) => return or_damage(Err(error.into())),
+        Ok(reader) => reader,
+    };
+    let begun = FileReader::begin::<SnapshotHeader>(reader, FileKind::Snapshot);
     let verified = match begun {
         Ok((mut reader, prefix)) => {
             let is_named_so = prefix.header.commit == commit;
@@ -322,6 +329,14 @@ pub(crate) fn verify_snapshot(
         Err(error) => Err(error),
     };
     damage(storage, &name, verified)
+}
+
+/// What is not even a file is damaged as one.
+pub(crate) fn or_damage(verified: Result<Option<String>, CheckpointError>) -> Result<Option<String>, CheckpointError> {
+    match verified {
+        Err(CheckpointError::File { source, .. }) if source.is_damage() => Ok(Some(source.to_string())),
+        verified => verified,
+    }
 }
 
 pub(crate) fn damage(

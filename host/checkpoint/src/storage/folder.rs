@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use tidemill_model::ports::{Disk, DiskCall, FolderError, Folders};
+use tidemill_model::ports::{Disk, DiskCall, FolderError, Folders, Look, may_make_folder};
 
 use super::{Appender, Draft, Entry, FOLDERS, Storage, StorageError, SyncWork};
 
@@ -73,6 +73,7 @@ impl LocalFolder {
     /// The same on a disk whose calls may be watched.
     pub fn open_on(disk: Disk, root: impl Into<PathBuf>, writer: u64) -> Result<LocalFolder, StorageError> {
         let root = root.into();
+        may_be_made(&root)?;
         make_folder(&disk, &root)?;
         refuse_others(&root)?;
         for folder in FOLDERS.iter().chain([&DRAFTS]) {
@@ -97,12 +98,10 @@ impl LocalFolder {
     /// What it would refuse is refused.
     pub fn foreseen(root: impl Into<PathBuf>) -> Result<Option<LocalFolder>, StorageError> {
         let root = root.into();
+        may_be_made(&root)?;
         match LocalFolder::existing(&root) {
             Err(StorageError::NoCheckpoint { .. }) if !root.exists() => Ok(None),
-            Err(StorageError::NoCheckpoint { .. }) if root.is_dir() => refuse_others(&root).map(|()| None),
-            Err(StorageError::NoCheckpoint { .. }) => {
-                Err(StorageError::system("make the folder", shown(&root), rustix::io::Errno::EXIST.into()))
-            }
+            Err(StorageError::NoCheckpoint { .. }) => refuse_others(&root).map(|()| None),
             found => found.map(Some),
         }
     }
@@ -125,11 +124,14 @@ impl LocalFolder {
 
     fn open_file(&self, name: &str) -> Result<(File, PathBuf), StorageError> {
         let path = self.path(name);
-        let opened = fs::metadata(&path).and_then(|found| match found.is_file() || found.is_dir() {
-            true => File::open(&path),
+        let is = |what| Err(StorageError::NotAFile { name: name.to_owned(), place: shown(&self.root), what });
+        let opened = match fs::metadata(&path) {
+            Ok(found) if found.is_dir() => return is("a folder"),
             // Opening a pipe would wait for somebody who writes to it.
-            false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file")),
-        });
+            Ok(found) if !found.is_file() => return is("a pipe or device"),
+            Err(_) if fs::symlink_metadata(&path).is_ok() => return is("a link to what is not there"),
+            found => found.and_then(|_| File::open(&path)),
+        };
         Ok((opened.map_err(|error| self.failed("read", &path, error))?, path))
     }
 
@@ -208,6 +210,10 @@ impl Storage for LocalFolder {
 
     fn remove(&self, name: &str) -> Result<(), StorageError> {
         let path = self.path(name);
+        if fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
+            // Somebody has put it there, and nothing in it is ours.
+            return Ok(());
+        }
         match self.disk.call(DiskCall::RemoveFile(&path), || fs::remove_file(&path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed("remove", &path, error)),
             _ => Ok(()),
@@ -327,6 +333,10 @@ impl Drop for FolderAppender {
 }
 
 impl Folders for Private {
+    fn look(&self, folder: &Path) -> io::Result<Look> {
+        look_at(folder)
+    }
+
     fn make(&self, folder: &Path) -> io::Result<()> {
         let mut builder = DirBuilder::new();
         #[cfg(unix)]
@@ -351,6 +361,11 @@ impl Folders for Private {
     fn device(&self, _: &Path) -> Option<u64> {
         None
     }
+}
+
+/// Refuses a place where no folder can be made or written to.
+fn may_be_made(root: &Path) -> Result<(), StorageError> {
+    may_make_folder(&Private, root).map_err(|error| refused("make the folder", error))
 }
 
 fn make_folder(disk: &Disk, path: &Path) -> Result<(), StorageError> {
@@ -416,4 +431,30 @@ fn lossy(entry: &fs::DirEntry) -> String {
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// What stands under a path.
+fn look_at(path: &Path) -> io::Result<Look> {
+    Ok(match fs::metadata(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) if fs::symlink_metadata(path).is_ok() => Look::Link,
+        Err(_) => Look::Nothing,
+        Ok(found) if !found.is_dir() => Look::File,
+        Ok(_) if writable(path)? => Look::Folder,
+        Ok(_) => Look::Unwritable,
+    })
+}
+
+/// Whether files can be made in a folder.
+#[cfg(target_os = "linux")]
+fn writable(folder: &Path) -> io::Result<bool> {
+    use rustix::fs::{Access, PROC_SUPER_MAGIC, access, statfs};
+    access(folder, Access::WRITE_OK | Access::EXEC_OK)?;
+    // Of what the system makes up it says that its administrator may write there.
+    Ok(statfs(folder)?.f_type != PROC_SUPER_MAGIC)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn writable(_: &Path) -> io::Result<bool> {
+    Ok(true)
 }

@@ -1,10 +1,10 @@
 //! Files that are not as they were written, as disks and people leave them: every kind of file, as the newest and among others, in
 //! every kind of damage. A run goes on without a loss, or says which file is damaged, and nothing that would cost what is whole.
 
-use std::{collections::BTreeMap, error::Error, sync::Arc};
+use std::{collections::BTreeMap, error::Error, fs, os::unix::fs::symlink, path::Path, sync::Arc};
 
 use tidemill_checkpoint::{
-    CheckpointError, Consequence, InputLog, InputPosition, Log, LoggedRange, MemoryStorage, Record, SectionKind, Start,
+    CheckpointError, Consequence, InputLog, InputPosition, LocalFolder, Log, LoggedRange, MemoryStorage, Record, SectionKind, Start,
     Storage, Survey,
 };
 use tidemill_model::time::Timestamp;
@@ -41,7 +41,10 @@ fn zeros(bytes: &[u8], range: std::ops::Range<usize>) -> Vec<u8> {
 type Outcome = ((i64, i64), Vec<i64>, Vec<i64>);
 
 fn open(storage: &MemoryStorage) -> Result<Outcome, CheckpointError> {
-    let storage = Arc::new(storage.clone());
+    open_in(Arc::new(storage.clone()))
+}
+
+fn open_in(storage: Arc<dyn Storage>) -> Result<Outcome, CheckpointError> {
     let (log, recovered) = Log::open(storage.clone(), PIPELINE, "next", Timestamp(9))?;
     let state = state(log.archive(), &recovered)?;
     let undelivered = recovered.undelivered.iter().map(|undelivered| outputs(&log, undelivered.number));
@@ -150,6 +153,65 @@ fn damage_is_passed_over_without_a_loss_or_told_without_bad_advice() {
         }
     }
     assert!(passed_over > 200 && refused > 100, "{passed_over} passed over, {refused} refused");
+}
+
+/// What has a file's name in a folder, and is none.
+const NO_FILES: [(&str, fn(&Path)); 3] = [
+    ("a folder", |path| fs::create_dir(path).unwrap()),
+    ("a link to what is not there", |path| symlink("nowhere", path).unwrap()),
+    ("a link in a circle", |path| symlink(path.file_name().unwrap(), path).unwrap()),
+];
+
+/// The same checkpoint in a folder of this machine.
+fn in_folder(storage: &MemoryStorage, number: u64) -> (tempfile::TempDir, Arc<LocalFolder>) {
+    let root = tempfile::tempdir().unwrap();
+    let folder = LocalFolder::open(root.path(), number).unwrap();
+    for (name, bytes) in storage.files() {
+        fs::write(root.path().join(name), bytes).unwrap();
+    }
+    (root, Arc::new(folder))
+}
+
+#[test]
+fn what_has_the_name_of_a_file_and_is_none_is_damage() {
+    let (mut passed_over, mut refused, mut number) = (0, 0, 0);
+    for (kind, storage) in checkpoints(PIPELINE) {
+        let whole = open(&storage.copy()).unwrap();
+        let newest_record = newest(&storage, "log/");
+        for name in storage.files().into_keys() {
+            let without = storage.copy();
+            without.remove(&name).unwrap();
+            let without = open(&without);
+            for (damage, make) in NO_FILES {
+                let what = format!("{kind}: {name}: {damage}");
+                number += 1;
+                let (root, folder) = in_folder(&storage, number);
+                let path = root.path().join(&name);
+                fs::remove_file(&path).unwrap();
+                make(&path);
+                let shared: Arc<dyn Storage> = folder.clone();
+                let survey = Survey::of(&shared);
+                let survey = survey.unwrap_or_else(|error| panic!("{what}: {}", said(&error))).unwrap();
+                let opened = open_in(folder);
+                assert_eq!(survey.recovery.is_ok(), opened.is_ok(), "{what}: {:?}", survey.recovery);
+                match opened {
+                    Ok(outcome) => {
+                        passed_over += 1;
+                        let is_without = without.as_ref().is_ok_and(|without| *without == outcome);
+                        assert!(outcome == whole || is_without, "{what}: {outcome:?}");
+                    }
+                    Err(error) => {
+                        refused += 1;
+                        let said = said(&error);
+                        assert_ne!(name, newest_record, "{what}: {said}");
+                        assert!(said.contains(&name) && said.contains("back from a copy"), "{what}: {said}");
+                    }
+                }
+                assert!(fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()), "{what}: it is left as it is");
+            }
+        }
+    }
+    assert!(passed_over > 60 && refused > 20, "{passed_over} passed over, {refused} refused");
 }
 
 /// Lines that came behind the last batch stay as long as it can be told that there are some.

@@ -1,10 +1,12 @@
-//! Where outputs write: no two to one place, and none into the checkpoint, however the places are spelled.
+//! Where outputs write and streams listen: no two at one place, and no output in the checkpoint, or this in that, however the places
+//! are spelled.
 
 use std::{
     fs,
     path::{Component, Path, PathBuf},
 };
 
+use tidemill_model::connector::Listens;
 use tidemill_plan::{CheckpointEntry, CheckpointPlace, graph::Plan};
 
 use crate::failure::Failure;
@@ -22,6 +24,7 @@ struct Place {
 
 /// Refuses outputs that would take each other's place, or the checkpoint's. `base`: what relative paths begin in.
 pub fn check(plan: &Plan, checkpoint: Option<&CheckpointEntry>, base: &Path) -> Result<(), Failure> {
+    check_addresses(plan)?;
     let outputs: Vec<(&str, Place)> = plan
         .outputs
         .iter()
@@ -45,6 +48,27 @@ pub fn check(plan: &Plan, checkpoint: Option<&CheckpointEntry>, base: &Path) -> 
                 place.shown, checkpoint.shown
             );
             return Err(Failure::input(message).hint("give each its own folder"));
+        }
+        if checkpoint.real.ancestors().any(|above| is_same(above, &place.real)) {
+            let message = format!(
+                "the checkpoint lies in the folder of output `{name}`: `{}` is in `{}`",
+                checkpoint.shown, place.shown
+            );
+            return Err(Failure::input(message).hint("give each its own folder"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses streams that would wait for producers at one address: the second one would wait for the first, without end.
+fn check_addresses(plan: &Plan) -> Result<(), Failure> {
+    let listening = plan.nodes.iter().filter_map(|node| Some((node.name.as_str(), node.source()?.listens()?)));
+    let listening: Vec<(&str, Listens)> = listening.collect();
+    for (index, (second, address)) in listening.iter().enumerate() {
+        if let Some((first, other)) = listening[..index].iter().find(|(_, other)| other.is_in_the_way_of(address)) {
+            let (one, two) = (&other.shown, &address.shown);
+            let message = format!("streams `{first}` and `{second}` listen at the same address: `{one}` is `{two}`");
+            return Err(Failure::input(message).hint("give each its own port"));
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use std::{
 };
 
 use tidemill_model::{
-    ports::{Disk, DiskCall, Folders},
+    ports::{Disk, DiskCall, Folders, Look, may_make_folder},
     time::Timestamp,
 };
 
@@ -19,6 +19,10 @@ const READ_BYTES: usize = 64 << 10;
 struct Shared;
 
 impl Folders for Shared {
+    fn look(&self, path: &Path) -> io::Result<Look> {
+        look_at(path)
+    }
+
     fn make(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir(folder)
     }
@@ -40,6 +44,11 @@ impl Folders for Shared {
     fn device(&self, _: &Path) -> Option<u64> {
         None
     }
+}
+
+/// Whether there is, or may come to be, a folder that can be written to. Changes nothing.
+pub(super) fn check(folder: &Path) -> io::Result<()> {
+    may_make_folder(&Shared, folder).map_err(|error| error.source)
 }
 
 /// Makes a folder that may be there, and those above it.
@@ -139,14 +148,28 @@ fn is_same_file(one: &Path, other: &Path) -> io::Result<bool> {
     }
 }
 
-/// Whether this user may make files in a folder.
-#[cfg(unix)]
-pub(super) fn writable(folder: &Path) -> io::Result<()> {
-    use rustix::fs::{Access, access};
-    access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(io::Error::from)
+/// What stands under a path.
+fn look_at(path: &Path) -> io::Result<Look> {
+    Ok(match fs::metadata(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) if fs::symlink_metadata(path).is_ok() => Look::Link,
+        Err(_) => Look::Nothing,
+        Ok(found) if !found.is_dir() => Look::File,
+        Ok(_) if is_writable(path)? => Look::Folder,
+        Ok(_) => Look::Unwritable,
+    })
 }
 
-#[cfg(not(unix))]
-pub(super) fn writable(_: &Path) -> io::Result<()> {
-    Ok(())
+/// Whether this user may make files in a folder, and anybody can.
+#[cfg(target_os = "linux")]
+fn is_writable(folder: &Path) -> io::Result<bool> {
+    use rustix::fs::{Access, PROC_SUPER_MAGIC, access, statfs};
+    access(folder, Access::WRITE_OK | Access::EXEC_OK)?;
+    // Of what the system makes up it says that its administrator may write there.
+    Ok(statfs(folder)?.f_type != PROC_SUPER_MAGIC)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_writable(_: &Path) -> io::Result<bool> {
+    Ok(true)
 }

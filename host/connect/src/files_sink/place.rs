@@ -10,24 +10,10 @@ use tidemill_model::{
     time::Timestamp,
 };
 
-use super::{FileSink, MARK, Mark, folders::writable, is_same, list, make_folder, remove, sync_above, sync_folder};
+use super::{FileSink, MARK, Mark, is_same, list, make_folder, remove, sync_above, sync_folder};
 
 /// What is said of a folder that a batch does not come to be visible in.
 const UNTAKEN: &str = "does not take the finished batch";
-
-/// Whether there is, or may come to be, a folder that can be written to. Changes nothing.
-pub(super) fn check(folder: &Path) -> io::Result<()> {
-    let there = folder.ancestors().map(|part| if part.as_os_str().is_empty() { Path::new(".") } else { part });
-    for part in there {
-        match fs::metadata(part) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-            Ok(found) if !found.is_dir() => return Err(io::ErrorKind::NotADirectory.into()),
-            Ok(_) => return writable(part),
-        }
-    }
-    Ok(())
-}
 
 impl FileSink {
     /// The mark of the folder, if it has one. `failure`: what it means that it cannot be read.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tidemill_model::{
-    connector::{SourceSettings, World},
+    connector::{Listens, SourceSettings, World},
     ports::{PortError, Source},
     schema::Schema,
     time::Interval,
@@ -16,7 +16,7 @@ use tidemill_plan::{
 
 use super::ReceivedLines;
 use crate::{
-    address::Address,
+    address::{self, Address},
     text::{
         self,
         options::{self, TextOptions},
@@ -103,6 +103,15 @@ impl SourceSettings for SocketSource {
         self.acknowledge.then_some("lines")
     }
 
+    fn listens(&self) -> Option<Listens> {
+        match &self.mode {
+            SocketMode::Connect(_) => None,
+            // Every one gets a port of its own.
+            SocketMode::Listen(address) if address.port == 0 => None,
+            SocketMode::Listen(address) => Some(address::listens(address)),
+        }
+    }
+
     fn open(&self, stream: &str, world: &World) -> Result<Box<dyn Source>, PortError> {
         Ok(Box::new(ReceivedLines::open(stream, self, world)?))
     }
@@ -112,8 +121,8 @@ fn read(reader: &mut Reader<'_, '_>) -> Option<Arc<dyn SourceSettings>> {
     let text = options::read(reader);
     let buffer = buffer(&text, reader);
     let idle_max = reader.read("idle-timeout", idle_max);
-    let connect = reader.read("connect", |value, diagnostics| address(value, true, diagnostics));
-    let listen = reader.read("listen", |value, diagnostics| address(value, false, diagnostics));
+    let connect = reader.read("connect", |value, diagnostics| read_address(value, true, diagnostics));
+    let listen = reader.read("listen", |value, diagnostics| read_address(value, false, diagnostics));
     let mode = match (reader.get("connect"), reader.get("listen")) {
         (Some(first), Some(second)) => {
             // One that came from the command line stands in the way of the other, not the file's.
@@ -139,7 +148,7 @@ fn read(reader: &mut Reader<'_, '_>) -> Option<Arc<dyn SourceSettings>> {
     Some(Arc::new(SocketSource { mode: mode?, text, buffer_bytes_max: buffer, idle_max, acknowledge }))
 }
 
-fn address(value: &Value, connects: bool, diagnostics: &mut Diagnostics) -> Option<Address> {
+fn read_address(value: &Value, connects: bool, diagnostics: &mut Diagnostics) -> Option<Address> {
     let text = values::text(value, diagnostics)?;
     match Address::try_parse(&text.text) {
         Ok(address) if address.port == 0 && connects => {

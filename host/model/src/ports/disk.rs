@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-pub use folders::{FolderError, Folders};
+pub use folders::{FolderError, Folders, Look, may_make_folder};
 
 /// A call of the system that changes what is on a disk.
 #[derive(Clone, Copy, Debug)]

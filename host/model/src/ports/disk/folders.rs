@@ -7,8 +7,26 @@ use std::{
 
 use super::{Disk, DiskCall};
 
+/// What stands under a path where a folder is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Nothing.
+    Nothing,
+    /// A folder in which files can be made.
+    Folder,
+    /// A folder in which none can be made.
+    Unwritable,
+    /// Something else.
+    File,
+    /// A link to what is not there.
+    Link,
+}
+
 /// What is asked of the system: this crate has no files itself.
 pub trait Folders {
+    /// What stands under a path.
+    fn look(&self, path: &Path) -> io::Result<Look>;
+
     /// Makes a folder in one that is there.
     fn make(&self, folder: &Path) -> io::Result<()>;
 
@@ -30,6 +48,25 @@ pub struct FolderError {
     pub folder: PathBuf,
     /// Why.
     pub source: io::Error,
+}
+
+/// Whether there is, or may come to be, a folder that can be written to. Changes nothing.
+///
+/// # Errors
+/// What stands in its way.
+pub fn may_make_folder(folders: &impl Folders, folder: &Path) -> Result<(), FolderError> {
+    for part in folder.ancestors() {
+        let part = if part.as_os_str().is_empty() { Path::new(".") } else { part };
+        let what = match folders.look(part).map_err(|source| failed(part, source))? {
+            Look::Nothing => continue,
+            Look::Folder => return Ok(()),
+            Look::Unwritable => io::ErrorKind::PermissionDenied,
+            Look::File => io::ErrorKind::NotADirectory,
+            Look::Link => io::ErrorKind::AlreadyExists,
+        };
+        return Err(failed(part, what.into()));
+    }
+    Ok(())
 }
 
 impl Disk {
@@ -113,6 +150,10 @@ mod tests {
     }
 
     impl Folders for Mounted {
+        fn look(&self, _: &Path) -> io::Result<Look> {
+            Ok(Look::Folder)
+        }
+
         fn make(&self, _: &Path) -> io::Result<()> {
             Ok(())
         }
