@@ -72,6 +72,8 @@ fn panics_do_not_flood_the_log() {
     let lines_with = |text: &str| said.stderr.lines().filter(|line| line.contains(text)).count();
     assert_eq!(lines_with(" panicked: a row says panic place="), 2, "once a batch: {said:#?}");
     assert_eq!(lines_with(" more panics in the same batch"), 2, "{said:#?}");
+    let after = said.stderr.split_once("done batches=2").map(|(_, after)| after.lines().count());
+    assert_eq!(after, Some(1), "nothing is said of batches behind the end: {said:#?}");
     assert_eq!(lines_with("30 rows rejected in batch "), 2, "{said:#?}");
     assert!(said.stderr.lines().count() < 20, "{said:#?}");
 }

@@ -212,7 +212,9 @@ const REFUSED: [(&str, Made); 32] = [
         fs::write(folder.path().join("file"), "").unwrap();
         &["outputs.sums.files.folder=new", "pipeline.checkpoint=file/below"]
     }),
-    ("the checkpoint lies in the folder of output `sums`", |_| &["pipeline.checkpoint=new/kept", "outputs.sums.files.folder=new"]),
+    ("the checkpoint lies in the folder of output `sums`", |_| {
+        &["pipeline.checkpoint=new/kept", "outputs.sums.files.folder=new"]
+    }),
     ("write to the same folder", |folder| {
         symlink("out", folder.path().join("link")).unwrap();
         &["outputs.more={from=\"sums\", files=\"link\"}"]

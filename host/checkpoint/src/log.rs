@@ -25,7 +25,7 @@ pub use archive::{Archive, Sections};
 pub use fence::Fence;
 pub use open::Glance;
 pub use removal::{Cleaned, Removal, Removed, SnapshotsFound};
-pub(crate) use scan::{Scan, damage, file_error, or_damage, numbered, own, verify_record, verify_snapshot};
+pub(crate) use scan::{Scan, damage, file_error, numbered, or_damage, own, verify_record, verify_snapshot};
 pub use usage::Usage;
 
 /// A checkpoint's log, of the host that has claimed it.

@@ -51,7 +51,7 @@ use crate::{
     store::StateStore,
     task::{Left, Task, TaskFailure},
 };
-use due::Due;
+use due::{Due, Late};
 use exchanges::Exchanges;
 use outputs::Outputs;
 pub(crate) use recover::check_sinks;
@@ -259,6 +259,8 @@ impl Run {
         let result = self.end(result);
         let result = self.keep_received(result);
         self.sources.stop();
+        // What was left out of the log of the last batch is said before it is said that all is done.
+        self.guests.end_logs();
         result.map(|()| self.reporter.summary(self.counters.totals()))
     }
 
@@ -267,8 +269,11 @@ impl Run {
         let now = self.clock.now();
         let mut tick = self.plan.interval.tick_after(last.map_or(now, |last| last.max(now)));
         self.settle()?;
+        let mut late = None;
         // A batch that was run again may have been all.
         while self.reporter.batches() == 0 || !self.is_done() {
+            // Only now: no batch may follow.
+            late.take().iter().for_each(|late: &Late| late.tell(tick));
             tick = self.wait_for_room(tick)?;
             self.head_start(tick)?;
             let has_all = self.stopper.is_stopped() && self.clock.now() <= tick;
@@ -277,7 +282,7 @@ impl Run {
                 break;
             }
             let now = self.clock.now();
-            tick = due::next_tick(self.plan.late_ticks, self.plan.interval, tick, now);
+            (tick, late) = due::next_tick(self.plan.late_ticks, self.plan.interval, tick, now);
             if self.stopper.is_stopped() && tick <= now {
                 if self.commits.has_keeper() || !self.sources.need_log() {
                     tracing::info!(
@@ -285,7 +290,7 @@ impl Run {
                     );
                     break;
                 }
-                tick = self.plan.interval.tick_after(now);
+                (tick, late) = (self.plan.interval.tick_after(now), None);
                 tracing::info!(
                     "batches are late: what was received is run in one last batch, without a checkpoint to keep it"
                 );

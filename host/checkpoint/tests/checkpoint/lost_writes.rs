@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, error::Error, fs, os::unix::fs::symlink, path::Path, sync::Arc};
 
 use tidemill_checkpoint::{
-    CheckpointError, Consequence, InputLog, InputPosition, LocalFolder, Log, LoggedRange, MemoryStorage, Record, SectionKind, Start,
-    Storage, Survey,
+    CheckpointError, Consequence, InputLog, InputPosition, LocalFolder, Log, LoggedRange, MemoryStorage, Record,
+    SectionKind, Start, Storage, Survey,
 };
 use tidemill_model::time::Timestamp;
 

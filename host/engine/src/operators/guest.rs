@@ -1,7 +1,7 @@
 //! Instances of guests for the steps: opened when they are first needed, dropped after an error.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -47,6 +47,13 @@ impl Guests {
     /// What the guests count.
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// No batch comes any more: what functions have left out of the log of the last one is said.
+    pub(crate) fn end_logs(&self) {
+        let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_place: BTreeMap<_, _> = logs.iter().collect();
+        by_place.into_values().for_each(|log| log.end());
     }
 
     /// A place for instances of a stream's function.

@@ -47,26 +47,45 @@ impl Due {
     }
 }
 
-/// The tick of the batch after that of `tick`.
-pub(super) fn next_tick(late: LateTicks, interval: Interval, tick: Timestamp, now: Timestamp) -> Timestamp {
+/// What becomes of late ticks, to be told when the batch begins that has their input.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Late {
+    /// So many are merged into the last of them.
+    Merged(i64),
+    /// They are left out.
+    LeftOut,
+}
+
+impl Late {
+    /// Says so of the batch of `tick`.
+    pub(super) fn tell(&self, tick: Timestamp) {
+        match self {
+            Late::Merged(ticks) => tracing::info!("{ticks} ticks are late: the batch {tick} stands for all of them"),
+            Late::LeftOut => tracing::warn!(
+                said.batch = tick.millis(),
+                "batches are late by more than an hour: those before {tick} are left out, and their input is in it"
+            ),
+        }
+    }
+}
+
+/// The tick of the batch after that of `tick`, and what became of others.
+pub(super) fn next_tick(
+    late: LateTicks,
+    interval: Interval,
+    tick: Timestamp,
+    now: Timestamp,
+) -> (Timestamp, Option<Late>) {
     let next = interval.next(tick);
     if late == LateTicks::Merge {
         let last = Timestamp(interval.tick_after(now).0 - interval.micros());
-        if last > next {
-            let merged = (last.0 - tick.0) / interval.micros();
-            tracing::info!("{merged} ticks are late: the batch {last} stands for all of them");
-        }
-        return last.max(next);
+        let merged = (last.0 - tick.0) / interval.micros();
+        return if last > next { (last, Some(Late::Merged(merged))) } else { (next, None) };
     }
     if now.since(next) <= LATE_MAX {
-        return next;
+        return (next, None);
     }
-    let on_time = interval.tick_after(now);
-    tracing::warn!(
-        said.batch = on_time.millis(),
-        "batches are late by more than an hour: those before {on_time} are left out, and their input is in it"
-    );
-    on_time
+    (interval.tick_after(now), Some(Late::LeftOut))
 }
 
 #[cfg(test)]
@@ -97,7 +116,7 @@ mod tests {
     #[test]
     fn ticks_are_served_one_by_one_unless_they_are_very_late() {
         let interval = Interval::try_new(10 * SECOND).expect("an interval");
-        let next = |tick, now| next_tick(LateTicks::Each, interval, at(tick), at(now));
+        let next = |tick, now| next_tick(LateTicks::Each, interval, at(tick), at(now)).0;
         assert_eq!((next(50, 51), next(50, 9), next(50, 3_660)), (at(60), at(60), at(60)));
         assert_eq!((next(50, 3_661), next(50, 2_000_000_005)), (at(3_670), at(2_000_000_010)));
     }
@@ -105,7 +124,7 @@ mod tests {
     #[test]
     fn late_ticks_are_merged_into_the_last_of_them() {
         let interval = Interval::try_new(10 * SECOND).expect("an interval");
-        let next = |tick, now| next_tick(LateTicks::Merge, interval, at(tick), at(now));
+        let next = |tick, now| next_tick(LateTicks::Merge, interval, at(tick), at(now)).0;
         // The next one is not there yet, or just, or alone, or the clock was set back.
         for now in [9, 51, 59, 60, 69] {
             assert_eq!(next(50, now), at(60), "{now}");

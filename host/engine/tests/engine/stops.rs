@@ -21,6 +21,7 @@ use crate::{
     guests::guests,
     harness,
     live::{Called, Live, SharedFeed, Step},
+    recovery::world::heard,
     spawn::commits,
 };
 
@@ -238,13 +239,40 @@ fn late_ticks_have_a_batch_each_or_one_for_all() {
     ] {
         let bench = Bench { late_ticks, ..Bench::new(true) };
         let receiving = bench.clone();
-        let did = bench.run(0, Until::Batches(4), move |clock, second, is_delivered| {
-            if (second, is_delivered) == (1, true) {
-                is_late(&receiving, clock);
-            }
-            Ok(())
+        let said = heard(|| {
+            let did = bench.run(0, Until::Batches(4), move |clock, second, is_delivered| {
+                if (second, is_delivered) == (1, true) {
+                    is_late(&receiving, clock);
+                }
+                Ok(())
+            });
+            assert_eq!(did.result.unwrap().batches, 4);
+            assert_eq!(did.delivered, expect, "{late_ticks:?}");
         });
-        assert_eq!(did.result.unwrap().batches, 4);
-        assert_eq!(did.delivered, expect, "{late_ticks:?}");
+        let merged = said.iter().filter(|line| line.contains("2 ticks are late")).count();
+        assert_eq!(merged, usize::from(late_ticks == LateTicks::Merge), "{said:#?}");
+    }
+}
+
+/// It is not said what a batch stands for that never comes.
+#[test]
+fn late_ticks_that_no_batch_follows_are_not_said_to_be_merged() {
+    for (is_kept, is_stopped) in [(true, false), (true, true), (false, true)] {
+        let bench = Bench { late_ticks: LateTicks::Merge, ..Bench::new(is_kept) };
+        let receiving = bench.clone();
+        let until = if is_stopped { Until::Stopped } else { Until::Batches(1) };
+        let said = heard(|| {
+            let did = bench.run(0, until, move |clock, second, is_delivered| {
+                if (second, is_delivered) == (1, true) {
+                    is_late(&receiving, clock);
+                    if is_stopped {
+                        receiving.stop();
+                    }
+                }
+                Ok(())
+            });
+            did.result.unwrap();
+        });
+        assert!(!said.iter().any(|line| line.contains("stands for all")), "{is_kept} {is_stopped}: {said:#?}");
     }
 }

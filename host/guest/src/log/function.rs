@@ -49,6 +49,12 @@ impl FunctionLog {
         }
     }
 
+    /// No batch comes any more.
+    pub fn end(&self) {
+        let last = std::mem::take(&mut *self.lock());
+        self.say_left_out(&last);
+    }
+
     /// Whether there is room for a line. If so, it is taken; if not, the line counts as dropped.
     pub(crate) fn take_line(&self) -> bool {
         let mut of_batch = self.lock();
@@ -93,8 +99,7 @@ impl FunctionLog {
 
 impl Drop for FunctionLog {
     fn drop(&mut self) {
-        let last = std::mem::take(&mut *self.lock());
-        self.say_left_out(&last);
+        self.end();
     }
 }
 
