@@ -35,7 +35,7 @@ use crate::{
     arrival::Arrived,
     budget::Budget,
     build::Builder,
-    checkpoint::{Checkpoint, Keeper, Renames, TableId},
+    checkpoint::{Checkpoint, Keeper, TableId},
     commit::{Commits, Committer, Sinks},
     counters::Counters,
     failure::{Cause, RunError},
@@ -195,9 +195,9 @@ impl Run {
         let mut open = |checkpoint: Checkpoint| {
             let (plan, now) = (&parts.plan, parts.clock.now());
             let mut refusals = Refusals::ask(plan, &mut sources, &parts.sinks)?;
-            let (states, renames) = (refusals.tables().to_vec(), Renames::of(plan));
+            let states = refusals.tables().to_vec();
             let refuse = |glance: &Glance| refusals.check(Some(glance)).map(drop);
-            Keeper::open(checkpoint, &plan.name, states, plan.partitions, renames, now, spawn.clone(), refuse)
+            Keeper::open(checkpoint, plan, states, now, spawn.clone(), refuse)
         };
         let (keeper, recovered) = parts.checkpoint.map(&mut open).transpose()?.unzip();
         let room = RoomWatch::new(keeper.as_ref().map(Keeper::room));

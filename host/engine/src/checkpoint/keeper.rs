@@ -7,6 +7,7 @@ use tidemill_checkpoint::{
     PluginDigest, Record, Recovery, SEGMENT_BYTES, Section, Shortage, SourcePin, Start, Storage, TableSchema, Usage,
 };
 use tidemill_model::{ports::Spawn, time::Timestamp};
+use tidemill_plan::graph::Plan;
 
 use super::{Checkpoint, Failpoints, Point, Renames, cleaner::Cleaner, restore::states_of, snapshots::Snapshots};
 use crate::failure::RunError;
@@ -69,10 +70,8 @@ impl Keeper {
     /// Takes the checkpoint over, unless what is there is refused.
     pub(crate) fn open(
         checkpoint: Checkpoint,
-        pipeline: &str,
+        plan: &Plan,
         states: Vec<TableSchema>,
-        partitions: u32,
-        renames: Renames,
         now: Timestamp,
         spawn: Arc<dyn Spawn>,
         refuse: impl FnMut(&Glance) -> Result<(), RunError>,
@@ -80,10 +79,10 @@ impl Keeper {
         let Checkpoint { storage, host, plugins, mut keep, budget, mut snapshot_after, failpoints } = checkpoint;
         keep.bytes = budget.share(keep.bytes, HISTORY_SHARE);
         snapshot_after.bytes_min = budget.share(snapshot_after.bytes_min, PART_SHARE);
-        let (log, recovered) = Log::open_unless(storage.clone(), pipeline, &host, now, refuse)?;
+        let (log, recovered) = Log::open_unless(storage.clone(), &plan.name, &host, now, refuse)?;
         let used = recovered.deltas.iter().rev().copied().chain(recovered.snapshot);
-        let renames = renames.learn(used.filter_map(|commit| states_of(log.records(), commit)));
-        let snapshots = Snapshots::new(&log, &recovered, &states, partitions, snapshot_after, spawn.clone());
+        let renames = Renames::of(plan).learn(used.filter_map(|commit| states_of(log.records(), commit)));
+        let snapshots = Snapshots::new(&log, &recovered, &states, plan.partitions, snapshot_after, spawn.clone());
         let again = recovered.planned.as_ref().map(|planned| (planned.number, planned.plan.sources.clone()));
         let delivered = recovered.delivered;
         let noted = delivered;

@@ -54,7 +54,7 @@ enum Stage {
     /// The loop has the committer.
     #[default]
     Idle,
-    Waiting(Box<Committer>, CommitJob),
+    Waiting(Box<Committer>, Box<CommitJob>),
     Working,
     Done(Box<Committer>, Result<Result<Timestamp, RunError>, Box<dyn Any + Send>>),
 }
@@ -94,7 +94,7 @@ impl Commits {
     pub(crate) fn hand_over(&mut self, job: CommitJob) {
         let committer = self.here.take().expect("the batch before has been waited for");
         self.coming_bytes = job.bytes();
-        self.shared.lock().stage = Stage::Waiting(committer, job);
+        self.shared.lock().stage = Stage::Waiting(committer, Box::new(job));
         let shared = self.shared.clone();
         self.spawn.spawn("commit".to_owned(), Box::new(move || shared.serve()));
         if Arc::strong_count(&self.shared) == 1 {
@@ -166,7 +166,7 @@ impl Shared {
         state.stage = Stage::Working;
         drop(state);
         let result =
-            catch_unwind(AssertUnwindSafe(|| committer.commit(job, &|| self.tell(|state| state.is_committed = true))));
+            catch_unwind(AssertUnwindSafe(|| committer.commit(*job, &|| self.tell(|state| state.is_committed = true))));
         self.tell(|state| state.stage = Stage::Done(committer, result));
     }
 

@@ -14,12 +14,18 @@ use super::{
     world::{Ended, OnAsk, Stop, World},
 };
 
+/// Looks at the checkpoint.
+type Look = fn(&World) -> Result<(), RunError>;
+
+/// A host at work: it runs until a batch is delivered, or to its end.
+type AtWork = Arc<dyn Fn(Option<i64>) + Send + Sync>;
+
 /// How a second host looks at the checkpoint.
-const LOOKS: [(&str, fn(&World) -> Result<(), RunError>); 2] =
+const LOOKS: [(&str, Look); 2] =
     [("foresee", |world| world.foresee().map(drop)), ("run", |world| world.open().map(drop))];
 
-/// A world, and a host over the same things that runs until a batch is delivered, or to its end.
-fn at_work(places: bool) -> (World, Arc<dyn Fn(Option<i64>) + Send + Sync>) {
+/// A world, and a host over the same things.
+fn at_work(places: bool) -> (World, AtWork) {
     let world = World { places: places.then(Arc::default), ..super::world() };
     let other = World {
         storage: world.storage.clone(),

@@ -29,6 +29,9 @@ use crate::{guests::guests, harness};
 const PIPELINE: &str =
     "[streams.in]\nqueue = { schema = \"n: integer\", batches = [] }\n[outputs.in]\nfrom = \"in\"\nprint = true\n";
 
+/// What was there before the source came.
+const BEFORE: &str = "[streams.first]\nqueue = { schema = \"n: integer\", batches = [] }\n[outputs.first]\nfrom = \"first\"\nprint = true\n";
+
 /// Numbers that lie somewhere, as files do in a folder.
 type Lying = Arc<Mutex<BTreeSet<i64>>>;
 
@@ -145,6 +148,7 @@ impl Repeatable for Watching {
 }
 
 struct Place {
+    text: String,
     storage: MemoryStorage,
     lying: Lying,
     delivered: Arc<Mutex<Delivered>>,
@@ -154,7 +158,7 @@ struct Place {
 impl Place {
     fn new() -> Place {
         let lying = Arc::new(Mutex::new(BTreeSet::from([1, 2, 3])));
-        Place { storage: MemoryStorage::new(), lying, delivered: Arc::default(), hosts: 0 }
+        Place { text: PIPELINE.to_owned(), storage: MemoryStorage::new(), lying, delivered: Arc::default(), hosts: 0 }
     }
 
     /// So many batches, or to a point.
@@ -165,10 +169,13 @@ impl Place {
         checkpoint.keep = Keep { batches: 1, bytes: 1 << 20 };
         checkpoint.snapshot_after = SnapshotAfter { bytes_min: 1 << 30, commits_max: 2 };
         checkpoint.failpoints = Box::new(StopAt(stop));
-        let plan = harness::plan(PIPELINE, 2);
+        let plan = harness::plan(&self.text, 2);
         let wake = Wake::default();
-        let sources = harness::sources(&plan, &wake, |_, _| Box::new(Watching::new(&self.lying)));
-        let sinks = vec![super::world::exactly("in", &self.delivered)];
+        let sources = harness::sources(&plan, &wake, |stream, source| match stream {
+            "in" => Box::new(Watching::new(&self.lying)),
+            _ => source,
+        });
+        let sinks = plan.outputs.iter().map(|output| super::world::exactly(&output.name, &self.delivered)).collect();
         let clock = Arc::new(ManualClock::new(Timestamp(0)));
         let (plugins, checkpoint) = (guests().plugins(), Some(checkpoint));
         let spawn: Arc<dyn tidemill_model::ports::Spawn> =
@@ -217,6 +224,27 @@ fn whatever_a_run_stops_at_all_that_comes_after_the_first_beginning_comes_once()
                 check(&place, &told);
             }
         }
+    }
+}
+
+/// One that comes while a batch is run again has begun when it is there, whatever becomes of that batch.
+#[test]
+fn what_comes_while_a_batch_is_run_again_without_the_source_comes_once() {
+    for (point, after) in [(Point::Start, true), (Point::Commit, false), (Point::Commit, true), (Point::Deliver, true)]
+    {
+        let mut place = Place { text: BEFORE.to_owned(), ..Place::new() };
+        let stopped = place.run(6, Some(Stop { point: Point::Plan, after: true, batch: at(2) }));
+        assert!(matches!(stopped, Err(RunError::Failpoint { .. })), "{stopped:?}");
+        place.text = format!("{BEFORE}{PIPELINE}");
+        let batch = if point == Point::Start { at(3) } else { at(2) };
+        let stopped = place.run(6, Some(Stop { point, after, batch }));
+        assert!(matches!(stopped, Err(RunError::Failpoint { .. })), "{point:?}: {stopped:?}");
+        // It comes while nobody runs.
+        let next = place.lying.lock().unwrap().last().map_or(1, |last| last + 1);
+        place.lying.lock().unwrap().insert(next);
+        place.run(7, None).unwrap();
+        place.run(3, None).unwrap();
+        check(&place, &format!("{point:?} {after}"));
     }
 }
 
