@@ -155,8 +155,11 @@ fn damage_is_passed_over_without_a_loss_or_told_without_bad_advice() {
     assert!(passed_over > 200 && refused > 100, "{passed_over} passed over, {refused} refused");
 }
 
+/// What is put into a file's place.
+type NoFile = (&'static str, fn(&Path));
+
 /// What has a file's name in a folder, and is none.
-const NO_FILES: [(&str, fn(&Path)); 3] = [
+const NO_FILES: [NoFile; 3] = [
     ("a folder", |path| fs::create_dir(path).unwrap()),
     ("a link to what is not there", |path| symlink("nowhere", path).unwrap()),
     ("a link in a circle", |path| symlink(path.file_name().unwrap(), path).unwrap()),
@@ -191,7 +194,8 @@ fn what_has_the_name_of_a_file_and_is_none_is_damage() {
                 make(&path);
                 let shared: Arc<dyn Storage> = folder.clone();
                 let survey = Survey::of(&shared);
-                let survey = survey.unwrap_or_else(|error| panic!("{what}: {}", said(&error))).unwrap();
+                assert!(survey.is_ok(), "{what}: {}", said(&survey.unwrap_err()));
+                let survey = survey.unwrap().unwrap();
                 let opened = open_in(folder);
                 assert_eq!(survey.recovery.is_ok(), opened.is_ok(), "{what}: {:?}", survey.recovery);
                 match opened {
