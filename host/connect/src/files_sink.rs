@@ -81,9 +81,10 @@ impl FileSink {
         match error.kind() {
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
                 let (output, folder) = (&self.output, self.folder.display());
-                let is_link = |part: &Path| fs::symlink_metadata(part).is_ok() && !part.exists();
-                let what = match self.folder.ancestors().any(is_link) {
-                    true => "is a link to what is not there, or behind one: make what it leads to, or choose a folder",
+                let what = match fs::symlink_metadata(&self.folder).is_ok_and(|found| found.is_symlink())
+                    && !self.folder.exists()
+                {
+                    true => "is a link to what is not there: make what it leads to, or choose another folder",
                     false => "is a file, or in one: choose a folder",
                 };
                 PortError::refused(format!("output `{output}`: {folder} {what}"))

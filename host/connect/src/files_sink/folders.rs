@@ -46,9 +46,13 @@ impl Folders for Shared {
     }
 }
 
-/// Whether there is, or may come to be, a folder that can be written to. Changes nothing.
+/// Whether there is, or may come to be, a folder that can be written to. Changes nothing. What a link above it leads to may
+/// be made by then: it may be another output's.
 pub(super) fn check(folder: &Path) -> io::Result<()> {
-    may_make_folder(&Shared, folder).map_err(|error| error.source)
+    match may_make_folder(&Shared, folder) {
+        Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists && error.folder != folder => Ok(()),
+        checked => checked.map_err(|error| error.source),
+    }
 }
 
 /// Makes a folder that may be there, and those above it.
