@@ -74,7 +74,9 @@ fn a_disk_that_is_nearly_full_gets_no_input_until_there_is_room() {
     let full = used(&expect);
     for share in [0, 1, 4, 7] {
         let reserve = 20_000;
-        let world = World { budget: Budget { bytes_max: None, free_bytes_min: reserve }, ..many() };
+        let budget = Budget { bytes_max: None, free_bytes_min: reserve };
+        // Nobody takes or makes room between a look of the run and what this test sees of it.
+        let world = World { budget, workers: 1, spawn: Arc::new(AtOnce), ..many() };
         world.storage.set_capacity(Some(reserve + full * share / 8));
         let (storage, looks) = (world.storage.clone(), Arc::new(Mutex::new(Looks::default())));
         let seen = looks.clone();
