@@ -36,6 +36,9 @@ pub const KEYS: &[Settings] = &[
             ("parameters", parameters_reach_functions),
             ("as", what_comes_out_is_renamed),
             ("on-error", each_function_has_its_policy),
+            ("window", windows_have_the_last_batches),
+            ("slide", windows_have_the_last_batches),
+            ("previously", a_state_under_another_name_is_gone_on_with),
         ],
     ),
     (
@@ -53,11 +56,50 @@ pub const KEYS: &[Settings] = &[
             ("previously", a_state_under_another_name_is_gone_on_with),
         ],
     ),
-    ("stream `count`", &[("count", whole_batches_are_made_into_others), ("from", streams_read_what_they_name)]),
+    (
+        "stream `count`",
+        &[
+            ("count", whole_batches_are_made_into_others),
+            ("from", streams_read_what_they_name),
+            ("window", windows_have_the_last_batches),
+            ("slide", windows_have_the_last_batches),
+            ("previously", a_state_under_another_name_is_gone_on_with),
+        ],
+    ),
+    (
+        "stream `window`",
+        &[
+            ("window", windows_have_the_last_batches),
+            ("from", streams_read_what_they_name),
+            ("slide", windows_have_the_last_batches),
+            ("previously", a_state_under_another_name_is_gone_on_with),
+        ],
+    ),
+    ("stream `group`", &[("group", rows_are_grouped), ("from", streams_read_what_they_name), ("by", rows_are_grouped)]),
+    (
+        "stream `join`",
+        &[
+            ("join", rows_are_joined),
+            ("from", streams_read_what_they_name),
+            ("by", rows_are_joined),
+            ("prefix", rows_are_joined),
+            ("pairs-max", a_key_with_too_many_pairs_has_a_policy),
+            ("on-error", a_key_with_too_many_pairs_has_a_policy),
+        ],
+    ),
     ("stream `union`", &[("union", streams_read_what_they_name), ("from", streams_read_what_they_name)]),
     ("stream `sort`", &[("sort", whole_batches_are_made_into_others), ("from", streams_read_what_they_name)]),
     ("stream `limit`", &[("limit", whole_batches_are_made_into_others), ("from", streams_read_what_they_name)]),
-    ("stream `distinct`", &[("distinct", whole_batches_are_made_into_others), ("from", streams_read_what_they_name)]),
+    (
+        "stream `distinct`",
+        &[
+            ("distinct", whole_batches_are_made_into_others),
+            ("from", streams_read_what_they_name),
+            ("window", windows_have_the_last_batches),
+            ("slide", windows_have_the_last_batches),
+            ("previously", a_state_under_another_name_is_gone_on_with),
+        ],
+    ),
 ];
 
 /// The rows, whatever their order.
@@ -83,7 +125,7 @@ const PANIC: &str = r#"{"line":"panic","n":5,"other":"y","ok":true}"#;
 
 /// For each kind of stream what comes out of it, whatever the order: where it reads `rows`, and where it reads `two`, which
 /// has one of those rows.
-const READ: [(&str, &[&str], &[&str]); 9] = [
+const READ: [(&str, &[&str], &[&str]); 12] = [
     (
         "from = FROM\nmap = \"hostile/identity\"",
         &[r#"{"line":"a b"}"#, r#"{"line":"b"}"#, r#"{"line":"b"}"#, r#"{"line":"c"}"#, r#"{"line":"panic"}"#],
@@ -105,6 +147,23 @@ const READ: [(&str, &[&str], &[&str]); 9] = [
     ("from = FROM\nsort = [\"line\"]", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
     ("from = FROM\nlimit = 1", &[A, PANIC], &[PANIC]),
     ("from = FROM\ndistinct = true", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
+    ("from = FROM\nwindow = \"1s\"", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
+    (
+        "from = FROM\nby = [\"line\", \"other\", \"ok\"]\ngroup = \"ns\"",
+        &[
+            r#"{"line":"a b","other":"x","ok":true,"ns":[1]}"#,
+            r#"{"line":"b","other":"y","ok":false,"ns":[2]}"#,
+            r#"{"line":"b","other":"y","ok":null,"ns":[2]}"#,
+            r#"{"line":"c","other":"x","ok":null,"ns":[0]}"#,
+            r#"{"line":"panic","other":"y","ok":true,"ns":[5]}"#,
+        ],
+        &[r#"{"line":"panic","other":"y","ok":true,"ns":[5]}"#],
+    ),
+    (
+        "from = [FROM, FROM]\nby = [\"line\", \"n\", \"other\", \"ok\"]\njoin = \"inner\"",
+        &[A, B, B_MISSING, C, PANIC],
+        &[PANIC],
+    ),
 ];
 
 #[test]
@@ -246,22 +305,94 @@ fn keys_without_rows_are_run_and_emitted_if_it_is_said() {
     assert_eq!(all, ["{\"other\":\"x\",\"age\":1}".to_owned(), y]);
 }
 
+/// A third batch goes on with what two left under another name.
 #[test]
 fn a_state_under_another_name_is_gone_on_with() {
-    let totals = "by = \"other\"\nupdate-state = \"wordcount/running-total\"\nfields = { value = \"n\" }";
-    let text = pipeline(totals, SHOWN);
-    let folder = Folder::new().with("p.toml", &text);
-    let kept = "pipeline.checkpoint=kept";
-    assert_eq!(run(&folder, &[kept]).code, 0);
-    let more = text.replace("]\n[streams.out]", "]\n[streams.totals]").replace("from = \"out\"", "from = \"totals\"");
-    // A third batch for the source, which goes on behind the second.
-    let more = more.replace("ok = false }],\n]", "ok = false }], [{ line = \"d\", n = 10, other = \"x\" }]]");
-    let folder = folder.with("p.toml", &more);
-    let refused = run(&folder, &[kept]);
-    assert!(refused.code == 1 && refused.stderr.contains("state of the stream `out`"), "{refused:#?}");
-    let ended = run(&folder, &[kept, "streams.totals.previously=out"]);
+    let by = "by = \"other\"\nfields = { value = \"n\" }";
+    for (operator, then) in [
+        (format!("{by}\nupdate-state = \"wordcount/running-total\""), "{\"other\":\"x\",\"n\":11}"),
+        (format!("{by}\nreduce = \"sum\"\nwindow = \"3s\""), "{\"other\":\"x\",\"n\":11}"),
+        (format!("{by}\nreduce = \"wordcount/sum\"\nwindow = \"3s\""), "{\"other\":\"x\",\"n\":11}"),
+        ("count = true\nwindow = \"3s\"".to_owned(), "{\"count\":6}"),
+        ("distinct = true\nwindow = \"3s\"".to_owned(), A),
+        ("window = \"3s\"".to_owned(), A),
+    ] {
+        let text = pipeline(&operator, SHOWN);
+        let folder = Folder::new().with("p.toml", &text);
+        let kept = "pipeline.checkpoint=kept";
+        assert_eq!(run(&folder, &[kept]).code, 0);
+        let more =
+            text.replace("]\n[streams.out]", "]\n[streams.totals]").replace("from = \"out\"", "from = \"totals\"");
+        // A third batch for the source, which goes on behind the second.
+        let more = more.replace("ok = false }],\n]", "ok = false }], [{ line = \"d\", n = 10, other = \"x\" }]]");
+        let folder = folder.with("p.toml", &more);
+        let refused = run(&folder, &[kept]);
+        assert!(refused.code == 1 && refused.stderr.contains("state of the stream `out`"), "{refused:#?}");
+        let ended = run(&folder, &[kept, "streams.totals.previously=out"]);
+        assert_eq!(ended.code, 0, "{operator}: {ended:#?}");
+        assert!(ended.stdout.contains(then), "{operator}: {ended:#?}");
+    }
+}
+
+/// At each of two ticks, or at the second one alone.
+#[test]
+fn windows_have_the_last_batches() {
+    for (operator, both, second) in [
+        ("window = \"2s\"", 3 + 5, 5),
+        ("count = true\nwindow = \"2s\"", 2, 1),
+        ("distinct = true\nwindow = \"2s\"", 3 + 5, 5),
+        ("by = \"line\"\nreduce = \"count\"\nwindow = \"2s\"", 3 + 4, 4),
+        ("by = \"line\"\nreduce = \"wordcount/sum\"\nfields = { value = \"n\" }\nwindow = \"2s\"", 3 + 4, 4),
+    ] {
+        assert_eq!(rows(operator).len(), both, "{operator}");
+        assert_eq!(rows(&format!("{operator}\nslide = \"2s\"")).len(), second, "{operator}");
+    }
+}
+
+#[test]
+fn rows_are_grouped() {
+    let lists = sorted("by = \"other\"\ngroup = \"all\"");
+    assert_eq!(lists.len(), 3);
+    assert!(lists[0].starts_with(r#"{"other":"x","all":[{"line":"a b","n":1,"ok":true},{"line":"c","#), "{lists:?}");
+    let all = rows("group = \"all\"");
+    assert!(all[0].starts_with("{\"all\":[{\"line\":\"a b\",") && all.len() == 2, "{all:?}");
+}
+
+/// The rows of a stream that reads `rows` and those of them that are good.
+fn joined(join: &str) -> Vec<String> {
+    let good = "[streams.good]\nfrom = \"rows\"\nfilter = \"ok\"\n[streams.out]\nfrom = [\"rows\", \"good\"]\n";
+    let text = pipeline(join, SHOWN).replace("[streams.out]\nfrom = \"rows\"\n", good);
+    let ended = run(&Folder::new().with("p.toml", text), &[]);
     assert_eq!(ended.code, 0, "{ended:#?}");
-    assert!(ended.stdout.contains("{\"other\":\"x\",\"n\":11}"), "{ended:#?}");
+    ended.stdout.lines().filter(|line| line.starts_with('{')).map(str::to_owned).collect()
+}
+
+#[test]
+fn rows_are_joined() {
+    let by_line = |kind: &str| joined(&format!("by = \"line\"\nprefix = [\"\", \"good-\"]\njoin = \"{kind}\"")).len();
+    assert_eq!(["inner", "left", "right", "full"].map(by_line), [2, 5, 2, 5]);
+    let by_other = joined("by = [[\"other\"], [\"other\"]]\nprefix = [\"all-\", \"\"]\njoin = \"inner\"");
+    assert!(
+        by_other.contains(
+            &r#"{"other":"x","all-line":"c","all-n":0,"all-ok":null,"line":"a b","n":1,"ok":true}"#.to_owned()
+        )
+    );
+    assert_eq!(by_other.len(), 4);
+}
+
+#[test]
+fn a_key_with_too_many_pairs_has_a_policy() {
+    let join = "by = \"other\"\nprefix = [\"all-\", \"\"]\njoin = \"inner\"\npairs-max = 1";
+    refused(&format!("{join}\npairs-max = 0"), SHOWN, "pairs-max");
+    let good = "[streams.out]\nfrom = [\"rows\", \"rows\"]\n";
+    let text =
+        |more: &str| pipeline(&format!("{join}\n{more}"), SHOWN).replace("[streams.out]\nfrom = \"rows\"\n", good);
+    let stopped = run(&Folder::new().with("p.toml", text("")), &[]);
+    assert!(stopped.code == 1 && stopped.stderr.contains("`pairs-max`"), "{stopped:#?}");
+    let set_aside = run(&Folder::new().with("p.toml", text("on-error = \"dead-letter\"")), &[]);
+    // In the first batch a key has one row, and the others have two.
+    let rows = set_aside.stdout.lines().filter(|line| line.starts_with('{')).count();
+    assert_eq!((set_aside.code, rows), (0, 1), "{set_aside:#?}");
 }
 
 #[test]
