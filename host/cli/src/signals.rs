@@ -116,7 +116,7 @@ impl Kinds {
 async fn hung_up(hang_up: &mut Option<Signal>) {
     match hang_up {
         Some(hang_up) => _ = hang_up.recv().await,
-        None => std::future::pending().await,
+        None => std::future::pending::<()>().await,
     }
 }
 
