@@ -92,6 +92,8 @@ mod run;
 mod stop;
 mod store;
 mod task;
+#[cfg(test)]
+mod testing;
 
 pub use failure::{Cause, RunError};
 pub use foreseen::{Foreseen, foresee};

@@ -1,6 +1,8 @@
 //! What a run says of its batches.
 
 mod pace;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, time::Duration};
 
