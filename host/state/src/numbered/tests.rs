@@ -167,3 +167,31 @@ fn rows_of_an_older_schema_become_those_of_the_newer() {
     let (_, columns) = evolved.pane(5).unwrap().columns();
     assert_eq!(values_of(&Rows { schema: &new, len: 1, columns: &columns }), [[Value::Missing, Value::Integer(1)]]);
 }
+
+/// Blocks of rows of one size are as large as the limits let them be, and no larger; one row is in a block at any rate.
+#[test]
+fn a_block_has_as_many_rows_as_its_limits_let_it() {
+    let schema: Schema = "n: integer".parse().unwrap();
+    let mut table = NumberedTable::new(&schema);
+    let rows = vec![("a".to_owned(), vec![Value::Integer(1)]); 10];
+    let pane = pane(&schema, &rows);
+    let row_bytes = pane.rows.bytes().div_ceil(10);
+    table.put(5, pane);
+    for (rows_max, bytes_max, expect) in [
+        (100, 100 * row_bytes, vec![10]),
+        (4, 100 * row_bytes, vec![4, 4, 2]),
+        (100, 4 * row_bytes, vec![4, 4, 2]),
+        (100, 5 * row_bytes - 1, vec![4, 4, 2]),
+        (100, 5 * row_bytes, vec![5, 5]),
+        (5, 9 * row_bytes, vec![5, 5]),
+        (100, row_bytes - 1, vec![1; 10]),
+        (1, 100 * row_bytes, vec![1; 10]),
+    ] {
+        let limits = BlockLimits { rows_max, bytes_max };
+        for blocks in [collect(table.whole(limits)), collect(table.changes(limits))] {
+            // Before the rows it is said that the pane is there.
+            let lengths: Vec<usize> = blocks[1..].iter().map(RecordBatch::num_rows).collect();
+            assert_eq!((blocks[0].num_rows(), lengths), (1, expect.clone()), "{rows_max} rows, {bytes_max} bytes");
+        }
+    }
+}
