@@ -91,6 +91,7 @@ pub(super) fn next_tick(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::said;
 
     const SECOND: i64 = 1_000_000;
 
@@ -131,5 +132,27 @@ mod tests {
         }
         assert_eq!((next(50, 70), next(50, 79), next(50, 80)), (at(70), at(70), at(80)));
         assert_eq!(next(50, 2_000_000_005), at(2_000_000_000));
+    }
+    #[test]
+    fn a_clock_that_is_set_and_ticks_that_are_late_are_told() {
+        let interval = Interval::try_new(10 * SECOND).expect("an interval");
+        let mut due = Due::new(interval, at(50), at(45));
+        let lines = said(|| assert!(!due.is_reached(at(45)) && !due.is_reached(at(46))));
+        assert_eq!(lines, [""; 0]);
+        let lines = said(|| assert!(!due.is_reached(Timestamp(43 * SECOND + 500_000))));
+        let expect = "WARN the clock was set back by 2500 ms: batches go on with times ahead of it said.back_ms=2500";
+        assert_eq!(lines, [expect]);
+
+        let next = |late, now| said(|| _ = next_tick(late, interval, at(50), at(now)));
+        assert_eq!((next(LateTicks::Each, 3_660), next(LateTicks::Merge, 69)), (vec![], vec![]));
+        let expect = format!(
+            "WARN batches are late by more than an hour: those before {} are left out, and their input is in it said.batch=3670000",
+            at(3_670)
+        );
+        assert_eq!(next(LateTicks::Each, 3_661), [expect]);
+        for (now, merged, last) in [(70, 2, 70), (79, 2, 70), (99, 4, 90)] {
+            let expect = format!("INFO {merged} ticks are late: the batch {} stands for all of them", at(last));
+            assert_eq!(next(LateTicks::Merge, now), [expect]);
+        }
     }
 }

@@ -22,6 +22,7 @@ mod settings;
 mod sinks;
 mod snapshots;
 mod tables;
+mod told;
 mod windows;
 pub mod world;
 
