@@ -1,12 +1,13 @@
 //! What each test reaches, and how long it takes, with no mutant on.
 
+mod reached;
 mod stored;
 
 use std::{
     collections::BTreeSet,
     fs,
     path::Path,
-    process::Command,
+    process::{self, Command},
     slice,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
@@ -90,8 +91,7 @@ fn measure_program(program: &Program, top: &Path, data: u64, place: Place<'_>) -
     eprintln!("baseline: {}", program.name);
     let progress = Mutex::new(Progress::new("baseline", jobs.len()));
     let chunks = in_parallel(jobs, |worker, names| {
-        let reached = top.join("reached").join(worker.to_string());
-        let chunks = run(&names, program, &reached, place)?;
+        let chunks = run(&names, program, worker, place)?;
         let failed: Vec<String> =
             chunks.iter().filter(|chunk| !chunk.passed).map(|chunk| format!("{} FAILED", chunk.names[0])).collect();
         progress.lock().unwrap_or_else(PoisonError::into_inner).step(&failed.join(", "), failed.is_empty());
@@ -131,24 +131,16 @@ fn chunks(names: Vec<String>, most: usize) -> Vec<Vec<String>> {
 }
 
 /// Runs tests together; each alone if one of them fails.
-fn run(names: &[String], program: &Program, folder: &Path, place: Place<'_>) -> anyhow::Result<Vec<Chunk>> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
-    }
-    fs::create_dir_all(folder)?;
+fn run(names: &[String], program: &Program, worker: usize, place: Place<'_>) -> anyhow::Result<Vec<Chunk>> {
     let mut command = program.command(place.libraries);
-    short(&mut command).args(["--test-threads", "1", "--exact"]).args(names).env(switch::REACHED, folder);
-    let ended = place.runner.run(&mut command, LIMIT, |_| false)?;
+    let socket = format!("tidemill-mutants-{}-{worker}", process::id());
+    short(&mut command).args(["--test-threads", "1", "--exact"]).args(names).env(switch::REACHED, &socket);
+    let (ended, reached) = reached::during(&socket, || place.runner.run(&mut command, LIMIT, |_| false))?;
+    let ended = ended?;
     let passed = ended.how == How::Well;
     if !passed && names.len() > 1 {
-        let alone = names.iter().map(|name| run(slice::from_ref(name), program, folder, place));
+        let alone = names.iter().map(|name| run(slice::from_ref(name), program, worker, place));
         return Ok(alone.collect::<Result<Vec<_>, _>>()?.concat());
-    }
-    let mut reached = BTreeSet::new();
-    for entry in fs::read_dir(folder)? {
-        let text = fs::read_to_string(entry?.path())?;
-        // The last line may be cut off if its process was killed.
-        reached.extend(text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')?.parse::<u32>().ok()));
     }
     Ok(vec![Chunk { names: names.to_vec(), passed, seconds: ended.seconds, reached }])
 }

@@ -5,7 +5,7 @@ use quote::quote;
 
 /// The environment variable with the number of the mutant that is on.
 pub const ACTIVE: &str = "TIDEMILL_MUTANT";
-/// The one with the folder where it is written down which mutants were reached.
+/// The one with the name of the socket that is told which mutants were reached: no file, because some processes may write none.
 pub const REACHED: &str = "TIDEMILL_MUTANT_REACHED";
 /// The module's name in a rewritten crate.
 pub const MODULE: &str = "mutant_switch";
@@ -32,13 +32,17 @@ pub fn source(crate_name: &str, end: u32) -> String {
 
 const TEMPLATE: &str = r#"//! Which mutant is on.
 #![allow(warnings)]
-use std::{fs::File, io::Write, sync::{OnceLock, atomic::{AtomicU32, AtomicU64, Ordering::Relaxed}}};
+use std::{
+    io::ErrorKind,
+    os::{linux::net::SocketAddrExt, unix::net::{SocketAddr, UnixDatagram}},
+    sync::{OnceLock, atomic::{AtomicU32, AtomicU64, Ordering::Relaxed}},
+};
 
 const UNREAD: u32 = u32::MAX;
 const RECORDING: u32 = u32::MAX - 1;
 static ACTIVE: AtomicU32 = AtomicU32::new(UNREAD);
 static SEEN: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
-static FILE: OnceLock<Option<File>> = OnceLock::new();
+static TOLD: OnceLock<Option<UnixDatagram>> = OnceLock::new();
 
 #[inline]
 pub(crate) fn on(number: u32) -> bool {
@@ -59,17 +63,22 @@ fn slow(number: u32, mut active: u32) -> bool {
     }
     let (word, bit) = (&SEEN[number as usize / 64], 1 << (number % 64));
     if word.fetch_or(bit, Relaxed) & bit == 0 {
-        if let Some(mut file) = FILE.get_or_init(open).as_ref() {
-            let _ = file.write_all(format!("{number}\n").as_bytes());
+        if let Some(socket) = TOLD.get_or_init(open).as_ref() {
+            while let Err(error) = socket.send(number.to_string().as_bytes()) {
+                if error.kind() != ErrorKind::Interrupted {
+                    break;
+                }
+            }
         }
     }
     false
 }
 
-fn open() -> Option<File> {
-    let folder = std::path::PathBuf::from(std::env::var_os("REACHED_NAME")?);
-    let name = format!("CRATE_NAME.{}", std::process::id());
-    // Where a standard stream is closed, the file has its number; a copy has one above those, and leaves it closed.
-    File::options().create(true).append(true).open(folder.join(name)).ok()?.try_clone().ok()
+fn open() -> Option<UnixDatagram> {
+    let name = std::env::var("REACHED_NAME").ok()?;
+    let socket = UnixDatagram::unbound().ok()?;
+    socket.connect_addr(&SocketAddr::from_abstract_name(name).ok()?).ok()?;
+    // Where a standard stream is closed, the socket has its number; a copy has one above those, and leaves it closed.
+    socket.try_clone().ok()
 }
 "#;
