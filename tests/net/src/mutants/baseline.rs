@@ -7,7 +7,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::Path,
-    process::{self, Command},
+    process::Command,
     slice,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
@@ -90,8 +90,8 @@ fn measure_program(program: &Program, top: &Path, data: u64, place: Place<'_>) -
     let jobs = chunks(names, if program.name.ends_with("/src") { 1 } else { TOGETHER });
     eprintln!("baseline: {}", program.name);
     let progress = Mutex::new(Progress::new("baseline", jobs.len()));
-    let chunks = in_parallel(jobs, |worker, names| {
-        let chunks = run(&names, program, worker, place)?;
+    let chunks = in_parallel(jobs, |_, names| {
+        let chunks = run(&names, program, place)?;
         let failed: Vec<String> =
             chunks.iter().filter(|chunk| !chunk.passed).map(|chunk| format!("{} FAILED", chunk.names[0])).collect();
         progress.lock().unwrap_or_else(PoisonError::into_inner).step(&failed.join(", "), failed.is_empty());
@@ -131,15 +131,15 @@ fn chunks(names: Vec<String>, most: usize) -> Vec<Vec<String>> {
 }
 
 /// Runs tests together; each alone if one of them fails.
-fn run(names: &[String], program: &Program, worker: usize, place: Place<'_>) -> anyhow::Result<Vec<Chunk>> {
+fn run(names: &[String], program: &Program, place: Place<'_>) -> anyhow::Result<Vec<Chunk>> {
     let mut command = program.command(place.libraries);
-    let socket = format!("tidemill-mutants-{}-{worker}", process::id());
-    short(&mut command).args(["--test-threads", "1", "--exact"]).args(names).env(switch::REACHED, &socket);
-    let (ended, reached) = reached::during(&socket, || place.runner.run(&mut command, LIMIT, |_| false))?;
+    short(&mut command).args(["--test-threads", "1", "--exact"]).args(names);
+    let measured = |socket: &str| place.runner.run(command.env(switch::REACHED, socket), LIMIT, |_| false);
+    let (ended, reached) = reached::during(measured)?;
     let ended = ended?;
     let passed = ended.how == How::Well;
     if !passed && names.len() > 1 {
-        let alone = names.iter().map(|name| run(slice::from_ref(name), program, worker, place));
+        let alone = names.iter().map(|name| run(slice::from_ref(name), program, place));
         return Ok(alone.collect::<Result<Vec<_>, _>>()?.concat());
     }
     Ok(vec![Chunk { names: names.to_vec(), passed, seconds: ended.seconds, reached }])

@@ -7,7 +7,8 @@ use std::{
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr, UnixDatagram},
     },
-    sync::atomic::{AtomicBool, Ordering},
+    process::id,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::Duration,
 };
@@ -15,14 +16,18 @@ use std::{
 /// How often it is looked whether the work is done.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Does something, and gives what the socket of this name was told meanwhile.
-pub fn during<T>(name: &str, work: impl FnOnce() -> T) -> io::Result<(T, BTreeSet<u32>)> {
-    let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
+/// How many sockets there were: a process that is being started may hold one for a moment when it has been closed here.
+static SOCKETS: AtomicUsize = AtomicUsize::new(0);
+
+/// Does something with the name of a socket, and gives what that was told meanwhile.
+pub fn during<T>(work: impl FnOnce(&str) -> T) -> io::Result<(T, BTreeSet<u32>)> {
+    let name = format!("tidemill-net-{}-{}", id(), SOCKETS.fetch_add(1, Ordering::Relaxed));
+    let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
     socket.set_read_timeout(Some(LOOK))?;
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         let listening = scope.spawn(|| listen(&socket, &is_done));
-        let done = work();
+        let done = work(&name);
         is_done.store(true, Ordering::SeqCst);
         let reached = listening.join().map_err(|_| io::Error::other("who listens has panicked"))??;
         Ok((done, reached))
@@ -49,16 +54,15 @@ fn listen(socket: &UnixDatagram, is_done: &AtomicBool) -> io::Result<BTreeSet<u3
 
 #[test]
 fn all_that_was_told_is_known_when_the_work_is_done() {
-    let name = format!("tidemill-net-test-{}", std::process::id());
-    let told = during(&name, || {
+    let told = during(|name| {
         let socket = UnixDatagram::unbound()?;
-        socket.connect_addr(&SocketAddr::from_abstract_name(&name)?)?;
+        socket.connect_addr(&SocketAddr::from_abstract_name(name)?)?;
         (0..1_000u32).chain([7]).try_for_each(|number| socket.send(number.to_string().as_bytes()).map(drop))?;
         socket.send(b"no number").map(drop)
     });
     let (done, reached) = told.expect("a socket");
     done.expect("somebody listens");
     assert_eq!(reached, (0..1_000).collect());
-    let (_, reached) = during(&name, || ()).expect("the name is free again");
+    let (_, reached) = during(|_| ()).expect("another socket");
     assert!(reached.is_empty());
 }
