@@ -1,4 +1,4 @@
-//! What is said in the log, for tests.
+//! What is said in the log, and pipelines without plugins, for tests.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
@@ -7,6 +7,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use tidemill_model::function::{Binding, Description, Signature};
+use tidemill_plan::{Functions, Manifest, graph::Plan};
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
@@ -57,4 +59,23 @@ pub(crate) fn said(work: impl FnOnce()) -> Vec<String> {
     let heard = Heard::default();
     tracing::subscriber::with_default(heard.clone(), work);
     heard.0.lock().unwrap().clone()
+}
+
+/// A pipeline has none.
+struct NoPlugins;
+
+impl Functions for NoPlugins {
+    fn description(&self, plugin: &str) -> Result<&Description, String> {
+        Err(plugin.to_owned())
+    }
+
+    fn open(&self, plugin: &str, _: &Binding) -> Result<Signature, String> {
+        Err(plugin.to_owned())
+    }
+}
+
+/// The plan of a pipeline's text.
+pub(crate) fn plan(text: &str) -> Plan {
+    let (manifest, mut diagnostics) = Manifest::read("p.toml", text, &[], tidemill_connect::CONNECTORS);
+    manifest.resolve(&NoPlugins, &mut diagnostics).unwrap()
 }

@@ -5,22 +5,17 @@
 use tidemill_model::ports::PortError;
 
 use super::*;
-use crate::testing::said;
+use crate::testing::{plan, said};
 
 const SECOND: i64 = 1_000_000;
 
 /// A reporter of a pipeline of a batch a second, whose stream `taken` has dead letters.
 fn reporter() -> Reporter {
-    let interval = Interval::try_new(SECOND).unwrap();
-    Reporter {
-        interval,
-        summary: Summary::default(),
-        letters: BTreeMap::from([("taken".to_owned(), "aside".to_owned())]),
-        intake: Intake::default(),
-        left: 0,
-        pace: Pace::new(interval),
-        full: false,
-    }
+    let plan = plan(
+        "[pipeline]\nname = \"p\"\ninterval = \"1s\"\n[streams.in]\nqueue = { schema = \"n: integer\", batches = [] }\n\
+         [outputs.out]\nfrom = \"in\"\nprint = true\n",
+    );
+    Reporter { letters: BTreeMap::from([("taken".to_owned(), "aside".to_owned())]), ..Reporter::new(&plan) }
 }
 
 /// A batch whose tick was served at its time, and that was done with so many microseconds later.

@@ -6,27 +6,13 @@ use std::sync::Mutex;
 
 use tidemill_checkpoint::{Budget, Fault, MemoryStorage, Operation};
 use tidemill_model::{
-    function::{Binding, Description, Signature},
     ports::{Chunk, Irregularity, PortError, Repeatable, Sealed, SinkParts, SinkRows, Taken},
     schema::Schema,
     testing::{Value, buffer_of},
 };
-use tidemill_plan::{Functions, Manifest};
 
 use super::*;
-use crate::arrival::Arrival;
-
-struct NoPlugins;
-
-impl Functions for NoPlugins {
-    fn description(&self, plugin: &str) -> Result<&Description, String> {
-        Err(plugin.to_owned())
-    }
-
-    fn open(&self, plugin: &str, _: &Binding) -> Result<Signature, String> {
-        Err(plugin.to_owned())
-    }
-}
+use crate::{arrival::Arrival, testing::plan};
 
 /// Gives a chunk of a thousand integers whenever it is asked, and notes how many it gave in each batch.
 struct Endless {
@@ -151,8 +137,7 @@ fn taken_with(
          [streams.in]\nqueue = {{ schema = \"n: integer\", batches = [] }}\n\
          {made}[outputs.out]\nfrom = \"{from}\"\nprint = true\n"
     );
-    let (manifest, mut diagnostics) = Manifest::read("p.toml", &text, &[], tidemill_connect::CONNECTORS);
-    let plan = manifest.resolve(&NoPlugins, &mut diagnostics).unwrap();
+    let plan = plan(&text);
     let log = Arc::new(Mutex::new(Vec::new()));
     let (schema, has_checkpoint) = (plan.nodes[0].schema.clone(), checkpoint.is_some());
     let source = Endless { schema, sealed: false, given: 0, log: log.clone(), has_checkpoint };

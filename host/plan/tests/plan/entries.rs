@@ -4,10 +4,13 @@
 use std::{path::PathBuf, time::Duration};
 
 use tidemill_connect::{CONNECTORS, files::FilesSource, text::TextOptions};
-use tidemill_model::{limits::Limits, object_url::ObjectUrl};
+use tidemill_model::{
+    limits::{Limits, PipelineLimits},
+    object_url::ObjectUrl,
+};
 use tidemill_plan::{
     CheckpointEntry, CheckpointPlace, Manifest, PluginEntry,
-    graph::{KeySet, OnError, Operator, Plan, Then},
+    graph::{KeySet, LateTicks, OnError, Operator, Plan, Then},
 };
 
 use crate::fake::Fake;
@@ -49,6 +52,23 @@ fn checkpoints_arrive() {
     let expect = CheckpointEntry { place, keep_batches: Some(7), ..plain };
     assert_eq!(checkpoint("{ url = \"s3://bucket/prefix\", keep-batches = 7 }"), expect);
     assert!(read("", "").0.checkpoint().is_none());
+}
+
+#[test]
+fn what_a_pipeline_says_of_its_runs_arrives() {
+    let told = |text: &str| {
+        let plan = read(text, "").1.unwrap();
+        let PipelineLimits { batch_fuel, batch_rows, batch_bytes, instance_memory } = plan.limits;
+        (plan.stop_within, plan.late_ticks, [batch_fuel, batch_rows, batch_bytes, instance_memory])
+    };
+    let limits = [100_000_000_000_000, 10_000_000_000, 1 << 40, 256 << 30];
+    assert_eq!(told(""), (Duration::from_secs(30), LateTicks::Each, limits));
+    let rest = (LateTicks::Each, limits);
+    assert_eq!(told("stop-within = \"250ms\""), (Duration::from_millis(250), rest.0, rest.1));
+    assert_eq!(told("late-ticks = \"each\""), (Duration::from_secs(30), rest.0, rest.1));
+    assert_eq!(told("late-ticks = \"merge\""), (Duration::from_secs(30), LateTicks::Merge, limits));
+    let some = "limits = { batch-fuel = 1, batch-rows = 2, batch-bytes = 3, instance-memory = \"512GiB\" }";
+    assert_eq!(told(some), (Duration::from_secs(30), LateTicks::Each, [1, 2, 3, 512 << 30]));
 }
 
 #[test]
