@@ -110,19 +110,24 @@ fn instances_have_so_much_memory_together() {
 /// Each stream takes memory for each of its partitions, before there are rows.
 #[test]
 fn streams_have_so_many_partitions_together() {
-    let filters = |filters: usize| {
-        let mut text = "[streams.s0]\nqueue = { schema = \"ok: boolean\", batches = [] }\n[streams.out]\nfrom = \"s0\"\nlimit = 1\n".to_owned();
+    let with = |out: &str, filters: usize| {
+        let mut text = format!("[streams.s0]\nqueue = {{ schema = \"ok: boolean\", batches = [] }}\n{out}");
         for filter in 1..=filters {
             let output = format!("[outputs.f{filter}]\nfrom = \"f{filter}\"\nprint = true\n");
             let _ = write!(text, "[streams.f{filter}]\nfrom = \"s0\"\nfilter = \"ok\"\n{output}");
         }
         said_of(4_096, &text)
     };
+    let filters = |filters: usize| with("[streams.out]\nfrom = \"s0\"\nlimit = 1\n", filters);
     // The source, what is left for the limit, the filters and their outputs; and one partition of the limit and of its output.
     assert_eq!(filters(126), "");
     let said = filters(127);
     assert!(said.contains("the pipeline would have 1048578 partitions of its streams and outputs"), "{said}");
     assert!(said.contains("1048576 at most"), "{said}");
+    // As many as there may be: the source, two filters in a row with an output, and the others with theirs.
+    let two = "[streams.one]\nfrom = \"s0\"\nfilter = \"ok\"\n[streams.out]\nfrom = \"one\"\nfilter = \"ok\"\n";
+    assert_eq!(with(two, 126), "");
+    assert!(with(two, 127).contains("would have 1056768 partitions"));
 }
 
 #[test]
