@@ -164,6 +164,46 @@ fn who_compiles_ends_with_the_host_and_knows_no_secrets() {
     }
 }
 
+/// Of each limit what the process may have, and what it may give itself.
+fn limits_of(id: u32) -> Vec<(String, [String; 2])> {
+    let text = fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
+    let limit = |line: &str| {
+        let (name, rest) = (line.get(..26)?.trim().to_owned(), line.get(26..)?.split_whitespace().collect::<Vec<_>>());
+        Some((name, [(*rest.first()?).to_owned(), (*rest.get(1)?).to_owned()]))
+    };
+    text.lines().filter_map(limit).collect()
+}
+
+/// It has them before it sees a byte of the component, and none that is wider than those of who started it.
+#[test]
+fn who_compiles_can_write_no_file_and_take_no_more_than_it_is_given() {
+    let folder = Folder::new().with("bomb.wasm", loops(500, 500));
+    for files_max in ["64", "40"] {
+        let inspect = inspect(&folder, &["compile-time=50s", "compile-memory=300MiB"]);
+        let mut command = Command::new("sh");
+        command.args(["-c", "test \"$0\" = 64 || ulimit -n \"$0\"; exec \"$@\"", files_max]).arg(inspect.get_program());
+        command.args(inspect.get_args()).current_dir(folder.path());
+        command.envs(inspect.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let mut running = Running::start(&mut command);
+        let child = compiling_child(&mut running);
+        // By then it has begun.
+        running.wait_until("it compiles", |_| is_compiling(child) && ticks(child) > 10);
+        let limits = limits_of(child);
+        for (name, soft, hard) in [
+            ("Max cpu time", "50", "51"),
+            ("Max data size", "314572800", "314572800"),
+            ("Max file size", "0", "0"),
+            ("Max core file size", "0", "0"),
+            ("Max open files", files_max, files_max),
+        ] {
+            let found = limits.iter().find(|(found, _)| found == name).map(|(_, limits)| limits.clone());
+            assert_eq!(found, Some([soft, hard].map(str::to_owned)), "{name}: {limits:?}");
+        }
+        running.signal("KILL");
+        running.end();
+    }
+}
+
 #[test]
 fn nothing_is_started_for_what_was_compiled_before() {
     const STARTS: &str = "starting a process that compiles";

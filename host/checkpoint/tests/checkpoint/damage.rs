@@ -123,6 +123,33 @@ fn a_commit_whose_rows_are_damaged_falls_back_to_the_plan() {
     assert_eq!(counts.fell_back, 2);
 }
 
+/// Who puts files back is told of all of them at once.
+#[test]
+fn a_refusal_names_the_snapshots_that_are_damaged_as_well() {
+    let mut world = World::default();
+    world.run(8).unwrap();
+    let of = |folder: &str| -> Vec<String> {
+        world.storage.files().into_keys().filter(|name| name.starts_with(folder)).collect()
+    };
+    let (snapshots, records) = (of("state/"), of("log/"));
+    assert!(snapshots.len() > 1, "{snapshots:?}");
+    let refusal = |damaged: &[String], missing: &[String]| {
+        let storage = world.storage.copy();
+        damaged.iter().for_each(|name| storage.overwrite(name, vec![0; 100]));
+        missing.iter().for_each(|name| storage.remove(name).unwrap());
+        open(&storage, &mut Counts::default()).unwrap_err().to_string()
+    };
+    // The newest one is tried first.
+    for count in 1..=snapshots.len() {
+        let damaged: Vec<String> = snapshots.iter().rev().take(count).cloned().collect();
+        let others = &snapshots[..snapshots.len() - count];
+        let said = refusal(&damaged, &[others, &records[..1]].concat());
+        assert!(said.contains(&format!(" (damaged as well: {})", damaged.join(", "))), "{count}: {said}");
+    }
+    let said = refusal(&[], &[&snapshots[..], &records[..1]].concat());
+    assert!(!said.contains("damaged as well"), "{said}");
+}
+
 /// The first outbox of another checkpoint of the pipeline, which has other rows.
 fn other_rows() -> Vec<u8> {
     let storage = Arc::new(MemoryStorage::new());

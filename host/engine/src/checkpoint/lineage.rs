@@ -126,4 +126,19 @@ mod tests {
         let version = |stream: &str| newest(&history, &Renames::default(), &table(stream)).map(|state| state.version);
         assert_eq!(["a", "b", "c"].map(version), [Some(2), Some(5), None]);
     }
+    /// Where a newer version begins, nothing before it counts: so the first record behind it holds the whole table.
+    #[test]
+    fn tables_of_another_version_than_at_last_are_held_as_a_whole() {
+        let check = |history: &[&str], now: &str, expect: &[&str]| {
+            let history: Vec<_> = history.iter().map(|told| states(told)).collect();
+            let history: Vec<_> = history.iter().map(|states| &states[..]).collect();
+            let found = other_versions(&history, &Renames::default(), &states(now));
+            assert_eq!(found, expect.iter().map(|stream| table(stream)).collect(), "{history:?}, {now}");
+        };
+        check(&[], "a1x b1x", &[]);
+        check(&["a1x b1x c2y"], "a1x b2x c1y d7z", &["b", "c"]);
+        check(&["a1x", "a2x"], "a2x", &[]);
+        check(&["a1x", "a2x"], "a1x", &["a"]);
+        check(&["a1x b3z", "a2x"], "a2y b4z", &["b"]);
+    }
 }
