@@ -28,6 +28,8 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
             same(rows)
         }
         "is-yes" => is_yes(&rows),
+        // Rows that say where the call stands.
+        "is-context" => is(&rows, &said_of(context)),
         "is-panic" => is(&rows, "panic"),
         "is-fail" => is(&rows, "fail"),
         "odd-reasons" => odd_reasons(),
@@ -81,9 +83,13 @@ fn many(rows: Batch) -> Mapped {
 }
 
 /// What the host said, a line for each row.
-fn contexts(context: &CallContext, rows: u32) -> Mapped {
+fn said_of(context: &CallContext) -> String {
     let CallContext { batch_time, interval, partition, partitions, chunk, last, .. } = context;
-    let line = format!("at {batch_time} every {interval}: {partition} of {partitions}, chunk {chunk}, last {last}");
+    format!("at {batch_time} every {interval}: {partition} of {partitions}, chunk {chunk}, last {last}")
+}
+
+fn contexts(context: &CallContext, rows: u32) -> Mapped {
+    let line = said_of(context);
     Mapped { rows: batch(rows, vec![text(&vec![line.as_str(); rows as usize])]), ..same(batch(rows, Vec::new())) }
 }
 

@@ -64,6 +64,29 @@ fn calls_are_told_where_they_stand() {
     }
 }
 
+/// So are filters, whose rows say where a call could stand; also where a policy is at work, and in batches behind others.
+#[test]
+fn filters_are_told_where_they_stand() {
+    for policy in ["stop", "dead-letter"] {
+        let text = format!(
+            "[streams.in]\nqueue = {{ schema = \"line: text\", batches = [] }}\n\
+             [streams.out]\nfrom = \"in\"\nfilter = \"hostile/is-context\"\non-error = \"{policy}\"\n\
+             [outputs.out]\nfrom = \"out\"\nprint = true"
+        );
+        let at = |batch: u32, chunk: u32| format!("at {batch}000000 every 1000000: 0 of 1, chunk {chunk}, last false");
+        let batch = |number: u32, chunks: u32| (0..4 * chunks).map(|row| at(number, row % 4)).collect();
+        let mode = Mode { partitions: 1, chunk_rows: 4, ..PLAIN };
+        let plan = harness::plan(&text, 1);
+        let sources = given(&plan, &[batch(1, 3), batch(2, 2)], mode);
+        let outcome = harness::run_with(plan, sources, mode, Wake::default());
+        outcome.result.unwrap();
+        let out = outcome.delivered.iter().filter(|batch| batch.output == "out");
+        let rows = out.map(|batch| batch.parts.iter().flatten().map(|row| show::row(row)).collect::<Vec<_>>());
+        let expect = [vec![at(1, 0), at(1, 1), at(1, 2)], vec![at(2, 0), at(2, 1)]];
+        assert_eq!(rows.collect::<Vec<_>>(), expect, "{policy}");
+    }
+}
+
 #[test]
 fn what_is_counted_is_counted_once_a_batch() {
     for fresh in [false, true] {
