@@ -273,6 +273,9 @@ mod tests {
             assert_eq!(hint_for("p", &verdict), Some(expect));
         };
         check(Verdict::OutOfMemory { limit: 64 << 20, at: Place::default() }, "memory = \"128MiB\"");
+        check(Verdict::OutOfMemory { limit: 3 << 20, at: Place::default() }, "memory = \"6MiB\"");
+        check(Verdict::ResultTooLarge { limit: 1 << 20 }, "result-bytes = \"2MiB\"");
+        check(Verdict::ResultTooLarge { limit: 1 << 19 }, "result-bytes = 1048576");
         check(Verdict::ResultTooLarge { limit: 1_000 }, "result-bytes = 2000");
         check(Verdict::OutOfFuel { per_call: 100, per_row: 10, rows: 10, at: Place::default() }, "fuel-per-call = 200");
         check(Verdict::OutOfFuel { per_call: 100, per_row: 10, rows: 11, at: Place::default() }, "fuel-per-row = 20");

@@ -14,7 +14,7 @@ const SAYINGS: [&str; 10] = [
     "delivering the batch",
     "the pipeline has no more: it is forgotten",
     "the pipeline has no more: its place is kept",
-    "for a stream that is no socket now; they are dropped",
+    "in the input log of a source that has gone, and that no batch has, are dropped",
     "is damaged and passed over",
     "the end of the input log was not whole and is cut off",
     "the states were migrated from version",
