@@ -133,6 +133,7 @@ mod tests {
         assert_eq!((next(50, 70), next(50, 79), next(50, 80)), (at(70), at(70), at(80)));
         assert_eq!(next(50, 2_000_000_005), at(2_000_000_000));
     }
+
     #[test]
     fn a_clock_that_is_set_and_ticks_that_are_late_are_told() {
         let interval = Interval::try_new(10 * SECOND).expect("an interval");
@@ -143,7 +144,10 @@ mod tests {
         let expect = "WARN the clock was set back by 2500 ms: batches go on with times ahead of it said.back_ms=2500";
         assert_eq!(lines, [expect]);
 
-        let next = |late, now| said(|| _ = next_tick(late, interval, at(50), at(now)));
+        let next = |late, now| {
+            let (tick, late) = next_tick(late, interval, at(50), at(now));
+            said(|| late.iter().for_each(|late| late.tell(tick)))
+        };
         assert_eq!((next(LateTicks::Each, 3_660), next(LateTicks::Merge, 69)), (vec![], vec![]));
         let expect = format!(
             "WARN batches are late by more than an hour: those before {} are left out, and their input is in it said.batch=3670000",
