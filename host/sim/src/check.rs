@@ -11,7 +11,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidemill_checkpoint::MemoryStorage;
-use tidemill_model::time::Timestamp;
+use tidemill_model::{testing::without_source_lines, time::Timestamp};
 
 use crate::{
     scenario::{ACKNOWLEDGED, Content, Edition, LIVE, REPEATABLE, Scenario, SinkKind},
@@ -136,7 +136,7 @@ fn check_output(output: &Output, time: Timestamp, model: &Model, is_absent: bool
     for rows in all {
         let mut got = rows.concat();
         if let Content::Letters(_) = output.spec.content {
-            got.iter_mut().for_each(|letter| *letter = without_place(letter));
+            got.iter_mut().for_each(|letter| *letter = without_source_lines(&without_place(letter)));
         }
         got.sort();
         if got != expect {

@@ -13,7 +13,7 @@
 
 use std::{fmt::Write, fs, path::Path};
 
-use tidemill_model::testing::Value;
+use tidemill_model::testing::{Value, without_source_lines};
 use tidemill_plan::Functions as _;
 
 use crate::{
@@ -141,14 +141,7 @@ fn shown(outcome: &Outcome, ordered: bool) -> String {
             let _ = writeln!(text, "error: {error}");
         }
     }
-    unplaced(&text)
-}
-
-/// Without the lines of the hostile plugin: compilers differ in them.
-fn unplaced(text: &str) -> String {
-    let mut parts = text.split(" (at src/");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, behind)| behind))
+    without_source_lines(&text)
 }
 
 fn shown_batch(batch: &Delivered, ordered: bool) -> String {
