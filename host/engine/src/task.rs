@@ -135,6 +135,7 @@ impl Task {
     /// Ends the batch: every step gives what it still has, and the next batch can begin. The sources `absent` have no batch.
     pub(crate) fn finish(&mut self, absent: &Arc<[NodeId]>) -> Result<(), TaskFailure> {
         self.batch.absent = absent.clone();
+        self.batch.input = 0;
         self.batch.arrival =
             Arrival { origin: self.order.origins() - 1, ..Arrival::of_partition(self.batch.partition) };
         for index in 0..self.steps.len() {
@@ -255,6 +256,8 @@ struct Children<'a> {
 
 impl Out for Children<'_> {
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>) -> Result<(), Cause> {
+        // Behind the first step there is one input.
+        batch.input = 0;
         for &child in self.children {
             push_to(self.steps, self.first, child, batch, rows, self.failed)?;
         }

@@ -7,7 +7,7 @@ mod tests;
 
 use std::{collections::HashSet, fmt, sync::Arc};
 
-pub use parse::ParseError;
+pub use parse::{DEPTH_MAX, ParseError};
 
 /// What a value is, a missing one aside.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +93,15 @@ impl Type {
         }
     }
 
+    /// How many lists and records stand inside one another, at most.
+    pub fn depth(&self) -> usize {
+        match &self.kind {
+            Kind::List(item) => 1 + item.depth(),
+            Kind::Record(schema) => 1 + schema.depth(),
+            _ => 0,
+        }
+    }
+
     /// Whether values of type `given` can be handed to a place of this type: the same type, or one that is never
     /// missing where this one may be, in lists and records too; [`Kind::Any`] takes everything.
     pub fn accepts(&self, given: &Type) -> bool {
@@ -166,6 +175,11 @@ impl Schema {
     /// Number of nodes of all fields: the columns of a batch.
     pub fn nodes(&self) -> usize {
         self.fields.iter().map(|field| field.ty.nodes()).sum()
+    }
+
+    /// How many lists and records stand inside one another in a field, at most; a schema that is written has [`DEPTH_MAX`].
+    pub fn depth(&self) -> usize {
+        self.fields.iter().map(|field| field.ty.depth()).max().unwrap_or(0)
     }
 
     /// The fields at `indices`, in that order. An index beyond the schema is a caller's mistake and panics.

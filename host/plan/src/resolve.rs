@@ -57,6 +57,8 @@ pub(crate) struct Stream<'a> {
     pub(crate) slide: Option<Interval>,
     /// The time between two of its batches, if that is known.
     pub(crate) every: Option<Interval>,
+    /// Of how many streams its rows come one after the other.
+    pub(crate) origins: u64,
 }
 
 fn source(settings: &Arc<dyn SourceSettings>) -> Node {
@@ -80,6 +82,8 @@ struct Done {
     nodes: Vec<Node>,
     /// For each of them by which fields its rows are placed.
     placed_by: Vec<Option<Vec<String>>>,
+    /// For each of them of how many streams its rows come one after the other.
+    origins: Vec<u64>,
     /// The pipeline's, if that is known.
     interval: Option<Interval>,
 }
@@ -92,7 +96,12 @@ impl<'a> Resolver<'a> {
             plugins: plugins::Plugins::load(manifest, functions, diagnostics),
             streams: names.collect(),
             nodes: vec![None; manifest.streams.len()],
-            done: Done { nodes: Vec::new(), placed_by: Vec::new(), interval: manifest.pipeline.interval },
+            done: Done {
+                nodes: Vec::new(),
+                placed_by: Vec::new(),
+                origins: Vec::new(),
+                interval: manifest.pipeline.interval,
+            },
             diagnostics,
         }
     }
@@ -290,6 +299,8 @@ impl Done {
         let input = node.inputs.first().map(|input| input.0);
         let placed_by = stages::placed_by(&node.placement, input.and_then(|input| self.placed_by[input].clone()));
         let slide = node.slide.or(input.and_then(|input| self.nodes[input].slide));
+        let of_inputs = node.inputs.iter().map(|input| self.origins[input.0]);
+        self.origins.push(stages::origins(&node, of_inputs));
         self.placed_by.push(placed_by);
         self.nodes.push(Node { slide, ..node });
         NodeId(self.nodes.len() - 1)
@@ -304,6 +315,7 @@ impl Done {
             placed_by: self.placed_by[id.0].as_deref(),
             slide: node.slide,
             every: node.slide.or(self.interval),
+            origins: self.origins[id.0],
         }
     }
 }

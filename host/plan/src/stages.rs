@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::graph::{Caller, NodeId, Plan};
 
-pub(crate) use build::{partitions, placed_by};
+pub(crate) use build::{origins, partitions, placed_by};
 
 /// The stages of a plan, in the order in which they run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -168,6 +168,11 @@ impl NumberedTable {
         }
     }
 
+    /// Removes panes between batches, as a block that says that they went does.
+    pub fn forget(&mut self, numbers: &[i64]) {
+        numbers.iter().for_each(|number| drop(self.panes.remove(number)));
+    }
+
     /// What the batch changed: the numbers that went, then the panes that came.
     pub(crate) fn changes(&self, limits: BlockLimits) -> impl Iterator<Item = Result<RecordBatch, StateError>> + '_ {
         let numbers: Vec<i64> = self.went.keys().copied().collect();
@@ -223,7 +228,7 @@ impl NumberedTable {
         let block = compact(block);
         let columns = columns_of(&block);
         let [numbers, changes] = [columns[0].integers(), columns[1].integers()];
-        self.check(keys, numbers, changes, &columns[2])?;
+        check(keys, changes, &columns[2])?;
         let pane_schema = pane_schema(&self.schema);
         let rows = Rows { schema: &pane_schema, len: block.num_rows(), columns: &columns[2..] };
         for (row, (&number, &change)) in numbers.iter().zip(changes).enumerate() {
@@ -231,27 +236,10 @@ impl NumberedTable {
                 WENT => drop(self.panes.remove(&number)),
                 CAME => drop(self.panes.entry(number).or_insert_with(|| Pane::new(&self.schema))),
                 _ => {
-                    let pane = self.panes.get_mut(&number).ok_or(ApplyError::NotThere { row })?;
+                    // That it came may have been said to another partition.
+                    let pane = self.panes.entry(number).or_insert_with(|| Pane::new(&self.schema));
                     pane.rows.extend_range(&rows, row..row + 1)?;
                 }
-            }
-        }
-        Ok(())
-    }
-
-    fn check(&self, keys: &Schema, numbers: &[i64], changes: &[i64], of_rows: &Column<'_>) -> Result<(), ApplyError> {
-        let mut there: BTreeSet<i64> = self.panes.keys().copied().collect();
-        for (row, (number, change)) in numbers.iter().zip(changes).enumerate() {
-            match *change {
-                WENT => drop(there.remove(number)),
-                CAME => drop(there.insert(*number)),
-                HAS if there.contains(number) => {
-                    if !keys.is_empty() {
-                        check_key(keys, of_rows.slice(row)).map_err(|error| ApplyError::Key { row, error })?;
-                    }
-                }
-                HAS => return Err(ApplyError::NotThere { row }),
-                other => return Err(ApplyError::Layout(format!("row {row} makes the unknown change {other}"))),
             }
         }
         Ok(())
@@ -272,10 +260,29 @@ impl NumberedTable {
     }
 }
 
-/// Whether a block of changes has rows of panes, and says of none that it came or went.
-pub fn has_rows_alone(block: &RecordBatch) -> bool {
-    let changes = block.columns().get(1).and_then(|changes| changes.as_any().downcast_ref::<Int64Array>());
-    changes.is_some_and(|changes| changes.values().iter().all(|change| *change == HAS))
+fn check(keys: &Schema, changes: &[i64], of_rows: &Column<'_>) -> Result<(), ApplyError> {
+    for (row, change) in changes.iter().enumerate() {
+        match *change {
+            WENT | CAME => {}
+            HAS if keys.is_empty() => {}
+            HAS => check_key(keys, of_rows.slice(row)).map_err(|error| ApplyError::Key { row, error })?,
+            other => return Err(ApplyError::Layout(format!("row {row} makes the unknown change {other}"))),
+        }
+    }
+    Ok(())
+}
+
+/// The numbers of a block's rows.
+pub fn numbers(block: &RecordBatch) -> &[i64] {
+    let numbers = block.columns().first().and_then(|numbers| numbers.as_any().downcast_ref::<Int64Array>());
+    numbers.map_or(&[], |numbers| numbers.values())
+}
+
+/// What a block of changes says, if all of its rows say the same.
+pub fn said(block: &RecordBatch) -> Option<Change> {
+    let changes = block.columns().get(1)?.as_any().downcast_ref::<Int64Array>()?.values();
+    let first = *changes.first()?;
+    changes.iter().all(|change| *change == first).then(|| Change::of(first))
 }
 
 /// The rows of a block by partition. That panes come and go is said to all of them.

@@ -59,7 +59,7 @@ pub enum RestoreError {
     /// The keys of a stream are others.
     #[error(
         "the state of stream `{stream}` has keys of `{stored}`, and the pipeline has `{wanted}`; keys cannot change: \
-         put them back, give the stream another name, or begin a new checkpoint in another folder"
+         put them back, or begin a new checkpoint in another folder"
     )]
     Keys {
         /// The stream.
@@ -98,8 +98,8 @@ pub enum RestoreError {
     },
     /// What a table hangs on besides its schema is not what it was.
     #[error(
-        "the state of stream `{table}` was kept with `{stored}`, and the pipeline has `{wanted}`: put it back, give the \
-         stream another name, or begin a new checkpoint in another folder"
+        "the state of stream `{table}` was kept as `{stored}`, and the pipeline would keep it as `{wanted}`: put it back, or begin a \
+         new checkpoint in another folder"
     )]
     Settings {
         /// The table.
@@ -306,7 +306,24 @@ impl<T: AsTable> TableStates<T> {
             evolved = evolution.apply(kind, &evolved).map_err(failed)?;
         }
         let partitions = self.partitions.len() as u32;
-        if belongs(kind, &evolved, partition, partitions) {
+        match (kind == TableKind::Blocks).then(|| numbered::said(&evolved)).flatten() {
+            // Of a pane without rows nothing is missed where there is no such partition any more.
+            Some(numbered::Change::Came) if partition >= partitions => return Ok(()),
+            Some(numbered::Change::Came) => {
+                return self.partitions[partition as usize].as_table().apply(&self.keys, &evolved).map_err(failed);
+            }
+            // They may have rows in all of them now.
+            Some(numbered::Change::Went) => {
+                let mut tables = self.partitions.iter_mut().map(AsTable::as_table);
+                let Some(first) = tables.next() else { return Ok(()) };
+                first.apply(&self.keys, &evolved).map_err(failed)?;
+                let numbers = numbered::numbers(&evolved);
+                tables.for_each(|table| table.numbered_mut().forget(numbers));
+                return Ok(());
+            }
+            Some(numbered::Change::Has) | None => {}
+        }
+        if belongs(&evolved, partition, partitions) {
             let table = self.partitions[partition as usize].as_table();
             return table.apply(&self.keys, &evolved).map_err(failed);
         }
@@ -324,7 +341,10 @@ pub(super) fn check_kept(stored: &TableSchema, wanted: &TableSchema) -> Result<(
     if stored.keys != wanted.keys {
         return Err(RestoreError::Keys { stream, stored: stored.keys.clone(), wanted: wanted.keys.clone() });
     }
-    let said = |schema: &TableSchema| format!("{:?} {}", schema.kind, schema.settings).trim_end().to_owned();
+    let said = |schema: &TableSchema| match (schema.kind, schema.settings.as_str()) {
+        (TableKind::Keyed, "") => "a row a key".to_owned(),
+        (TableKind::Keyed, settings) | (TableKind::Blocks, settings) => settings.to_owned(),
+    };
     if (stored.kind, &stored.settings) != (wanted.kind, &wanted.settings) {
         let table = TableId { stream, table: wanted.table.clone() };
         return Err(RestoreError::Settings { table, stored: said(stored), wanted: said(wanted) });
@@ -342,11 +362,8 @@ pub(super) fn evolution(stream: &str, old: &str, new: &str) -> Result<Evolution,
     plan_evolution(&schema(stream, old)?, &schema(stream, new)?).map_err(failed)
 }
 
-/// Whether all keys of a block belong to this partition of so many. That a pane comes or goes is for all of them.
-fn belongs(kind: TableKind, block: &RecordBatch, partition: u32, partitions: u32) -> bool {
-    if kind == TableKind::Blocks && !numbered::has_rows_alone(block) {
-        return false;
-    }
+/// Whether all keys of a block belong to this partition of so many.
+fn belongs(block: &RecordBatch, partition: u32, partitions: u32) -> bool {
     let keys = block.column_by_name("key").and_then(|keys| keys.as_binary_opt::<i32>());
     let is_there = partition < partitions;
     is_there

@@ -3,8 +3,10 @@
 //! Rows come out pane by pane, and in each in the order in which they came: where they are placed by
 //! their key that is the order of the partition, and otherwise each run of rows is kept with its place in the order of the stream.
 
+use tidemill_guest::Usage;
 use tidemill_model::{
     columns::{Column, ColumnFull, Rows, RowsBuffer},
+    key::{SLOTS, Slot},
     schema::Schema,
     time::Timestamp,
 };
@@ -83,6 +85,7 @@ impl Window {
 
     fn push_rows(&self, pane: &Pane, origin: u32, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         let (_, columns) = pane.columns();
+        spend(pane.len(), pane, batch)?;
         batch.arrival = Arrival { origin, ..Arrival::of_partition(batch.partition) };
         push_in_chunks(batch, &Rows { schema: &self.schema, len: pane.len(), columns: &columns }, out)
     }
@@ -95,6 +98,7 @@ impl Window {
         order.sort_by_key(|&run| places.slice(run));
         let items = list.offsets.last().map_or(0, |&end| end as usize);
         let whole = Rows { schema: &self.schema, len: items, columns: fields };
+        spend(items, pane, batch)?;
         let mut run_rows = RowsBuffer::new(&self.schema);
         for run in order {
             let range = list.offsets[run] as usize..list.offsets[run + 1] as usize;
@@ -112,16 +116,36 @@ impl Window {
     }
 
     /// Adds rows to the pane, as one row with their place.
-    fn add_run(&mut self, arrival: Arrival, rows: &Rows<'_>) -> Result<(), Cause> {
+    fn add_run(&mut self, batch: &Batch, rows: &Rows<'_>) -> Result<(), Cause> {
+        let Batch { arrival, partition, partitions, .. } = *batch;
         let Ok(end) = i32::try_from(rows.len) else { return Err(ColumnFull.into()) };
-        let place: Vec<u8> =
-            [arrival.origin, arrival.lane, arrival.index].into_iter().flat_map(u32::to_be_bytes).collect();
-        let key = Column { validity: None, offsets: &[0, PLACE_BYTES as i32], values: &place };
+        let place = key_of(arrival, partition, partitions);
+        let key = Column { validity: None, offsets: &[0, place.len() as i32], values: &place };
         let offsets = [0, end];
         let list = [Column { offsets: &offsets, ..Column::default() }, Column::default()];
         let columns: Vec<Column<'_>> = list.into_iter().chain(rows.columns.iter().copied()).collect();
         Ok(self.pane.extend(key, &Rows { schema: &self.kept, len: 1, columns: &columns })?)
     }
+}
+
+/// Windows over windows multiply what they are given.
+fn spend(rows: usize, pane: &Pane, batch: &Batch) -> Result<(), Cause> {
+    batch.budget.spend(Usage { rows: rows as u64, bytes: pane.bytes() as u64, ..Usage::default() })
+}
+
+/// The key of a run: its place, and then what makes it the key of the partition that has it, so that it is found there again if
+/// there are as many. Of more partitions than keys have slots some have no key.
+fn key_of(arrival: Arrival, partition: u32, partitions: u32) -> Vec<u8> {
+    let mut key: Vec<u8> =
+        [arrival.origin, arrival.lane, arrival.index].into_iter().flat_map(u32::to_be_bytes).collect();
+    for salt in 0..=u16::MAX {
+        key.truncate(PLACE_BYTES);
+        key.extend(salt.to_be_bytes());
+        if Slot::of(&key).partition(partitions) == partition || partitions > SLOTS {
+            break;
+        }
+    }
+    key
 }
 
 /// The place that these bytes say.
@@ -145,7 +169,7 @@ impl Operator for Window {
         self.pane_rows += rows.len;
         match &mut self.layout {
             Layout::ByKey(by) => Ok(self.pane.extend(by.column(rows)?, &Rows { schema: &self.kept, ..*rows })?),
-            Layout::Runs => self.add_run(batch.arrival, rows),
+            Layout::Runs => self.add_run(batch, rows),
         }
     }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value},
-    graph::{self, Aggregate, Letters, Node, Operator, OwnFunction, Part, Placement, Reducer, Role, Way},
+    graph::{self, Aggregate, FunctionUse, Letters, Node, Operator, OwnFunction, Part, Placement, Reducer, Role, Way},
     manifest::on_error,
     reader::{Reader, values},
     resolve::{
@@ -125,7 +125,7 @@ fn by_guest(
     let accumulated = Accumulated {
         rows: function.signature.state.clone(),
         version: function.signature.state_version,
-        by: format!("{}/{}", function.plugin, function.signature.name),
+        by: guest_of(&function, stream),
     };
     Some((Node { function: Some(function), letters, holds, ..node(reduce, names, schema) }, accumulated))
 }
@@ -170,8 +170,21 @@ pub(super) struct Accumulated {
 impl Accumulated {
     /// By a reducer of the host, of this name.
     pub(super) fn by_host(aggregate: Option<Aggregate>, name: &str, input: &Schema) -> Accumulated {
-        Accumulated { rows: graph::accumulator(aggregate, input), version: 1, by: name.to_owned() }
+        let field = match aggregate {
+            None | Some(Aggregate::Count) => String::new(),
+            Some(Aggregate::Sum(field) | Aggregate::Min(field) | Aggregate::Max(field) | Aggregate::Mean(field)) => {
+                format!(" {}", input.fields()[field].name)
+            }
+        };
+        Accumulated { rows: graph::accumulator(aggregate, input), version: 1, by: format!("{name}{field}") }
     }
+}
+
+/// A plugin's function, with the fields that it reads and what it is opened with.
+fn guest_of(function: &FunctionUse, stream: Stream<'_>) -> String {
+    let fields = stream.schema.names_of(&function.fields).join(", ");
+    let parameters = function.binding.parameters.iter().map(|(name, value)| format!(" {name}={value}"));
+    format!("{}/{} {fields}{}", function.plugin, function.signature.name, parameters.collect::<String>())
 }
 
 /// A reduce as one over a window, if it is to have one: the accumulators of its batches are kept.
@@ -188,7 +201,7 @@ pub(super) fn windowed(
     reduce.window = Some(window);
     let Accumulated { rows, version, by } = accumulated;
     // Accumulators of others, or of other fields, are not to be merged with these.
-    let what = format!("{by} of {rows}");
+    let what = if rows.is_empty() { by.clone() } else { format!("{by}: {rows}") };
     let table = panes(stream.schema.project(&reduce.by), rows.clone(), *version, &what, window.every);
     let merge = node.parts.last_mut()?;
     (merge.role, merge.tables) = (Role::WindowMerge, vec![table]);

@@ -1,7 +1,7 @@
 //! `window`: the rows of several batches.
 
 use tidemill_model::{
-    schema::{Kind, Schema, Type},
+    schema::{DEPTH_MAX, Kind, Schema, Type},
     table::{TableKind, TableSpec},
     text::counted,
     time::Interval,
@@ -102,6 +102,11 @@ impl Entry for Lengths {
         let stream = inputs.first()?;
         let (window, slide) = Lengths::resolve(self, stream, diagnostics)?;
         let batches = u32::try_from(window.length.micros() / window.every.micros()).ok()?;
+        if stream.schema.depth() > DEPTH_MAX - 2 {
+            let message = format!("the values of `{}` nest too deep for a window", stream.name);
+            diagnostics.push(Diagnostic::error(self.length.1, message).help("a map before it can make them flat"));
+            return None;
+        }
         let by = stream.placed_by.unwrap_or_default().iter().map(|name| stream.schema.index_of(name));
         let by = by.collect::<Option<Vec<usize>>>().unwrap_or_default();
         let way = Way::Behind { batches };
@@ -126,8 +131,9 @@ fn table(stream: Stream<'_>, by: &[usize], every: Interval) -> TableSpec {
     } else {
         (stream.schema.project(by), stream.schema.clone())
     };
-    // Rows of other fields are not rows of this window.
-    panes(keys, rows, 1, &stream.schema.to_string(), every)
+    // Rows of other fields are not rows of this window, nor is their place that of another order.
+    let of = if by.is_empty() { format!(" (order of {})", stream.origins) } else { String::new() };
+    panes(keys, rows, 1, &format!("{}{of}", stream.schema), every)
 }
 
 /// What is kept of past batches. `what` it hangs on is kept with it, and when the batches come: others that stand at other times

@@ -2,7 +2,7 @@
 
 use tidemill_model::{
     limits::{Limits, NODES},
-    schema::Schema,
+    schema::{DEPTH_MAX as NESTING_MAX, Schema},
     text::counted,
 };
 
@@ -32,7 +32,13 @@ pub(super) fn check_nodes(name: &Name, schema: &Schema, diagnostics: &mut Diagno
         let help = format!("a stream has at most {NODES}, those inside lists and records included");
         diagnostics.push(Diagnostic::error(name.span, message).label("too many").help(help));
     }
-    nodes <= NODES
+    let depth = schema.depth();
+    if depth > NESTING_MAX {
+        let message = format!("the values of stream `{}` would nest {depth} deep", name.text);
+        let help = format!("lists and records nest {NESTING_MAX} deep at most; a map can make them flat");
+        diagnostics.push(Diagnostic::error(name.span, message).label("too deep").help(help));
+    }
+    nodes <= NODES && depth <= NESTING_MAX
 }
 
 /// Reports that there would be too many instances, or that they could have too much memory.

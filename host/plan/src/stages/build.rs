@@ -144,6 +144,20 @@ pub(crate) fn placed_by(placement: &Placement, input: Option<Vec<String>>) -> Op
     }
 }
 
+/// Of how many streams the rows of a node come one after the other, as its stage has it ([`Order::origins`]).
+pub(crate) fn origins(node: &Node, of_inputs: impl Iterator<Item = u64>) -> u64 {
+    let of_inputs: Vec<u64> = of_inputs.collect();
+    let first = of_inputs.first().copied().unwrap_or(2); // A source's own, and what functions make when a batch ends.
+    node.parts.iter().fold(first, |origins, part| match &part.way {
+        Way::Here => origins,
+        Way::Behind { batches } => {
+            let all = of_inputs.iter().fold(0, |all: u64, of_input| all.saturating_add(*of_input));
+            all.saturating_mul((*batches).into()).saturating_add(1)
+        }
+        Way::ByKey(_) | Way::ByGroup { .. } | Way::One { .. } => 1,
+    })
+}
+
 /// For each node how many partitions it has, in a pipeline of so many.
 pub(crate) fn partitions(nodes: &[Node], of_pipeline: u32) -> Vec<u64> {
     let mut all: Vec<u64> = Vec::with_capacity(nodes.len());
