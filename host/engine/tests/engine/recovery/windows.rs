@@ -107,11 +107,12 @@ fn a_reduce_over_a_window_goes_on_with_its_accumulators() {
 }
 
 /// Where the rows of a window are decides in which order others make rows of them, and that is the same wherever a run stops.
-const ORDERED: &str = "[streams.in]\nqueue = { schema = \"n: integer\", partitions = 3, batches = [[1, 2, 3, 4, 5], [6, 7, 8], [9, 1, 7, 3], [], [2]] }\n\
+const ORDERED: &str = "[streams.in]\nqueue = { schema = \"n: float\", partitions = 2, batches = [[0.1, 0.2, 0.3, 0.4, 0.6, 0.7], [], [0.5, 0.1, 0.9], [], [0.8]] }\n\
     [streams.recent]\nfrom = \"in\"\nwindow = \"3s\"\n[streams.different]\nfrom = \"recent\"\ndistinct = true\n\
-    [streams.out]\nfrom = \"different\"\nlimit = 5\n[streams.counts]\nfrom = \"in\"\nby = \"n\"\nreduce = \"count\"\nwindow = \"2s\"\n\
+    [streams.out]\nfrom = \"different\"\nlimit = 2\n[streams.sum]\nfrom = \"recent\"\nreduce = \"sum\"\n\
+    [streams.counts]\nfrom = \"in\"\nby = \"n\"\nreduce = \"count\"\nwindow = \"2s\"\n\
     [outputs.out]\nfrom = \"out\"\nprint = true\n[outputs.different]\nfrom = \"different\"\nprint = true\n\
-    [outputs.counts]\nfrom = \"counts\"\nprint = true\n";
+    [outputs.sum]\nfrom = \"sum\"\nprint = true\n[outputs.counts]\nfrom = \"counts\"\nprint = true\n";
 
 #[test]
 fn rows_are_where_they_were_when_a_run_goes_on() {
@@ -129,8 +130,11 @@ fn rows_are_where_they_were_when_a_run_goes_on() {
     }
 }
 
+/// A table, a pane, whether it is a row, whether it went, and the key.
+type Change = (String, Option<i64>, bool, bool, Vec<u8>);
+
 /// What a batch changed in the tables, each row and mark as often as it is there.
-fn changed(rows: &BatchRows) -> Vec<(String, Option<i64>, bool, bool, Vec<u8>)> {
+fn changed(rows: &BatchRows) -> Vec<Change> {
     let blocks = rows.states.iter().flat_map(|(stream, blocks)| blocks.iter().map(move |block| (stream, block)));
     let rows = blocks.flat_map(|(stream, block)| (0..block.len()).map(move |row| (stream, block, row)));
     let mut changed: Vec<_> = rows
