@@ -74,8 +74,7 @@ pub enum ApplyError {
         /// The row, from 0.
         row: usize,
     },
-    /// A key is deleted that has no state, or a row is one of a pane that is not there: the block belongs to another state
-    /// than the table's.
+    /// A key is deleted that has no state: the block belongs to another state than the table's.
     #[error("row {row} of a block of state changes what is not there; a block before it was left out")]
     NotThere {
         /// The row, from 0.

@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// More keys than this are not kept when groups begin anew.
-pub(super) const KEPT_KEYS_MAX: usize = 2 << 20;
+const KEPT_KEYS_MAX: usize = 2 << 20;
 
 /// What has more bytes than this is not kept from batch to batch: a table when groups begin anew, the room of rows.
 pub(super) const KEPT_BYTES_MAX: usize = 256 << 20;
@@ -197,11 +197,9 @@ impl Combine {
 
     /// No key has a group any more; if there are too many keys, they are forgotten too.
     fn forget_groups(&mut self) {
-        if self.table.len() > KEPT_KEYS_MAX || self.table.memory_bytes() > KEPT_BYTES_MAX {
-            self.table.clear();
+        if begin_groups(&mut self.table) {
             self.placement = Vec::new();
         }
-        self.table.begin_batch();
         self.key_bytes = 0;
     }
 }
@@ -297,6 +295,16 @@ impl Operator for Combine {
     fn letters(&mut self) -> Option<&mut Letters> {
         self.policy.as_mut()?.letters()
     }
+}
+
+/// No key of a table has a group any more. Whether there were so many keys that they were forgotten too.
+pub(super) fn begin_groups(table: &mut KeyTable) -> bool {
+    let are_many = table.len() > KEPT_KEYS_MAX || table.memory_bytes() > KEPT_BYTES_MAX;
+    if are_many {
+        table.clear();
+    }
+    table.begin_batch();
+    are_many
 }
 
 /// The canonical bytes of the key fields of every row: the column itself where it is that.

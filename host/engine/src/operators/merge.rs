@@ -15,7 +15,7 @@ use super::{
     Batch, GuestSlot, Letters, Making, Operator, Out, Policy,
     arrange::{Arranged, Numbers, Runs},
     chunks::{for_guest_beside, push_in_chunks},
-    combine::{KEPT_BYTES_MAX, KEPT_KEYS_MAX, exchange_schema},
+    combine::{KEPT_BYTES_MAX, begin_groups, exchange_schema},
     for_guest,
     letters::Letter,
     policy::{Attempt, Calls},
@@ -302,10 +302,7 @@ impl Operator for Merge {
         self.groups.clear();
         self.kept.clear_within(KEPT_BYTES_MAX);
         self.key_bytes = (0, 0);
-        if self.table.len() > KEPT_KEYS_MAX || self.table.memory_bytes() > KEPT_BYTES_MAX {
-            self.table.clear();
-        }
-        self.table.begin_batch();
+        begin_groups(&mut self.table);
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {

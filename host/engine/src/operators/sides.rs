@@ -10,7 +10,7 @@ use tidemill_state::keys::KeyTable;
 
 use super::{
     Batch,
-    combine::{KEPT_BYTES_MAX, KEPT_KEYS_MAX, key_column},
+    combine::{KEPT_BYTES_MAX, begin_groups, key_column},
 };
 use crate::failure::Cause;
 
@@ -79,10 +79,7 @@ impl Sides {
             side.groups.clear();
         }
         self.key_bytes = (0, 0);
-        if self.table.len() > KEPT_KEYS_MAX || self.table.memory_bytes() > KEPT_BYTES_MAX {
-            self.table.clear();
-        }
-        self.table.begin_batch();
+        begin_groups(&mut self.table);
     }
 
     /// Adds rows of the input from which they are pushed.
