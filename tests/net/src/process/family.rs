@@ -81,20 +81,54 @@ fn processes() -> io::Result<Vec<Process>> {
 
 /// What /proc says of a process, unless it has ended.
 fn process(id: u32) -> Option<Process> {
-    let parent = parent_in(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)?;
-    // The environment of another user's process cannot be read, and it is not one of those that are looked for.
-    let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
-    let text = String::from_utf8_lossy(&environment);
-    let mark = text.split('\0').find_map(|variable| variable.strip_prefix(MARK)?.strip_prefix('='));
-    Some(Process { id, parent, mark: mark.map(str::to_owned) })
+    let until = Instant::now() + END_MAX;
+    loop {
+        // The environment of another user's process cannot be read, and it is not one of those that are looked for.
+        let environment = fs::read(format!("/proc/{id}/environ"));
+        let status = Status::read_in(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)?;
+        if environment.as_ref().is_ok_and(Vec::is_empty) && status.has_environment() && Instant::now() < until {
+            thread::park_timeout(LOOK / 10);
+            continue;
+        }
+        let mark = mark_in(&environment.unwrap_or_default());
+        return Some(Process { id, parent: status.parent, mark });
+    }
 }
 
-/// The parent of a process that has not ended. Its name, in brackets, may have anything in it.
-fn parent_in(status: &str) -> Option<u32> {
-    let (_, behind) = status.rsplit_once(')')?;
-    let mut words = behind.split_whitespace();
-    words.next().filter(|state| !["Z", "X"].contains(state))?;
-    words.next()?.parse().ok()
+fn mark_in(environment: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(environment);
+    let mark = text.split('\0').find_map(|variable| variable.strip_prefix(MARK)?.strip_prefix('='));
+    mark.map(str::to_owned)
+}
+
+/// What is asked of a line of /proc/ID/stat (proc(5)).
+#[derive(Debug, PartialEq, Eq)]
+struct Status {
+    parent: u32,
+    /// Of its memory, in bytes. A process of the kernel has none.
+    size: u64,
+    /// Where its environment begins and ends. Both are 0 while a program is made ready to run in its process: it has none
+    /// to be read yet, but will have.
+    environment: (u64, u64),
+}
+
+impl Status {
+    /// Of a process that has not ended. Its name, in brackets, may have anything in it.
+    fn read_in(line: &str) -> Option<Status> {
+        let (_, behind) = line.rsplit_once(')')?;
+        // From the third on.
+        let words: Vec<&str> = behind.split_whitespace().collect();
+        let number = |nth: usize| words.get(nth - 3).and_then(|word| word.parse::<u64>().ok());
+        words.first().filter(|state| !["Z", "X"].contains(*state))?;
+        let environment = (number(50).unwrap_or_default(), number(51).unwrap_or_default());
+        Some(Status { parent: words.get(1)?.parse().ok()?, size: number(23).unwrap_or_default(), environment })
+    }
+
+    /// Whether there is something in it, or will be.
+    fn has_environment(&self) -> bool {
+        let (begin, end) = self.environment;
+        self.size > 0 && (end == 0 || begin < end)
+    }
 }
 
 #[test]
@@ -115,8 +149,19 @@ fn the_marked_and_those_below_them_are_found() {
 }
 
 #[test]
-fn the_parent_is_read() {
-    assert_eq!(parent_in("12 (a name) of) S 7 12 12 0 -1"), Some(7));
-    assert_eq!(parent_in("12 (sh) Z 7 12 12 0 -1"), None);
-    assert_eq!(parent_in(""), None);
+fn a_status_is_read() {
+    let parent = |line: &str| Status::read_in(line).map(|status| status.parent);
+    assert_eq!(parent("12 (a name) of) S 7 12 12 0 -1"), Some(7));
+    assert_eq!(parent("12 (sh) Z 7 12 12 0 -1"), None);
+    assert_eq!(parent(""), None);
+    let line = |size: u64, begin: u64, end: u64| {
+        format!("12 (sh) R 7{} {size}{} {begin} {end} 0", " 1".repeat(18), " 2".repeat(26))
+    };
+    let status = |size, begin, end| Status::read_in(&line(size, begin, end)).unwrap();
+    assert_eq!(status(3, 4, 5), Status { parent: 7, size: 3, environment: (4, 5) });
+    assert!(status(3, 4, 5).has_environment());
+    // Nothing is in it; it is not made yet; a process of the kernel.
+    assert!(!status(3, 4, 4).has_environment());
+    assert!(status(3, 0, 0).has_environment());
+    assert!(!status(0, 0, 0).has_environment());
 }
