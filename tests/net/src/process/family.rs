@@ -157,7 +157,7 @@ fn a_status_is_read() {
     let line = |size: u64, begin: u64, end: u64| {
         format!("12 (sh) R 7{} {size}{} {begin} {end} 0", " 1".repeat(18), " 2".repeat(26))
     };
-    let status = |size, begin, end| Status::read_in(&line(size, begin, end)).unwrap();
+    let status = |size, begin, end| Status::read_in(&line(size, begin, end)).expect("a status");
     assert_eq!(status(3, 4, 5), Status { parent: 7, size: 3, environment: (4, 5) });
     assert!(status(3, 4, 5).has_environment());
     // Nothing is in it; it is not made yet; a process of the kernel.
