@@ -2,13 +2,13 @@
 
 use tidemill_model::schema::Schema;
 use tidemill_plan::{
-    graph::{Caller, Node, NodeId, OnError, Part, Plan, Then, Way},
+    graph::{Caller, Node, NodeId, OnError, Part, Plan, Port, Then, Way},
     stages::{Stage, Stages, StepKind},
 };
 
 use crate::{
     failure::RunError,
-    operators::{Batch, Gather, Guests, KeyFields, Making, Map, MapKind, Operator, Policy, Recipe, Scatter},
+    operators::{Batch, Gather, Guests, KeyFields, Making, Map, MapKind, Operator, Policy, Recipe, Scatter, Spread},
     presence::Presence,
     stop::Stopper,
     task::{StepFacts, Task},
@@ -63,7 +63,7 @@ impl Builder<'_> {
         match Recipe::of(node.parts[part].role).takes {
             Some(takes) => takes(&self.making(id, stage, 0, None)),
             // Where rows of several inputs come, those of each have their own.
-            None => Ok(self.read_by(id)[0].schema.clone()),
+            None => Ok(self.rows_for(id)),
         }
     }
 
@@ -85,7 +85,13 @@ impl Builder<'_> {
                 let Way::One { rows_max } = self.plan.node(reader).parts[0].way else {
                     unreachable!("rows are gathered for one partition")
                 };
-                Box::new(Gather::new(&self.read_by(reader)[0].schema, rows_max))
+                Box::new(Gather::new(&self.rows_for(reader), rows_max))
+            }
+            StepKind::Spread(reader) => {
+                let Way::Round { partitions } = self.plan.node(reader).parts[0].way else {
+                    unreachable!("rows are spread over partitions")
+                };
+                Box::new(Spread::new(&self.rows_for(reader), partitions, partition, stage.order))
             }
             StepKind::Collect { reader, first, origin } => {
                 Box::new(Gather::for_union(&self.plan.node(reader).schema, first + partition, origin))
@@ -119,7 +125,14 @@ impl Builder<'_> {
             _ => self.caller(kind).map_or(Then::Stop, |(_, _, on_error)| on_error.then),
         };
         let letters = self.caller(kind).and_then(|(caller, ..)| self.plan.dead_letters_of(caller));
-        StepFacts { name, then, letters }
+        let needs = match kind {
+            StepKind::Part(id, 0) if self.plan.node(id).fails_if_absent => {
+                let input = |input: &NodeId| (self.plan.node(*input).name.clone(), self.presence[input.0].clone());
+                self.plan.node(id).inputs.iter().map(input).collect()
+            }
+            _ => Vec::new(),
+        };
+        StepFacts { name, then, letters, needs }
     }
 
     /// Who calls a function at a step that may fail, if it calls one; the function's name, and what happens then.
@@ -141,7 +154,11 @@ impl Builder<'_> {
             Caller::Stream(id) => &self.plan.node(id).name,
             Caller::Output(output) => &self.plan.outputs[output].name,
         };
-        let letters = self.plan.dead_letters_of(caller).map(|output| &self.plan.outputs[output].schema);
+        let of_output = self.plan.dead_letters_of(caller).map(|output| &self.plan.outputs[output].schema);
+        let letters = of_output.or_else(|| match caller {
+            Caller::Stream(id) => self.plan.rejected_of(id).map(|node| &node.schema),
+            Caller::Output(_) => None,
+        });
         Some(Policy::new(name, (&function, on_error), letters, self.stopper.clone()))
     }
 
@@ -152,6 +169,13 @@ impl Builder<'_> {
         let place = format!("outputs.{}", output.name);
         let (guest, presence) = (self.guests.slot(&place, function)?, &self.presence[output.from.0]);
         Ok(Box::new(Map::new(&output.name, &output.schema, guest, MapKind::Output, presence, &[], policy)))
+    }
+
+    /// The rows that a node reads of its first input.
+    fn rows_for(&self, id: NodeId) -> Schema {
+        let node = self.plan.node(id);
+        // What stands beside a stream is handed on as it is.
+        if node.reads == Port::Rows { self.read_by(id)[0].schema.clone() } else { node.schema.clone() }
     }
 
     /// What a node reads; itself, of a source.

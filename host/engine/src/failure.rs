@@ -202,6 +202,12 @@ pub enum Cause {
         /// How much of it was; no more of it was counted then.
         used: u64,
     },
+    /// A stream without which the operator fails has no batch.
+    #[error("stream `{stream}` has no batch at this tick, and `absent = \"fail\"` says that it must have one")]
+    Absent {
+        /// The stream.
+        stream: String,
+    },
     /// State or keys that cannot be read back.
     #[error(transparent)]
     State(#[from] StateError),
@@ -224,7 +230,7 @@ impl Cause {
 
     /// Whether another batch may do better, so that this one can be let go.
     pub(crate) fn is_of_batch(&self) -> bool {
-        self.is_of_rows() || matches!(self, Cause::TooMuch { .. } | Cause::OverBudget { .. })
+        self.is_of_rows() || matches!(self, Cause::TooMuch { .. } | Cause::OverBudget { .. } | Cause::Absent { .. })
     }
 }
 

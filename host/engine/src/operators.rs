@@ -8,6 +8,7 @@ mod filter;
 mod group;
 mod guest;
 mod join;
+mod key_bytes;
 mod leave;
 mod letters;
 mod map;
@@ -16,8 +17,10 @@ mod order;
 mod panes;
 mod policy;
 mod recipe;
+mod sample;
 mod scattered;
 mod sides;
+mod top;
 mod update_state;
 mod window;
 mod window_merge;
@@ -29,14 +32,14 @@ use tidemill_model::{
     function::CallContext,
     time::{Interval, Timestamp},
 };
-use tidemill_plan::graph::NodeId;
+use tidemill_plan::graph::{NodeId, Port};
 use tidemill_state::table::Table;
 
 use crate::{arrival::Arrival, budget::Budget, failure::Cause, pieces::Piece};
 
 pub(crate) use chunks::{CHUNK_BYTES, CHUNK_ROWS, for_guest};
 pub(crate) use guest::{GuestSlot, Guests};
-pub(crate) use leave::{Gather, Pass, Scatter};
+pub(crate) use leave::{Gather, Pass, Scatter, Spread};
 pub(crate) use letters::Letters;
 pub(crate) use map::{Map, MapKind};
 pub(crate) use policy::Policy;
@@ -96,6 +99,16 @@ pub(crate) trait Operator: Send {
 pub(crate) trait Out {
     /// To all children, in order.
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>) -> Result<(), Cause>;
+
+    /// Whether anybody reads what stands beside the step's stream.
+    fn is_read(&self, _port: Port) -> bool {
+        false
+    }
+
+    /// To those who read that, in order.
+    fn push_beside(&mut self, _port: Port, _batch: &mut Batch, _rows: &Rows<'_>) -> Result<(), Cause> {
+        Ok(())
+    }
 }
 
 /// What a step knows of the batch, and what it says of it.

@@ -70,6 +70,24 @@ impl Piece {
     pub(crate) fn arrival(&self) -> Arrival {
         self.cuts.first().map_or(Arrival::default(), |(arrival, _)| *arrival)
     }
+
+    /// Its rows place by place.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (&Piece, Arrival, Range<usize>)> {
+        let mut start = 0;
+        self.cuts.iter().map(move |&(arrival, end)| (self, arrival, std::mem::replace(&mut start, end)..end))
+    }
+
+    /// Gives some of its rows to `push`.
+    pub(crate) fn with_rows<T>(&self, range: Range<usize>, push: impl FnOnce(&Rows<'_>) -> T) -> T {
+        let columns = self.rows.columns();
+        let whole = self.rows.with_columns(&columns);
+        if range.len() == self.rows.len() {
+            return push(&whole);
+        }
+        let bitmaps = whole.bitmaps_in(range.clone());
+        let columns = whole.columns_in(range.clone(), &bitmaps);
+        push(&Rows { schema: whole.schema, len: range.len(), columns: &columns })
+    }
 }
 
 // === impl Pieces ===
@@ -164,10 +182,8 @@ impl Slice {
     pub(crate) fn in_order(pieces: impl IntoIterator<Item = (usize, Piece)>) -> Vec<Slice> {
         let mut slices = Vec::new();
         for (input, piece) in pieces.into_iter().map(|(input, piece)| (input, Arc::new(piece))) {
-            let mut start = 0;
-            for &(arrival, end) in &piece.cuts {
-                slices.push(Slice { piece: piece.clone(), range: start..end, arrival, input });
-                start = end;
+            for (_, arrival, range) in piece.runs() {
+                slices.push(Slice { piece: piece.clone(), range, arrival, input });
             }
         }
         slices.sort_by_key(|slice| (slice.input, slice.arrival));
@@ -193,15 +209,7 @@ impl Slice {
 
     /// Gives the rows to `push`.
     pub(crate) fn with_rows<T>(&self, push: impl FnOnce(&Rows<'_>) -> T) -> T {
-        let rows = &self.piece.rows;
-        let columns = rows.columns();
-        let whole = rows.with_columns(&columns);
-        if self.range.len() == rows.len() {
-            return push(&whole);
-        }
-        let bitmaps = whole.bitmaps_in(self.range.clone());
-        let columns = whole.columns_in(self.range.clone(), &bitmaps);
-        push(&Rows { schema: whole.schema, len: self.range.len(), columns: &columns })
+        self.piece.with_rows(self.range.clone(), push)
     }
 }
 

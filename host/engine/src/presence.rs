@@ -32,6 +32,12 @@ impl Presence {
         all
     }
 
+    /// Whether there is none at a tick at which there could be one, because the sources `absent` have none.
+    pub(crate) fn is_missing(&self, tick: Timestamp, absent: &[NodeId]) -> bool {
+        let slides = self.slide.is_none_or(|slide| slide.is_tick(tick));
+        slides && !self.is_present(tick, absent)
+    }
+
     /// Whether there is a batch at a tick at which the sources `absent` have none.
     pub(crate) fn is_present(&self, tick: Timestamp, absent: &[NodeId]) -> bool {
         let slides = self.slide.is_none_or(|slide| slide.is_tick(tick));

@@ -11,7 +11,7 @@ use tidemill_model::{
     time::Timestamp,
 };
 use tidemill_plan::{
-    graph::{NodeId, Then},
+    graph::{NodeId, Port, Then},
     stages::{ExchangeId, Leaves, Order, Stage},
 };
 use tidemill_state::table::Table;
@@ -21,6 +21,7 @@ use crate::{
     failure::Cause,
     operators::{Batch, Letters, Operator, Out, Rejections},
     pieces::{Piece, Slice},
+    presence::Presence,
     store::Lent,
 };
 
@@ -40,6 +41,9 @@ struct Step {
     facts: StepFacts,
     operator: Box<dyn Operator>,
     children: Vec<usize>,
+    beside: Vec<(Port, usize)>,
+    /// The letters that were pushed to those who read them, and are still to be left for an output.
+    letters: Vec<Piece>,
 }
 
 /// What is known of a step besides its operator.
@@ -50,6 +54,8 @@ pub(crate) struct StepFacts {
     pub(crate) then: Then,
     /// The output for its dead letters.
     pub(crate) letters: Option<usize>,
+    /// The streams without which it fails, by their names.
+    pub(crate) needs: Vec<(String, Presence)>,
 }
 
 /// What a step failed with, and whose it is.
@@ -84,6 +90,8 @@ impl Task {
                 leaves: step.leaves,
                 operator,
                 children: step.children.clone(),
+                beside: step.beside.clone(),
+                letters: Vec::new(),
             })
             .collect();
         Task { batch, input: input.clone(), order: shape.order, steps, begun: false, lent: Vec::new() }
@@ -100,6 +108,7 @@ impl Task {
             self.batch.time = time;
             self.batch.rejections = Rejections::default();
             for step in &mut self.steps {
+                step.letters.clear();
                 step.operator.begin(&self.batch);
             }
         }
@@ -141,10 +150,14 @@ impl Task {
         for index in 0..self.steps.len() {
             let mut failed = None;
             let (before, behind) = self.steps.split_at_mut(index + 1);
-            let step = &mut before[index];
-            let mut children =
-                Children { steps: behind, first: index + 1, children: &step.children, failed: &mut failed };
-            let finished = step.operator.finish(&mut self.batch, &mut children);
+            let Step { operator, children, beside, facts, letters, .. } = &mut before[index];
+            let mut out = Children { steps: behind, first: index + 1, children, beside, failed: &mut failed };
+            let finished = facts.check_needs(&self.batch).and_then(|()| operator.finish(&mut self.batch, &mut out));
+            let finished = finished.and_then(|()| {
+                let rejected = operator.letters().filter(|_| out.is_read(Port::Rejected));
+                letters.extend(rejected.into_iter().flat_map(Letters::take));
+                push_letters(letters, &mut self.batch, &mut out)
+            });
             self.named(finished, failed.or(Some(index)))?;
         }
         self.begun = false;
@@ -161,8 +174,12 @@ impl Task {
                     Leaves::Output(output) => Left::Output(output, piece),
                 }));
             }
-            if let (Some(output), Some(letters)) = (step.facts.letters, step.operator.letters().map(Letters::take)) {
-                left.extend(letters.map(|piece| Left::Output(output, piece)));
+            let is_read = step.beside.iter().any(|(port, _)| *port == Port::Rejected);
+            let letters = std::mem::take(&mut step.letters).into_iter();
+            // Those that are read stay until the batch ends.
+            let more = step.operator.letters().filter(|_| !is_read).map(Letters::take);
+            if let Some(output) = step.facts.letters {
+                left.extend(letters.chain(more.into_iter().flatten()).map(|piece| Left::Output(output, piece)));
             }
         }
         left
@@ -227,6 +244,16 @@ impl Task {
     }
 }
 
+impl StepFacts {
+    /// An error if one of the streams has no batch without which it fails.
+    fn check_needs(&self, batch: &Batch) -> Result<(), Cause> {
+        match self.needs.iter().find(|(_, presence)| presence.is_missing(batch.time, &batch.absent)) {
+            Some((stream, _)) => Err(Cause::Absent { stream: stream.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Pushes rows to step `index`; `steps` begin with step `first`. The first step that fails is noted.
 fn push_to(
     steps: &mut [Step],
@@ -238,8 +265,9 @@ fn push_to(
 ) -> Result<(), Cause> {
     let (before, behind) = steps.split_at_mut(index + 1 - first);
     let step = &mut before[index - first];
-    let mut children = Children { steps: behind, first: index + 1, children: &step.children, failed };
-    let pushed = step.operator.push(batch, rows, &mut children);
+    let Step { operator, children, beside, .. } = step;
+    let mut children = Children { steps: behind, first: index + 1, children, beside, failed };
+    let pushed = operator.push(batch, rows, &mut children);
     if pushed.is_err() && failed.is_none() {
         *failed = Some(index);
     }
@@ -251,6 +279,7 @@ struct Children<'a> {
     steps: &'a mut [Step],
     first: usize,
     children: &'a [usize],
+    beside: &'a [(Port, usize)],
     failed: &'a mut Option<usize>,
 }
 
@@ -263,4 +292,27 @@ impl Out for Children<'_> {
         }
         Ok(())
     }
+
+    fn is_read(&self, port: Port) -> bool {
+        self.beside.iter().any(|(of, _)| *of == port)
+    }
+
+    fn push_beside(&mut self, port: Port, batch: &mut Batch, rows: &Rows<'_>) -> Result<(), Cause> {
+        batch.input = 0;
+        for &(_, child) in self.beside.iter().filter(|(of, _)| *of == port) {
+            push_to(self.steps, self.first, child, batch, rows, self.failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// Pushes letters to those who read them as rows, each at its place.
+fn push_letters(letters: &[Piece], batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+    let at_end = batch.arrival;
+    for (piece, arrival, range) in letters.iter().flat_map(Piece::runs) {
+        batch.arrival = arrival;
+        piece.with_rows(range, |rows| out.push_beside(Port::Rejected, batch, rows))?;
+    }
+    batch.arrival = at_end;
+    Ok(())
 }

@@ -13,7 +13,7 @@ use tidemill_model::{
     time::Interval,
 };
 
-pub use part::{Keys, Part, Placement, Role, Way};
+pub use part::{Keys, Part, Placement, Port, Role, Way};
 
 /// A whole pipeline, ready to run.
 #[derive(Clone, Debug)]
@@ -60,8 +60,11 @@ pub struct Node {
     pub previously: Option<String>,
     /// What its rows are.
     pub schema: Schema,
-    /// What it reads: none for a source, two for a join, several for a union or a group, else one.
+    /// What it reads: none for a source, two for a join, several for a union or a group, else one; and behind these what it reads
+    /// beside its rows.
     pub inputs: Vec<NodeId>,
+    /// What it reads of its input.
+    pub reads: Port,
     /// How its rows come about.
     pub operator: Operator,
     /// The function that it calls, if it calls one.
@@ -81,6 +84,10 @@ pub struct Node {
     pub slide: Option<Interval>,
     /// What becomes of a batch of which it would have to hold more than it can; `None`: it holds nothing that grows with a batch.
     pub holds: Option<Then>,
+    /// What its states are, with their keys, if it keeps a state for each key.
+    pub state: Option<Schema>,
+    /// It fails at a tick at which one of its inputs has no batch.
+    pub fails_if_absent: bool,
 }
 
 /// What a dead letter of a function tells of a row.
@@ -107,6 +114,12 @@ pub enum Operator {
     UpdateState(UpdateState),
     /// The rows of all inputs, those of one after those of the other.
     Union,
+    /// What stands beside a stream.
+    Beside,
+    /// The rows of so large a part of the batch, in one partition.
+    Sample(Sample),
+    /// All rows, spread over other partitions.
+    Repartition(u32),
     /// The rows of the last batches.
     Window {
         /// The fields by which its rows are placed in partitions, if that is known: each is kept by its key. Otherwise those that
@@ -123,6 +136,8 @@ pub enum Operator {
     Sort(Vec<SortKey>),
     /// The first rows of the batch, in one partition.
     Limit(usize),
+    /// The first rows of each key, or of the batch, in an order of their own.
+    Top(Top),
 }
 
 /// A plugin's function at its place.
@@ -257,6 +272,10 @@ pub struct UpdateState {
     pub run: KeySet,
     /// Which keys' states the stream holds, where the function does not emit rows itself.
     pub emit: KeySet,
+    /// The fields of the second input that are the first state of a key, if it has a second input.
+    pub initial: Option<Vec<usize>>,
+    /// A key without new rows for longer is called for the last time.
+    pub idle_timeout: Option<Interval>,
 }
 
 /// Which keys.
@@ -286,6 +305,26 @@ pub struct Join {
     pub keeps: [bool; 2],
     /// More pairs than these of a key fail.
     pub pairs_max: u64,
+}
+
+/// Some of the rows of a batch, as if each were drawn by lot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// How many of all, from 0 to 1.
+    pub fraction: f64,
+    /// Another one gives other rows.
+    pub seed: u64,
+}
+
+/// The first rows of each key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Top {
+    /// So many.
+    pub rows_max: usize,
+    /// The key's fields. Empty: all rows have one key.
+    pub by: Vec<usize>,
+    /// In this order; rows that compare equal keep theirs.
+    pub sort: Vec<SortKey>,
 }
 
 /// One field to sort by.
@@ -344,6 +383,7 @@ impl Node {
             previously: None,
             schema,
             inputs: Vec::new(),
+            reads: Port::Rows,
             operator,
             function: None,
             own: None,
@@ -353,6 +393,8 @@ impl Node {
             is_always_present: false,
             slide: None,
             holds: None,
+            state: None,
+            fails_if_absent: false,
         }
     }
 
@@ -417,6 +459,11 @@ impl Plan {
     /// A node of it.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0]
+    }
+
+    /// The stream of the rows that a node's function could not take or would not, if anybody reads it.
+    pub fn rejected_of(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.reads == Port::Rejected && node.inputs == [id])
     }
 
     /// The output that gets the dead letters of a function.

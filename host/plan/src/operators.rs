@@ -12,6 +12,8 @@ mod limit;
 mod map;
 mod page;
 mod reduce;
+mod repartition;
+mod sample;
 mod side_by_side;
 mod sort;
 mod union;
@@ -30,7 +32,7 @@ use crate::{
 
 pub(crate) use call::{Call, OF_CALLS, call};
 pub use page::operator_tables;
-pub(crate) use page::{Page, Reads};
+pub(crate) use page::{ABSENT, Page, Reads};
 
 /// All of them, in the order of the manual.
 pub(crate) static OPERATORS: &[&dyn OperatorKind] = &[
@@ -45,6 +47,8 @@ pub(crate) static OPERATORS: &[&dyn OperatorKind] = &[
     &window::Window,
     &sort::Sort,
     &limit::Limit,
+    &sample::Sample,
+    &repartition::Repartition,
     &distinct::Distinct,
 ];
 
@@ -67,6 +71,11 @@ pub(crate) trait Entry: fmt::Debug + Send + Sync {
     /// The function of a plugin that it calls.
     fn call(&self) -> Option<&Call> {
         None
+    }
+
+    /// The streams that it reads besides those of `from`, which stand behind these among its inputs.
+    fn reads_beside(&self) -> Vec<Name> {
+        Vec::new()
     }
 
     /// The stream's node, without a name and inputs. `None`: what is wrong has been reported; that of the inputs before, and

@@ -6,6 +6,7 @@ pub(crate) mod fields;
 mod order;
 mod outputs;
 mod plugins;
+mod ports;
 mod sizes;
 
 pub(crate) use plugins::Plugins;
@@ -19,7 +20,7 @@ use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::Name,
     functions::Functions,
-    graph::{Node, NodeId, Operator, Output, Plan, Role, Way},
+    graph::{Node, NodeId, Operator, Output, Plan, Port, Role, Way},
     manifest::{Body, Manifest, StreamEntry},
     operators::Inputs,
     reader::quantity::show_interval,
@@ -65,6 +66,15 @@ fn source(settings: &Arc<dyn SourceSettings>) -> Node {
     Node::new(Operator::Source(Arc::clone(settings)), settings.schema(), Role::Pass, Way::Here)
 }
 
+/// What is read.
+#[derive(Clone, Copy)]
+struct Link {
+    /// The stream's place in the manifest.
+    stream: usize,
+    /// What of it.
+    port: Port,
+}
+
 struct Resolver<'a> {
     manifest: &'a Manifest,
     plugins: plugins::Plugins<'a>,
@@ -73,6 +83,8 @@ struct Resolver<'a> {
     /// For each stream of the manifest its node, once it has one. Where there was an error there is none, and what
     /// follows from it is not reported.
     nodes: Vec<Option<NodeId>>,
+    /// What stands beside them and is read; `None`: it was found that there is no such thing.
+    beside: HashMap<(NodeId, Port), Option<NodeId>>,
     done: Done,
     diagnostics: &'a mut Diagnostics,
 }
@@ -96,6 +108,7 @@ impl<'a> Resolver<'a> {
             plugins: plugins::Plugins::load(manifest, functions, diagnostics),
             streams: names.collect(),
             nodes: vec![None; manifest.streams.len()],
+            beside: HashMap::new(),
             done: Done {
                 nodes: Vec::new(),
                 placed_by: Vec::new(),
@@ -107,13 +120,15 @@ impl<'a> Resolver<'a> {
     }
 
     fn resolve(mut self) -> Option<Plan> {
-        let links: Vec<Vec<Option<usize>>> = self
+        let links: Vec<Vec<Option<Link>>> = self
             .manifest
             .streams
             .iter()
             .map(|stream| stream.from.iter().map(|name| self.find(name)).collect())
             .collect();
-        for index in order::order(&self.manifest.streams, &links, self.diagnostics) {
+        let streams_of = |links: &Vec<Option<Link>>| links.iter().map(|link| Some((*link)?.stream)).collect();
+        let read: Vec<Vec<Option<usize>>> = links.iter().map(streams_of).collect();
+        for index in order::order(&self.manifest.streams, &read, self.diagnostics) {
             self.add_node(index, &links[index]);
         }
         let outputs = self.outputs();
@@ -123,7 +138,7 @@ impl<'a> Resolver<'a> {
         if self.diagnostics.error_count() > 0 {
             return None;
         }
-        self.warn_of_unused(&links);
+        self.warn_of_unused(&read);
         let pipeline = &self.manifest.pipeline;
         let plan = Plan {
             name: pipeline.name.clone()?,
@@ -162,28 +177,49 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The stream called `name`; that there is none is reported.
-    fn find(&mut self, name: &Name) -> Option<usize> {
-        let found = self.streams.get(name.text.as_str()).copied();
+    /// What is called `name`; that there is no such stream is reported.
+    fn find(&mut self, name: &Name) -> Option<Link> {
+        let rows = self.streams.get(name.text.as_str()).map(|&stream| Link { stream, port: Port::Rows });
+        let beside = || {
+            let (stream, port) = name.text.rsplit_once('.')?;
+            Some(Link { stream: *self.streams.get(stream)?, port: Port::of_name(port)? })
+        };
+        let found = rows.or_else(beside);
         if found.is_none() {
-            let base = name.text.rsplit_once('.').filter(|(base, _)| self.streams.contains_key(base));
-            if let Some((_, part @ ("state" | "rejected"))) = base {
-                let message = format!("`{}` is not in this version: streams have no `.{part}` beside them", name.text);
-                self.diagnostics.push(Diagnostic::error(name.span, message).label("comes later"));
-                return None;
-            }
             let streams = self.manifest.streams.iter().map(|stream| stream.name.text.as_str());
             self.diagnostics.push_error_with(|| {
                 let error = Diagnostic::error(name.span, format!("there is no stream `{}`", name.text));
-                error.label("unknown").help(suggest::help(&name.text, "streams", streams))
+                let is_beside = name.text.split_once('.').is_some_and(|(stream, _)| self.streams.contains_key(stream));
+                let help = match is_beside {
+                    true => "beside a stream may stand `.state`, and `.rejected`".to_owned(),
+                    false => suggest::help(&name.text, "streams", streams),
+                };
+                error.label("unknown").help(help)
             });
         }
         found
     }
 
-    fn add_node(&mut self, index: usize, links: &[Option<usize>]) {
+    /// The node of what is read under this name.
+    fn node_of(&mut self, link: Link, name: &Name) -> Option<NodeId> {
+        let of_stream = self.nodes[link.stream]?;
+        if link.port == Port::Rows {
+            return Some(of_stream);
+        }
+        if let Some(known) = self.beside.get(&(of_stream, link.port)) {
+            return *known;
+        }
+        let node = ports::beside(&self.done.nodes, of_stream, link.port, name, self.diagnostics);
+        let added = node.map(|node| self.done.add(node));
+        self.beside.insert((of_stream, link.port), added);
+        added
+    }
+
+    fn add_node(&mut self, index: usize, links: &[Option<Link>]) {
         let entry = &self.manifest.streams[index];
-        let inputs: Option<Vec<NodeId>> = links.iter().map(|link| link.and_then(|link| self.nodes[link])).collect();
+        let read = links.iter().zip(&entry.from);
+        let inputs: Vec<Option<NodeId>> = read.map(|(link, name)| self.node_of((*link)?, name)).collect();
+        let inputs: Option<Vec<NodeId>> = inputs.into_iter().collect();
         let streams: Option<Vec<Stream<'_>>> =
             inputs.as_ref().map(|inputs| inputs.iter().map(|id| self.done.stream(*id)).collect());
         let resolved = entry.body.as_ref().and_then(|body| match body {
@@ -198,7 +234,9 @@ impl<'a> Resolver<'a> {
         {
             self.check_slides(entry, &inputs);
             let (name, previously) = (entry.name.text.clone(), entry.previously.as_ref().map(|name| name.text.clone()));
-            self.nodes[index] = Some(self.done.add(Node { name, inputs, previously, ..node }));
+            let node = Node { name, inputs, previously, fails_if_absent: entry.fails_if_absent, ..node };
+            let holds = node.holds.or(node.fails_if_absent.then_some(self.plugins.on_error.then));
+            self.nodes[index] = Some(self.done.add(Node { holds, ..node }));
         }
     }
 
@@ -231,7 +269,8 @@ impl<'a> Resolver<'a> {
     fn outputs(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
         for entry in &self.manifest.outputs {
-            let from = entry.from.as_ref().and_then(|from| self.find(from)).and_then(|index| self.nodes[index]);
+            let from = entry.from.as_ref().and_then(|from| Some((self.find(from)?, from)));
+            let from = from.and_then(|(link, name)| self.node_of(link, name));
             let stream = from.map(|id| (id, self.done.stream(id)));
             outputs.extend(outputs::resolve(entry, stream, &self.plugins, self.diagnostics));
         }
@@ -278,8 +317,9 @@ impl<'a> Resolver<'a> {
     fn warn_of_unused(&mut self, links: &[Vec<Option<usize>>]) {
         let mut used = vec![false; self.manifest.streams.len()];
         let outputs = self.manifest.outputs.iter().filter_map(|output| output.from.as_ref());
-        let read = outputs.filter_map(|from| self.streams.get(from.text.as_str()).copied());
-        for index in read.chain(links.iter().flatten().filter_map(|link| *link)) {
+        // Without what stands behind a dot: no stream's name has one.
+        let stream_of = |from: &Name| self.streams.get(from.text.split('.').next()?).copied();
+        for index in outputs.filter_map(stream_of).chain(links.iter().flatten().filter_map(|link| *link)) {
             used[index] = true;
         }
         let unused = |stream: &StreamEntry| {

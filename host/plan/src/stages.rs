@@ -7,7 +7,7 @@ mod build;
 
 use std::collections::BTreeMap;
 
-use crate::graph::{Caller, NodeId, Plan};
+use crate::graph::{Caller, NodeId, Plan, Port};
 
 pub(crate) use build::{origins, partitions, placed_by};
 
@@ -89,6 +89,8 @@ pub struct Step {
     pub leaves: Option<Leaves>,
     /// The steps that get what this one gives.
     pub children: Vec<usize>,
+    /// Those that get what stands beside it.
+    pub beside: Vec<(Port, usize)>,
 }
 
 /// Where a step leaves rows.
@@ -114,6 +116,8 @@ pub enum StepKind {
     },
     /// Leaves all rows for one partition, for the node that reads them.
     Gather(NodeId),
+    /// Spreads rows over partitions, for the node that reads them.
+    Spread(NodeId),
     /// Leaves rows for the partition of a union that belongs to this one.
     Collect {
         /// The union.
@@ -136,6 +140,7 @@ impl StepKind {
             StepKind::Part(id, _)
             | StepKind::Scatter { reader: id, .. }
             | StepKind::Gather(id)
+            | StepKind::Spread(id)
             | StepKind::Collect { reader: id, .. } => Caller::Stream(id),
             StepKind::OutputFunction(output) | StepKind::Output(output) => Caller::Output(output),
         }

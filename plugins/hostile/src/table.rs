@@ -81,6 +81,7 @@ pub(crate) const TABLE: &[Entry] = &[
     reduce("sum"),
     update("total"),
     emitting("total-emitted"),
+    emitting("farewell"),
     update("total-until-zero"),
     update("total-while-busy"),
     update("age"),

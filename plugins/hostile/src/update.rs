@@ -61,6 +61,7 @@ fn with_totals(call: &Call) -> Result<Changes, Failure> {
             changes.emitted = batch(groups, vec![changes.states.columns[0].clone()]);
         }
         "total-emitted" => changes.emitted = batch(groups, vec![integers(&totals)]),
+        "farewell" => farewell(call, &totals, &mut changes),
         "total-until-zero" => delete_where(&mut changes, &news(rows, ends), |new| new.last() == Some(&0)),
         "total-while-busy" => delete_where(&mut changes, &news(rows, ends), |new| new.is_empty()),
         "age" => {
@@ -98,6 +99,14 @@ fn with_totals(call: &Call) -> Result<Changes, Failure> {
         name => trouble::panic_aloud(&format!("no update is called {name}")),
     }
     Ok(changes)
+}
+
+/// Says 1000 plus the total of a key that has been idle, and would keep it.
+fn farewell(call: &Call, totals: &[i64], changes: &mut Changes) {
+    let idle: Vec<u32> = (0..call.keys.rows).filter(|&group| call.causes[group as usize] == 4).collect();
+    let said: Vec<i64> = idle.iter().map(|&group| 1_000 + totals[group as usize]).collect();
+    changes.emitted = batch(idle.len() as u32, vec![integers(&said)]);
+    changes.emitted_groups = Some(numbers(&idle));
 }
 
 /// For each key a list of as many records as its new values come to.

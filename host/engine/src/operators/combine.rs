@@ -124,7 +124,7 @@ impl Combine {
     /// Adds rows at once, or, if failing calls are made again or searched for rows, so that each call stands alone.
     fn add_by_policy(&mut self, batch: &mut Batch, rows: &Rows<'_>) -> Result<(), Cause> {
         match self.policy.take() {
-            Some(mut policy) if policy.calls_again() => {
+            Some(mut policy) if policy.is_asked() => {
                 let added = policy.run(rows.len, &mut Adding { combine: self, batch, rows });
                 self.policy = Some(policy);
                 self.rows_so_far += rows.len as u64;

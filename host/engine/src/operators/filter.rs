@@ -83,7 +83,7 @@ impl Operator for Filter {
 
 impl Filter {
     fn push_chunk(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
-        let Some(mut policy) = self.policy.take_if(|policy| policy.calls_again()) else {
+        let Some(mut policy) = self.policy.take_if(|policy| policy.is_asked()) else {
             self.ask(rows, None, batch)??;
             return self.push_chosen(batch, rows, out);
         };

@@ -1,6 +1,9 @@
 //! The ends of a stage, where rows are left for other partitions or a sink; and the step that hands rows on.
 
+use std::ops::Range;
+
 use tidemill_model::{columns::Rows, key::Slot, schema::Schema};
+use tidemill_plan::stages::Order;
 
 use super::{
     Batch, Operator, Out,
@@ -117,6 +120,72 @@ impl Operator for Scatter {
         for (partition, chosen) in Placed::of(&self.of_rows, self.partitions).runs() {
             let place = self.left.place(partition);
             place.add(batch.arrival, rows.bytes(), |buffer| buffer.take(rows, chosen))?;
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, all: bool) -> Vec<(u32, Piece)> {
+        self.left.take(all)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.left.bytes()
+    }
+}
+
+/// Spreads rows over partitions, one after the other. Rows of a place in the order stay together, so that they keep it; where a
+/// stage makes its rows anew, and has one place for all of them, they get places here.
+pub(crate) struct Spread {
+    partitions: u32,
+    /// This one's own partition, where it begins.
+    own: u32,
+    next: u32,
+    gives_places: bool,
+    /// The last place, and the partition of its rows.
+    last: Option<(Arrival, u32)>,
+    left: Scattered,
+}
+
+impl Spread {
+    /// From partition `own` of a stage.
+    pub(crate) fn new(schema: &Schema, partitions: u32, own: u32, order: Order) -> Spread {
+        let gives_places = order == Order::Partition;
+        Spread { partitions, own, next: 0, gives_places, last: None, left: Scattered::apart(schema) }
+    }
+
+    /// The partition for the next rows.
+    fn turn(&mut self) -> u32 {
+        let turn = (self.own + self.next) % self.partitions;
+        self.next = (self.next + 1) % self.partitions;
+        turn
+    }
+
+    fn put(&mut self, arrival: Arrival, rows: &Rows<'_>, range: Range<usize>) -> Result<(), Cause> {
+        let partition = match self.last {
+            Some((last, partition)) if last == arrival => partition,
+            _ => self.turn(),
+        };
+        self.last = Some((arrival, partition));
+        let place = self.left.place(partition);
+        Ok(place.add(arrival, rows.bytes(), |buffer| buffer.extend_range(rows, range))?)
+    }
+}
+
+impl Operator for Spread {
+    fn begin(&mut self, _batch: &Batch) {
+        (self.next, self.last) = (0, None);
+        self.left.clear();
+    }
+
+    fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
+        if !self.gives_places {
+            return self.put(batch.arrival, rows, 0..rows.len);
+        }
+        let parts = rows.len.min(self.partitions as usize);
+        for part in 0..parts {
+            let index = self.last.map_or(0, |(last, _)| last.index + 1);
+            let range = rows.len * part / parts..rows.len * (part + 1) / parts;
+            self.put(Arrival { index, ..batch.arrival }, rows, range)?;
         }
         Ok(())
     }

@@ -80,7 +80,7 @@ impl Map {
     }
 
     fn push_chunk(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {
-        let Some(mut policy) = self.policy.take_if(|policy| policy.calls_again()) else {
+        let Some(mut policy) = self.policy.take_if(|policy| policy.is_asked()) else {
             return self.call(rows, None, batch, out)?;
         };
         let called = policy.run(rows.len, &mut Mapping { map: self, batch, rows, out });

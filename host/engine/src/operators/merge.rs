@@ -121,7 +121,7 @@ impl Merge {
         let groups = std::mem::take(&mut self.groups);
         let (columns, count) = (kept.columns(), self.table.touched().len());
         let rows = kept.with_columns(&columns);
-        if let Some(mut policy) = self.policy.take_if(|policy| policy.calls_again()) {
+        if let Some(mut policy) = self.policy.take_if(|policy| policy.is_asked()) {
             let merged = self.merge_by_policy(&mut policy, Runs::new(rows, &groups, count), capacity, batch, out);
             self.policy = Some(policy);
             return merged;
@@ -180,7 +180,7 @@ impl Merge {
 
     /// Pushes what the host has merged itself. Groups of which no row can be made are set aside, if the policy says so.
     fn push_own(&mut self, count: usize, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
-        let Some(mut policy) = self.policy.take_if(|policy| policy.calls_again()) else {
+        let Some(mut policy) = self.policy.take_if(|policy| policy.is_asked()) else {
             return self.push_merged(0..count, batch, out);
         };
         let mut accumulators = RowsBuffer::new(&self.state);

@@ -52,20 +52,7 @@ impl Operator for Sort {
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         let columns = self.rows.columns();
         let rows = self.rows.with_columns(&columns);
-        // Canonical key bytes sort as their values do, each field for itself.
-        let mut encoded = vec![KeyBuffer::default(); self.keys.len()];
-        for (key, encoded) in self.keys.iter().zip(&mut encoded) {
-            rows.encode_keys(&[key.field], encoded)?;
-        }
-        let mut order: Vec<u32> = (0..rows.len as u32).collect();
-        order.sort_by(|&left, &right| {
-            let by_key = self.keys.iter().zip(&encoded).map(|(key, encoded)| {
-                let column = encoded.column();
-                let ascending = column.slice(left as usize).cmp(column.slice(right as usize));
-                if key.descending { ascending.reverse() } else { ascending }
-            });
-            by_key.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
-        });
+        let order = in_order(&rows, &self.keys)?;
         let mut sorted = RowsBuffer::new(rows.schema);
         sorted.take(&rows, &order)?;
         drop(columns);
@@ -81,6 +68,25 @@ impl Operator for Sort {
         // With the place of each in the order.
         self.rows.bytes() + self.rows.len() * size_of::<u32>()
     }
+}
+
+/// The places of rows in order; rows that compare equal keep theirs.
+pub(super) fn in_order(rows: &Rows<'_>, keys: &[SortKey]) -> Result<Vec<u32>, Cause> {
+    // Canonical key bytes sort as their values do, each field for itself.
+    let mut encoded = vec![KeyBuffer::default(); keys.len()];
+    for (key, encoded) in keys.iter().zip(&mut encoded) {
+        rows.encode_keys(&[key.field], encoded)?;
+    }
+    let mut order: Vec<u32> = (0..rows.len as u32).collect();
+    order.sort_by(|&left, &right| {
+        let by_key = keys.iter().zip(&encoded).map(|(key, encoded)| {
+            let column = encoded.column();
+            let ascending = column.slice(left as usize).cmp(column.slice(right as usize));
+            if key.descending { ascending.reverse() } else { ascending }
+        });
+        by_key.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+    });
+    Ok(order)
 }
 
 /// The first rows.

@@ -63,9 +63,10 @@ impl Policy {
         Policy { stream: stream.to_owned(), on_error, stopper, letters, spent: 0, in_vain: false }
     }
 
-    /// Whether a failed call is made again, or searched for rows.
-    pub(crate) fn calls_again(&self) -> bool {
-        self.on_error.calls_again()
+    /// Whether it has something to do with each call: a failed one is made again or searched for rows, or rows that are not
+    /// taken are wanted.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.on_error.calls_again() || self.has_letters()
     }
 
     /// An error if the run was told to stop and has no time left.

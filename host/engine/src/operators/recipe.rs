@@ -4,7 +4,8 @@ use tidemill_model::schema::Schema;
 use tidemill_plan::graph::{Keys, Node, Role};
 
 use super::{
-    Guests, Operator, Pass, Policy, combine, filter, group, join, map, merge, order, update_state, window, window_merge,
+    Guests, Operator, Pass, Policy, combine, filter, group, join, map, merge, order, sample, top, update_state, window,
+    window_merge,
 };
 use crate::{failure::RunError, presence::Presence};
 
@@ -57,6 +58,8 @@ static RECIPES: &[Recipe] = &[
     Recipe { role: Role::Join, make: join::make, takes: None },
     Recipe { role: Role::Sort, make: order::make_sort, takes: None },
     Recipe { role: Role::Limit, make: order::make_limit, takes: None },
+    Recipe { role: Role::Top, make: top::make, takes: None },
+    Recipe { role: Role::Sample, make: sample::make, takes: None },
 ];
 
 impl Recipe {

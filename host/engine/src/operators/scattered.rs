@@ -11,6 +11,7 @@ use crate::pieces::{Cut, Piece, Pieces};
 /// What was left for each partition.
 pub(super) struct Scattered {
     schema: Schema,
+    cut: Cut,
     places: BTreeMap<u32, Pieces>,
 }
 
@@ -23,8 +24,14 @@ pub(super) struct Placed {
 }
 
 impl Scattered {
+    /// For readers that take rows out of the middle.
     pub(super) fn new(schema: &Schema) -> Scattered {
-        Scattered { schema: schema.clone(), places: BTreeMap::new() }
+        Scattered { schema: schema.clone(), cut: Cut::Within, places: BTreeMap::new() }
+    }
+
+    /// For readers that must know the place of each row in the order.
+    pub(super) fn apart(schema: &Schema) -> Scattered {
+        Scattered { cut: Cut::Apart, ..Scattered::new(schema) }
     }
 
     /// Forgets all rows.
@@ -34,7 +41,7 @@ impl Scattered {
 
     /// Where rows for a partition are put.
     pub(super) fn place(&mut self, partition: u32) -> &mut Pieces {
-        self.places.entry(partition).or_insert_with(|| Pieces::new(&self.schema, Cut::Within))
+        self.places.entry(partition).or_insert_with(|| Pieces::new(&self.schema, self.cut))
     }
 
     /// What was filled for each partition; not what can still be filled, unless all is wanted.

@@ -11,6 +11,7 @@ use tidemill_state::keys::KeyTable;
 use super::{
     Batch,
     combine::{KEPT_BYTES_MAX, begin_groups, key_column},
+    key_bytes::KeyBytes,
 };
 use crate::failure::Cause;
 
@@ -19,8 +20,7 @@ pub(super) struct Sides {
     table: KeyTable,
     key_schema: Schema,
     pub(super) sides: Vec<Side>,
-    /// Bytes of the keys of this batch, and how many of them were counted.
-    key_bytes: (usize, usize),
+    key_bytes: KeyBytes,
 }
 
 /// The rows of an input.
@@ -69,7 +69,7 @@ impl Sides {
             Side { by: KeyFields::new(keys, input, schema), others, rows, groups: Vec::new() }
         };
         let sides = inputs.iter().enumerate().map(side).collect();
-        Sides { table: KeyTable::new(seed), key_schema: keys.schema.clone(), sides, key_bytes: (0, 0) }
+        Sides { table: KeyTable::new(seed), key_schema: keys.schema.clone(), sides, key_bytes: KeyBytes::default() }
     }
 
     /// Forgets all rows.
@@ -78,7 +78,7 @@ impl Sides {
             side.rows.clear_within(KEPT_BYTES_MAX);
             side.groups.clear();
         }
-        self.key_bytes = (0, 0);
+        self.key_bytes = KeyBytes::default();
         begin_groups(&mut self.table);
     }
 
@@ -88,9 +88,7 @@ impl Sides {
         self.table.group(side.by.column(rows)?, &mut side.groups);
         let (schema, columns) = (side.rows.schema().clone(), rows.project(&side.others));
         side.rows.extend(&Rows { schema: &schema, len: rows.len, columns: &columns })?;
-        let new = &self.table.touched()[self.key_bytes.1..];
-        self.key_bytes.0 += new.iter().map(|&id| self.table.key(id).len()).sum::<usize>();
-        self.key_bytes.1 += new.len();
+        self.key_bytes.count(&self.table);
         batch.hold(self.held_bytes())
     }
 
@@ -114,7 +112,7 @@ impl Sides {
     /// Bytes of all rows, each with its key's number, its place among those of the key and its size, and of the keys.
     pub(super) fn held_bytes(&self) -> usize {
         let of_side = |side: &Side| side.rows.bytes() + side.groups.len() * 3 * size_of::<u32>();
-        self.key_bytes.0 + self.sides.iter().map(of_side).sum::<usize>()
+        self.key_bytes.bytes() + self.sides.iter().map(of_side).sum::<usize>()
     }
 
     /// How many rows there are.

@@ -2,6 +2,8 @@
 //! state, and the table takes what it says.
 
 mod call;
+mod idle;
+mod initial;
 mod search;
 mod write;
 
@@ -13,7 +15,7 @@ use tidemill_model::{
     schema::Schema,
     time::Timestamp,
 };
-use tidemill_plan::graph::{self, KeySet};
+use tidemill_plan::graph::{self, KeySet, Port};
 use tidemill_state::{keyed::KeyedTable, table::Table};
 
 use super::{
@@ -28,11 +30,31 @@ use crate::{
     presence::Presence,
 };
 use call::{KeysOfCall, Prepared};
+use idle::Idle;
+use initial::Initial;
 use search::Updating;
 use write::{emit, set_aside, write};
 
 /// Keys of one call.
 const CALL_KEYS: usize = 1 << 14;
+
+/// The input of first states.
+const INITIAL: usize = 1;
+
+/// Rows of the table that are called without new rows.
+#[derive(Debug, Default)]
+struct Come {
+    /// Their wake-at has come.
+    due: HashSet<u32>,
+    /// They have been idle for too long.
+    idle: HashSet<u32>,
+}
+
+impl Come {
+    fn is_empty(&self) -> bool {
+        self.due.is_empty() && self.idle.is_empty()
+    }
+}
 
 /// An update-state operator for one partition.
 pub(crate) struct UpdateState {
@@ -44,8 +66,14 @@ pub(crate) struct UpdateState {
     emit: KeySet,
     presence: Presence,
     guest: GuestSlot,
-    /// While a batch is open: the states.
+    /// While a batch is open: the states, and when keys had new rows.
     tables: Vec<Table>,
+    initial: Option<Initial>,
+    idle: Idle,
+    /// What states are, with their keys.
+    states_schema: Schema,
+    /// How many keys have new rows. They are the first that the batch has touched.
+    keys_with_news: usize,
     keys: KeyBuffer,
     /// The new rows of this batch in order of arrival, and each one's group.
     news: RowsBuffer,
@@ -59,39 +87,38 @@ pub(crate) struct UpdateState {
 
 /// The operator of a stream with keyed state.
 pub(super) fn make(making: Making<'_>) -> Result<Box<dyn Operator>, RunError> {
-    let Making { node, policy, .. } = making;
-    let graph::Operator::UpdateState(update) = &node.operator else {
-        unreachable!("an update-state is made of {:?}", node.operator)
+    let graph::Operator::UpdateState(update) = &making.node.operator else {
+        unreachable!("an update-state is made of {:?}", making.node.operator)
     };
-    let guest = making.guests.slot_of(node)?;
-    Ok(Box::new(UpdateState::new(&node.name, &node.schema, update, making.presence, guest, policy)))
+    let guest = making.guests.slot_of(making.node)?;
+    Ok(Box::new(UpdateState::new(making, update, guest)))
 }
 
 impl UpdateState {
-    /// `schema` is the stream's; `by` are the key's fields in the input.
-    pub(crate) fn new(
-        stream: &str,
-        schema: &Schema,
-        node: &graph::UpdateState,
-        presence: &Presence,
-        guest: GuestSlot,
-        policy: Option<Policy>,
-    ) -> UpdateState {
+    fn new(making: Making<'_>, update: &graph::UpdateState, guest: GuestSlot) -> UpdateState {
+        let node = making.node;
         let binding = &guest.function.binding;
+        let initial = update.initial.as_ref().map(|states| {
+            Initial::new(making.keys(), &making.inputs[1].schema, states, &guest.function.signature.state)
+        });
         UpdateState {
-            stream: stream.to_owned(),
-            schema: schema.clone(),
+            stream: node.name.clone(),
+            schema: node.schema.clone(),
             key_schema: binding.keys.clone(),
-            by: node.by.clone(),
-            run: node.run,
-            emit: node.emit,
-            presence: presence.clone(),
+            by: update.by.clone(),
+            run: update.run,
+            emit: update.emit,
+            presence: making.presence.clone(),
             tables: Vec::new(),
+            initial,
+            idle: Idle::new(update.idle_timeout),
+            states_schema: node.state.clone().unwrap_or_else(|| node.schema.clone()),
+            keys_with_news: 0,
             keys: KeyBuffer::default(),
             news: RowsBuffer::new(&binding.input),
             groups: Vec::new(),
             chunk: 0,
-            policy,
+            policy: making.policy,
             wake_is_used_up: false,
             guest,
         }
@@ -99,22 +126,23 @@ impl UpdateState {
 
     /// Bytes of the new rows, each with its group.
     fn held_of_rows(&self) -> usize {
-        self.news.bytes() + self.groups.len() * size_of::<u32>()
+        let of_initial = self.initial.as_ref().map_or(0, Initial::held_bytes);
+        self.news.bytes() + self.groups.len() * size_of::<u32>() + of_initial
     }
 
     fn table(&self) -> &KeyedTable {
         self.tables[0].keyed()
     }
 
-    /// The rows of the table that the function is called for: those with new rows, those that are due, and the others if
+    /// The rows of the table that the function is called for: those with new rows, those whose time has come, and the others if
     /// it runs for all. Also how many of them are of the first two kinds: they count as changed.
-    fn rows_to_run(&self, due: &HashSet<u32>) -> (Vec<u32>, usize) {
-        let mut rows = self.table().touched().to_vec();
+    fn rows_to_run(&self, come: &Come) -> (Vec<u32>, usize) {
+        let mut rows = self.table().touched()[..self.keys_with_news].to_vec();
         let mut called = HashSet::new();
-        if self.run == KeySet::All || !due.is_empty() {
+        if self.run == KeySet::All || !come.is_empty() {
             called.extend(rows.iter().copied());
         }
-        let mut woken: Vec<u32> = due.difference(&called).copied().collect();
+        let mut woken: Vec<u32> = come.due.union(&come.idle).copied().filter(|row| !called.contains(row)).collect();
         woken.sort_unstable();
         rows.extend(&woken);
         let changed = rows.len();
@@ -126,7 +154,7 @@ impl UpdateState {
     }
 
     fn call_by_policy(&mut self, keys: &KeysOfCall<'_>, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
-        let Some(mut policy) = self.policy.take_if(|policy| policy.calls_again()) else {
+        let Some(mut policy) = self.policy.take_if(|policy| policy.is_asked()) else {
             return self.call(keys, None, batch, out)?;
         };
         let called = policy.run(keys.rows.len(), &mut Updating { update: self, keys, batch, out });
@@ -139,24 +167,24 @@ impl UpdateState {
         &mut self,
         runs: &mut arrange::Runs<'_>,
         row: u32,
-        due: &HashSet<u32>,
+        come: &Come,
         batch: &mut Batch,
         out: &mut dyn Out,
     ) -> Result<(), Cause> {
-        let none = HashSet::new();
-        let (mut goes_on, mut due) = (false, due);
+        let none = Come::default();
+        let (mut goes_on, mut come) = (false, come);
         self.wake_is_used_up = false;
         loop {
             let states = self.states_within(&[row])?;
             let (arranged, is_last) = runs.next_rows(CHUNK_ROWS, CHUNK_BYTES)?;
-            let keys = KeysOfCall { rows: &[row], states: &states, arranged: arranged.arranged(), due, goes_on };
+            let keys = KeysOfCall { rows: &[row], states: &states, arranged: arranged.arranged(), come, goes_on };
             self.call_by_policy(&keys, batch, out)?;
             if is_last {
                 return Ok(());
             }
             goes_on = true;
             // A wake-at that has come is told of until a call has used it up.
-            due = if self.wake_is_used_up { &none } else { due };
+            come = if self.wake_is_used_up { &none } else { come };
         }
     }
 
@@ -214,11 +242,28 @@ impl UpdateState {
     }
 
     /// The stream of an operator whose function emits nothing itself: keys and their states.
-    fn emit_states(&self, changed: &[u32], batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
+    fn emit(&self, changed: &[u32], batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         let rows: Vec<u32> = match self.emit {
-            KeySet::Changed => changed.iter().copied().filter(|&row| self.table().has_state(row)).collect(),
+            KeySet::Changed => {
+                // Keys that got their first state have changed, too.
+                let first = &self.table().touched()[self.keys_with_news..];
+                let called: HashSet<u32> =
+                    if first.is_empty() { HashSet::new() } else { changed.iter().copied().collect() };
+                let all = changed.iter().chain(first.iter().filter(|row| !called.contains(row)));
+                all.copied().filter(|&row| self.table().has_state(row)).collect()
+            }
             KeySet::All => self.table().rows().collect(),
         };
+        self.each_states(&rows, &self.schema, &mut |rows| out.push(batch, rows))
+    }
+
+    /// Keys and states of rows of the table, in chunks.
+    fn each_states(
+        &self,
+        rows: &[u32],
+        schema: &Schema,
+        push: &mut dyn FnMut(&Rows<'_>) -> Result<(), Cause>,
+    ) -> Result<(), Cause> {
         let mut first = 0;
         while first < rows.len() {
             let states = self.states_within(&rows[first..rows.len().min(first + CHUNK_ROWS)])?;
@@ -226,7 +271,7 @@ impl UpdateState {
             let mut keys = RowsBuffer::new(&self.key_schema);
             key::decode(rows.iter().map(|&row| self.table().key(row)), &mut keys)?;
             let columns: Vec<Column<'_>> = keys.columns().into_iter().chain(states.columns()).collect();
-            out.push(batch, &Rows { schema: &self.schema, len: rows.len(), columns: &columns })?;
+            push(&Rows { schema, len: rows.len(), columns: &columns })?;
             first += rows.len();
         }
         Ok(())
@@ -237,14 +282,20 @@ impl Operator for UpdateState {
     fn begin(&mut self, _batch: &Batch) {
         self.news.clear_within(KEPT_BYTES_MAX);
         self.groups.clear();
-        self.chunk = 0;
+        (self.chunk, self.keys_with_news) = (0, 0);
+        self.initial.iter_mut().for_each(Initial::begin);
         self.policy.iter_mut().for_each(Policy::begin);
         self.guest.begin();
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
-        let keys = key_column(rows, &self.by, &mut self.keys)?;
-        self.tables[0].keyed_mut().group(keys, &mut self.groups);
+        let table = self.tables[0].keyed_mut();
+        if let Some(initial) = self.initial.as_mut().filter(|_| batch.input == INITIAL) {
+            initial.push(table, rows)?;
+            return batch.hold(self.held_of_rows());
+        }
+        table.group(key_column(rows, &self.by, &mut self.keys)?, &mut self.groups);
+        self.keys_with_news = table.touched().len();
         let columns = self.guest.input(rows);
         let schema = self.news.schema().clone();
         self.news.extend(&Rows { schema: &schema, len: rows.len, columns: &columns })?;
@@ -255,8 +306,11 @@ impl Operator for UpdateState {
         if !self.presence.is_present(batch.time, &batch.absent) {
             return Ok(()); // Between two slides nothing comes, and nobody is woken.
         }
-        let due: HashSet<u32> = self.table().due(batch.time).collect();
-        let (rows, changed) = self.rows_to_run(&due);
+        if let Some(initial) = &mut self.initial {
+            initial.write(self.tables[0].keyed_mut())?;
+        }
+        let come = self.come(batch.time)?;
+        let (rows, changed) = self.rows_to_run(&come);
         let news = std::mem::replace(&mut self.news, RowsBuffer::new(&self.guest.function.binding.input));
         let groups = std::mem::take(&mut self.groups);
         let columns = news.columns();
@@ -265,14 +319,14 @@ impl Operator for UpdateState {
         while first < rows.len() {
             let wanted = runs.groups_within(CHUNK_ROWS, CHUNK_BYTES).min(CALL_KEYS);
             if wanted == 1 {
-                self.call_by_rows(&mut runs, rows[first], &due, batch, out)?;
+                self.call_by_rows(&mut runs, rows[first], &come, batch, out)?;
                 first += 1;
                 continue;
             }
             let states = self.states_within(&rows[first..first + wanted])?;
             let rows = &rows[first..first + states.len()];
             let arranged = runs.next(rows.len())?;
-            let keys = KeysOfCall { rows, states: &states, arranged: arranged.arranged(), due: &due, goes_on: false };
+            let keys = KeysOfCall { rows, states: &states, arranged: arranged.arranged(), come: &come, goes_on: false };
             self.call_by_policy(&keys, batch, out)?;
             first += rows.len();
         }
@@ -281,10 +335,15 @@ impl Operator for UpdateState {
         (self.news, self.groups) = (news, groups);
         self.news.clear_within(KEPT_BYTES_MAX);
         self.groups.clear();
-        if !self.guest.function.signature.output.is_empty() {
+        self.note_touched(&rows, batch.time)?;
+        if self.guest.function.signature.output.is_empty() {
+            self.emit(&rows[..changed], batch, out)?;
+        }
+        if !out.is_read(Port::State) {
             return Ok(());
         }
-        self.emit_states(&rows[..changed], batch, out)
+        let all: Vec<u32> = self.table().rows().collect();
+        self.each_states(&all, &self.states_schema, &mut |rows| out.push_beside(Port::State, batch, rows))
     }
 
     fn work_at_end(&self, time: Timestamp) -> usize {

@@ -90,10 +90,15 @@ fn job(partition: u32, (rows, work_at_end): Work, meeting: &Arc<Meeting>) -> Job
         input: Input::Source(NodeId(0)),
         partitions: 1,
         order: Order::Partition,
-        steps: vec![stages::Step { kind: StepKind::Part(NodeId(0), 0), leaves: None, children: Vec::new() }],
+        steps: vec![stages::Step {
+            kind: StepKind::Part(NodeId(0), 0),
+            leaves: None,
+            children: Vec::new(),
+            beside: Vec::new(),
+        }],
     };
     let batch = Batch::new(Interval::try_new(1_000).unwrap(), partition, 2);
-    let place = StepFacts { name: format!("job-{partition}"), then: Then::Stop, letters: None };
+    let place = StepFacts { name: format!("job-{partition}"), then: Then::Stop, letters: None, needs: Vec::new() };
     let operators = vec![(place, Box::new(Meets { meeting: meeting.clone(), work_at_end }) as Box<dyn Operator>)];
     let mut job = Job::new(Box::new(Task::new(&shape, &schema, batch, operators)), Timestamp(0), Some(Arc::new([])));
     let mut pieces = Pieces::new(&schema, Cut::Apart);

@@ -86,11 +86,11 @@ fn task(steps: [(Then, Fails); 3], told: &Told) -> Task {
         input: Input::Source(NodeId(0)),
         partitions: 1,
         order: Order::Partition,
-        steps: children.map(|children| stages::Step { kind, leaves: None, children }).into(),
+        steps: children.map(|children| stages::Step { kind, leaves: None, children, beside: Vec::new() }).into(),
     };
     let batch = Batch::new(Interval::try_new(1_000).unwrap(), 0, 1);
     let operators = steps.into_iter().enumerate().map(|(number, (then, fails))| {
-        let place = StepFacts { name: format!("step-{number}"), then, letters: None };
+        let place = StepFacts { name: format!("step-{number}"), then, letters: None, needs: Vec::new() };
         let operator =
             Scripted { number, told: told.clone(), fails, rejects: number == 0, held: 0, tables: Vec::new() };
         (place, Box::new(operator) as Box<dyn Operator>)

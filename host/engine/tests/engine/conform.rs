@@ -177,7 +177,7 @@ fn what_is_held_meets_its_bound_with_a_verdict() {
     }
     assert_eq!(
         holding.into_iter().collect::<Vec<_>>(),
-        ["count", "distinct", "group", "join", "reduce", "sort", "update-state", "window"]
+        ["count", "distinct", "group", "join", "limit", "reduce", "sort", "update-state", "window"]
     );
 }
 

@@ -52,6 +52,7 @@ fn step(plan: &Plan, stage: &Stage, index: usize) -> String {
         StepKind::Scatter { reader, input: 0 } => format!("scatter {}", plan.node(reader).name),
         StepKind::Scatter { reader, input } => format!("scatter {} input {input}", plan.node(reader).name),
         StepKind::Gather(_) => "gather".to_owned(),
+        StepKind::Spread(_) => "spread".to_owned(),
         StepKind::Collect { first, origin, .. } => format!("collect from {first} origin {origin}"),
         StepKind::OutputFunction(output) => format!("function {}", plan.outputs[output].name),
         StepKind::Output(output) => format!("output {}", plan.outputs[output].name),
@@ -60,7 +61,9 @@ fn step(plan: &Plan, stage: &Stage, index: usize) -> String {
         Some(Leaves::Exchange(id)) => format!("{own} {}", exchange(&id)),
         Some(Leaves::Output(_)) | None => own,
     };
-    let children: Vec<String> = step_of.children.iter().map(|&child| step(plan, stage, child)).collect();
+    let children = step_of.children.iter().map(|&child| step(plan, stage, child));
+    let beside = step_of.beside.iter().map(|&(_, child)| format!("beside: {}", step(plan, stage, child)));
+    let children: Vec<String> = children.chain(beside).collect();
     match children.as_slice() {
         [] => own,
         [one] => format!("{own}, {one}"),

@@ -25,6 +25,15 @@ impl KeyBuffer {
         self.bytes.clear();
     }
 
+    /// Appends a key by its canonical bytes.
+    ///
+    /// # Errors
+    /// The keys do not fit into a column.
+    pub fn push_key(&mut self, key: &[u8]) -> Result<(), ColumnFull> {
+        self.bytes.extend_from_slice(key);
+        self.end_key()
+    }
+
     /// The keys as a column of bytes.
     pub fn column(&self) -> Column<'_> {
         Column { validity: None, offsets: &self.offsets, values: &self.bytes }

@@ -40,6 +40,10 @@ pub enum Role {
     Sort,
     /// The first ones are taken.
     Limit,
+    /// The first ones of each key are taken.
+    Top,
+    /// Some are taken, as if by lot.
+    Sample,
 }
 
 /// How rows come to a part.
@@ -61,11 +65,27 @@ pub enum Way {
         /// No more than so many are looked at.
         rows_max: Option<usize>,
     },
+    /// They are spread over so many partitions, and keep the order of the stream.
+    Round {
+        /// How many.
+        partitions: u32,
+    },
     /// The partitions of an input stand behind those of the inputs before it, and so do their rows.
     Behind {
         /// The rows of so many batches stand one behind the other.
         batches: u32,
     },
+}
+
+/// What may be read of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Port {
+    /// Its rows.
+    Rows,
+    /// All states that it keeps, as they are when the batch ends.
+    State,
+    /// The rows that its function could not take, or would not.
+    Rejected,
 }
 
 /// The keys of a node's inputs.
@@ -88,6 +108,17 @@ pub enum Placement {
     AsInputBy(Vec<String>),
     /// By these.
     By(Vec<String>),
+}
+
+impl Port {
+    /// What stands behind the name of the stream.
+    pub fn of_name(name: &str) -> Option<Port> {
+        match name {
+            "state" => Some(Port::State),
+            "rejected" => Some(Port::Rejected),
+            _ => None,
+        }
+    }
 }
 
 impl Keys {

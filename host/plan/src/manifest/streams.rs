@@ -10,7 +10,7 @@ use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::{Name, Value},
     keys::{self, KeyKind},
-    operators::{Entry, Page, Reads},
+    operators::{ABSENT, Entry, Page, Reads},
     suggest,
 };
 
@@ -22,6 +22,8 @@ pub(crate) struct StreamEntry {
     pub(crate) from: Vec<Name>,
     /// What it was called before.
     pub(crate) previously: Option<Name>,
+    /// It fails where a stream that it reads has no batch.
+    pub(crate) fails_if_absent: bool,
     /// `None`: it could not be read, which has been reported.
     pub(crate) body: Option<Body>,
 }
@@ -48,7 +50,8 @@ pub(super) fn read(value: &Value, connectors: Connectors, diagnostics: &mut Diag
 }
 
 fn stream(name: &Name, value: &Value, connectors: Connectors, diagnostics: &mut Diagnostics) -> StreamEntry {
-    let mut entry = StreamEntry { name: name.clone(), from: Vec::new(), previously: None, body: None };
+    let mut entry =
+        StreamEntry { name: name.clone(), from: Vec::new(), previously: None, fails_if_absent: false, body: None };
     let place = format!("stream `{}`", name.text);
     let Some(mut reader) = Reader::try_new(place, value, diagnostics) else { return entry };
     let present: Vec<(&Name, KeyKind)> = reader
@@ -78,8 +81,15 @@ fn stream(name: &Name, value: &Value, connectors: Connectors, diagnostics: &mut 
     if from && !entry.from.is_empty() {
         check_from(name, operator.page(), &entry.from, reader.diagnostics);
     }
+    let absent = |value: &Value, diagnostics: &mut Diagnostics| {
+        values::choice(value, "value of `absent`", &[("empty", false), ("fail", true)], diagnostics)
+    };
+    entry.fails_if_absent = reader.read(ABSENT, absent).unwrap_or(false);
     let read = reader.get(operator.page().key).and_then(|value| operator.read(value, &mut reader));
-    entry.body = read.map(|read| Body::Operator(read.into()));
+    if let Some(read) = read {
+        entry.from.extend(read.reads_beside());
+        entry.body = Some(Body::Operator(read.into()));
+    }
     entry
 }
 

@@ -4,8 +4,11 @@ use std::fmt::Write;
 
 use super::OPERATORS;
 
-/// The key that every operator has.
+/// The keys that every operator has.
+const OF_ALL: [&str; 2] = [FROM, ABSENT];
 const FROM: &str = "from";
+/// What becomes of ticks at which a stream that is read has no batch.
+pub(crate) const ABSENT: &str = "absent";
 
 /// Of an operator.
 pub(crate) struct Page {
@@ -47,11 +50,24 @@ pub(crate) struct Key(pub(crate) &'static str, &'static str, &'static str, &'sta
 
 /// All of them.
 pub(crate) const KEYS: &[Key] = &[
-    Key(FROM, "text, or a list for `union`, `group` and `join`", "needed", "the stream that is read, or the streams"),
+    Key(
+        FROM,
+        "text, or a list for `union`, `group` and `join`",
+        "needed",
+        "the stream that is read, or the streams; `NAME.state` and `NAME.rejected` are what stands \
+         [beside a stream](#what-stands-beside-a-stream)",
+    ),
+    Key(
+        ABSENT,
+        "`\"empty\"`, `\"fail\"`",
+        "`\"empty\"`",
+        "what a stream that is read counts as at a tick at which it has no batch: as one without rows, or as a failure, of which \
+         `on-error` says whether the run stops or the batch is skipped",
+    ),
     Key(
         "by",
         "text or list of texts; of several streams also a list for each",
-        "`reduce`, `group`: all rows are one group; `update-state`, `join`: needed",
+        "`reduce`, `group`, `limit`: all rows are one group; `update-state`, `join`: needed",
         "the fields of the key. Where they have other names in the streams that are read: `by = [[\"user\"], [\"buyer\"]]`; the \
          first ones' names stay",
     ),
@@ -78,6 +94,22 @@ pub(crate) const KEYS: &[Key] = &[
         "the stream holds the states of keys with new rows and of those that were woken, or of all keys. Keys without a \
          state are not in it. Not used where the function emits rows itself",
     ),
+    Key(
+        "initial",
+        "text",
+        "none",
+        "of an `update-state`: the stream whose rows are the first states of keys that have none, see \
+         [below](#first-states-and-keys-that-go)",
+    ),
+    Key(
+        "idle-timeout",
+        "time",
+        "none",
+        "of an `update-state`: a key that has had no new rows for longer is called once more and then goes, see \
+         [below](#first-states-and-keys-that-go)",
+    ),
+    Key("sort", "text or list of texts", "the order of the stream", "of a `limit`: which rows are the first ones"),
+    Key("seed", "integer", "0", "of a `sample`: another one gives other rows"),
     Key(
         "window",
         "time",
@@ -134,12 +166,12 @@ impl Reads {
 impl Page {
     /// Whether a key can stand beside its own.
     pub(crate) fn has_beside(&self, key: &str) -> bool {
-        key == FROM || self.forms.iter().any(|form| form.beside.contains(&key))
+        OF_ALL.contains(&key) || self.forms.iter().any(|form| form.beside.contains(&key))
     }
 
     /// All keys beside its own.
     pub(crate) fn beside(&self) -> Vec<&'static str> {
-        let mut keys = vec![FROM];
+        let mut keys = OF_ALL.to_vec();
         for &key in self.forms.iter().flat_map(|form| form.beside) {
             if !keys.contains(&key) {
                 keys.push(key);

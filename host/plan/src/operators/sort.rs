@@ -9,14 +9,17 @@ use crate::{
     document::{Name, Value},
     graph::{Node, Operator, Role, SortKey, Way},
     reader::{Reader, values},
-    resolve::{Plugins, fields},
+    resolve::{Plugins, Stream, fields},
 };
 
 pub(super) struct Sort;
 
-/// Fields, and whether the largest come first.
 #[derive(Debug)]
-struct SortEntry(Vec<(Name, bool)>);
+struct SortEntry(Order);
+
+/// Fields to sort by, and whether the largest come first.
+#[derive(Debug)]
+pub(super) struct Order(Vec<(Name, bool)>);
 
 impl OperatorKind for Sort {
     fn page(&self) -> &'static Page {
@@ -30,10 +33,17 @@ impl OperatorKind for Sort {
     }
 
     fn read(&self, value: &Value, reader: &mut Reader<'_, '_>) -> Option<Box<dyn Entry>> {
-        let names = values::texts(value, reader.diagnostics)?;
+        Order::read(value, reader.diagnostics).map(|order| Box::new(SortEntry(order)) as Box<dyn Entry>)
+    }
+}
+
+impl Order {
+    /// A list of names, each with `-` before it where the largest come first.
+    pub(super) fn read(value: &Value, diagnostics: &mut Diagnostics) -> Option<Order> {
+        let names = values::texts(value, diagnostics)?;
         if names.is_empty() {
             let error = Diagnostic::error(value.span, "`sort` names no field");
-            reader.diagnostics.push(error.help("for example: sort = [\"-count\", \"word\"]; - means largest first"));
+            diagnostics.push(error.help("for example: sort = [\"-count\", \"word\"]; - means largest first"));
             return None;
         }
         let mut keys: Vec<(Name, bool)> = Vec::new();
@@ -43,23 +53,28 @@ impl OperatorKind for Sort {
                 None => (name.text, false),
             };
             if keys.iter().any(|(key, _)| key.text == text) {
-                reader.diagnostics.push(Diagnostic::error(name.span, format!("`{text}` is here twice")));
+                diagnostics.push(Diagnostic::error(name.span, format!("`{text}` is here twice")));
             } else {
                 keys.push((Name { text, span: name.span }, descending));
             }
         }
-        Some(Box::new(SortEntry(keys)))
+        Some(Order(keys))
+    }
+
+    /// The fields of a stream; those that it does not have are reported.
+    pub(super) fn resolve(&self, stream: Stream<'_>, diagnostics: &mut Diagnostics) -> Vec<SortKey> {
+        let key = |(name, descending): &(Name, bool)| {
+            let field = fields::find(name, stream, diagnostics)?;
+            Some(SortKey { field, descending: *descending })
+        };
+        self.0.iter().filter_map(key).collect()
     }
 }
 
 impl Entry for SortEntry {
     fn resolve(&self, inputs: &Inputs<'_>, plugins: &Plugins<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
         let stream = inputs.first()?;
-        let key = |(name, descending): &(Name, bool)| {
-            let field = fields::find(name, stream, diagnostics)?;
-            Some(SortKey { field, descending: *descending })
-        };
-        let keys = self.0.iter().filter_map(key).collect();
+        let keys = self.0.resolve(stream, diagnostics);
         Some(Node {
             holds: Some(plugins.on_error.then),
             ..Node::new(Operator::Sort(keys), stream.schema.clone(), Role::Sort, Way::One { rows_max: None })

@@ -96,7 +96,7 @@ pub fn integer(value: &Value, what: &str, range: RangeInclusive<u64>, diagnostic
 }
 
 /// There are no more partitions than there are slots.
-const PARTITIONS_MAX: u32 = 4_096;
+pub(crate) const PARTITIONS_MAX: u32 = 4_096;
 
 /// A number of partitions.
 pub fn partitions(value: &Value, diagnostics: &mut Diagnostics) -> Option<u32> {

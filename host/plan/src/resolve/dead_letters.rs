@@ -74,7 +74,7 @@ fn writes_below(output: &Output, folder: &Path) -> bool {
 
 /// A dead letter: where it comes from, why, and what it was. `key`: the fields of the key, of an operator that has one.
 /// `values`: a row of the operator's input, of one whose keys do not always fail as a whole; missing where one has.
-fn schema(key: Option<&Schema>, values: &Schema) -> Schema {
+pub(super) fn schema(key: Option<&Schema>, values: &Schema) -> Schema {
     let required = |name: &str, kind| Field::new(name, Type::required(kind));
     let record = |name: &str, schema: &Schema| Field::new(name, Type::optional(Kind::Record(schema.clone())));
     let mut fields = vec![

@@ -3,7 +3,8 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use crate::{
-    diagnostics::{Diagnostic, Diagnostics},
+    diagnostics::{Diagnostic, Diagnostics, Span},
+    document::Name,
     manifest::StreamEntry,
     suggest,
 };
@@ -71,10 +72,13 @@ fn circles(links: &[Vec<Option<usize>>], waits_for: &[usize]) -> Vec<Vec<usize>>
 
 fn describe(circle: &[usize], streams: &[StreamEntry]) -> Diagnostic {
     let name = |index: &usize| streams[*index].name.text.as_str();
-    let span = circle
-        .first()
-        .and_then(|first| streams.get(*first))
-        .map_or(crate::diagnostics::Span::of_file(0..0), |stream| stream.from.first().unwrap_or(&stream.name).span);
+    let span_of = |stream: &StreamEntry| {
+        // Where it reads the next one, of which it may read what stands beside it.
+        let next = circle.get(1).or(circle.first()).map(name);
+        let is_next = |read: &&Name| read.text.split('.').next() == next;
+        stream.from.iter().find(is_next).unwrap_or(&stream.name).span
+    };
+    let span = circle.first().and_then(|first| streams.get(*first)).map_or(Span::of_file(0..0), span_of);
     let message = match circle {
         [only] => format!("stream `{}` reads itself", name(only)),
         _ => format!("the streams {} read each other in a circle", suggest::and(circle.iter().map(name))),

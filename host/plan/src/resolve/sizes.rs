@@ -161,7 +161,8 @@ fn first_too_deep(stage: &Stage, plan: &Plan) -> Option<StepKind> {
             return Some(step.kind);
         }
         // A step's children stand behind it.
-        step.children.iter().for_each(|&child| depths[child] = depths[index] + 1);
+        let beside = step.beside.iter().map(|(_, child)| child);
+        step.children.iter().chain(beside).for_each(|&child| depths[child] = depths[index] + 1);
     }
     None
 }

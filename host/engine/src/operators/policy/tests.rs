@@ -326,6 +326,6 @@ fn only_a_policy_that_can_use_another_call_makes_calls_of_its_own() {
     ] {
         let on_error = OnError { retries, delay: Duration::ZERO, then };
         let policy = Policy::new("stream", ("p/f", on_error), None, stopper(&Arc::default()));
-        assert_eq!(policy.calls_again(), expect, "{on_error:?}");
+        assert_eq!(policy.is_asked(), expect, "{on_error:?}");
     }
 }

@@ -1,7 +1,5 @@
 //! What a call is given.
 
-use std::collections::HashSet;
-
 use tidemill_guest::UpdateCall;
 use tidemill_model::{
     columns::{Column, RowsBuffer},
@@ -10,7 +8,7 @@ use tidemill_model::{
 };
 use tidemill_state::keyed::KeyedTable;
 
-use super::super::arrange::Arranged;
+use super::{super::arrange::Arranged, Come};
 use crate::failure::Cause;
 
 /// The bit of `causes` in the WIT package: the key has new rows.
@@ -18,6 +16,9 @@ const CAUSE_NEW_ROWS: u8 = 1;
 
 /// The bit of `causes`: the key's wake-at has come.
 const CAUSE_WOKEN: u8 = 2;
+
+/// The bit of `causes`: the key has been idle for the time-out.
+const CAUSE_IDLE: u8 = 4;
 
 /// The keys of one call, and what there is about them.
 pub(super) struct KeysOfCall<'a> {
@@ -27,7 +28,7 @@ pub(super) struct KeysOfCall<'a> {
     /// Their new rows.
     pub(super) arranged: Arranged<'a>,
     /// The rows of the table whose time has come.
-    pub(super) due: &'a HashSet<u32>,
+    pub(super) come: &'a Come,
     /// The only key was called with other new rows before.
     pub(super) goes_on: bool,
 }
@@ -45,8 +46,11 @@ impl Prepared {
         key::decode(keys.rows.iter().map(|&row| table.key(row)), &mut of_call)?;
         let present: Vec<u8> = keys.rows.iter().map(|&row| u8::from(table.has_state(row))).collect();
         let news = keys.arranged.counts().map(|count| if count > 0 { CAUSE_NEW_ROWS } else { 0 });
-        let woken = keys.rows.iter().map(|row| if keys.due.contains(row) { CAUSE_WOKEN } else { 0 });
-        let causes: Vec<u8> = news.zip(woken).map(|(news, woken)| news | woken).collect();
+        let come = keys.rows.iter().map(|row| {
+            let woken = if keys.come.due.contains(row) { CAUSE_WOKEN } else { 0 };
+            woken | if keys.come.idle.contains(row) { CAUSE_IDLE } else { 0 }
+        });
+        let causes: Vec<u8> = news.zip(come).map(|(news, come)| news | come).collect();
         Ok(Prepared { keys: of_call, present, causes })
     }
 

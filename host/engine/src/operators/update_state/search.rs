@@ -1,6 +1,6 @@
 //! Calls by policy: keys that make the function fail are found, and of their new rows those that do.
 
-use std::{collections::HashSet, ops::Range};
+use std::ops::Range;
 
 use tidemill_model::columns::{Rows, RowsBuffer};
 use tidemill_plan::graph::KeySet;
@@ -110,7 +110,9 @@ impl Updating<'_, '_> {
     fn is_called_without_rows(&self, at: usize) -> bool {
         let row = self.keys.rows[at];
         let runs_for_all = self.update.run == KeySet::All && !self.keys.goes_on;
-        self.keys.due.contains(&row) || (runs_for_all && self.update.table().has_state(row))
+        self.keys.come.due.contains(&row)
+            || self.keys.come.idle.contains(&row)
+            || (runs_for_all && self.update.table().has_state(row))
     }
 
     /// A new row of a key, or the key as a whole.
@@ -124,7 +126,13 @@ impl Updating<'_, '_> {
             key: Some((&key.with_columns(&columns), 0)),
             values: row.map(|row| (&arranged.rows, row)),
         };
-        policy.set_aside(self.batch, &letter)
+        policy.set_aside(self.batch, &letter)?;
+        let table_row = self.keys.rows[at];
+        if row.is_none() && self.keys.come.idle.contains(&table_row) {
+            // It was the last call for the key, and is not made again in the next batch.
+            self.update.forget(table_row)?;
+        }
+        Ok(())
     }
 }
 
@@ -155,9 +163,8 @@ impl<'a> Part<'a> {
     /// Gives it to `call` as the keys of a call.
     fn with<T>(&self, all: &KeysOfCall<'_>, call: impl FnOnce(&KeysOfCall<'_>) -> T) -> T {
         let columns = self.news.columns();
-        let due: &HashSet<u32> = all.due;
         let arranged =
             Arranged { rows: self.news.with_columns(&columns), ends: &self.ends, numbers: Numbers::At(&self.numbers) };
-        call(&KeysOfCall { rows: self.rows, states: &self.states, arranged, due, goes_on: all.goes_on })
+        call(&KeysOfCall { rows: self.rows, states: &self.states, arranged, come: all.come, goes_on: all.goes_on })
     }
 }

@@ -36,11 +36,14 @@ pub(super) fn set_aside(
 
 /// Does to the table what the function said of a call. Gives whether a wake-at that has come was used up.
 pub(super) fn write(table: &mut KeyedTable, keys: &KeysOfCall<'_>, changes: &Changes<'_>) -> Result<bool, StateError> {
-    let (rows, ends, due) = (keys.rows, keys.arranged.ends, keys.due);
+    let (rows, ends, due, idle) = (keys.rows, keys.arranged.ends, &keys.come.due, &keys.come.idle);
     let actions: Vec<Action> = changes
         .actions
         .iter()
-        .map(|action| match action {
+        .zip(rows)
+        .map(|(action, row)| match action {
+            // Whatever it says of a key that has been idle: it was the last call for it.
+            _ if idle.contains(row) => Action::Delete,
             0 => Action::Keep,
             1 => Action::Put,
             _ => Action::Delete,
@@ -52,7 +55,7 @@ pub(super) fn write(table: &mut KeyedTable, keys: &KeysOfCall<'_>, changes: &Cha
     let rejected = Rejected::of(changes);
     let mut is_used_up = false;
     for (group, &row) in rows.iter().enumerate() {
-        let at = changes.wake_at.map(|times| times[group]).filter(|&at| at != i64::MIN);
+        let at = changes.wake_at.map(|times| times[group]).filter(|&at| at != i64::MIN && !idle.contains(&row));
         let stays = at.is_none() && actions[group] == Action::Keep;
         if stays && (!due.contains(&row) || rejected.has_all(ends, group)) {
             continue;

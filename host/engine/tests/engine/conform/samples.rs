@@ -31,8 +31,8 @@ pub const OF_BESIDE: &str = "[outputs.beside]\nfrom = \"beside\"\nprint = true\n
 
 impl Sample {
     /// Whether what it keeps hangs on the time.
-    pub fn has_window(&self) -> bool {
-        self.text.contains("window = ")
+    pub fn hangs_on_time(&self) -> bool {
+        ["window = ", "idle-timeout = "].iter().any(|key| self.text.contains(key))
     }
 
     /// A pipeline with this feed, or with one that is given otherwise.
@@ -343,6 +343,155 @@ pub const SAMPLES: &[Sample] = &[
         },
         is_ordered: false,
     },
+    Sample {
+        operator: "update-state",
+        name: "all states, beside what is emitted",
+        text: "[streams.totals]\nfrom = \"in\"\nby = \"k\"\nupdate-state = \"hostile/total-emitted\"\nfields = { value = \"n\" }\n\
+               [streams.out]\nfrom = \"totals.state\"\nsort = \"k\"",
+        model: |feed| {
+            let mut totals: BTreeMap<&str, i64> = BTreeMap::new();
+            let batch = |rows: &Vec<Row>| {
+                rows.iter().for_each(|row| *totals.entry(row.k).or_default() += row.n);
+                totals.iter().map(|(k, total)| vec![text(k), int(*total)]).collect()
+            };
+            feed.0[0].iter().map(batch).collect()
+        },
+        is_ordered: true,
+    },
+    Sample {
+        operator: "update-state",
+        name: "first states from another stream, of which a key's first counts",
+        text: "[streams.pairs]\nfrom = \"more\"\nmap = \"hostile/anything\"\nfields = { value = \"n\" }\nkeep = [\"k\"]\n\
+               [streams.out]\nfrom = \"in\"\nby = \"k\"\nupdate-state = \"hostile/digits\"\nfields = { value = \"n\" }\n\
+               initial = \"pairs\"",
+        model: |feed| {
+            let mut states: BTreeMap<&str, i64> = BTreeMap::new();
+            let batch = |(rows, more): (&Vec<Row>, &Vec<Row>)| {
+                more.iter().for_each(|row| {
+                    states.entry(row.k).or_insert(row.n);
+                });
+                let (news, first) = (groups(rows), groups(more));
+                for (k, rows) in &news {
+                    let state = states.entry(k).or_default();
+                    *state = rows.iter().fold(*state, |state, row| state.wrapping_mul(10).wrapping_add(row.n));
+                }
+                let shown = states.iter().filter(|(k, _)| news.contains_key(*k) || first.contains_key(*k));
+                shown.map(|(k, state)| vec![text(k), int(*state)]).collect()
+            };
+            feed.0[0].iter().zip(&feed.0[1]).map(batch).collect()
+        },
+        is_ordered: false,
+    },
+    Sample {
+        operator: "update-state",
+        name: "keys that have been idle go, and say so",
+        text: "[streams.some]\nfrom = \"in\"\nfilter = \"f\"\n[streams.out]\nfrom = \"some\"\nby = \"k\"\n\
+               update-state = \"hostile/farewell\"\nfields = { value = \"n\" }\nidle-timeout = \"1s\"",
+        model: |feed| farewells(&feed.0[0], 1),
+        is_ordered: false,
+    },
+    Sample {
+        operator: "join",
+        name: "keys with too many pairs are rows beside it",
+        text: "[streams.joined]\nfrom = [\"in\", \"more\"]\nby = [\"k\", \"f\"]\njoin = \"inner\"\nprefix = [\"\", \"m-\"]\n\
+               pairs-max = 2\non-error = \"dead-letter\"\n[streams.out]\nfrom = \"joined.rejected\"\ncount = true",
+        model: |feed| {
+            let key = |row: &Row| (row.k, row.f);
+            let of = |(left, right): (&Vec<Row>, &Vec<Row>)| {
+                let keys: std::collections::BTreeSet<_> = left.iter().map(key).collect();
+                let of_key = |rows: &[Row], k| rows.iter().filter(|row| key(row) == k).count();
+                let too_many = keys.into_iter().filter(|&k| of_key(left, k) * of_key(right, k) > 2);
+                vec![vec![int(too_many.count() as i64)]]
+            };
+            feed.0[0].iter().zip(&feed.0[1]).map(of).collect()
+        },
+        is_ordered: true,
+    },
+    Sample {
+        operator: "limit",
+        name: "the largest of each key, of which the first counts where they are equal",
+        text: "[streams.both]\nfrom = [\"more\", \"in\"]\nunion = true\n[streams.top]\nfrom = \"both\"\nby = \"k\"\nsort = \"-n\"\nlimit = 2\n\
+               [streams.out]\nfrom = \"top\"\nby = \"k\"\ngroup = \"rows\"",
+        model: |feed| {
+            let of = |rows: &Vec<Row>| {
+                by_key(rows, |rows| {
+                    let mut rows = rows.to_vec();
+                    rows.sort_by(|one, other| other.n.cmp(&one.n));
+                    Value::List(rows.iter().take(2).map(|row| Value::Record(whole(row).split_off(1))).collect())
+                })
+            };
+            both(feed).iter().map(of).collect()
+        },
+        is_ordered: false,
+    },
+    Sample {
+        operator: "limit",
+        name: "the first of all in an order",
+        text: "[streams.both]\nfrom = [\"more\", \"in\"]\nunion = true\n[streams.out]\nfrom = \"both\"\nsort = [\"n\"]\nlimit = 11",
+        model: |feed| {
+            let of = |mut rows: Vec<Row>| {
+                rows.sort_by_key(|row| row.n);
+                rows.iter().take(11).map(whole).collect()
+            };
+            both(feed).into_iter().map(of).collect()
+        },
+        is_ordered: true,
+    },
+    Sample {
+        operator: "limit",
+        name: "the first rows of each key, as they came",
+        text: "[streams.top]\nfrom = \"in\"\nby = [\"k\"]\nlimit = 1\n[streams.out]\nfrom = \"top\"\nby = \"k\"\ngroup = \"rows\"",
+        model: |feed| {
+            each(feed, |rows| by_key(rows, |rows| Value::List(vec![Value::Record(whole(rows[0]).split_off(1))])))
+        },
+        is_ordered: false,
+    },
+    Sample {
+        operator: "sample",
+        name: "a sample of all rows, and one of none",
+        text: "[streams.all]\nfrom = \"in\"\nsample = 1\n[streams.none]\nfrom = \"more\"\nsample = 0.0\n\
+               [streams.out]\nfrom = [\"all\", \"none\"]\nunion = true",
+        model: |feed| each(feed, |rows| rows.iter().map(whole).collect()),
+        is_ordered: true,
+    },
+    Sample {
+        operator: "sample",
+        name: "some rows",
+        text: "[streams.both]\nfrom = [\"more\", \"in\"]\nunion = true\n[streams.out]\nfrom = \"both\"\nsample = 0.4\nseed = 7",
+        model: |feed| {
+            let of = |(rows, batch): (Vec<Row>, i64)| {
+                let taken = rows.iter().zip(0..).filter(|(_, number)| is_drawn(7, batch * 1_000_000, *number, 0.4));
+                taken.map(|(row, _)| whole(row)).collect()
+            };
+            both(feed).into_iter().zip(1..).map(of).collect()
+        },
+        is_ordered: true,
+    },
+    Sample {
+        operator: "repartition",
+        name: "more partitions, and the order of rows behind them",
+        text: "[streams.both]\nfrom = [\"more\", \"in\"]\nunion = true\n[streams.more-of-them]\nfrom = \"both\"\nrepartition = 5\n\
+               [streams.out]\nfrom = \"more-of-them\"\nfilter = \"f\"",
+        model: |feed| {
+            let of = |rows: Vec<Row>| rows.iter().filter(|row| row.f == Some(true)).map(whole).collect();
+            both(feed).into_iter().map(of).collect()
+        },
+        is_ordered: true,
+    },
+    Sample {
+        operator: "sort",
+        name: "what is sorted stays so, twice spread",
+        text: "[streams.sorted]\nfrom = \"in\"\nsort = [\"n\", \"k\"]\n[streams.spread]\nfrom = \"sorted\"\nrepartition = 6\n\
+               [streams.some]\nfrom = \"spread\"\nfilter = \"f\"\n[streams.out]\nfrom = \"some\"\nrepartition = 3",
+        model: |feed| {
+            each(feed, |rows| {
+                let mut rows: Vec<&Row> = rows.iter().filter(|row| row.f == Some(true)).collect();
+                rows.sort_by_key(|row| (row.n, row.k));
+                rows.into_iter().map(whole).collect()
+            })
+        },
+        is_ordered: true,
+    },
 ];
 
 fn int(n: i64) -> Value {
@@ -404,6 +553,32 @@ fn emitted_totals(batches: &[Vec<Row>]) -> Vec<Vec<Row>> {
         groups(rows).into_iter().map(of_key).collect()
     };
     batches.iter().map(batch).collect()
+}
+
+/// 1000 and the total of each key that has had no true row for more than so many batches; it begins anew then.
+fn farewells(batches: &[Vec<Row>], timeout: usize) -> Vec<Vec<Vec<Value>>> {
+    let mut totals: BTreeMap<&str, (i64, usize)> = BTreeMap::new();
+    let batch = |(number, rows): (usize, &Vec<Row>)| {
+        for row in rows.iter().filter(|row| row.f == Some(true)) {
+            let total = totals.entry(row.k).or_default();
+            *total = (total.0 + row.n, number);
+        }
+        let idle: Vec<_> = totals.extract_if(.., |_, (_, last)| number - *last > timeout).collect();
+        idle.into_iter().map(|(k, (total, _))| vec![text(k), int(1_000 + total)]).collect()
+    };
+    batches.iter().enumerate().map(batch).collect()
+}
+
+/// Whether a sample has the row with this number: by splitmix64's published constants.
+fn is_drawn(seed: u64, time: i64, number: u64, fraction: f64) -> bool {
+    let mixed = |number: u64| {
+        let first = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let second = (first ^ (first >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let third = (second ^ (second >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        third ^ (third >> 31)
+    };
+    let lot = mixed(mixed(mixed(seed) ^ time as u64) ^ number) >> 11;
+    (lot as f64) / ((1_u64 << 53) as f64) < fraction
 }
 
 /// Rows of `in` beside those of `more` with the same `k` and `f`, and those that are alone, where they stay.
