@@ -32,7 +32,7 @@ macro_rules! case_files {
     };
 }
 
-case_files!(absent, filters, groups, guests, joins, on_error, orders, reduces, state, unions, windows);
+case_files!(absent, beside, filters, groups, guests, joins, on_error, orders, reduces, state, unions, windows);
 
 #[test]
 fn no_case_file_is_forgotten() {
