@@ -125,3 +125,72 @@ impl Operator for Top {
         self.rows.bytes() + self.groups.len() * 2 * size_of::<u32>() + self.key_bytes.bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use tidemill_model::{
+        testing::{Value, buffer_of, values_of},
+        time::Interval,
+    };
+    use tidemill_plan::graph::Keys;
+
+    use super::*;
+
+    /// Takes what comes.
+    #[derive(Default)]
+    struct Taken(Vec<(i64, i64, i64)>);
+
+    impl Out for Taken {
+        fn push(&mut self, _: &mut Batch, rows: &Rows<'_>) -> Result<(), Cause> {
+            let number = |value: &Value| if let Value::Integer(number) = value { *number } else { i64::MIN };
+            self.0.extend(values_of(rows).iter().map(|row| (number(&row[0]), number(&row[1]), number(&row[2]))));
+            Ok(())
+        }
+    }
+
+    /// However rows come, and however often some are let go, it is the first ones of each key that stay; and of them no more
+    /// are held than twice as many, or than are held anyway.
+    #[test]
+    fn the_first_rows_of_each_key_stay() {
+        let schema: Schema = "k: integer, n: integer, at: integer".parse().unwrap();
+        let interval = Interval::try_new(1_000_000).unwrap();
+        for (seed, chunk) in (0..40_i64).flat_map(|seed| [1, 3, 50].map(|chunk| (seed, chunk))) {
+            let (rows_max, keys, descending) = (seed as usize % 4 + 1, seed % 5, seed % 2 == 0);
+            let rows: Vec<(i64, i64, i64)> =
+                (0..50).map(|at| ((at * 31 + seed) % (keys + 1), (at * 17 + seed * 5) % 7, at)).collect();
+            let sort = if seed % 3 == 0 { Vec::new() } else { vec![SortKey { field: 1, descending }] };
+            let by = if keys == 0 { Vec::new() } else { vec![0] };
+            let mut expect = rows.clone();
+            if !sort.is_empty() {
+                expect.sort_by_key(|row| if descending { -row.1 } else { row.1 });
+            }
+            let order: Vec<i64> = rows.iter().fold(Vec::new(), |mut met, row| {
+                if !met.contains(&row.0) {
+                    met.push(row.0)
+                }
+                met
+            });
+            let of_key =
+                |key: &i64| expect.iter().filter(|row| row.0 == *key).take(rows_max).copied().collect::<Vec<_>>();
+            let expect: Vec<_> = order.iter().flat_map(of_key).collect();
+            let fields = (keys > 0).then(|| KeyFields::new(&Keys::of(vec![0], &schema), 0, &schema));
+            let mut top = Top::new(&schema, &graph::Top { rows_max, by, sort }, fields, seed as u64);
+            let mut batch = Batch::new(interval, 0, 1);
+            for _ in 0..2 {
+                let mut taken = Taken::default();
+                top.begin(&batch);
+                for chunk in rows.chunks(chunk) {
+                    let values: Vec<Vec<Value>> =
+                        chunk.iter().map(|row| [row.0, row.1, row.2].map(Value::Integer).to_vec()).collect();
+                    let buffer = buffer_of(&schema, &values);
+                    top.push(&mut batch, &buffer.with_columns(&buffer.columns()), &mut taken).unwrap();
+                    assert!(top.groups.len() <= (2 * rows_max * (keys as usize + 1)).max(ROWS_MIN) + chunk.len());
+                }
+                top.finish(&mut batch, &mut taken).unwrap();
+                assert_eq!(taken.0, expect, "{seed} {chunk}");
+            }
+        }
+    }
+}

@@ -11,6 +11,7 @@ mod differences;
 mod ends;
 mod faults;
 mod hasty;
+mod idle;
 mod kinds;
 mod migrate;
 mod newcomers;
