@@ -1,6 +1,7 @@
 //! Every setting has an effect, and each of these tests sees one: from what is written in a pipeline, or typed, to what the
 //! program does. Which settings there are the program says itself, so that a new one is missing here until it has a test.
 
+mod choices;
 mod operators;
 mod options;
 mod outputs;

@@ -1,6 +1,7 @@
 //! Every operator: how it is written, what it makes of its input, and what is told of it in the manual. A new one is a file
 //! and a line in [`OPERATORS`].
 
+pub(crate) mod beside;
 mod call;
 mod count;
 mod distinct;

@@ -70,10 +70,7 @@ fn with_totals(call: &Call) -> Result<Changes, Failure> {
             changes.states = batch(groups, vec![integers(&ages)]);
         }
         "in-order" => changes.states = batch(groups, vec![integers(&in_order(call))]),
-        "repeats" => {
-            let groups: Vec<u32> = (0..groups).zip(&totals).flat_map(|(group, &n)| vec![group; n as usize]).collect();
-            emit(&mut changes, groups.len() as u32, Some(numbers(&groups)));
-        }
+        "repeats" => repeats(&totals, &mut changes),
         "touchy-total" => touchy::totals(call.context.batch_time, rows, ends, states, &mut changes),
         "alarm" | "alarm-migrated" => alarm(call, &mut changes),
         "snooze" => {
@@ -99,6 +96,12 @@ fn with_totals(call: &Call) -> Result<Changes, Failure> {
         name => trouble::panic_aloud(&format!("no update is called {name}")),
     }
     Ok(changes)
+}
+
+/// As many rows of each key as its total says.
+fn repeats(totals: &[i64], changes: &mut Changes) {
+    let groups: Vec<u32> = (0u32..).zip(totals).flat_map(|(group, &n)| vec![group; n as usize]).collect();
+    emit(changes, groups.len() as u32, Some(numbers(&groups)));
 }
 
 /// Says 1000 plus the total of a key that has been idle, and would keep it.

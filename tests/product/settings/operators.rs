@@ -1,6 +1,13 @@
 //! `[streams.NAME]`: operators and the keys beside them.
 
-use super::{SHOWN, Settings, pipeline, refused, rows, run};
+use super::{
+    SHOWN, Settings,
+    choices::{
+        a_stream_without_a_batch_fails_who_needs_it, idle_keys_go, keys_have_first_states,
+        rows_are_spread_over_partitions, samples_have_a_part_of_the_rows, the_first_of_each_key_are_taken,
+    },
+    pipeline, refused, rows, run,
+};
 use crate::tool::Folder;
 
 pub const KEYS: &[Settings] = &[
@@ -9,6 +16,7 @@ pub const KEYS: &[Settings] = &[
         &[
             ("map", a_map_is_called),
             ("from", streams_read_what_they_name),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
             ("fields", fields_are_wired),
             ("keep", kept_fields_go_past_a_map),
             ("parameters", parameters_reach_functions),
@@ -21,6 +29,7 @@ pub const KEYS: &[Settings] = &[
         &[
             ("filter", filters_are_fields_or_functions),
             ("from", streams_read_what_they_name),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
             ("fields", filters_are_fields_or_functions),
             ("parameters", parameters_reach_functions),
             ("on-error", each_function_has_its_policy),
@@ -31,6 +40,7 @@ pub const KEYS: &[Settings] = &[
         &[
             ("reduce", rows_are_reduced_by_key),
             ("from", streams_read_what_they_name),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
             ("by", rows_are_reduced_by_key),
             ("fields", rows_are_reduced_by_key),
             ("parameters", parameters_reach_functions),
@@ -46,6 +56,9 @@ pub const KEYS: &[Settings] = &[
         &[
             ("update-state", states_are_kept_by_key),
             ("from", streams_read_what_they_name),
+            ("initial", keys_have_first_states),
+            ("idle-timeout", idle_keys_go),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
             ("by", states_are_kept_by_key),
             ("fields", states_are_kept_by_key),
             ("parameters", parameters_reach_functions),
@@ -61,6 +74,7 @@ pub const KEYS: &[Settings] = &[
         &[
             ("count", whole_batches_are_made_into_others),
             ("from", streams_read_what_they_name),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
             ("window", windows_have_the_last_batches),
             ("slide", windows_have_the_last_batches),
             ("previously", a_state_under_another_name_is_gone_on_with),
@@ -71,30 +85,81 @@ pub const KEYS: &[Settings] = &[
         &[
             ("window", windows_have_the_last_batches),
             ("from", streams_read_what_they_name),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
             ("slide", windows_have_the_last_batches),
             ("previously", a_state_under_another_name_is_gone_on_with),
         ],
     ),
-    ("stream `group`", &[("group", rows_are_grouped), ("from", streams_read_what_they_name), ("by", rows_are_grouped)]),
+    (
+        "stream `group`",
+        &[
+            ("group", rows_are_grouped),
+            ("from", streams_read_what_they_name),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
+            ("by", rows_are_grouped),
+        ],
+    ),
     (
         "stream `join`",
         &[
             ("join", rows_are_joined),
             ("from", streams_read_what_they_name),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
             ("by", rows_are_joined),
             ("prefix", rows_are_joined),
             ("pairs-max", a_key_with_too_many_pairs_has_a_policy),
             ("on-error", a_key_with_too_many_pairs_has_a_policy),
         ],
     ),
-    ("stream `union`", &[("union", streams_read_what_they_name), ("from", streams_read_what_they_name)]),
-    ("stream `sort`", &[("sort", whole_batches_are_made_into_others), ("from", streams_read_what_they_name)]),
-    ("stream `limit`", &[("limit", whole_batches_are_made_into_others), ("from", streams_read_what_they_name)]),
+    (
+        "stream `union`",
+        &[
+            ("union", streams_read_what_they_name),
+            ("from", streams_read_what_they_name),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
+        ],
+    ),
+    (
+        "stream `sort`",
+        &[
+            ("sort", whole_batches_are_made_into_others),
+            ("from", streams_read_what_they_name),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
+        ],
+    ),
+    (
+        "stream `limit`",
+        &[
+            ("limit", whole_batches_are_made_into_others),
+            ("from", streams_read_what_they_name),
+            ("by", the_first_of_each_key_are_taken),
+            ("sort", the_first_of_each_key_are_taken),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
+        ],
+    ),
+    (
+        "stream `sample`",
+        &[
+            ("sample", samples_have_a_part_of_the_rows),
+            ("from", streams_read_what_they_name),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
+            ("seed", samples_have_a_part_of_the_rows),
+        ],
+    ),
+    (
+        "stream `repartition`",
+        &[
+            ("repartition", rows_are_spread_over_partitions),
+            ("from", streams_read_what_they_name),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
+        ],
+    ),
     (
         "stream `distinct`",
         &[
             ("distinct", whole_batches_are_made_into_others),
             ("from", streams_read_what_they_name),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
             ("window", windows_have_the_last_batches),
             ("slide", windows_have_the_last_batches),
             ("previously", a_state_under_another_name_is_gone_on_with),
@@ -125,7 +190,7 @@ const PANIC: &str = r#"{"line":"panic","n":5,"other":"y","ok":true}"#;
 
 /// For each kind of stream what comes out of it, whatever the order: where it reads `rows`, and where it reads `two`, which
 /// has one of those rows.
-const READ: [(&str, &[&str], &[&str]); 12] = [
+pub(super) const READ: [(&str, &[&str], &[&str]); 14] = [
     (
         "from = FROM\nmap = \"hostile/identity\"",
         &[r#"{"line":"a b"}"#, r#"{"line":"b"}"#, r#"{"line":"b"}"#, r#"{"line":"c"}"#, r#"{"line":"panic"}"#],
@@ -146,6 +211,8 @@ const READ: [(&str, &[&str], &[&str]); 12] = [
     ("from = [FROM, FROM]\nunion = true", &[A, A, B, B, B_MISSING, B_MISSING, C, C, PANIC, PANIC], &[PANIC, PANIC]),
     ("from = FROM\nsort = [\"line\"]", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
     ("from = FROM\nlimit = 1", &[A, PANIC], &[PANIC]),
+    ("from = FROM\nsample = 1.0", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
+    ("from = FROM\nrepartition = 3", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
     ("from = FROM\ndistinct = true", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
     ("from = FROM\nwindow = \"1s\"", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
     (

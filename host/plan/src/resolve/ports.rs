@@ -6,7 +6,8 @@ use super::dead_letters;
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     document::Name,
-    graph::{Node, NodeId, Operator, Placement, Port, Role, Way},
+    graph::{Node, NodeId, Placement, Port, Way},
+    operators,
 };
 
 /// The stream of what stands beside a node, if there is such a thing; that there is not is reported where it is read.
@@ -27,8 +28,8 @@ pub(super) fn beside(
         diagnostics.push(nothing(of, port, read_as));
         return None;
     };
-    let node = Node::new(Operator::Beside, schema, Role::Pass, way);
-    Some(Node { name: read_as.text.clone(), inputs: vec![id], reads: port, placement, ..node })
+    let name = read_as.text.clone();
+    Some(Node { name, inputs: vec![id], reads: port, placement, ..operators::beside::node(schema, way) })
 }
 
 /// What is told of a row that a function did not take.
