@@ -2,7 +2,7 @@
 //! stopped and gone on with. An operator is in it by being in the plan's table; one without a sample fails.
 
 mod feed;
-mod models;
+pub mod models;
 mod samples;
 mod writes;
 

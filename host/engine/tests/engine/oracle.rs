@@ -82,9 +82,13 @@ fn is_ordered(plan: &Plan, stream: NodeId) -> bool {
     let node = &plan.nodes[stream.0];
     match node.operator {
         Operator::Sort(_) | Operator::Limit(_) | Operator::Source(_) => true,
-        Operator::Map(_) | Operator::Filter(_) | Operator::Union | Operator::Window { .. } => {
-            node.inputs.iter().all(|&input| is_ordered(plan, input))
-        }
+        Operator::Top(ref top) => top.by.is_empty(),
+        Operator::Map(_)
+        | Operator::Filter(_)
+        | Operator::Union
+        | Operator::Window { .. }
+        | Operator::Sample(_)
+        | Operator::Repartition(_) => node.inputs.iter().all(|&input| is_ordered(plan, input)),
         _ => false,
     }
 }

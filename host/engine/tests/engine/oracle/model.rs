@@ -4,20 +4,25 @@ use std::collections::{BTreeMap, HashMap};
 
 use tidemill_model::{testing::Value, time::Timestamp};
 use tidemill_plan::graph::{
-    Aggregate, Condition, FunctionUse, Join, KeySet, Node, NodeId, Operator, Plan, Reduce, Reducer, SortKey,
+    Aggregate, Condition, FunctionUse, Join, KeySet, Node, NodeId, Operator, Plan, Reduce, Reducer, SortKey, Top,
     UpdateState, Window,
 };
+
+use crate::conform::models::is_drawn;
 
 pub type Row = Vec<Value>;
 
 /// A stream's rows at a tick; `None`: it has no batch.
 pub type Batch = Option<Vec<Row>>;
 
+/// For each key its total, and when it had rows for the last time.
+type Totals = BTreeMap<Row, (i64, Timestamp)>;
+
 /// A plan at work.
 pub struct Model<'a> {
     plan: &'a Plan,
     /// For each update-state its totals by key.
-    totals: HashMap<NodeId, BTreeMap<Row, i64>>,
+    totals: HashMap<NodeId, Totals>,
     /// For each window the rows of its input by batch.
     past: HashMap<NodeId, Vec<(Timestamp, Vec<Row>)>>,
 }
@@ -47,10 +52,20 @@ impl<'a> Model<'a> {
                     let widths = [0, 1].map(|input| keys.others(input, &plan.node(node.inputs[input]).schema).len());
                     side_by_side(plan, node, &all, |sides| joined(*join, widths, sides))
                 }
-                Operator::UpdateState(_) if !slides => None,
+                Operator::UpdateState(_) | Operator::Beside if !slides => None,
                 Operator::UpdateState(update) => {
-                    let rows = all[node.inputs[0].0].as_deref().unwrap_or_default();
-                    Some(update_state(update, function(node), rows, self.totals.entry(id).or_default()))
+                    let inputs: Vec<&[Row]> =
+                        node.inputs.iter().map(|input| all[input.0].as_deref().unwrap_or_default()).collect();
+                    Some(update_state(update, node, &inputs, tick, self.totals.entry(id).or_default()))
+                }
+                Operator::Beside => {
+                    let totals = self.totals[&node.inputs[0]].iter();
+                    Some(totals.map(|(key, (total, _))| [&key[..], &[Value::Integer(*total)]].concat()).collect())
+                }
+                Operator::Sample(sample) => {
+                    let is_in = |number| is_drawn(sample.seed, tick.0, number, sample.fraction);
+                    let rows = all[node.inputs[0].0].as_ref().map(|rows| rows.iter().zip(0..));
+                    rows.map(|rows| rows.filter(|(_, number)| is_in(*number)).map(|(row, _)| row.clone()).collect())
                 }
                 _ => all[node.inputs[0].0].as_ref().map(|rows| apply(node, rows)),
             };
@@ -143,6 +158,15 @@ fn apply(node: &Node, rows: &[Row]) -> Vec<Row> {
             rows.iter().map(|row| fields.iter().map(|&field| row[field].clone()).collect()).collect()
         }
         Operator::Sort(keys) => sorted(rows, keys),
+        Operator::Repartition(_) => rows.to_vec(),
+        Operator::Top(Top { rows_max, by, sort }) => {
+            let groups = group(rows, by).into_values();
+            let first = |rows: Vec<&Row>| {
+                let rows = sorted(&rows.into_iter().cloned().collect::<Vec<_>>(), sort);
+                rows.into_iter().take(*rows_max).collect::<Vec<_>>()
+            };
+            groups.flat_map(first).collect()
+        }
         Operator::Limit(count) => rows.iter().take(*count).cloned().collect(),
         other => unreachable!("{other:?} is not made here"),
     }
@@ -200,23 +224,31 @@ fn as_float(value: &Value) -> f64 {
 }
 
 /// wordcount/running-total, and hostile/digits, which writes each value behind what there is.
-fn update_state(
-    update: &UpdateState,
-    function: &FunctionUse,
-    rows: &[Row],
-    totals: &mut BTreeMap<Row, i64>,
-) -> Vec<Row> {
+fn update_state(update: &UpdateState, node: &Node, inputs: &[&[Row]], now: Timestamp, totals: &mut Totals) -> Vec<Row> {
+    let function = function(node);
     let [value] = function.fields[..] else { unreachable!("a running total reads one field") };
-    let groups = group(rows, &update.by);
+    let integer = |row: &Row, field: usize| if let Value::Integer(n) = row[field] { n } else { 0 };
+    let mut changed: BTreeMap<Row, ()> = BTreeMap::new();
+    if let Some(states) = &update.initial {
+        for row in inputs[1] {
+            let key = key_of(row, &node.keys().unwrap().fields[1]);
+            changed.insert(key.clone(), ());
+            totals.entry(key).or_insert_with(|| (integer(row, states[0]), now)).1 = now;
+        }
+    }
+    let groups = group(inputs[0], &update.by);
     let add = match function.signature.name.as_str() {
         "digits" => |total: i64, new: i64| total.wrapping_mul(10).wrapping_add(new),
         _ => i64::wrapping_add,
     };
-    for (key, rows) in &groups {
-        let new = rows.iter().map(|row| if let Value::Integer(n) = row[value] { n } else { 0 });
-        let total = totals.entry(key.clone()).or_default();
-        *total = new.fold(*total, add);
+    for (key, rows) in groups {
+        let total = totals.entry(key.clone()).or_insert((0, now));
+        *total = (rows.iter().map(|row| integer(row, value)).fold(total.0, add), now);
+        changed.insert(key, ());
     }
-    let emitted = totals.iter().filter(|(key, _)| update.emit == KeySet::All || groups.contains_key(*key));
-    emitted.map(|(key, &total)| [key.clone(), vec![Value::Integer(total)]].concat()).collect()
+    if let Some(timeout) = update.idle_timeout {
+        totals.retain(|_, (_, last)| now.0 - last.0 <= timeout.micros());
+    }
+    let emitted = totals.iter().filter(|(key, _)| update.emit == KeySet::All || changed.contains_key(*key));
+    emitted.map(|(key, (total, _))| [&key[..], &[Value::Integer(*total)]].concat()).collect()
 }

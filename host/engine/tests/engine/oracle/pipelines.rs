@@ -25,7 +25,8 @@ pub fn pipelines() -> impl Strategy<Value = String> {
         }
         choices.iter().enumerate().for_each(|(number, choice)| maker.add(number, choice));
         for stream in &maker.streams {
-            let _ = writeln!(maker.text, "[outputs.{0}]\nfrom = \"{0}\"\nprint = true", stream.name);
+            let name = stream.name.replace('.', "-");
+            let _ = writeln!(maker.text, "[outputs.{name}]\nfrom = \"{}\"\nprint = true", stream.name);
         }
         maker.text
     })
@@ -108,10 +109,16 @@ impl Maker {
     fn add(&mut self, number: usize, choice: &[Index; 6]) {
         let from = choice[0].get(&self.streams).clone();
         let name = format!("s{number}");
-        let (operator, fields) = match choice[1].index(16) {
+        let (operator, fields) = match choice[1].index(21) {
             0 => self.filter(&from, choice),
             1 | 2 => reduce(&from, choice, &format!("v{number}")),
-            3 | 4 => update_state(&from, choice, &format!("v{number}")),
+            3 | 4 | 16 => self.update_state(&from, choice, number),
+            17 | 18 => Some((top(&from, choice), from.fields.clone())),
+            19 => Some((format!("repartition = {}", 1 + choice[2].index(6)), from.fields.clone())),
+            20 => from.is_ordered.then(|| {
+                let (tenths, seed) = (choice[2].index(11), choice[3].index(3));
+                (format!("sample = {}\nseed = {seed}", tenths as f64 / 10.0), from.fields.clone())
+            }),
             5 => Some((sort(&from, choice), from.fields.clone())),
             6 => Some(("count = true".to_owned(), vec![("count".to_owned(), Kind::Integer)])),
             7 => self.union(&from, choice),
@@ -130,9 +137,11 @@ impl Maker {
             0 if is_reduce => format!("{operator}\n{}", window(&from, choice)),
             _ => operator,
         };
-        let is_single = operator.starts_with("sort") || operator.starts_with("limit") || is_window && from.is_single;
+        let is_of_all = ["sort", "sample"].iter().any(|key| operator.starts_with(key))
+            || operator.starts_with("limit") && !operator.contains("by = ");
+        let is_single = is_of_all || is_window && from.is_single;
         let is_ordered = match operator.split_once(['=', ' ']).map_or("", |(key, _)| key) {
-            "map" | "filter" | "window" => from.is_ordered,
+            "map" | "filter" | "window" | "repartition" => from.is_ordered,
             "from" if !operator.contains("union = ") => false,
             "from" => self
                 .streams
@@ -146,7 +155,11 @@ impl Maker {
             operator.contains("join = ") || self.streams.iter().any(|stream| stream.is_joined && reads(stream));
         let from = if operator.contains("from = ") { String::new() } else { format!("from = \"{}\"\n", from.name) };
         let _ = writeln!(self.text, "[streams.{name}]\n{from}{operator}");
-        self.streams.push(Stream { name, fields, is_ordered, is_single, is_joined, slide });
+        let stream = Stream { name, fields, is_ordered, is_single, is_joined, slide };
+        if operator.contains("update-state") {
+            self.streams.push(Stream { name: format!("{}.state", stream.name), ..stream.clone() });
+        }
+        self.streams.push(stream);
     }
 
     fn filter(&self, from: &Stream, choice: &[Index; 6]) -> Option<(String, Vec<(String, Kind)>)> {
@@ -207,6 +220,47 @@ impl Maker {
             (0..inputs.len()).map(|input| (format!("l{number}-{input}"), Kind::Whole)).collect();
         let text = format!("from = [{}]\nby = [{}]\ngroup = [{}]", from.join(", "), names(&by), names(&lists));
         Some((text, [by, lists].concat()))
+    }
+
+    /// With first states from a stream of the same fields, and a time-out, or without.
+    fn update_state(&self, from: &Stream, choice: &[Index; 6], number: usize) -> Option<(String, Vec<(String, Kind)>)> {
+        let value = a_field(from, choice[2], &[Kind::Integer])?;
+        let by: Vec<_> = some_fields(from, choice[3], 1).into_iter().filter(|(name, _)| *name != value).collect();
+        if by.is_empty() {
+            return None;
+        }
+        let (run, emit) = (["changed", "all"][choice[4].index(2)], ["changed", "all"][choice[5].index(2)]);
+        // Where rows are in an order, each can stand behind the one before it.
+        let is_ordered = from.is_ordered && choice[2].index(2) == 0;
+        let (function, kind) =
+            if is_ordered { ("hostile/digits", Kind::Digits) } else { ("wordcount/running-total", Kind::Integer) };
+        let timeout = match choice[3].index(5) {
+            0 | 1 => format!("idle-timeout = \"{}s\"\n", 1 + choice[3].index(3)),
+            _ => String::new(),
+        };
+        let fits = |stream: &&Stream| stream.fields == from.fields && stream.is_ordered && stream.slide == from.slide;
+        let others: Vec<&Stream> = self.streams.iter().filter(fits).collect();
+        let (initial, first) = match others.is_empty() || choice[4].index(5) > 1 {
+            true => (String::new(), String::new()),
+            false => (
+                format!("initial = \"f{number}\"\n"),
+                // Of any number a digit is written behind the others.
+                format!(
+                    "\n[streams.f{number}]\nfrom = \"{}\"\nmap = \"hostile/anything\"\nfields = {{ value = \"{value}\" }}\n\
+                     keep = [{}]\nas = \"first{number}\"",
+                    choice[5].get(&others).name,
+                    names(&by)
+                ),
+            ),
+        };
+        let name = format!("v{number}");
+        let text = format!(
+            "from = \"{}\"\nby = [{}]\nupdate-state = \"{function}\"\nfields = {{ value = \"{value}\" }}\n\
+             run = \"{run}\"\nemit = \"{emit}\"\n{timeout}{initial}as = \"{name}\"{first}",
+            from.name,
+            names(&by)
+        );
+        Some((text, [by, vec![(name, kind)]].concat()))
     }
 
     /// With a stream of the same fields; itself, if there is no other.
@@ -310,23 +364,15 @@ fn sum(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(String, Vec<(S
     Some((text, [by, vec![(name.to_owned(), Kind::Integer)]].concat()))
 }
 
-fn update_state(from: &Stream, choice: &[Index; 6], name: &str) -> Option<(String, Vec<(String, Kind)>)> {
-    let value = a_field(from, choice[2], &[Kind::Integer])?;
-    let by: Vec<_> = some_fields(from, choice[3], 1).into_iter().filter(|(name, _)| *name != value).collect();
-    if by.is_empty() {
-        return None;
-    }
-    let (run, emit) = (["changed", "all"][choice[4].index(2)], ["changed", "all"][choice[5].index(2)]);
-    // Where rows are in an order, each can stand behind the one before it.
-    let is_ordered = from.is_ordered && choice[2].index(2) == 0;
-    let (function, kind) =
-        if is_ordered { ("hostile/digits", Kind::Digits) } else { ("wordcount/running-total", Kind::Integer) };
-    let text = format!(
-        "by = [{}]\nupdate-state = \"{function}\"\nfields = {{ value = \"{value}\" }}\n\
-         run = \"{run}\"\nemit = \"{emit}\"\nas = \"{name}\"",
-        names(&by)
-    );
-    Some((text, [by, vec![(name.to_owned(), kind)]].concat()))
+/// The first rows of each key, or of all, by all fields; or by some or none, where it is known in which order rows come.
+fn top(from: &Stream, choice: &[Index; 6]) -> String {
+    let by = some_fields(from, choice[5], 0);
+    let by = if by.is_empty() { String::new() } else { format!("by = [{}]\n", names(&by)) };
+    let sort = match from.is_ordered && choice[2].index(4) == 0 && !by.is_empty() {
+        true => String::new(),
+        false => sort(from, choice),
+    };
+    format!("limit = {}\n{by}{sort}", 1 + choice[1].index(7))
 }
 
 /// By all fields; or by some, where it is known in which order those come that compare equal.
