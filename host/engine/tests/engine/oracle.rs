@@ -2,6 +2,7 @@
 
 mod model;
 mod pipelines;
+mod stopped;
 
 use std::collections::HashMap;
 
