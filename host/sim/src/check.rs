@@ -34,10 +34,10 @@ pub(crate) fn check(world: &World, scenario: &Scenario, storage: &MemoryStorage)
         lines.batches.iter().map(|(&time, rows)| Ok((time, numbered(rows)?))).collect::<Result<_, String>>()?;
     let skipped = skipped(world, scenario, &batches);
     check_lines(world, scenario, &batches, &skipped)?;
-    let mut model = Model::new(scenario.single);
+    let mut model = Model::new(scenario.single, scenario.interval_micros);
     let mut tallies = Tallies::default();
     for (time, committed) in &world.committed {
-        model.migrate(committed.edition.version);
+        model.begin(committed.edition);
         let (lines, is_skipped) = (batches.get(time), skipped.contains(time));
         if !is_skipped {
             model.batch(*time, lines.map_or(&[][..], |lines| lines));
@@ -120,6 +120,14 @@ fn check_output(output: &Output, time: Timestamp, model: &Model, is_absent: bool
     let Some(expect) = model.rows(output.spec.content) else { return Ok(()) };
     let of_time = output.deliveries.iter().filter(|delivery| delivery.time == time).map(|delivery| &delivery.rows);
     let all: Vec<&Rows> = output.batches.get(&time).into_iter().chain(of_time).collect();
+    if !model.can_be_there(output.spec.content) {
+        let is_right = all.iter().all(|rows| rows.iter().all(Vec::is_empty));
+        return if is_right {
+            Ok(())
+        } else {
+            Err(format!("output `{name}` has the batch {time}, and does not slide then"))
+        };
+    }
     if is_absent && !model.is_always_there(output.spec.content) {
         return match all.is_empty() {
             true => Ok(()),

@@ -130,7 +130,11 @@ impl Scenario {
                 text.push_str(&self.stream(output, &lines, edition));
             }
             let is_lines = output.content == Content::Lines;
-            let from = if is_lines { lines.clone() } else { stream_of(output, edition) };
+            let from = match output.content {
+                _ if is_lines => lines.clone(),
+                Content::Idle => stream_of(output, edition) + ".state",
+                _ => stream_of(output, edition),
+            };
             if edition.has_passing_outputs || !output.is_passing {
                 let _ = writeln!(text, "\n[outputs.{}]\nfrom = \"{from}\"\nsimulated = true\n", output.name);
             }
@@ -147,6 +151,9 @@ impl Scenario {
         if menu::is_renamed(output.content) {
             streams = streams.replace(&format!("[streams.{}]\n", output.stream), &edition.heading(output.stream));
         }
+        let time = |batches: u32| format!("{}ms", i64::from(batches) * self.interval_micros / 1_000);
+        let streams =
+            streams.replace("WINDOW", &time(edition.window)).replace("TWO", &time(2)).replace("THREE", &time(3));
         streams.replace("TOTAL", total).replace("ALARM", alarm)
     }
 

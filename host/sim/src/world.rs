@@ -69,6 +69,7 @@ pub(crate) struct World {
     /// For the next ones.
     of_editions: Random,
     of_comings: Random,
+    of_windows: Random,
     /// For files that are removed.
     of_removals: Random,
     /// For bytes of rows that are held before they are written.
@@ -153,6 +154,7 @@ impl World {
             edition: scenario.first_edition(),
             of_editions: Random::new(seed, "edition of each host"),
             of_comings: Random::new(seed, "what comes and goes"),
+            of_windows: Random::new(seed, "lengths of windows"),
             of_removals: Random::new(seed, "files that are removed"),
             of_writing: Random::new(seed, "rows that are written early"),
             of_stops: Random::new(seed, "stops and late ticks"),

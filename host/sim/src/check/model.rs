@@ -3,6 +3,7 @@
 mod alarms;
 mod in_order;
 mod moved;
+mod past;
 mod touchy;
 
 use std::collections::BTreeMap;
@@ -10,10 +11,11 @@ use std::collections::BTreeMap;
 use tidemill_model::time::Timestamp;
 
 use super::lines::Numbered;
-use crate::scenario::Content;
+use crate::scenario::{Content, Edition};
 use alarms::Alarms;
 use in_order::InOrder;
 use moved::Moved;
+use past::Past;
 use touchy::Touchy;
 
 /// How many words [`Content::Top`] has.
@@ -31,6 +33,8 @@ pub(super) struct Model {
     moved: Moved,
     touchy: Touchy,
     in_order: InOrder,
+    past: Past,
+    window: u32,
     /// The stream whose order shows.
     single: &'static str,
     /// The lines of the newest batch with their numbers, and how many there were in all.
@@ -62,14 +66,16 @@ impl Wakes {
 }
 
 impl Model {
-    /// Before the first batch. `single`: the stream of [`Content::InOrder`].
-    pub fn new(single: &'static str) -> Model {
-        Model { single, ..Model::default() }
+    /// Before the first batch.
+    /// `single`: the stream of [`Content::InOrder`].
+    pub fn new(single: &'static str, interval_micros: i64) -> Model {
+        Model { single, past: Past::new(interval_micros), ..Model::default() }
     }
 
-    /// The next batch counts, whether anything comes of it or not, with functions of this version.
-    pub fn migrate(&mut self, version: u32) {
-        self.moved.migrate(version);
+    /// The next batch counts, whether anything comes of it or not, of this pipeline.
+    pub fn begin(&mut self, edition: Edition) {
+        self.moved.migrate(edition.version);
+        self.window = edition.window;
     }
 
     /// What comes of it, of these lines.
@@ -86,6 +92,7 @@ impl Model {
             *self.busy.entry(word.clone()).or_default() += count;
         }
         self.busy.retain(|word, _| self.counts.contains_key(word));
+        self.past.batch(time, &self.counts, self.window);
         self.alarms.batch(time, &values);
         self.moved.batch(&values);
         self.touchy.batch(time, lines, &values);
@@ -122,6 +129,7 @@ impl Model {
             Content::Alarms => self.alarms.states.iter().map(row).collect(),
             Content::Moved => self.moved.states(),
             Content::Touchy => self.touchy.totals.iter().map(row).collect(),
+            Content::Idle => self.rows(content)?,
             _ => return None,
         };
         Some(rows)
@@ -129,7 +137,13 @@ impl Model {
 
     /// Whether an output has a batch at every tick: its stream keeps something.
     pub fn is_always_there(&self, content: Content) -> bool {
-        matches!(content, Content::Letters("touchy" | "behind")) || self.states(content).is_some()
+        use Content::{Gathered, Letters, Recent, Sliding};
+        matches!(content, Letters("touchy" | "behind") | Recent | Sliding | Gathered) || self.states(content).is_some()
+    }
+
+    /// Whether an output can have a batch at this tick: a window that slides less often has not at each.
+    pub fn can_be_there(&self, content: Content) -> bool {
+        content != Content::Sliding || self.past.is_second()
     }
 
     /// The rows of an output, sorted as text; `None` for what is no part of the model.
@@ -152,6 +166,13 @@ impl Model {
             Content::Alarms => self.alarms.rows.clone(),
             Content::Moved => self.moved.rows.clone(),
             Content::InOrder => self.in_order.rows.clone(),
+            Content::Recent => self.past.recent().iter().map(row).collect(),
+            Content::Sliding => self.past.three().iter().map(row).collect(),
+            Content::Gathered => self.past.gathered().iter().map(row).collect(),
+            Content::Idle => self.past.here().iter().map(row).collect(),
+            Content::Paired => {
+                counts.map(|(word, count)| format!("{word} {count} {}", count * word.len() as i64)).collect()
+            }
             Content::Counted => self.lines.clone(),
             Content::Behind => self.touchy.behind.clone(),
             Content::Taken => self.touchy.taken.clone(),
@@ -200,7 +221,7 @@ mod tests {
     #[test]
     fn order_shows_in_one_stream() {
         let number = |lines: &[(&str, i64)], stream| {
-            let mut model = Model::new(stream);
+            let mut model = Model { single: stream, ..Model::default() };
             batch(&mut model, 1, lines);
             model.rows(Content::InOrder).unwrap_or_default()
         };
@@ -225,7 +246,7 @@ mod tests {
     fn states_say_which_versions_they_were() {
         let mut model = Model::default();
         let mut states = |version, text| {
-            model.migrate(version);
+            model.begin(Edition { version, ..Edition::FIRST });
             batch(&mut model, 1, &[(text, 2)]);
             model.states(Content::Moved).unwrap_or_default()
         };

@@ -19,6 +19,8 @@ pub(crate) struct Edition {
     pub has_passing_outputs: bool,
     /// Batches are skipped where a run would stop.
     pub skips: bool,
+    /// Of so many batches are windows whose length changes.
+    pub window: u32,
     /// The source that keeps its name: one that goes and is to go on where it was, whatever the others are called when it comes back.
     pub keeps_name: Option<&'static str>,
 }
@@ -32,6 +34,7 @@ impl Edition {
         has_passing_source: true,
         has_passing_outputs: true,
         skips: false,
+        window: 2,
         keeps_name: None,
     };
 

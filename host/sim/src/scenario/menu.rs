@@ -42,6 +42,17 @@ pub(crate) enum Content {
     /// How often each word of the batch has come since the beginning, by a function behind the states that stumbles over some
     /// words, and counts the others.
     Behind,
+    /// How often each word came in the last batches, by a plugin's accumulators.
+    Recent,
+    /// The same of three batches, in every second one.
+    Sliding,
+    /// In how many of the last batches each word came: a window over sums, which are placed by word.
+    Gathered,
+    /// Beside how often each word stands in the batch the bytes of all of these: a join.
+    Paired,
+    /// How often each word has come since it was last away for more than two batches: all states, beside what is said of those that
+    /// go.
+    Idle,
     /// The dead letters of another output's stream, which has this name.
     Letters(&'static str),
 }
@@ -67,6 +78,15 @@ pub(super) const MENU: Menu = &[
 /// The same, of which each is there or not.
 pub(super) const MORE: Menu = &[("in-order", Content::InOrder), ("counted", Content::Counted)];
 
+/// And these.
+pub(super) const LATER: Menu = &[
+    ("recent", Content::Recent),
+    ("sliding", Content::Sliding),
+    ("gathered", Content::Gathered),
+    ("paired", Content::Paired),
+    ("idle", Content::Idle),
+];
+
 /// What a pipeline may have where functions stumble.
 pub(super) fn troubled(trouble: Trouble) -> Menu {
     match trouble {
@@ -79,8 +99,8 @@ pub(super) fn troubled(trouble: Trouble) -> Menu {
 /// Whether the stream of an output keeps state, and may get another name. One with dead letters may not: their output would
 /// be another one.
 pub(super) fn is_renamed(content: Content) -> bool {
-    use Content::{Ages, Alarms, All, Busy, InOrder, Moved, Totals};
-    matches!(content, Totals | All | Ages | Busy | Moved | Alarms | InOrder)
+    use Content::{Ages, Alarms, All, Busy, Idle, InOrder, Moved, Recent, Sliding, Totals};
+    matches!(content, Totals | All | Ages | Busy | Moved | Alarms | InOrder | Recent | Sliding | Idle)
 }
 
 /// The functions `TOTAL` and `ALARM` of [`streams`] in a version.
@@ -93,7 +113,7 @@ pub(super) fn functions(version: u32) -> [&'static str; 2] {
 }
 
 /// The streams that make it; `LINES` stands for the stream of the lines, `SINGLE` for one of the sources that it is made of,
-/// `POLICY` for what `on-error` says.
+/// `POLICY` for what `on-error` says, `WINDOW`, `TWO` and `THREE` for times of so many batches.
 pub(super) fn streams(content: Content) -> &'static str {
     match content {
         Content::Lines | Content::Letters(_) => "",
@@ -128,6 +148,26 @@ pub(super) fn streams(content: Content) -> &'static str {
         Content::InOrder => {
             "[streams.single]\nfrom = \"SINGLE\"\nmap = \"wordcount/split\"\nkeep = \"value\"\n\n\
              [streams.in-order]\nfrom = \"single\"\nby = \"word\"\nupdate-state = \"hostile/in-order\"\n"
+        }
+        Content::Recent => {
+            "[streams.recent]\nfrom = \"words\"\nby = \"word\"\nreduce = \"wordcount/sum\"\nwindow = \"WINDOW\"\n"
+        }
+        Content::Sliding => {
+            "[streams.sliding]\nfrom = \"words\"\nby = \"word\"\nreduce = \"count\"\nwindow = \"THREE\"\nslide = \"TWO\"\n"
+        }
+        Content::Gathered => {
+            "[streams.one]\nfrom = \"words\"\nby = \"word\"\nreduce = \"sum\"\n\n\
+             [streams.past]\nfrom = \"one\"\nwindow = \"WINDOW\"\n\n\
+             [streams.gathered]\nfrom = \"past\"\nby = \"word\"\nreduce = \"count\"\n"
+        }
+        Content::Paired => {
+            "[streams.left]\nfrom = \"words\"\nby = \"word\"\nreduce = \"sum\"\n\n\
+             [streams.sized]\nfrom = \"LINES\"\nmap = \"wordcount/lengths\"\n\n\
+             [streams.right]\nfrom = \"sized\"\nby = \"word\"\nreduce = \"sum\"\n\n\
+             [streams.paired]\nfrom = [\"left\", \"right\"]\nby = \"word\"\njoin = \"full\"\nprefix = [\"\", \"of-\"]\n"
+        }
+        Content::Idle => {
+            "[streams.idle]\nfrom = \"words\"\nby = \"word\"\nupdate-state = \"hostile/farewell\"\nidle-timeout = \"TWO\"\n"
         }
         Content::Counted => "[streams.counted]\nfrom = \"LINES\"\nmap = \"hostile/counts\"\nkeep = \"number\"\n",
         Content::Behind => {

@@ -2,7 +2,7 @@
 
 use super::{
     Content, Trouble,
-    menu::{MENU, MORE, troubled},
+    menu::{LATER, MENU, MORE, troubled},
 };
 use crate::random::Random;
 
@@ -37,6 +37,7 @@ pub(super) struct Draws {
     pub of_mixed: Random,
     pub of_sinks: Random,
     pub of_passing: Random,
+    pub of_later: Random,
 }
 
 impl Draws {
@@ -49,6 +50,7 @@ impl Draws {
             of_mixed: of("mixed trouble"),
             of_sinks: of("kinds of sinks"),
             of_passing: of("passing outputs"),
+            of_later: of("later outputs"),
         }
     }
 }
@@ -59,6 +61,10 @@ pub(super) fn draw(draws: &mut Draws, trouble: Trouble) -> Vec<OutputSpec> {
     let mut outputs = of_menu(&mut draws.of_menu);
     for &chosen in MORE {
         let (is_there, spec) = (draws.of_more.once_in(4), spec(&mut draws.of_more, chosen));
+        outputs.extend(is_there.then_some(spec));
+    }
+    for &chosen in LATER {
+        let (is_there, spec) = (draws.of_later.once_in(4), spec(&mut draws.of_later, chosen));
         outputs.extend(is_there.then_some(spec));
     }
     outputs.extend(of_trouble(&mut draws.of_trouble, trouble));

@@ -12,6 +12,7 @@ impl World {
             self.edition.has_passing_source = self.draw_source(scenario);
             self.edition.has_passing_outputs = self.draw_outputs(scenario);
             self.edition.skips = self.draw_skips();
+            self.edition.window = self.draw_window();
             if before.has_passing_source && !self.edition.has_passing_source {
                 let passing = scenario.passing.and_then(|passing| self.feeds.get_mut(passing.stream));
                 passing.into_iter().for_each(crate::world::Feed::give_up);
@@ -49,6 +50,12 @@ impl World {
     fn draw_outputs(&mut self, scenario: &Scenario) -> bool {
         let changes = self.of_comings.once_in(3) && scenario.outputs.iter().any(|output| output.is_passing);
         std::mem::take(&mut self.lacks_output) || self.edition.has_passing_outputs != changes
+    }
+
+    /// Of how many batches windows are.
+    fn draw_window(&mut self) -> u32 {
+        let random = &mut self.of_windows;
+        if random.once_in(3) { random.between(1, 4) as u32 } else { self.edition.window }
     }
 
     /// Whether batches are skipped where the run would stop: as long as an operator thinks so.

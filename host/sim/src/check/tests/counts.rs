@@ -21,7 +21,7 @@ fn counted() -> (World, Tallies) {
     let spec = |content| OutputSpec { name: "out", stream: "out", content, sink: SinkKind::Plain, is_passing: false };
     let contents = [Content::Counted, Content::Behind, Content::Alarms, Content::Taken, Content::Sums];
     world.outputs = contents.map(|content| Output::new(&spec(content))).into();
-    let mut model = Model::new(REPEATABLE);
+    let mut model = Model::new(REPEATABLE, 1_000_000);
     model.batch(Timestamp(1), &numbered(&[("a b", 13), ("reject", 1), ("b", -1)]));
     let mut tallies = Tallies::default();
     tallies.add(Timestamp(1), &committed(REPEATABLE, 0..3), &model, &world, Some(3));
@@ -47,7 +47,7 @@ fn what_a_host_says_is_what_its_batches_had() {
     assert!(!said(&tallies, Summary { counters: right.counters[1..].to_vec(), ..right.clone() }));
     assert!(!said(&Tallies::default(), right.clone()), "it has no batch at all");
     let (other, _) = counted();
-    tallies.add(Timestamp(2), &committed(REPEATABLE, 3..4), &Model::new(REPEATABLE), &other, None);
+    tallies.add(Timestamp(2), &committed(REPEATABLE, 3..4), &Model::new(REPEATABLE, 1_000_000), &other, None);
     assert!(
         !said(&tallies, Summary { batches: 2, skipped: 1, ..right }),
         "the model of the skipped batch is another one"

@@ -64,7 +64,7 @@ fn batches_come_in_order_and_are_the_same_again() {
 
 #[test]
 fn a_folder_shows_batches_with_rows_only() {
-    let mut model = Model::new("in");
+    let mut model = Model::new("in", 1_000_000);
     model.batch(Timestamp(1), &[]);
     let said = |content, sink| {
         let output = Output::new(&OutputSpec { sink, ..spec(content) });
