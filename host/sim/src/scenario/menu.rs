@@ -112,10 +112,38 @@ pub(super) fn functions(version: u32) -> [&'static str; 2] {
     }
 }
 
+/// The streams of what is in [`LATER`].
+fn later(content: Content) -> &'static str {
+    match content {
+        Content::Recent => {
+            "[streams.recent]\nfrom = \"words\"\nby = \"word\"\nreduce = \"wordcount/sum\"\nwindow = \"WINDOW\"\n"
+        }
+        Content::Sliding => {
+            "[streams.sliding]\nfrom = \"words\"\nby = \"word\"\nreduce = \"count\"\nwindow = \"THREE\"\nslide = \"TWO\"\n"
+        }
+        Content::Gathered => {
+            "[streams.one]\nfrom = \"words\"\nby = \"word\"\nreduce = \"sum\"\n\n\
+             [streams.past]\nfrom = \"one\"\nwindow = \"WINDOW\"\n\n\
+             [streams.gathered]\nfrom = \"past\"\nby = \"word\"\nreduce = \"count\"\n"
+        }
+        Content::Paired => {
+            "[streams.left]\nfrom = \"words\"\nby = \"word\"\nreduce = \"sum\"\n\n\
+             [streams.sized]\nfrom = \"LINES\"\nmap = \"wordcount/lengths\"\n\n\
+             [streams.right]\nfrom = \"sized\"\nby = \"word\"\nreduce = \"sum\"\n\n\
+             [streams.paired]\nfrom = [\"left\", \"right\"]\nby = \"word\"\njoin = \"full\"\nprefix = [\"\", \"of-\"]\n"
+        }
+        Content::Idle => {
+            "[streams.idle]\nfrom = \"words\"\nby = \"word\"\nupdate-state = \"hostile/farewell\"\nidle-timeout = \"TWO\"\n"
+        }
+        _ => "",
+    }
+}
+
 /// The streams that make it; `LINES` stands for the stream of the lines, `SINGLE` for one of the sources that it is made of,
 /// `POLICY` for what `on-error` says, `WINDOW`, `TWO` and `THREE` for times of so many batches.
 pub(super) fn streams(content: Content) -> &'static str {
     match content {
+        Content::Recent | Content::Sliding | Content::Gathered | Content::Paired | Content::Idle => later(content),
         Content::Lines | Content::Letters(_) => "",
         Content::Counts => "[streams.counts]\nfrom = \"words\"\nby = \"word\"\nreduce = \"wordcount/sum\"\n",
         Content::NativeCounts => "[streams.native]\nfrom = \"words\"\nby = \"word\"\nreduce = \"count\"\n",
@@ -148,26 +176,6 @@ pub(super) fn streams(content: Content) -> &'static str {
         Content::InOrder => {
             "[streams.single]\nfrom = \"SINGLE\"\nmap = \"wordcount/split\"\nkeep = \"value\"\n\n\
              [streams.in-order]\nfrom = \"single\"\nby = \"word\"\nupdate-state = \"hostile/in-order\"\n"
-        }
-        Content::Recent => {
-            "[streams.recent]\nfrom = \"words\"\nby = \"word\"\nreduce = \"wordcount/sum\"\nwindow = \"WINDOW\"\n"
-        }
-        Content::Sliding => {
-            "[streams.sliding]\nfrom = \"words\"\nby = \"word\"\nreduce = \"count\"\nwindow = \"THREE\"\nslide = \"TWO\"\n"
-        }
-        Content::Gathered => {
-            "[streams.one]\nfrom = \"words\"\nby = \"word\"\nreduce = \"sum\"\n\n\
-             [streams.past]\nfrom = \"one\"\nwindow = \"WINDOW\"\n\n\
-             [streams.gathered]\nfrom = \"past\"\nby = \"word\"\nreduce = \"count\"\n"
-        }
-        Content::Paired => {
-            "[streams.left]\nfrom = \"words\"\nby = \"word\"\nreduce = \"sum\"\n\n\
-             [streams.sized]\nfrom = \"LINES\"\nmap = \"wordcount/lengths\"\n\n\
-             [streams.right]\nfrom = \"sized\"\nby = \"word\"\nreduce = \"sum\"\n\n\
-             [streams.paired]\nfrom = [\"left\", \"right\"]\nby = \"word\"\njoin = \"full\"\nprefix = [\"\", \"of-\"]\n"
-        }
-        Content::Idle => {
-            "[streams.idle]\nfrom = \"words\"\nby = \"word\"\nupdate-state = \"hostile/farewell\"\nidle-timeout = \"TWO\"\n"
         }
         Content::Counted => "[streams.counted]\nfrom = \"LINES\"\nmap = \"hostile/counts\"\nkeep = \"number\"\n",
         Content::Behind => {
