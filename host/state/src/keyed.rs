@@ -2,10 +2,12 @@
 //!
 //! A key's state is one row of the state's columns. Rows stand in the order in which their keys were first met: a key
 //! that had no state at the end of a batch is forgotten, and the last again when it comes back. A row keeps its number
-//! until the batch ends. What a batch costs follows the keys that it touches, not the keys that are there.
+//! until the batch ends. What a batch costs follows the keys that it touches, not the keys that are there: when many are
+//! forgotten the others close up little by little (`keyed/closing.rs`).
 
 mod apply;
 mod blocks;
+mod closing;
 mod column;
 mod size;
 #[cfg(test)]
@@ -24,13 +26,10 @@ use crate::{keys::KeyTable, table::StateError};
 pub(crate) use apply::split;
 pub(crate) use blocks::fixed_fields;
 
+use closing::Closing;
 use column::StateColumn;
 use undo::Undo;
 use wakes::Wakes;
-
-/// Rows of keys that have no state any more are dropped for good when there are this many, and as many as live ones.
-/// Few in tests, so that they meet it.
-const DEAD_MIN: usize = if cfg!(test) { 1 << 2 } else { 1 << 10 };
 
 /// What becomes of a key's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +46,6 @@ pub enum Action {
 #[derive(Debug)]
 pub struct KeyedTable {
     schema: Schema,
-    seed: u64,
     keys: KeyTable,
     /// For each row whether its key has state.
     present: Vec<bool>,
@@ -62,6 +60,8 @@ pub struct KeyedTable {
     undo: Option<Undo>,
     /// Rows below this one were there when the last batch ended.
     rows_before: u32,
+    /// Rows close up.
+    closing: Option<Closing>,
 }
 
 impl KeyedTable {
@@ -69,7 +69,6 @@ impl KeyedTable {
     pub fn new(schema: &Schema, seed: u64) -> KeyedTable {
         KeyedTable {
             schema: schema.clone(),
-            seed,
             keys: KeyTable::new(seed),
             present: Vec::new(),
             live: 0,
@@ -79,6 +78,7 @@ impl KeyedTable {
             noted: None,
             undo: None,
             rows_before: 0,
+            closing: None,
         }
     }
 
@@ -239,29 +239,17 @@ impl KeyedTable {
         let without_state = |row: &u32| !self.present[*row as usize];
         let mut gone: Vec<u32> = self.keys.touched().iter().copied().filter(without_state).collect();
         gone.extend(std::mem::take(&mut self.dropped).iter().filter(|row| without_state(row)));
+        let changed = self.keys.touched().len() + gone.len();
         for row in gone {
             self.keys.remove(row);
             self.wakes.set(row, None);
         }
-        if self.present.len() - self.live > self.live.max(DEAD_MIN) {
-            self.drop_dead();
-        }
+        self.close_up(changed);
         if let Some(noted) = &mut self.noted {
             noted.clear();
         }
         self.undo.iter_mut().for_each(Undo::clear);
         self.rows_before = self.present.len() as u32;
-    }
-
-    /// The table anew, without the rows that are dead.
-    fn drop_dead(&mut self) {
-        let rows: Vec<u32> = self.rows().collect();
-        let mut keys = KeyTable::new(self.seed);
-        rows.iter().for_each(|&row| keys.insert_one(self.keys.key(row)));
-        self.keys = keys;
-        self.columns.iter_mut().for_each(|column| column.retain(&rows));
-        self.wakes.retain(&rows);
-        self.present = vec![true; rows.len()];
     }
 
     fn add_rows(&mut self) {

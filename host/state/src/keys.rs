@@ -9,8 +9,11 @@
 //! probed. Open addressing, linear probing, at most 3/4 full. The hash is keyed with the seed given to
 //! [`KeyTable::new`], because keys are hostile; it is not the durable hash of [`Slot`](tidemill_model::key::Slot).
 //!
+//! It grows without a pause: a larger table takes over the keys of the one before little by little (`keys/growth.rs`).
+//!
 //! The table has no bound of its own: whoever puts keys in looks at [`KeyTable::memory_bytes`].
 
+mod growth;
 mod hash;
 mod prefetch;
 #[cfg(test)]
@@ -18,6 +21,7 @@ mod tests;
 
 use tidemill_model::columns::Column;
 
+use growth::Old;
 use hash::{Hasher, INLINE_BYTES, Inline};
 use prefetch::prefetch;
 
@@ -35,7 +39,9 @@ pub struct KeyTable {
     slots: Vec<TableSlot>,
     /// Number of slots - 1; the number is a power of two.
     mask: usize,
-    /// Slots that are not free.
+    /// The keys of the table before that have not moved yet.
+    old: Old,
+    /// How many keys there are, in both.
     used: usize,
     /// Key i is bytes[ends[i - 1] .. ends[i]].
     ends: Vec<u64>,
@@ -61,9 +67,17 @@ struct TableSlot {
 
 const _: () = assert!(size_of::<TableSlot>() == 32);
 
+/// Stands for the length of a key that has moved; no key is so long.
+const MOVED: u32 = u32::MAX;
+
 impl TableSlot {
     fn is_free(&self) -> bool {
         self.len_plus_one == 0
+    }
+
+    /// Its key is in the next table.
+    fn has_moved(&self) -> bool {
+        self.len_plus_one == MOVED
     }
 
     fn hash(&self, hasher: &Hasher) -> u64 {
@@ -78,6 +92,7 @@ impl KeyTable {
             hasher: Hasher::new(seed),
             slots: vec![TableSlot::default(); SLOTS_MIN],
             mask: SLOTS_MIN - 1,
+            old: Old::default(),
             used: 0,
             ends: Vec::new(),
             bytes: Vec::new(),
@@ -98,7 +113,7 @@ impl KeyTable {
 
     /// Bytes of memory, roughly.
     pub fn memory_bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<TableSlot>()
+        (self.slots.capacity() + self.old.slots.capacity()) * size_of::<TableSlot>()
             + self.ends.capacity() * 8
             + self.bytes.capacity()
             + self.touched.capacity() * 4
@@ -119,10 +134,11 @@ impl KeyTable {
     /// Starts a batch: no key has a group.
     pub fn begin_batch(&mut self) {
         self.touched.clear();
+        self.move_old(growth::SLOTS_OF_BATCH);
         match self.batch.checked_add(1) {
             Some(batch) => self.batch = batch,
             None => {
-                self.slots.iter_mut().for_each(|slot| slot.batch = 0);
+                self.slots.iter_mut().chain(&mut self.old.slots).for_each(|slot| slot.batch = 0);
                 self.batch = 1;
             }
         }
@@ -134,6 +150,7 @@ impl KeyTable {
         self.slots.resize(SLOTS_MIN, TableSlot::default());
         self.slots.shrink_to_fit();
         self.mask = SLOTS_MIN - 1;
+        self.old = Old::default();
         self.used = 0;
         self.ends = Vec::new();
         self.bytes = Vec::new();
@@ -178,20 +195,47 @@ impl KeyTable {
     /// Forgets the key of an id below [`KeyTable::len`], if it is not forgotten yet. The id is not given again, and
     /// [`KeyTable::key`] still answers for it.
     pub fn remove(&mut self, id: u32) {
-        let key = self.key(id);
-        let inline = self.hasher.inline(key, 0, key.len());
-        let mut at = self.hasher.hash(inline, key.len() as u32) as usize & self.mask;
-        loop {
-            let slot = &self.slots[at];
-            if slot.is_free() {
-                return;
-            }
-            if slot.id == id {
-                break;
-            }
-            at = (at + 1) & self.mask;
+        let hash = self.hash_of(id);
+        match find(&self.slots, hash, id) {
+            Some(at) => self.free(at),
+            None => self.used -= usize::from(self.old.remove(hash, id)),
         }
-        self.free(at);
+    }
+
+    fn hash_of(&self, id: u32) -> u64 {
+        let key = self.key(id);
+        self.hasher.hash(self.hasher.inline(key, 0, key.len()), key.len() as u32)
+    }
+
+    /// Gives the key of an id a lower one, behind which no other is in use up to its own. Both are below [`KeyTable::len`].
+    pub fn renumber(&mut self, from: u32, to: u32) {
+        let hash = self.hash_of(from);
+        let slot = match find(&self.slots, hash, from) {
+            Some(at) => Some(&mut self.slots[at]),
+            None => self.old.find(hash, from),
+        };
+        slot.into_iter().for_each(|slot| slot.id = to);
+        // Where the next key begins that has not moved is said by the end of the one before, which stays what it was: it is not
+        // before `to`, and written when that key has moved.
+        let (from, to) = (from as usize, to as usize);
+        let begin = |id: usize| id.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        let (start, end, at) = (begin(from), self.ends[from] as usize, begin(to));
+        self.bytes.copy_within(start..end, at);
+        self.ends[to] = (at + end - start) as u64;
+    }
+
+    /// Forgets all ids from this one on, which no key has any more, and lets memory go that is far more than is needed.
+    pub fn truncate(&mut self, ids: usize) {
+        self.ends.truncate(ids);
+        self.bytes.truncate(self.ends.last().map_or(0, |&end| end as usize));
+        if self.ends.capacity() > 4 * ids {
+            self.ends.shrink_to(2 * ids);
+            self.bytes.shrink_to(2 * self.bytes.len());
+        }
+        let slots = (self.used * 2).next_power_of_two().max(SLOTS_MIN);
+        if slots * 4 <= self.slots.len() {
+            self.grow(slots);
+        }
     }
 
     /// Frees a slot, and moves those behind it that a search would not find any more.
@@ -273,6 +317,14 @@ impl KeyTable {
     #[inline(never)]
     fn insert_at(&mut self, key: Inline, hash: u64, bytes: &[u8], at: usize) -> usize {
         let mut at = at;
+        if self.old.is_there() {
+            if let Some(slot) = self.take_old(key, hash, bytes) {
+                self.slots[at] = slot;
+                return at;
+            }
+            self.move_old(growth::SLOTS_OF_KEY);
+            at = self.free_slot(hash);
+        }
         if self.used * 4 >= self.slots.len() * 3 {
             self.grow(self.slots.len() * 2);
             at = self.free_slot(hash);
@@ -286,17 +338,6 @@ impl KeyTable {
         at
     }
 
-    /// Moves the keys to a table of `slots` slots, a power of two.
-    fn grow(&mut self, slots: usize) {
-        let slots = vec![TableSlot::default(); slots];
-        let old = std::mem::replace(&mut self.slots, slots);
-        self.mask = self.slots.len() - 1;
-        for slot in old.into_iter().filter(|slot| !slot.is_free()) {
-            let at = self.free_slot(slot.hash(&self.hasher));
-            self.slots[at] = slot;
-        }
-    }
-
     fn free_slot(&self, hash: u64) -> usize {
         let mut at = hash as usize & self.mask;
         while !self.slots[at].is_free() {
@@ -304,6 +345,19 @@ impl KeyTable {
         }
         at
     }
+}
+
+/// Where the key of an id is, which has this hash.
+fn find(slots: &[TableSlot], hash: u64, id: u32) -> Option<usize> {
+    let mask = slots.len() - 1;
+    let mut at = hash as usize & mask;
+    while !slots[at].is_free() {
+        if slots[at].id == id && !slots[at].has_moved() {
+            return Some(at);
+        }
+        at = (at + 1) & mask;
+    }
+    None
 }
 
 /// Where a row's key begins and ends. Offsets are not negative; read without a sign they need one check less.

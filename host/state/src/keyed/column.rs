@@ -94,14 +94,28 @@ impl StateColumn {
         }
     }
 
-    /// Keeps the rows at `rows`, in that order.
-    pub(super) fn retain(&mut self, rows: &[u32]) {
+    /// A row's value gets another number, whose row has none.
+    pub(super) fn renumber(&mut self, from: usize, to: usize) {
         if let Some(valid) = &mut self.valid {
-            *valid = rows.iter().map(|&row| valid[row as usize]).collect();
+            valid.swap(from, to);
         }
         match &mut self.store {
-            Store::Words(words) => *words = rows.iter().map(|&row| words[row as usize]).collect(),
-            Store::Blobs(blobs) => blobs.retain(rows),
+            Store::Words(words) => words[to] = words[from],
+            Store::Blobs(blobs) => blobs.spans.swap(from, to),
+        }
+    }
+
+    /// Drops all rows from this one on, which have no values any more, and memory that is far more than is needed.
+    pub(super) fn truncate(&mut self, rows: usize) {
+        if let Some(valid) = &mut self.valid {
+            cut(valid, rows);
+        }
+        match &mut self.store {
+            Store::Words(words) => cut(words, rows),
+            Store::Blobs(blobs) => {
+                cut(&mut blobs.spans, rows);
+                blobs.drop_garbage();
+            }
         }
     }
 
@@ -153,6 +167,13 @@ impl StateColumn {
     }
 }
 
+fn cut<T>(values: &mut Vec<T>, rows: usize) {
+    values.truncate(rows);
+    if values.capacity() > 4 * rows {
+        values.shrink_to(2 * rows);
+    }
+}
+
 // === impl Blobs ===
 
 impl Blobs {
@@ -181,11 +202,6 @@ impl Blobs {
         if self.garbage >= GARBAGE_BYTES_MIN.max(live + self.spans.len() * size_of::<(u64, u32)>()) {
             self.compact();
         }
-    }
-
-    fn retain(&mut self, rows: &[u32]) {
-        self.spans = rows.iter().map(|&row| self.spans[row as usize]).collect();
-        self.compact();
     }
 
     fn compact(&mut self) {

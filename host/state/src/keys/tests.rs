@@ -82,6 +82,8 @@ enum Step {
     InsertOne(Vec<u8>),
     Remove(Vec<Index>),
     BeginBatch,
+    /// Ids are given anew from 0 on, to the keys there are.
+    Renumber,
     Clear,
 }
 
@@ -93,6 +95,7 @@ fn steps(key: impl Strategy<Value = Vec<u8>> + Clone) -> impl Strategy<Value = V
         1 => key.clone().prop_map(Step::InsertOne),
         4 => vec(any::<Index>(), 0..40).prop_map(Step::Remove),
         3 => Just(Step::BeginBatch),
+        2 => Just(Step::Renumber),
         1 => Just(Step::Clear),
     ];
     vec(step, 1..12)
@@ -138,6 +141,19 @@ fn run(seed: u64, steps: Vec<Step>) {
             Step::BeginBatch => {
                 table.begin_batch();
                 model.begin_batch();
+            }
+            Step::Renumber => {
+                model.begin_batch();
+                table.begin_batch();
+                let keys = std::mem::take(&mut model.keys);
+                let (old, ids) = (0u32.., std::mem::take(&mut model.ids));
+                for (old, key) in old.zip(keys).filter(|(old, key)| ids.get(key) == Some(old)) {
+                    let new = model.insert(&key);
+                    if new != old {
+                        table.renumber(old, new);
+                    }
+                }
+                table.truncate(model.keys.len());
             }
             Step::Clear => {
                 table.clear();
@@ -262,7 +278,7 @@ fn the_memory_of_a_table_is_that_of_its_slots_and_keys() {
             group(&mut table, &[text]);
         }
         // Slots of half a cache line, each key's bytes and their end, and the key of each group; each with some room.
-        let least = table.slots.len() * 32 + keys * (length + 8 + 4);
+        let least = (table.slots.len() + table.old.slots.len()) * 32 + keys * (length + 8 + 4);
         let bytes = table.memory_bytes();
         assert!((least..=least + keys * (length + 8 + 4) + 128).contains(&bytes), "{bytes} bytes, {least} at least");
         table.clear();

@@ -110,7 +110,9 @@ fn check_limits(table: &KeyedTable, blocks: &[RecordBatch]) {
         let schema = block_schema(TableKind::Keyed, &table.schema);
         let columns = tidemill_model::columns::columns_of(block);
         let rows = tidemill_model::columns::Rows { schema: &schema, len: block.num_rows(), columns: &columns };
-        let bytes = rows.bytes_in(0..rows.len);
+        // The limit does not count bitmaps.
+        let bitmaps: usize = columns.iter().map(|column| column.validity.map_or(0, <[u8]>::len)).sum();
+        let bytes = rows.bytes_in(0..rows.len) - bitmaps;
         assert!(bytes <= LIMITS.bytes_max || rows.len == 1, "{bytes} bytes");
     }
 }
