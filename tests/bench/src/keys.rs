@@ -55,6 +55,8 @@ pub struct Keys {
     keys: usize,
     next: usize,
     fill: usize,
+    /// Keys of a batch when all are there.
+    changed: usize,
     schema: Schema,
     began: Arc<Mutex<Vec<Instant>>>,
     sealed: bool,
@@ -64,12 +66,17 @@ impl Keys {
     /// So many keys.
     pub fn new(keys: usize) -> Keys {
         let schema = Schema::single("line", Kind::Text);
-        Keys { keys, next: 0, fill: keys, schema, began: Arc::default(), sealed: false }
+        Keys { keys, next: 0, fill: keys, changed: CHANGED, schema, began: Arc::default(), sealed: false }
     }
 
     /// So many that are there already.
     pub fn filled(keys: usize) -> Keys {
         Keys { fill: 0, ..Keys::new(keys) }
+    }
+
+    /// In each batch so many keys that were never there.
+    pub fn ever_new(changed: usize) -> Keys {
+        Keys { fill: 0, changed, ..Keys::new(10_000_000_000) }
     }
 
     /// Batches until all keys are there.
@@ -78,7 +85,7 @@ impl Keys {
     }
 
     fn chunk(&mut self) -> Result<Chunk, PortError> {
-        let count = if self.fill > 0 { FILLED.min(self.fill) } else { CHANGED };
+        let count = if self.fill > 0 { FILLED.min(self.fill) } else { self.changed };
         self.fill = self.fill.saturating_sub(count);
         let mut rows = RowsBuffer::new(&self.schema);
         for _ in 0..count {

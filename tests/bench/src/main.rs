@@ -10,6 +10,7 @@ mod batches;
 mod bombs;
 mod boundary;
 mod builds;
+mod churn;
 mod corpus;
 mod folder;
 mod headers;
@@ -35,7 +36,7 @@ use report::{Figure, Goal};
 /// Measures how fast Tidemill is.
 #[derive(Parser)]
 struct Options {
-    /// Only figures whose names begin with one of these (wordcount, sums, boundary, batch, state, recovery, memory, folder,
+    /// Only figures whose names begin with one of these (wordcount, sums, boundary, batch, state, churn, recovery, memory, folder,
     /// poison, start, compile, fuel, checkpoint, mutants, flakes), and those of build, which are measured only if they are named: a quarter of an hour.
     only: Vec<String>,
     /// Words of the corpus.
@@ -70,6 +71,9 @@ fn main() -> anyhow::Result<()> {
     }
     if options.wants("state") {
         figures.extend(batches::idle_keys(&plugins)?);
+    }
+    if options.wants("churn") {
+        figures.extend(churn::measure(&plugins)?);
     }
     if options.wants("recovery") || options.wants("state") {
         figures.push(many_keys::memory(&plugins)?);

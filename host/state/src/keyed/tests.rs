@@ -218,7 +218,12 @@ fn run(schema: &Schema, seed: u64, batches: Vec<Batch>) {
         table.end_batch();
         model.rows.retain(|row| row.state.is_some());
         check(&table, &model);
-        assert!(table.present.len() <= 3 * table.live + 200, "rows close up: {} of {}", table.live, table.present.len());
+        assert!(
+            table.present.len() <= 3 * table.live + 200,
+            "rows close up: {} of {}",
+            table.live,
+            table.present.len()
+        );
         table.columns.iter().for_each(|column| column.check(&table.present));
     }
 }
