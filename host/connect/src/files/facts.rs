@@ -61,6 +61,12 @@ impl Facts {
         AsWritten { modified: self.modified, len: self.len, place: self.place }
     }
 
+    /// When somebody was at it last: a file that is being written has been changed lately, even if its time of writing is set to
+    /// another.
+    pub fn touched(&self) -> Timestamp {
+        self.changed.map_or(self.modified, |at| at.max(self.modified))
+    }
+
     /// Whether its time is one of whole seconds, so that what happens within one does not show in it.
     pub fn is_coarse(&self) -> bool {
         self.modified.0 % 1_000_000 == 0

@@ -1,6 +1,10 @@
 //! Which files are settled: seen unchanged for a time, by a clock that only goes on.
 
-use std::{collections::HashMap, ffi::OsString, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ffi::{OsStr, OsString},
+    time::Duration,
+};
 
 use tidemill_model::time::Timestamp;
 
@@ -44,9 +48,18 @@ struct Watched {
     content: AsWritten,
     /// It has been so since then; `None`: since long ago.
     since: Option<Duration>,
+    /// The look that has shown it so first.
+    first: u32,
     /// The look that has shown it last.
     look: u32,
 }
+
+/// When a file came to be as it is, and in one instant its place in a batch.
+type Came<'a> = (Timestamp, Timestamp, &'a OsStr);
+
+/// Of the files that still rest the one that came first, by the look that has shown it first as it is.
+#[derive(Default)]
+struct Resting(BTreeMap<u32, Entry>);
 
 impl Rest {
     /// As the pipeline says, or by its interval.
@@ -67,22 +80,32 @@ impl Watch {
     pub fn open(files: &[Entry], look: Option<Look>, now: Timestamp, rest: Rest) -> Watch {
         let Some(look) = look else { return Watch::default() };
         let watched = |entry: &Entry| {
-            // A file that is being written has been changed lately, even if its time of writing is set to another.
-            let touched = entry.facts.changed.map_or(entry.facts.modified, |at| at.max(entry.facts.modified));
-            let is_old = now.since(touched) > LONG_AGO + rest.of(&entry.facts);
+            let is_old = now.since(entry.facts.touched()) > LONG_AGO + rest.of(&entry.facts);
             let since = (!is_old).then_some(look.ended);
-            (entry.name.clone(), Watched { content: entry.facts.as_written(), since, look: 0 })
+            (entry.name.clone(), Watched { content: entry.facts.as_written(), since, first: 0, look: 0 })
         };
         Watch { files: files.iter().map(watched).collect(), looks: 0 }
     }
 
     /// Sees files again, or for the first time; gives those that are settled, and goes on watching the others. There may be a
     /// million, so that there are no two maps of them at a time.
+    ///
+    /// A look is no instant: it may miss a file that comes while it lasts, and show one that came after it. So a settled file
+    /// waits for one that came before it, rests, and was first seen by the next look at the latest. What is written to again
+    /// comes later, so that nothing is held up for long.
     pub fn settled(&mut self, files: Vec<Entry>, look: Option<Look>, rest: Rest) -> Vec<Entry> {
         let Some(look) = look else { return files };
         self.looks = self.looks.wrapping_add(1);
         let mut settled = files;
-        settled.retain(|entry| self.sees(entry, look, rest));
+        let mut resting = Resting::default();
+        settled.retain(|entry| {
+            let is_settled = self.sees(entry, look, rest);
+            if !is_settled {
+                resting.add(self.first_of(&entry.name), entry);
+            }
+            is_settled
+        });
+        settled.retain(|entry| self.is_from_long_ago(&entry.name) || !resting.hold(self.first_of(&entry.name), entry));
         self.files.retain(|_, watched| watched.look == self.looks);
         self.files.shrink_to(2 * self.files.len());
         settled
@@ -90,48 +113,43 @@ impl Watch {
 
     /// Whether a file has rested.
     fn sees(&mut self, entry: &Entry, look: Look, rest: Rest) -> bool {
-        let now = Watched { content: entry.facts.as_written(), since: Some(look.ended), look: self.looks };
+        let looks = self.looks;
+        let now = Watched { content: entry.facts.as_written(), since: Some(look.ended), first: looks, look: looks };
         let Some(watched) = self.files.get_mut(&entry.name) else {
             self.files.insert(entry.name.clone(), now);
             return false;
         };
         let is_unchanged = watched.content == now.content;
-        *watched = Watched { since: if is_unchanged { watched.since } else { now.since }, ..now };
+        *watched = if is_unchanged { Watched { look: looks, ..*watched } } else { now };
         let rested = |since| look.began.saturating_sub(since) >= rest.of(&entry.facts);
         is_unchanged && watched.since.is_none_or(rested)
     }
+
+    fn first_of(&self, name: &OsStr) -> u32 {
+        self.files.get(name).map_or(self.looks, |watched| watched.first)
+    }
+
+    fn is_from_long_ago(&self, name: &OsStr) -> bool {
+        self.files.get(name).is_some_and(|watched| watched.since.is_none())
+    }
+}
+
+impl Resting {
+    fn add(&mut self, first: u32, entry: &Entry) {
+        if self.0.get(&first).is_none_or(|other| came(entry) < came(other)) {
+            self.0.insert(first, entry.clone());
+        }
+    }
+
+    /// Whether a file that was first seen by this look waits for one of them.
+    fn hold(&self, first: u32, entry: &Entry) -> bool {
+        self.0.range(..=first.saturating_add(1)).any(|(_, other)| came(other) < came(entry))
+    }
+}
+
+fn came(entry: &Entry) -> Came<'_> {
+    (entry.facts.touched(), entry.facts.modified, &entry.name)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Whether a file of which was known at the first look when it was last written, and changed, is settled at the next one.
-    fn is_settled(modified: i64, changed: Option<i64>, rest: Duration) -> bool {
-        const NOW: i64 = 1_700_000_000_000_000;
-        let at = |ago: i64| Timestamp(NOW - ago);
-        let facts = Facts { modified: at(modified), len: 1, place: Some((1, 1)), born: None, changed: changed.map(at) };
-        let entry = || vec![Entry { name: "a".into(), facts }];
-        let look =
-            |micros: u64| Some(Look { began: Duration::from_micros(micros), ended: Duration::from_micros(micros) });
-        let rest = Rest::new(Some(rest), Duration::from_secs(1));
-        let mut watch = Watch::open(&entry(), look(0), Timestamp(NOW), rest);
-        watch.settled(entry(), look(1), rest).len() == 1
-    }
-
-    #[test]
-    fn what_was_touched_long_before_the_first_look_had_rested() {
-        const HOUR: i64 = 3_600_000_000;
-        for rest in [0, 5_000_000, 60_000_000] {
-            let settled = |modified, changed| is_settled(modified, changed, Duration::from_micros(rest as u64));
-            let long = HOUR + rest;
-            // Nothing has to rest that need not.
-            let never_long = rest == 0;
-            assert_eq!(settled(long, None), never_long, "{rest}");
-            assert!(settled(long + 1, None) && settled(long + 1, Some(long + 1)));
-            assert_eq!(settled(long + 1, Some(long)), never_long);
-            assert_eq!(settled(long, Some(long + 1)), never_long);
-            assert_eq!((settled(1, None), settled(long + 1, Some(0))), (never_long, never_long));
-        }
-    }
-}
+mod tests;

@@ -437,4 +437,34 @@ fn marks_have_a_format() {
     }
 }
 
+/// A look at a large folder shows of the files that come while it lasts those whose place it has not passed yet. In more files than
+/// a batch may name, none overtakes another for that.
+#[test]
+fn files_that_come_while_a_large_folder_is_looked_at_keep_their_order() {
+    let long = "n".repeat(200);
+    let files: Vec<(String, i64)> = (0..400).map(|nth| (format!("{:03} {long}", (nth * 7) % 400), nth)).collect();
+    // How many there are at each look, and behind that some that it shows too, and some that it has missed.
+    let listing = |nth: usize| {
+        let whole = (nth * 60).min(files.len());
+        let shown = |place: usize| place < whole || (place < whole + 60 && place % 3 == nth % 3);
+        let shown = files.iter().enumerate().filter(|(place, _)| shown(*place)).map(|(_, (name, at))| {
+            let number = 100 + *at as u64;
+            (name.as_str(), number, 0, *at, 1)
+        });
+        let at = std::time::Duration::from_secs(nth as u64);
+        let files = entries(&shown.collect::<Vec<_>>());
+        Listing { folder: Some(1), files, look: Some(Look { began: at, ended: at }) }
+    };
+    let rest = Rest::new(None, std::time::Duration::from_secs(1));
+    let mut seen = Seen::open(&listing(0), true, Timestamp(1_000), rest);
+    let (mut read, mut batches) = (Vec::new(), 0);
+    for nth in 1..40 {
+        let chosen = seen.choose(listing(nth), Timestamp(1_000));
+        batches += usize::from(!chosen.is_empty());
+        read.extend(chosen.iter().map(|entry| entry.facts.modified.0));
+    }
+    assert_eq!(read, (0..400).collect::<Vec<i64>>());
+    assert!(batches > 8, "{batches}");
+}
+
 mod writer;
