@@ -112,31 +112,41 @@ impl<'a> Rows<'a> {
     /// Bytes of the rows in `range` in all buffers, if they were alone. Where values may be missing a bitmap counts whether it is
     /// there or not, so that the rows alone decide.
     pub fn bytes_in(&self, range: Range<usize>) -> usize {
-        bytes_in(self.schema, self.columns, range)
+        bytes_in(self.schema, self.columns, range, bitmap_bytes)
+    }
+
+    /// Bytes of the rows, each with a byte for what a bitmap has of it: a sum over rows, however they are cut.
+    pub fn weight(&self) -> usize {
+        bytes_in(self.schema, self.columns, 0..self.len, |values| values)
     }
 }
 
-fn bytes_in(schema: &Schema, columns: &[Column<'_>], range: Range<usize>) -> usize {
+fn bitmap_bytes(values: usize) -> usize {
+    values.div_ceil(8)
+}
+
+/// `bitmap`: how much a bitmap of so many values counts.
+fn bytes_in(schema: &Schema, columns: &[Column<'_>], range: Range<usize>, bitmap: fn(usize) -> usize) -> usize {
     let mut at = 0;
     let mut bytes = 0;
     for field in schema.fields() {
-        bytes += node_bytes_in(&field.ty, &columns[at..], range.clone());
+        bytes += node_bytes_in(&field.ty, &columns[at..], range.clone(), bitmap);
         at += field.ty.nodes();
     }
     bytes
 }
 
-fn node_bytes_in(ty: &Type, columns: &[Column<'_>], range: Range<usize>) -> usize {
+fn node_bytes_in(ty: &Type, columns: &[Column<'_>], range: Range<usize>, bitmap: fn(usize) -> usize) -> usize {
     let (offsets, children) = (columns[0].offsets, &columns[1..]);
-    let of_bitmap = range.len().div_ceil(8);
+    let of_bitmap = bitmap(range.len());
     let of_values = match &ty.kind {
         Kind::Integer | Kind::Timestamp | Kind::Float => range.len() * 8,
         Kind::Text | Kind::Bytes => range.len() * 4 + (offsets[range.end] - offsets[range.start]) as usize,
         Kind::List(item) => {
             let items = offsets[range.start] as usize..offsets[range.end] as usize;
-            range.len() * 4 + node_bytes_in(item, children, items)
+            range.len() * 4 + node_bytes_in(item, children, items, bitmap)
         }
-        Kind::Record(schema) => bytes_in(schema, children, range),
+        Kind::Record(schema) => bytes_in(schema, children, range, bitmap),
         Kind::Boolean => of_bitmap,
         Kind::Any => 0,
     };

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use tidemill_guest::Usage;
 use tidemill_model::{columns::Rows, key::Slot, schema::Schema};
 use tidemill_plan::stages::Order;
 
@@ -30,8 +31,8 @@ pub(crate) struct Gather {
     pieces: Pieces,
     wanted: Option<Wanted>,
     to: u32,
-    /// How many origins the inputs of a union have that come before this one.
-    origin: u32,
+    /// Of a union, how many origins its inputs have that come before this one.
+    origin: Option<u32>,
 }
 
 /// The first rows of a stream, of which a partition has some: of each lane as many are taken as if it had all.
@@ -63,12 +64,12 @@ impl Wanted {
 impl Gather {
     pub(crate) fn new(schema: &Schema, rows_max: Option<usize>) -> Gather {
         let wanted = rows_max.map(|rows_max| Wanted { rows_max, taken: Vec::new() });
-        Gather { pieces: Pieces::new(schema, Cut::Apart), wanted, to: 0, origin: 0 }
+        Gather { pieces: Pieces::new(schema, Cut::Apart), wanted, to: 0, origin: None }
     }
 
     /// Leaves them for partition `to` of a union, behind `origin` other streams.
     pub(crate) fn for_union(schema: &Schema, to: u32, origin: u32) -> Gather {
-        Gather { to, origin, ..Gather::new(schema, None) }
+        Gather { to, origin: Some(origin), ..Gather::new(schema, None) }
     }
 }
 
@@ -79,7 +80,13 @@ impl Operator for Gather {
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
-        let arrival = Arrival { origin: self.origin + batch.arrival.origin, ..batch.arrival };
+        if self.origin.is_some() {
+            // Unions of unions multiply what they are given.
+            let (rows, bytes) = (rows.len as u64, rows.weight().max(rows.len) as u64);
+            batch.budget.spend(Usage { rows, bytes, ..Usage::default() })?;
+        }
+        let origin = self.origin.unwrap_or(0) + batch.arrival.origin;
+        let arrival = Arrival { origin, ..batch.arrival };
         let count = self.wanted.as_mut().map_or(rows.len, |wanted| wanted.of(arrival, rows.len));
         Ok(self.pieces.extend(arrival, rows, count)?)
     }

@@ -116,6 +116,26 @@ fn every_kind_of_function_is_counted() {
     }
 }
 
+/// Unions of a stream with itself double it each, and call no function.
+#[test]
+fn unions_of_unions_are_counted() {
+    let unions = "[streams.two]\nfrom = [\"in\", \"in\"]\nunion = true\n\
+                  [streams.four]\nfrom = [\"two\", \"two\"]\nunion = true\n\
+                  [streams.out]\nfrom = [\"four\", \"four\"]\nunion = true\n";
+    // Two integers, and a text of three letters.
+    for (key, a_row) in [("batch-rows", 1), ("batch-bytes", 8 + 8 + 4 + 3)] {
+        for chunk_rows in [3, usize::MAX] {
+            let mode = Mode { partitions: 2, chunk_rows, ..PLAIN };
+            let run = |limit: u64| run(unions, &format!("{key} = {limit}"), SKIP, &[10], mode).result;
+            let needed = 10 * (2 + 4 + 8) * a_row;
+            assert!(run(needed).is_ok(), "{key}");
+            // Nobody has said that batches may be skipped: there is no function.
+            let Err(RunError::Operator { cause, .. }) = run(needed - 1) else { panic!("{key}: no operator failed") };
+            assert!(matches!(*cause, Cause::OverBudget { key: over, .. } if over == key), "{cause}");
+        }
+    }
+}
+
 /// What is put beside rows is bytes that no function has returned.
 #[test]
 fn kept_fields_and_keys_are_counted_with_each_row() {

@@ -278,5 +278,11 @@ proptest! {
         prop_assert!(counted + first_offsets >= whole.bytes(), "{counted} of {}", whole.bytes());
         let apart: usize = (0..rows.len()).map(|row| whole.bytes_in(row..row + 1)).sum();
         prop_assert!(apart >= counted);
+        let apart = |row: usize| {
+            let one = buffer_of(&schema, &rows[row..row + 1]);
+            one.with_columns(&one.columns()).weight()
+        };
+        prop_assert_eq!(whole.weight(), (0..rows.len()).map(apart).sum::<usize>());
+        prop_assert!(whole.weight() >= counted);
     }
 }
