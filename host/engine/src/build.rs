@@ -25,7 +25,7 @@ pub(crate) struct Builder<'a> {
     pub(crate) seed: u64,
     /// For each output how many rows its sink looks at.
     pub(crate) rows_max: &'a [Option<usize>],
-    /// For waits before retries.
+    /// For waits before retries, and looks at whether a batch goes on.
     pub(crate) stopper: &'a Stopper,
 }
 
@@ -45,7 +45,8 @@ impl Builder<'_> {
 
     fn task(&self, stage: &Stage, partition: u32, input: &Schema) -> Result<Task, RunError> {
         let budget = self.guests.budget().clone();
-        let batch = Batch { budget, ..Batch::new(self.plan.interval, partition, stage.partitions) };
+        let stopper = Some(self.stopper.clone());
+        let batch = Batch { budget, stopper, ..Batch::new(self.plan.interval, partition, stage.partitions) };
         let operators: Result<Vec<_>, RunError> = stage
             .steps
             .iter()

@@ -35,7 +35,7 @@ use tidemill_model::{
 use tidemill_plan::graph::{NodeId, Port};
 use tidemill_state::table::Table;
 
-use crate::{arrival::Arrival, budget::Budget, failure::Cause, pieces::Piece};
+use crate::{arrival::Arrival, budget::Budget, failure::Cause, pieces::Piece, stop::Stopper};
 
 pub(crate) use chunks::{CHUNK_BYTES, CHUNK_ROWS, for_guest};
 pub(crate) use guest::{GuestSlot, Guests};
@@ -130,6 +130,8 @@ pub(crate) struct Batch {
     pub(crate) held_bytes_max: usize,
     /// What all functions may use of it.
     pub(crate) budget: Budget,
+    /// Ends it when the run has been told to stop and there is no time left.
+    pub(crate) stopper: Option<Stopper>,
 }
 
 /// Rejected rows, counted, with the first few reasons.
@@ -151,6 +153,7 @@ impl Batch {
     pub(crate) fn new(interval: Interval, partition: u32, partitions: u32) -> Batch {
         Batch {
             budget: Budget::default(),
+            stopper: None,
             time: Timestamp(0),
             interval,
             partition,
@@ -168,6 +171,14 @@ impl Batch {
     pub(crate) fn hold(&self, bytes: usize) -> Result<(), Cause> {
         let bytes_max = self.held_bytes_max;
         if bytes > bytes_max { Err(Cause::TooMuch { bytes_max }) } else { Ok(()) }
+    }
+
+    /// An error if the batch is not to go on: asked between the steps of a task, and by steps that are long.
+    pub(crate) fn look_up(&self) -> Result<(), Cause> {
+        match &self.stopper {
+            Some(stopper) if stopper.is_out_of_time() => Err(Cause::OutOfTime),
+            _ => Ok(()),
+        }
     }
 
     /// The context of a call.

@@ -131,6 +131,8 @@ impl Task {
         if rows.len == 0 {
             return Ok(());
         }
+        let looked = self.batch.look_up();
+        self.named(looked, Some(0))?;
         self.batch.input = input;
         self.batch.arrival = match self.order {
             Order::Arrival { .. } => arrival,
@@ -149,6 +151,8 @@ impl Task {
             Arrival { origin: self.order.origins() - 1, ..Arrival::of_partition(self.batch.partition) };
         for index in 0..self.steps.len() {
             let mut failed = None;
+            let looked = self.batch.look_up();
+            self.named(looked, Some(index))?;
             let (before, behind) = self.steps.split_at_mut(index + 1);
             let Step { operator, children, beside, facts, letters, .. } = &mut before[index];
             let mut out = Children { steps: behind, first: index + 1, children, beside, failed: &mut failed };
@@ -287,6 +291,7 @@ impl Out for Children<'_> {
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>) -> Result<(), Cause> {
         // Behind the first step there is one input.
         batch.input = 0;
+        batch.look_up()?;
         for &child in self.children {
             push_to(self.steps, self.first, child, batch, rows, self.failed)?;
         }

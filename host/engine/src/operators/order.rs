@@ -1,5 +1,7 @@
 //! Sort and limit: over all rows of a batch, in one partition.
 
+mod sorted;
+
 use tidemill_model::{
     columns::{Rows, RowsBuffer},
     key::KeyBuffer,
@@ -52,9 +54,12 @@ impl Operator for Sort {
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         let columns = self.rows.columns();
         let rows = self.rows.with_columns(&columns);
-        let order = in_order(&rows, &self.keys)?;
+        let order = in_order(&rows, &self.keys, batch)?;
         let mut sorted = RowsBuffer::new(rows.schema);
-        sorted.take(&rows, &order)?;
+        for part in order.chunks(sorted::PART_ROWS) {
+            batch.look_up()?;
+            sorted.take(&rows, part)?;
+        }
         drop(columns);
         self.rows.clear_within(KEPT_BYTES_MAX);
         push_in_chunks(batch, &sorted.with_columns(&sorted.columns()), out)
@@ -71,22 +76,22 @@ impl Operator for Sort {
 }
 
 /// The places of rows in order; rows that compare equal keep theirs.
-pub(super) fn in_order(rows: &Rows<'_>, keys: &[SortKey]) -> Result<Vec<u32>, Cause> {
+pub(super) fn in_order(rows: &Rows<'_>, keys: &[SortKey], batch: &Batch) -> Result<Vec<u32>, Cause> {
     // Canonical key bytes sort as their values do, each field for itself.
     let mut encoded = vec![KeyBuffer::default(); keys.len()];
     for (key, encoded) in keys.iter().zip(&mut encoded) {
+        batch.look_up()?;
         rows.encode_keys(&[key.field], encoded)?;
     }
-    let mut order: Vec<u32> = (0..rows.len as u32).collect();
-    order.sort_by(|&left, &right| {
+    let compare = |left: u32, right: u32| {
         let by_key = keys.iter().zip(&encoded).map(|(key, encoded)| {
             let column = encoded.column();
             let ascending = column.slice(left as usize).cmp(column.slice(right as usize));
             if key.descending { ascending.reverse() } else { ascending }
         });
         by_key.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
-    });
-    Ok(order)
+    };
+    sorted::sorted(rows.len, compare, || batch.look_up())
 }
 
 /// The first rows.

@@ -62,9 +62,9 @@ impl Top {
     }
 
     /// The places of the first rows of each key, in their order, key by key.
-    fn first(&self) -> Result<Vec<u32>, Cause> {
+    fn first(&self, batch: &Batch) -> Result<Vec<u32>, Cause> {
         let columns = self.rows.columns();
-        let ordered = in_order(&self.rows.with_columns(&columns), &self.sort)?;
+        let ordered = in_order(&self.rows.with_columns(&columns), &self.sort, batch)?;
         let groups: Vec<u32> = ordered.iter().map(|&row| self.groups[row as usize]).collect();
         let places = Places::new(&groups, self.keys());
         let of_key = |key| places.of(key).take(self.rows_max).map(|place| ordered[place as usize]);
@@ -72,8 +72,8 @@ impl Top {
     }
 
     /// Lets the rows go that are not among the first. The others stay as they came, so that those that compare equal do.
-    fn let_go(&mut self) -> Result<(), Cause> {
-        let mut first = self.first()?;
+    fn let_go(&mut self, batch: &Batch) -> Result<(), Cause> {
+        let mut first = self.first(batch)?;
         first.sort_unstable();
         let mut rows = RowsBuffer::new(self.rows.schema());
         rows.take(&self.rows.with_columns(&self.rows.columns()), &first)?;
@@ -103,14 +103,14 @@ impl Operator for Top {
         }
         self.rows.extend(rows)?;
         if self.groups.len() > self.rows_full {
-            self.let_go()?;
+            self.let_go(batch)?;
         }
         batch.hold(self.held_bytes())
     }
 
     fn finish(&mut self, batch: &mut Batch, out: &mut dyn Out) -> Result<(), Cause> {
         let mut first = RowsBuffer::new(self.rows.schema());
-        first.take(&self.rows.with_columns(&self.rows.columns()), &self.first()?)?;
+        first.take(&self.rows.with_columns(&self.rows.columns()), &self.first(batch)?)?;
         self.rows.clear_within(KEPT_BYTES_MAX);
         self.groups.clear();
         push_in_chunks(batch, &first.with_columns(&first.columns()), out)
