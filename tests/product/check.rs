@@ -39,6 +39,7 @@ pub fn a_good_pipeline_is_shown_with_its_types() {
         "pipeline": "lines", "interval_ms": 1000, "partitions": 4,
         "streams": [{ "name": "lines", "schema": "line: text" }, { "name": "counts", "schema": counts }],
         "outputs": [{ "name": "counts", "from": "counts", "schema": counts }],
+        "mistakes": [],
         "ahead": { "last_batch": null, "again": null, "undelivered": [], "migrations": [] },
     });
     assert_eq!(json, shown);
@@ -51,6 +52,33 @@ fn everything_wrong_is_said_at_once() {
     let says = ["intervall", "--> p.toml:4:1", "lime", "--> p.toml:11:7", "error: `p.toml` has 3 errors"];
     folder.fails(&["check", "p.toml"], 2, &says[..4]);
     folder.fails(&["run", "p.toml"], 2, &says[..4]);
+}
+
+/// For programs: where they stand, what is wrong, and what to do.
+#[test]
+fn everything_wrong_is_said_to_programs() {
+    let text = LINES.replace("interval", "intervall").replace("\"line\"", "\"lime\"");
+    let mistakes = |folder: &Folder, set: &[&str]| -> Vec<serde_json::Value> {
+        let ended = folder.run(&[&["check", "p.toml", "--json"], set].concat());
+        assert_eq!(ended.code, 2, "{ended:#?}");
+        let said: serde_json::Value = ended.stdout.parse().unwrap();
+        said["mistakes"].as_array().unwrap().clone()
+    };
+    let folder = Folder::new().with("p.toml", text);
+    let found = mistakes(&folder, &[]);
+    let places: Vec<_> =
+        found.iter().map(|one| (one["file"].as_str(), one["line"].as_u64(), one["column"].as_u64())).collect();
+    assert!(places.contains(&(Some("p.toml"), Some(4), Some(1))), "{found:#?}");
+    assert!(places.contains(&(Some("p.toml"), Some(11), Some(7))), "{found:#?}");
+    assert!(found.iter().all(|one| one["severity"] == "error" && one["message"].is_string()), "{found:#?}");
+    assert!(found.iter().any(|one| one["help"].is_string()), "{found:#?}");
+    // What is wrong in no one place of the text.
+    let folder = Folder::new().with("p.toml", LINES);
+    let found = mistakes(&folder, &["--set", "streams.lines={files=\"none.txt\"}"]);
+    let message = found[0]["message"].as_str().unwrap();
+    assert!(found.len() == 1 && message.contains("none.txt: there is no such file"), "{found:#?}");
+    let none = folder.run(&["check", "none.toml", "--json"]);
+    assert!(none.stdout.contains("there is no pipeline file `none.toml`"), "{none:#?}");
 }
 
 #[test]

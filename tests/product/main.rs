@@ -9,6 +9,7 @@ mod checkpoints;
 mod docs;
 mod feeds;
 mod hosts;
+mod inherited;
 mod inspect;
 mod kills;
 mod limit;

@@ -64,9 +64,23 @@ fn an_output_in_the_folder_of_the_checkpoint_is_refused_by_name() {
     refused("kept/out", "here/link to kept", &says);
 }
 
+/// Unless it is the place of an output before it, as in the next test.
+#[test]
+fn a_place_behind_a_link_to_what_is_not_there_is_refused_by_name() {
+    let says = ["output `second` is to be in", "`elsewhere` is a link to what is not there", "make what it leads to"];
+    for place in ["elsewhere", "elsewhere/out", "elsewhere/deep/out", "here/elsewhere/out"] {
+        refused(place, "kept", &[says[0], "elsewhere` is a link to what is not there", says[2]]);
+    }
+    let says = ["the checkpoint is to be in", says[1], says[2]];
+    for checkpoint in ["elsewhere", "elsewhere/kept"] {
+        refused("sub/out", checkpoint, &says);
+    }
+    refused("circle/out", "kept", &["output `second`", "circle"]);
+}
+
 #[test]
 fn outputs_in_places_of_their_own_are_not_refused() {
-    for place in ["out/deep", "sub/out", "link/deep", "outer", "sub/../out2", "kept2", "elsewhere/out"] {
+    for place in ["out/deep", "sub/out", "link/deep", "outer", "sub/../out2", "kept2"] {
         folder(place, "kept").stdout(&["check", "p.toml"]);
     }
     // From another folder, too.

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{limit, tool::Ended};
+use crate::{inherited, limit, tool::Ended};
 
 /// What a run says once signals stop it after a batch. Before, one ends it at once.
 const READY: &str = "starting; Ctrl-C stops after a batch";
@@ -69,6 +69,7 @@ pub fn unread() -> PipeWriter {
 
 impl Running {
     pub fn start(command: &mut Command) -> Running {
+        inherited::catch_what_is_ignored();
         let name = format!("{:?}", command.get_args().collect::<Vec<_>>());
         let mut child = command.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().map(Said::read), child.stderr.take().map(Said::read));

@@ -86,6 +86,16 @@ fn every_signal_ends_a_run_behind_its_batch() {
     }
 }
 
+/// Who starts the tests may have them ignore signals.
+#[test]
+fn what_the_tests_are_started_with_does_not_matter() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' INT TERM HUP; exec \"$@\"", "sh"]).arg(std::env::current_exe().unwrap());
+    shell.args(["--exact", "stops::every_signal_ends_a_run_behind_its_batch"]);
+    let ended = crate::running::end_of(&mut shell);
+    assert!(ended.code == 0 && ended.stdout.contains("1 passed"), "{ended:#?}");
+}
+
 /// As `nohup` starts it.
 #[test]
 fn a_run_that_is_to_outlive_its_terminal_does() {

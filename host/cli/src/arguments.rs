@@ -178,7 +178,8 @@ pub struct Pipeline {
 pub struct Check {
     #[command(flatten)]
     pub pipeline: Pipeline,
-    /// Write one JSON object
+    /// Write one JSON object, also when something is wrong: its `mistakes` have a severity, a message, and where it is known a
+    /// file, line, column, label and help
     #[arg(long)]
     pub json: bool,
 }

@@ -105,6 +105,11 @@ impl Failure {
         }
     }
 
+    /// What it says, and what could be done about it, for programs.
+    pub fn said(&self) -> (&str, &[String]) {
+        (&self.message, &self.hints)
+    }
+
     /// Says it, and gives the exit code.
     pub fn report(self) -> ExitCode {
         let code = match self.kind {

@@ -45,11 +45,15 @@ pub struct Ready {
 
 /// Reads the pipeline, loads its plugins and resolves it. All that is wrong has been written to standard error then.
 pub fn prepare(arguments: &arguments::Pipeline) -> Result<Ready, Failure> {
-    prepare_with(arguments, &[])
+    prepare_with(arguments, &[], |_| {})
 }
 
-/// The same with other components in place of some plugins.
-pub fn prepare_with(arguments: &arguments::Pipeline, replaced: &[Replacement]) -> Result<Ready, Failure> {
+/// The same with other components in place of some plugins. `said` gets what has been written to standard error.
+pub fn prepare_with(
+    arguments: &arguments::Pipeline,
+    replaced: &[Replacement],
+    said: impl FnOnce(&Diagnostics),
+) -> Result<Ready, Failure> {
     let path = &arguments.pipeline;
     let text = read(path)?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -58,6 +62,7 @@ pub fn prepare_with(arguments: &arguments::Pipeline, replaced: &[Replacement]) -
     let loaded = LoadedPlugins::load(manifest.plugins(), &folder, replaced, arguments.cache)?;
     let plan = manifest.resolve(&loaded, &mut diagnostics);
     stderr::say_diagnostics(&diagnostics);
+    said(&diagnostics);
     let plan = plan.ok_or_else(|| mistakes(path, &diagnostics))?;
     places::check(&plan, manifest.checkpoint(), &folder)?;
     // A plan has no more of them than fit into the number.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use tidemill_model::text::{shown, shown_lines};
-use tidemill_plan::diagnostics::{Diagnostics, Severity};
+use tidemill_plan::diagnostics::{Diagnostic, Diagnostics, Severity};
 
 use crate::{arguments::LogFormat, environment};
 use events::json_line;
@@ -37,19 +37,24 @@ pub fn say_diagnostics(diagnostics: &Diagnostics) {
         LogFormat::Text => write(&diagnostics.render(is_colored())),
         LogFormat::Json => diagnostics.iter().for_each(|diagnostic| {
             let level = if diagnostic.severity == Severity::Error { "ERROR" } else { "WARN" };
-            let mut fields = vec![("message", diagnostic.message.as_str().into())];
-            if let Some(place) = diagnostics.place(diagnostic) {
-                fields.push(("file", place.file.into()));
-                fields.extend(place.line.map(|line| ("line", line.into())));
-                fields.push(("column", place.column.into()));
-            }
-            fields.extend(
-                Some(&diagnostic.label).filter(|label| !label.is_empty()).map(|label| ("label", label.as_str().into())),
-            );
-            fields.extend(diagnostic.help.as_ref().map(|help| ("help", help.as_str().into())));
-            write(&(json_line(level, &fields) + "\n"));
+            write(&(json_line(level, &fields_of(diagnostics, diagnostic)) + "\n"));
         }),
     }
+}
+
+/// What a diagnostic says, for programs.
+pub fn fields_of(diagnostics: &Diagnostics, diagnostic: &Diagnostic) -> Vec<(&'static str, serde_json::Value)> {
+    let mut fields = vec![("message", diagnostic.message.as_str().into())];
+    if let Some(place) = diagnostics.place(diagnostic) {
+        fields.push(("file", place.file.into()));
+        fields.extend(place.line.map(|line| ("line", line.into())));
+        fields.push(("column", place.column.into()));
+    }
+    fields.extend(
+        Some(&diagnostic.label).filter(|label| !label.is_empty()).map(|label| ("label", label.as_str().into())),
+    );
+    fields.extend(diagnostic.help.as_ref().map(|help| ("help", help.as_str().into())));
+    fields
 }
 
 /// Says what was typed wrongly, or what was asked for: help goes to standard output.

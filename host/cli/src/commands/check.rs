@@ -6,26 +6,65 @@ use serde_json::{Value, json};
 use tidemill_connect::system::{SystemClock, Threads};
 use tidemill_engine::{Foreseen, foresee, open_sinks, open_sources};
 use tidemill_model::{connector::World, ports::Clock, text::counted, time::Timestamp};
-use tidemill_plan::graph::Plan;
+use tidemill_plan::{
+    diagnostics::{Diagnostic, Diagnostics, Severity},
+    graph::Plan,
+};
 
 use crate::{
     arguments,
     failure::Failure,
     pipeline::{self, Ready},
-    stdout, storage,
+    stderr, stdout, storage,
 };
 
+/// What is said of a mistake without which a pipeline could run.
+const ERROR: &str = "error";
+
 pub fn run(arguments: &arguments::Check) -> Result<(), Failure> {
-    let ready = pipeline::prepare(&arguments.pipeline)?;
-    let foreseen = foreseen(&ready)?;
-    match arguments.json {
-        true => stdout::write_json(&(json(&ready.plan, &foreseen).to_string() + "\n")),
-        false => stdout::write_text(&(text(&ready.plan) + &ahead(&foreseen))),
+    let mut mistakes = Vec::new();
+    let ready = pipeline::prepare_with(&arguments.pipeline, &[], |said| mistakes = mistakes_in(said));
+    let checked = ready.and_then(|ready| Ok((foreseen(&ready)?, ready)));
+    match (arguments.json, checked) {
+        (false, checked) => {
+            let (foreseen, ready) = checked?;
+            stdout::write_text(&(text(&ready.plan) + &ahead(&foreseen)))
+        }
+        (true, Ok((foreseen, ready))) => {
+            stdout::write_json(&(json(&ready.plan, &foreseen, &mistakes).to_string() + "\n"))
+        }
+        (true, Err(failure)) => {
+            if !mistakes.iter().any(|mistake| mistake["severity"] == ERROR) {
+                mistakes.push(mistake_of(&failure));
+            }
+            stdout::write_json(&(json!({ "mistakes": mistakes }).to_string() + "\n"))?;
+            Err(failure)
+        }
     }
 }
 
-/// The same for programs.
-fn json(plan: &Plan, foreseen: &Foreseen) -> Value {
+/// What is wrong with a pipeline's text, for programs.
+fn mistakes_in(said: &Diagnostics) -> Vec<Value> {
+    let mistake = |diagnostic: &Diagnostic| {
+        let severity = if diagnostic.severity == Severity::Error { ERROR } else { "warning" };
+        let fields = stderr::fields_of(said, diagnostic).into_iter().map(|(name, value)| (name.to_owned(), value));
+        Value::Object([("severity".to_owned(), severity.into())].into_iter().chain(fields).collect())
+    };
+    said.iter().map(mistake).collect()
+}
+
+/// What is wrong in no one place of the text.
+fn mistake_of(failure: &Failure) -> Value {
+    let (message, hints) = failure.said();
+    let mut mistake = json!({ "severity": ERROR, "message": message });
+    if !hints.is_empty() {
+        mistake["help"] = hints.join("; ").into();
+    }
+    mistake
+}
+
+/// What there is in a pipeline, and what a run would do, for programs.
+fn json(plan: &Plan, foreseen: &Foreseen, mistakes: &[Value]) -> Value {
     let Foreseen { last, again, undelivered, migrations } = foreseen;
     let millis = |batch: &Timestamp| batch.millis();
     let migrations = migrations.iter().map(|one| json!({ "stream": one.stream, "from": one.from, "to": one.to }));
@@ -40,6 +79,7 @@ fn json(plan: &Plan, foreseen: &Foreseen) -> Value {
         "partitions": plan.partitions,
         "streams": streams.collect::<Vec<_>>(),
         "outputs": outputs.collect::<Vec<_>>(),
+        "mistakes": mistakes,
         "ahead": {
             "last_batch": last.as_ref().map(millis),
             "again": again.as_ref().map(millis),

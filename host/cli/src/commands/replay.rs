@@ -39,7 +39,7 @@ struct Shown<'a> {
 }
 
 pub fn run(arguments: &arguments::Replay) -> Result<(), Failure> {
-    let ready = pipeline::prepare_with(&arguments.pipeline, &arguments.plugins)?;
+    let ready = pipeline::prepare_with(&arguments.pipeline, &arguments.plugins, |_| {})?;
     let Some(checkpoint) = &ready.checkpoint else {
         return Err(Failure::input(format!("the pipeline `{}` has no checkpoint to replay from", ready.plan.name)));
     };

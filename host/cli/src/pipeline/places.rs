@@ -20,6 +20,16 @@ struct Place {
     shown: String,
     /// Without links, and without what leads back.
     real: PathBuf,
+    /// The link on the way that leads to what is not there.
+    link: Option<Link>,
+}
+
+/// A link to what is not there.
+struct Link {
+    /// As it was written.
+    shown: String,
+    /// What it leads to.
+    real: PathBuf,
 }
 
 /// Refuses outputs that would take each other's place, or the checkpoint's. `base`: what relative paths begin in.
@@ -39,9 +49,19 @@ pub fn check(plan: &Plan, checkpoint: Option<&CheckpointEntry>, base: &Path) -> 
             return Err(Failure::input(message).hint("give each its own folder"));
         }
     }
-    let Some(CheckpointPlace::Folder(folder)) = checkpoint.map(|checkpoint| &checkpoint.place) else { return Ok(()) };
-    let checkpoint = Place::of(base, folder);
-    for (name, place) in &outputs {
+    let folder = match checkpoint.map(|checkpoint| &checkpoint.place) {
+        Some(CheckpointPlace::Folder(folder)) => Some(Place::of(base, folder)),
+        _ => None,
+    };
+    if let Some(checkpoint) = &folder {
+        check_beside(&outputs, checkpoint)?;
+    }
+    check_links(&outputs, folder.as_ref())
+}
+
+/// Refuses outputs in the checkpoint, and the checkpoint in one of them.
+fn check_beside(outputs: &[(&str, Place)], checkpoint: &Place) -> Result<(), Failure> {
+    for (name, place) in outputs {
         if place.real.ancestors().any(|above| is_same(above, &checkpoint.real)) {
             let message = format!(
                 "output `{name}` writes into the folder of the checkpoint: `{}` is in `{}`",
@@ -56,6 +76,22 @@ pub fn check(plan: &Plan, checkpoint: Option<&CheckpointEntry>, base: &Path) -> 
             );
             return Err(Failure::input(message).hint("give each its own folder"));
         }
+    }
+    Ok(())
+}
+
+/// Refuses places behind a link to what is not there, which no run makes, unless it is the place of what a run makes before.
+fn check_links(outputs: &[(&str, Place)], checkpoint: Option<&Place>) -> Result<(), Failure> {
+    let begun = checkpoint.map(|place| ("the checkpoint".to_owned(), place));
+    let outputs = outputs.iter().map(|(name, place)| (format!("output `{name}`"), place));
+    let mut made: Vec<&Path> = Vec::new();
+    for (what, place) in begun.into_iter().chain(outputs) {
+        if let Some(link) = place.link.as_ref().filter(|link| !made.iter().any(|made| made.starts_with(&link.real))) {
+            let message =
+                format!("{what} is to be in `{}`: `{}` is a link to what is not there", place.shown, link.shown);
+            return Err(Failure::input(message).hint("make what it leads to, or choose another folder"));
+        }
+        made.push(&place.real);
     }
     Ok(())
 }
@@ -78,7 +114,12 @@ impl Place {
     fn of(base: &Path, path: &Path) -> Place {
         // By its parts: a link with a `/` behind it is no link to the system.
         let whole: PathBuf = Path::new(".").join(base).join(path).components().collect();
-        Place { shown: path.display().to_string(), real: real(&whole, LINKS_MAX) }
+        let is_link = |path: &Path| path.is_symlink() && !path.exists();
+        let link = whole.ancestors().find(|above| is_link(above)).map(|link| {
+            let shown = link.strip_prefix(Path::new(".").join(base)).unwrap_or(link);
+            Link { shown: shown.display().to_string(), real: real(link, LINKS_MAX) }
+        });
+        Place { shown: path.display().to_string(), real: real(&whole, LINKS_MAX), link }
     }
 }
 
