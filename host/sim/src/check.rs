@@ -93,7 +93,7 @@ fn skipped(world: &World, scenario: &Scenario, batches: &Batches<'_>) -> BTreeSe
     // Only a feed that can be read again from any place may have none at a tick.
     let is_present = |committed: &Committed| {
         let is_empty = committed.lines.get(REPEATABLE).is_none_or(|lines| lines.is_empty());
-        !is_empty || scenario.sources(committed.edition).any(|stream| stream != REPEATABLE)
+        !is_empty || scenario.sources(committed.planned).any(|stream| stream != REPEATABLE)
     };
     let skipped = world
         .committed

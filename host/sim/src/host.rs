@@ -223,6 +223,7 @@ impl HostState {
             is_stopped: false,
             sealed: BTreeMap::new(),
             summary: None,
+            planning: None,
             committing: None,
             skew_micros: 0,
             stopper: None,

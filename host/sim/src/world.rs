@@ -58,6 +58,8 @@ pub(crate) struct World {
     pub owner: Option<HostId>,
     /// Batches whose commit record is in the storage.
     pub committed: BTreeMap<Timestamp, Committed>,
+    /// The pipelines that batches were planned with last.
+    pub planned: BTreeMap<Timestamp, Edition>,
     /// Files that appeared in a call which failed: until their folder is synced, a power cut may take them back.
     pub unsettled: BTreeSet<String>,
     /// Files that were removed: until something is made durable in their folder, a power cut may bring them back.
@@ -106,6 +108,8 @@ pub(crate) struct Committed {
     pub record: String,
     /// The pipeline that it was run with.
     pub edition: Edition,
+    /// The one that it was planned with: of sources that came later it has nothing.
+    pub planned: Edition,
     pub host: HostId,
     /// Which lines it has of the feeds that can be read again and that the pipeline has.
     pub lines: BTreeMap<&'static str, Range<usize>>,
@@ -127,6 +131,8 @@ pub(crate) struct HostState {
     pub sealed: BTreeMap<Timestamp, BTreeMap<&'static str, Range<usize>>>,
     /// What it says when it has run everything.
     pub summary: Option<Summary>,
+    /// The batch that its next record plans.
+    pub planning: Option<Timestamp>,
     /// The batch that its next record commits.
     pub committing: Option<Timestamp>,
     /// How far its clock is ahead of the world's, in microseconds.
@@ -148,6 +154,7 @@ impl World {
             hosts: Vec::new(),
             owner: None,
             committed: BTreeMap::new(),
+            planned: BTreeMap::new(),
             unsettled: BTreeSet::new(),
             removed: BTreeMap::new(),
             full_until: None,
@@ -224,7 +231,8 @@ impl World {
         self.waits = 0;
         let HostState { sealed, edition, .. } = &mut self.hosts[host];
         let lines = sealed.remove(&batch).unwrap_or_default();
-        let committed = Committed { record: record.to_owned(), edition: *edition, host, lines };
+        let planned = self.planned.get(&batch).copied().unwrap_or(*edition);
+        let committed = Committed { record: record.to_owned(), edition: *edition, planned, host, lines };
         if self.committed.insert(batch, committed).is_some() {
             return Err(format!("host {host} commits the batch {batch} a second time"));
         }

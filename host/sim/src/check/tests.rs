@@ -10,7 +10,7 @@ use tidemill_model::time::Timestamp;
 
 use super::{check_acknowledged, check_live, check_repeatable, check_skipped, numbered, skipped};
 use crate::{
-    scenario::{ACKNOWLEDGED, Edition, FILES, LIVE, REPEATABLE, Scenario, Trouble, first_number},
+    scenario::{ACKNOWLEDGED, Edition, FILES, LIVE, Passing, REPEATABLE, Scenario, Trouble, first_number},
     world::{Committed, HostState, Line, Logged, Rows, World},
 };
 
@@ -21,7 +21,7 @@ fn scenario(stream: &'static str) -> Scenario {
 /// A batch of the only host, with these lines of a feed that can be read again.
 fn committed(stream: &'static str, lines: std::ops::Range<usize>) -> Committed {
     let lines = if matches!(stream, LIVE | ACKNOWLEDGED) { BTreeMap::new() } else { [(stream, lines)].into() };
-    Committed { record: String::new(), edition: Edition::FIRST, host: 0, lines }
+    Committed { record: String::new(), edition: Edition::FIRST, planned: Edition::FIRST, host: 0, lines }
 }
 
 /// Four lines have arrived, `w0 w0`, `w1 w0` and so on; those of the live feed were taken by the only host.
@@ -120,6 +120,21 @@ fn only_batches_with_poison_are_skipped_and_they_as_a_whole() {
         assert_ne!(said(&world, [&[], &rows[2..3]]), "");
         let unskipped = "batch 0 ms has a line that no function takes, and was not skipped";
         assert_eq!(said(&world, [&rows[..2], &[rows[2], &panic]]), unskipped);
+    }
+}
+
+/// It was planned before a source came to the pipeline, and the host that runs it again has that.
+#[test]
+fn a_batch_that_was_planned_without_a_source_is_not_skipped() {
+    let passing = Some(Passing { stream: FILES, is_there_first: false });
+    let scenario = Scenario { streams: vec![REPEATABLE, FILES], passing, ..scenario(REPEATABLE) };
+    let mut world = world(REPEATABLE);
+    world.trouble = Trouble::Skip;
+    for has_passing_source in [false, true] {
+        let planned = Edition { has_passing_source, ..Edition::FIRST };
+        let edition = Edition { has_passing_source: true, ..Edition::FIRST };
+        world.committed = [(Timestamp(1), Committed { planned, edition, ..committed(REPEATABLE, 0..0) })].into();
+        assert_eq!(skipped(&world, &scenario, &BTreeMap::new()).len(), usize::from(has_passing_source));
     }
 }
 

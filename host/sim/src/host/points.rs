@@ -26,7 +26,9 @@ impl Failpoints for Points {
     fn stops(&mut self, point: Point, after: bool, batch: Timestamp) -> bool {
         let what = format!("{point:?} {batch} {}", if after { "done" } else { "begins" });
         let passed = self.simulation.call(self.host, Site::Point, &what, drop, |world| {
-            world.hosts[self.host].committing = (point == Point::Commit && !after).then_some(batch);
+            let begins = |begun: Point| (point == begun && !after).then_some(batch);
+            let host = &mut world.hosts[self.host];
+            (host.planning, host.committing) = (begins(Point::Plan), begins(Point::Commit));
             Ok(())
         });
         passed.is_err()

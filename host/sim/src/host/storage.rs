@@ -67,6 +67,9 @@ impl SimulatedStorage {
             if newest.is_some_and(|newest| newest == name) {
                 world.owner = Some(self.host);
             }
+        } else if let Some(batch) = host.planning.take() {
+            let edition = host.edition;
+            world.planned.insert(batch, edition);
         } else if let Some(batch) = host.committing.take() {
             world.committed(self.host, batch, name).unwrap_or_else(|what| world.broken(what));
         }
