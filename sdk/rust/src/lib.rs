@@ -62,7 +62,8 @@
 //!
 //! A function's name in pipelines has dashes for underscores, its documentation is its doc comment. Each kind can ask for its
 //! [`Context`] with a first parameter `context: &Context`, which has the time of the batch, counters, and `parameters` of the
-//! pipeline as texts. A function that declares them gets them with their types, and a pipeline that gives others is refused:
+//! pipeline as texts. A function that declares them gets them with their types, and a pipeline that gives others is refused. A
+//! text is whatever stands there: `label = 7` is `"7"`:
 //!
 //! ```
 //! use tidemill_sdk::prelude::*;

@@ -77,7 +77,7 @@ pub(crate) const KEYS: &[Key] = &[
         "parameters",
         "table",
         "none",
-        "for the function: texts, numbers, booleans; one that it declares otherwise, or not at all, is refused",
+        "for the function: texts, numbers, booleans; one that is not what it declares, or that it does not declare, is refused; a text is whatever stands there, a number too",
     ),
     Key("as", "text", "see below", "the name of the single field that a function returns"),
     Key(

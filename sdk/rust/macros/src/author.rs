@@ -7,7 +7,7 @@ use syn::{
     spanned::Spanned,
 };
 
-use crate::types::{check_context, context_of, name_lifetimes, with_lifetime};
+use crate::types::{be_values, check_context, context_of, name_lifetimes, with_lifetime};
 
 /// A free function with plain parameters.
 pub struct Author {
@@ -52,7 +52,7 @@ impl Author {
             parameters.push(Parameter { name: field_name(&argument.pat)?, ty: (*argument.ty).clone() });
         }
         let written = item.sig.clone();
-        name_lifetimes(&mut item.sig);
+        name_lifetimes(&mut item.sig, Some(&written.ident));
         if item.sig != written {
             item.attrs.push(syn::parse_quote! {
                 #[allow(clippy::type_complexity, reason = "the lifetimes that its author has left out are in it")]
@@ -78,9 +78,10 @@ impl Author {
         }
     }
 
-    /// The function, and the type of its name that implements the SDK's traits.
-    pub fn with_companion(&self, implementation: TokenStream) -> TokenStream {
+    /// The function, and the type of its name that implements the SDK's traits. `values`: the types that are to be in rows.
+    pub fn with_companion(&self, values: &[&Type], implementation: TokenStream) -> TokenStream {
         let (item, ident, visibility) = (&self.item, self.ident(), &self.item.vis);
+        let checked = be_values(values);
         code! {
             #item
 
@@ -93,6 +94,10 @@ impl Author {
             #[allow(clippy::type_complexity, reason = "whether a type has a lifetime is a question")]
             const _: () = {
                 use ::tidemill_sdk::__private as __sdk;
+                impl #ident {
+                    #checked
+                }
+                const CHECKED: usize = #ident::CHECKED;
                 #implementation
             };
         }
@@ -126,7 +131,7 @@ pub fn without_attribute(item: &TokenStream) -> TokenStream {
     if function.sig.receiver().is_some() {
         return item.clone();
     }
-    name_lifetimes(&mut function.sig);
+    name_lifetimes(&mut function.sig, None);
     let (ident, visibility) = (&function.sig.ident, &function.vis);
     code! {
         #[allow(unused, reason = "it has an error of its own")]

@@ -32,9 +32,14 @@ pub fn expand(arguments: TokenStream, item: TokenStream, role: Role) -> syn::Res
         let message = format!("`{}` reads no fields: add a parameter for each field that it reads", author.ident());
         return Err(syn::Error::new_spanned(author.ident(), message));
     }
-    let implementation =
-        if whole { whole_function(&author, &returned)? } else { row_function(&author, &returned, kind)? };
-    Ok(author.with_companion(implementation))
+    if whole {
+        let input = whole_input(&author)?;
+        let implementation = whole_function(&author, &input, &returned);
+        return Ok(author.with_companion(&[&input, returned.row()], implementation));
+    }
+    let implementation = row_function(&author, &returned, kind)?;
+    let values: Vec<&Type> = author.parameters.iter().map(|parameter| &parameter.ty).chain([returned.row()]).collect();
+    Ok(author.with_companion(&values, implementation))
 }
 
 fn whole_partition(arguments: &TokenStream, role: Role) -> syn::Result<bool> {
@@ -75,8 +80,8 @@ fn row_function(author: &Author, returned: &Returned, kind: &str) -> syn::Result
     })
 }
 
-/// A function that is called for all rows of a partition.
-fn whole_function(author: &Author, returned: &Returned) -> syn::Result<TokenStream> {
+/// The rows that a function over a whole partition takes.
+fn whole_input(author: &Author) -> syn::Result<Type> {
     let advice = "#[map(whole_partition)] takes one parameter, `rows: impl Iterator<Item = ...>`";
     let [parameter] = &author.parameters[..] else {
         return Err(syn::Error::new_spanned(&author.item.sig.inputs, advice));
@@ -84,6 +89,11 @@ fn whole_function(author: &Author, returned: &Returned) -> syn::Result<TokenStre
     let input = iterator_bounds(&parameter.ty).and_then(|bounds| bounds.iter().find_map(item_of));
     let input = input.ok_or_else(|| syn::Error::new_spanned(&parameter.ty, advice))?;
     check_value(&input)?;
+    Ok(input)
+}
+
+/// A function that is called for all rows of a partition.
+fn whole_function(author: &Author, input: &Type, returned: &Returned) -> TokenStream {
     let (ident, context) = (author.ident(), author.context_argument());
     let push = returned.push(code!(#ident(#context input)));
     let body = code! {
@@ -96,15 +106,15 @@ fn whole_function(author: &Author, returned: &Returned) -> syn::Result<TokenStre
             ::core::result::Result::Ok(())
         }
     };
-    let (borrowed, fixed) = (of_signature(&input, "'a"), of_signature(&input, "'static"));
+    let (borrowed, fixed) = (of_signature(input, "'a"), of_signature(input, "'static"));
     let types = types(author, &code!(#borrowed), returned.row());
     let (signature, names) = (author.signature("MapRows"), ["value".to_owned()]);
     let function = function(ident, returned.row(), &code!(#fixed), &names, &signature, &code!(open_whole), true);
-    Ok(code! {
+    code! {
         #function
         #types
         impl __sdk::WholeFunction for #ident { #body }
-    })
+    }
 }
 
 /// `impl RowsFunction`.

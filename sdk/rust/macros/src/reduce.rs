@@ -6,7 +6,7 @@ use syn::{Expr, Ident, Token, Type, parse::Parser, punctuated::Punctuated};
 
 use crate::{
     author::{Author, RowType},
-    types::{check_value, text, with_lifetime},
+    types::{check_value, of_signature, text, with_lifetime},
 };
 
 /// `#[reduce(name = expression, ...)]`.
@@ -43,7 +43,9 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStr
     let options = Options::parse(arguments)?;
     let reduce = Reduce::parse(options, Author::parse("reduce", item)?)?;
     let (function, implementation) = (reduce.function(), reduce.implementation());
-    Ok(reduce.author.with_companion(code!(#function #implementation)))
+    let rows = reduce.author.parameters.iter().skip(1).map(|parameter| &parameter.ty);
+    let values: Vec<&Type> = rows.chain([&reduce.state]).collect();
+    Ok(reduce.author.with_companion(&values, code!(#function #implementation)))
 }
 
 impl Options {
@@ -108,7 +110,8 @@ impl Reduce {
     }
 
     fn function(&self) -> TokenStream {
-        let (ident, signature, state) = (self.author.ident(), self.author.signature("ReduceGroups"), &self.state);
+        let (ident, signature, state) =
+            (self.author.ident(), self.author.signature("ReduceGroups"), self.checked_state());
         let (input, names) = (self.row.ty("'static"), &self.row.names);
         let (finishes, invertible) = (self.options.finish.is_some(), self.options.inverse.is_some());
         code! {
@@ -132,8 +135,12 @@ impl Reduce {
         }
     }
 
+    fn checked_state(&self) -> Type {
+        of_signature(&self.state, "'static")
+    }
+
     fn implementation(&self) -> TokenStream {
-        let (ident, state, parameters) = (self.author.ident(), &self.state, self.author.parameters_type());
+        let (ident, state, parameters) = (self.author.ident(), self.checked_state(), self.author.parameters_type());
         let input = self.row.ty("'a");
         let (pattern, bindings) = (self.row.pattern(), &self.row.bindings);
         let (create, add) = (self.create(), self.call(code!(#(#bindings),*)));

@@ -1,9 +1,9 @@
 //! Types as the author wrote them: which can be in a row, and the same type for another lifetime.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::{
-    AngleBracketedGenericArguments, GenericArgument, Lifetime, LitStr, PathArguments, PathSegment, ReturnType,
+    AngleBracketedGenericArguments, GenericArgument, Ident, Lifetime, LitStr, PathArguments, PathSegment, ReturnType,
     Signature, Type, TypeImplTrait, TypeReference, parse_quote,
     spanned::Spanned,
     visit_mut::{self, VisitMut},
@@ -18,11 +18,44 @@ pub fn with_lifetime(ty: &Type, lifetime: &str) -> Type {
 }
 
 /// The same for a type in a function's signature, where a lifetime may be left out: `Seen` for `Seen<'_>`. Whether a type has one
-/// is not to be seen from its name, so the compiler is asked.
+/// is not to be seen from its name, so the compiler is asked. It takes the type for a mistake that it has told if `CHECKED` is one:
+/// see [`be_values`].
 pub fn of_signature(ty: &Type, lifetime: &str) -> Type {
+    let (ty, place) = (with_open_lifetime(ty, lifetime), ty.span());
+    Type::Verbatim(quote_spanned!(place => <#ty as ::tidemill_sdk::__private::If<CHECKED>>::Type))
+}
+
+fn with_open_lifetime(ty: &Type, lifetime: &str) -> Type {
     let mut ty = with_lifetime(ty, lifetime);
     FindOutLifetimes(Lifetime::new(lifetime, Span::mixed_site())).visit_type_mut(&mut ty);
     ty
+}
+
+/// Code that compiles if the types of the author's in these are values of a row: what is none is told here, once. Whatever hangs on
+/// a constant that does not compile is told no more.
+pub fn be_values(types: &[&Type]) -> TokenStream {
+    let mut told = Vec::new();
+    let checks = types.iter().filter_map(|ty| {
+        let ty = innermost(ty);
+        let name = ty.to_token_stream().to_string();
+        let is_new = !told.contains(&name);
+        told.push(name);
+        let (fixed, place) = (with_open_lifetime(ty, "'static"), Span::mixed_site().located_at(ty.span()));
+        is_new.then(|| quote_spanned!(place => ::tidemill_sdk::__private::be_value::<#fixed>();))
+    });
+    let checks: TokenStream = checks.collect();
+    code! {
+        const CHECKED: usize = {
+            #checks
+            0
+        };
+    }
+}
+
+/// What is in lists, and may be missing.
+fn innermost(ty: &Type) -> &Type {
+    let of = |name: &str| argument_of(ty, name).filter(|_| !is_bytes(ty));
+    ["Vec", "Values", "Option"].into_iter().find_map(of).map_or(ty, innermost)
 }
 
 struct FindOutLifetimes(Lifetime);
@@ -42,11 +75,17 @@ impl VisitMut for FindOutLifetimes {
 
 /// Whether it is a type of the author's that may have a lifetime which was left out.
 fn is_open(ty: &Type) -> bool {
-    const WITHOUT: [&str; 8] = ["Self", "String", "Timestamp", "bool", "f64", "i64", "str", "u8"];
     let Type::Path(path) = ty else { return false };
     let has_no_arguments = |segment: &PathSegment| matches!(segment.arguments, PathArguments::None);
+    is_the_authors(ty) && path.path.segments.last().is_some_and(has_no_arguments)
+}
+
+/// Whether it may be a type of the author's.
+fn is_the_authors(ty: &Type) -> bool {
+    const KNOWN: [&str; 9] = ["Self", "String", "Timestamp", "Vec", "bool", "f64", "i64", "str", "u8"];
+    let Type::Path(path) = ty else { return false };
     let last = path.path.segments.last().filter(|_| path.qself.is_none());
-    last.is_some_and(|last| has_no_arguments(last) && !WITHOUT.contains(&last.ident.to_string().as_str()))
+    last.is_some_and(|last| !KNOWN.contains(&last.ident.to_string().as_str()))
 }
 
 struct ReplaceLifetimes(Lifetime);
@@ -75,8 +114,10 @@ impl VisitMut for ReplaceLifetimes {
 
 /// Authors write `Values<i64>` and `Values<&str>`: the lifetime that it has, which is that of its values too, is put in here; and
 /// that of `impl Iterator<Item = &str>`.
-pub fn name_lifetimes(signature: &mut Signature) {
-    let mut names = NameLifetimes { named: Vec::new(), of_all: None };
+///
+/// `checked`: the function whose companion says whether types are values, if one does.
+pub fn name_lifetimes(signature: &mut Signature, checked: Option<&Ident>) {
+    let mut names = NameLifetimes { named: Vec::new(), of_all: None, checked: checked.cloned() };
     signature.inputs.iter_mut().for_each(|argument| names.visit_fn_arg_mut(argument));
     // Elsewhere the compiler knows what is returned for so long, but not of an iterator.
     if let (Some(lifetime), ReturnType::Type(_, ty)) = (names.of_all, &mut signature.output) {
@@ -93,6 +134,7 @@ struct NameLifetimes {
     named: Vec<Lifetime>,
     /// That of all rows of a partition, if the author has given none.
     of_all: Option<Lifetime>,
+    checked: Option<Ident>,
 }
 
 impl NameLifetimes {
@@ -124,9 +166,26 @@ impl VisitMut for NameLifetimes {
         if let Some(arguments) = arguments_of_values(segment) {
             let lifetime = self.lifetime(|found| found.visit_angle_bracketed_generic_arguments_mut(arguments));
             ReplaceLifetimes(lifetime.clone()).visit_path_segment_mut(segment);
-            FindOutLifetimes(lifetime).visit_path_arguments_mut(&mut segment.arguments);
+            let mut checked = CheckValues(self.checked.clone(), FindOutLifetimes(lifetime));
+            checked.visit_path_arguments_mut(&mut segment.arguments);
         }
         visit_mut::visit_path_segment_mut(self, segment);
+    }
+}
+
+/// What is in `Values` has to be a value where its function is, too: the compiler would tell of each place.
+struct CheckValues(Option<Ident>, FindOutLifetimes);
+
+impl VisitMut for CheckValues {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        let is_the_authors = is_the_authors(innermost(ty));
+        let place = ty.span();
+        self.1.visit_type_mut(ty);
+        if let Some(ident) = self.0.as_ref().filter(|_| is_the_authors) {
+            *ty = Type::Verbatim(quote_spanned! { place =>
+                <#ty as ::tidemill_sdk::__private::If<{ #ident::CHECKED }>>::Type
+            });
+        }
     }
 }
 

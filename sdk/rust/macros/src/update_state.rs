@@ -43,7 +43,14 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStr
     let options = Options::parse(arguments)?;
     let update = UpdateState::parse(options, Author::parse("update_state", item)?)?;
     let (function, implementation) = (update.function(), update.implementation());
-    Ok(update.author.with_companion(code!(#function #implementation)))
+    let emitted = update.returned.emitted();
+    let keys = update.author.parameters.iter().take(update.key.names.len()).map(|parameter| &parameter.ty);
+    let is_nothing = |ty: &&Type| matches!(ty, Type::Tuple(_));
+    let values: Vec<&Type> = keys
+        .chain([&update.new, &update.state, update.returned.state(), &emitted])
+        .filter(|ty| !is_nothing(ty))
+        .collect();
+    Ok(update.author.with_companion(&values, code!(#function #implementation)))
 }
 
 /// Says what to write where a function is nearly one.
