@@ -60,7 +60,7 @@ fn everything_wrong_is_said_to_programs() {
     let text = LINES.replace("interval", "intervall").replace("\"line\"", "\"lime\"");
     let mistakes = |folder: &Folder, set: &[&str]| -> Vec<serde_json::Value> {
         let ended = folder.run(&[&["check", "p.toml", "--json"], set].concat());
-        assert_eq!(ended.code, 2, "{ended:#?}");
+        assert_ne!(ended.code, 0, "{ended:#?}");
         let said: serde_json::Value = ended.stdout.parse().unwrap();
         said["mistakes"].as_array().unwrap().clone()
     };

@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use std::{
+    io::Write,
     net::{SocketAddr, TcpListener, TcpStream},
     process::Stdio,
     time::Duration,
@@ -10,6 +11,7 @@ use std::{
 
 use crate::{
     limit::{connect, wait_until},
+    plugins::built,
     producer,
     running::Running,
     tool::Folder,
@@ -46,6 +48,27 @@ fn is_asked(what: &str, peer: &TcpStream) {
         // Another timer is there while something is on its way.
         timer(peer).is_some_and(|(kind, left)| kind == "02" && left <= ASKED_WITHIN)
     });
+}
+
+/// Of what comes once only, and is in no batch when a run without a checkpoint ends, it is told how much that was.
+#[test]
+fn what_is_lost_without_a_checkpoint_is_told() {
+    let address = producer::address();
+    let text = format!(
+        "[pipeline]\nname = \"p\"\ninterval = \"100ms\"\n[plugins]\nhostile = \"{}\"\n\
+         [streams.lines]\nsocket = {{ listen = \"{address}\" }}\n[streams.out]\nfrom = \"lines\"\nmap = \"hostile/touchy\"\n\
+         [outputs.out]\nfrom = \"out\"\nprint = true\n",
+        built("hostile").display()
+    );
+    let folder = Folder::new().with("p.toml", text);
+    let run = Running::start_ready(&mut folder.command(&["run", "p.toml"]));
+    let mut peer = connect(&address.to_string());
+    // Of one write, so that one batch has them.
+    peer.write_all(b"panic\nb\nc\n").unwrap();
+    let ended = run.end();
+    assert_eq!(ended.code, 1, "{ended:#?}");
+    let told: Vec<&str> = ended.stderr.lines().filter(|line| line.contains("received and lost")).collect();
+    assert!(told.len() == 1 && told[0].contains("in no batch: 3 rows;"), "{ended:#?}");
 }
 
 #[test]

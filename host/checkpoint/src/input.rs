@@ -31,7 +31,7 @@ pub use sync::InputSync;
 use crate::{
     error::CheckpointError,
     format::{FormatError, HEADER_BYTES_MAX},
-    log::{Fence, file_error, numbered},
+    log::{Archive, Fence, file_error, numbered},
     record::{InputPosition, LoggedRange, segment_name},
     storage::{Appender, Storage, StorageError},
 };
@@ -85,14 +85,19 @@ impl InputLog {
         segment_bytes: u64,
     ) -> Result<(InputLog, Option<Cut>), CheckpointError> {
         for _ in 0..TRIES_MAX {
-            let (last, at, tail) = match look_for_end(&*storage, fence.pipeline(), needed) {
+            let found = look_for_end(&*storage, fence.pipeline(), needed).and_then(|found| {
+                // Frames that a host which was killed left in the system's memory count, so they must become durable: behind the
+                // look, because a host that lives still may add others meanwhile.
+                let segment = found.1.segment;
+                let synced = if segment > 0 { storage.appender(&segment_name(segment))?.sync() } else { Ok(()) };
+                Ok(synced.map(|()| found)?)
+            });
+            let (last, at, tail) = match found {
                 // What no plan needs any more: a host that this one has fenced off has just removed it. Look again.
                 Err(CheckpointError::Storage(StorageError::NotFound { .. })) => continue,
                 found => found?,
             };
-            if let Some(needed) = needed {
-                check_needed(&*storage, needed, at.segment, &tail)?;
-            }
+            check_needed(&*storage, needed, at.segment, &tail)?;
             let mut log = InputLog {
                 storage: storage.clone(),
                 fence: fence.clone(),
@@ -241,12 +246,33 @@ impl InputLog {
     }
 }
 
-fn check_needed(storage: &dyn Storage, needed: InputPosition, newest: u64, tail: &Tail) -> Result<(), CheckpointError> {
+impl Archive {
+    /// Where the input log ends for whoever opens it now, and why it would not be opened; see [`InputLog::open`]. Changes nothing.
+    ///
+    /// # Errors
+    /// What is needed is not there, or not whole.
+    pub fn input_end(&self, needed: Option<InputPosition>) -> Result<InputPosition, CheckpointError> {
+        let storage = &**self.storage();
+        let (_, at, tail) = look_for_end(storage, self.pipeline(), needed)?;
+        check_needed(storage, needed, at.segment, &tail)?;
+        Ok(at)
+    }
+
+    /// The chunks of a range of the input log, of all streams, in order.
+    pub fn read_input(&self, range: LoggedRange) -> Frames {
+        Frames::new(self.storage().clone(), self.pipeline(), range)
+    }
+}
+
+fn check_needed(
+    storage: &dyn Storage,
+    needed: Option<InputPosition>,
+    newest: u64,
+    tail: &Tail,
+) -> Result<(), CheckpointError> {
+    let Some(needed) = needed.filter(|needed| *needed != InputPosition::START) else { return Ok(()) };
     let lost =
         |what: String| CheckpointError::InputLost { name: segment_name(needed.segment), place: storage.place(), what };
-    if needed == InputPosition::START {
-        return Ok(());
-    }
     if needed.segment > newest {
         return Err(lost("it is not there".to_owned()));
     }
@@ -291,9 +317,6 @@ fn look_for_end(
     let mut tail = Tail { frames: 0, bytes: 0, cut: None };
     if newest > 0 {
         tail = segment::tail(storage, pipeline, newest)?;
-        // Frames that a host which was killed left in the system's memory count, so they must become durable: behind the look,
-        // because a host that lives still may add others meanwhile.
-        storage.appender(&segment_name(newest))?.sync()?;
     }
     tail.cut = passed_over.or(tail.cut);
     Ok((last, InputPosition { segment: newest, frames: tail.frames }, tail))

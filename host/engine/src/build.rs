@@ -2,7 +2,7 @@
 
 use tidemill_model::schema::Schema;
 use tidemill_plan::{
-    graph::{Caller, Node, NodeId, OnError, Part, Plan, Port, Then, Way},
+    graph::{Caller, Node, NodeId, OnError, Part, Plan, Port, Role, Then, Way},
     stages::{Stage, Stages, StepKind},
 };
 
@@ -95,7 +95,8 @@ impl Builder<'_> {
                 Box::new(Spread::new(&self.rows_for(reader), partitions, partition, stage.order))
             }
             StepKind::Collect { reader, first, origin } => {
-                Box::new(Gather::for_union(&self.plan.node(reader).schema, first + partition, origin))
+                let Node { schema, parts, .. } = self.plan.node(reader);
+                Box::new(Gather::for_union(schema, first + partition, origin, parts[0].role == Role::Pass))
             }
             StepKind::OutputFunction(output) => self.output_function(output, policy)?,
             StepKind::Output(output) => Box::new(Gather::new(&self.plan.outputs[output].schema, self.rows_max[output])),

@@ -8,7 +8,7 @@ use tidemill_model::{ports::Sink, time::Timestamp};
 use tidemill_plan::graph::Plan;
 
 use crate::{
-    checkpoint::{MigrationAhead, Renames, check_glance, table_schemas},
+    checkpoint::{InputKeeper, MigrationAhead, Renames, check_glance, table_schemas},
     commit::{Newest, Sinks, check_undelivered, new_ones},
     failure::RunError,
     open::OpenSources,
@@ -82,6 +82,9 @@ impl<'a> Refusals<'a> {
         let (recovery, renames) = (&glance.recovery, Renames::of(self.plan));
         let migrations = check_glance(glance, self.plan, &self.tables, &renames)?;
         self.sources.check(recovery, &renames)?;
+        if self.sources.need_log() {
+            unless_gone(unless_newer(InputKeeper::check(glance), glance)?)?;
+        }
         let new_ones = new_ones(self.plan.outputs.iter().map(|output| &output.name).zip(self.sinks));
         unless_gone(check_sinks(&new_ones, &glance.archive, recovery))?;
         unless_gone(check_undelivered(self.plan, glance))?;
@@ -92,6 +95,13 @@ impl<'a> Refusals<'a> {
             migrations,
         })
     }
+}
+
+/// Nor does what it has made of its input since.
+fn unless_newer(checked: Result<(), CheckpointError>, glance: &Glance) -> Result<Result<(), RunError>, RunError> {
+    let seen = glance.records.last().map(|record| record.number);
+    let is_newer = checked.is_err() && glance.archive.newest()? != seen;
+    Ok(if is_newer { Ok(()) } else { checked.map_err(RunError::from) })
 }
 
 /// What a host at work has removed since it was seen refuses nothing: that host has gone on.

@@ -44,6 +44,11 @@ impl Archive {
         self.generation
     }
 
+    /// The number of the newest record that there is now, whatever is in it.
+    pub fn newest(&self) -> Result<Option<Number>, CheckpointError> {
+        Ok(scan::numbered(&*self.storage, "log")?.last().map(|(number, _)| *number))
+    }
+
     /// All sections of a record.
     pub fn read_sections(&self, number: Number) -> Result<Vec<Section>, CheckpointError> {
         self.sections(number)?.collect()

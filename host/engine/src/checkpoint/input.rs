@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use tidemill_checkpoint::{
-    BatchPlan, CheckpointError, Fence, Frame, Frames, InputLog, InputPosition, InputSync, LoggedRange, SourcePin,
-    Storage,
+    BatchPlan, CheckpointError, Fence, Frame, Frames, Glance, InputLog, InputPosition, InputSync, LoggedRange,
+    SourcePin, Storage,
 };
 use tidemill_model::{ports::Chunk, text::counted};
 
@@ -60,19 +60,14 @@ impl InputKeeper {
         segment_bytes: u64,
         renames: &Renames,
     ) -> Result<(InputKeeper, Pending), CheckpointError> {
-        let is_new = committed.is_none() && planned.is_none();
-        let ends = |plan: Option<&BatchPlan>| plan.and_then(|plan| logged(plan).map(|range| range.end).max());
-        let (committed, planned_end) = (ends(committed), ends(planned));
-        let (log, cut) = InputLog::open(storage, fence, planned_end.max(committed), segment_bytes)?;
+        let (log, cut) = InputLog::open(storage, fence, end_of(planned).max(end_of(committed)), segment_bytes)?;
         if let Some(cut) = cut {
             tracing::warn!(bytes = cut.bytes, "the end of the input log was not whole and is cut off: {}", cut.what);
         }
         let end = log.position();
         let began = starts.iter().filter_map(|source| Some((renames.now(&source.stream), source.logged?.first)));
         let began: BTreeMap<&str, InputPosition> = began.collect();
-        // Where no batch had logged input, what there is was given up with the source that it was of.
-        let nowhere = began.values().min().copied().unwrap_or(if is_new { InputPosition::START } else { end });
-        let middle = planned_end.or(committed).unwrap_or(nowhere);
+        let middle = first_open((committed, planned), starts, end);
         let read_from = |first: InputPosition| {
             let open = Some(LoggedRange { first, end }).filter(|open| open.first < open.end);
             by_stream(open.into_iter().flat_map(|open| log.read(open)), renames)
@@ -86,6 +81,21 @@ impl InputKeeper {
         let chunks_of = |plan| planned_chunks(plan, renames, |range| log.read(range));
         let pending = Pending { planned: planned.map(chunks_of).transpose()?.unwrap_or_default(), open };
         Ok((InputKeeper { log, first: middle, appended_bytes: 0 }, pending))
+    }
+
+    /// Reads what [`InputKeeper::open`] would read of a checkpoint, and says why that would fail; changes nothing, and keeps nothing.
+    pub(crate) fn check(glance: &Glance) -> Result<(), CheckpointError> {
+        let Glance { recovery, archive, .. } = glance;
+        let committed = recovery.last.as_ref().map(|last| &last.plan);
+        let planned = recovery.planned.as_ref().map(|planned| &planned.plan);
+        let end = archive.input_end(end_of(planned).max(end_of(committed)))?;
+        let began = recovery.starts.iter().filter_map(|source| Some(source.logged?.first));
+        let firsts = began.chain([first_open((committed, planned), &recovery.starts, end)]);
+        let open = firsts.map(|first| LoggedRange { first, end });
+        let mut ranges: Vec<LoggedRange> = planned.into_iter().flat_map(logged).chain(open).collect();
+        ranges.retain(|range| range.first < range.end);
+        ranges.dedup();
+        ranges.into_iter().flat_map(|range| archive.read_input(range)).try_for_each(|frame| frame.map(drop))
     }
 
     /// Logs what a source gave. It is durable when the next [sync](InputKeeper::begin_sync) is done.
@@ -126,6 +136,23 @@ impl InputKeeper {
     pub(crate) fn end_batch(&mut self, batch: LoggedRange) {
         self.first = batch.end;
     }
+}
+
+/// Where the logged input of a plan ends.
+fn end_of(plan: Option<&BatchPlan>) -> Option<InputPosition> {
+    plan.and_then(|plan| logged(plan).map(|range| range.end).max())
+}
+
+/// Where input begins that no batch has. Where no batch had logged input, what there is was given up with the source that it was of.
+fn first_open(
+    (committed, planned): (Option<&BatchPlan>, Option<&BatchPlan>),
+    starts: &[SourcePin],
+    end: InputPosition,
+) -> InputPosition {
+    let is_new = committed.is_none() && planned.is_none();
+    let began = starts.iter().filter_map(|source| Some(source.logged?.first)).min();
+    let nowhere = began.unwrap_or(if is_new { InputPosition::START } else { end });
+    end_of(planned).or(end_of(committed)).unwrap_or(nowhere)
 }
 
 fn logged(plan: &BatchPlan) -> impl Iterator<Item = LoggedRange> + '_ {

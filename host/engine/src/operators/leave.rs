@@ -31,8 +31,10 @@ pub(crate) struct Gather {
     pieces: Pieces,
     wanted: Option<Wanted>,
     to: u32,
-    /// Of a union, how many origins its inputs have that come before this one.
-    origin: Option<u32>,
+    /// How many origins the inputs of a union have that come before this one.
+    origin: u32,
+    /// They are rows that the pipeline has once more.
+    multiplies: bool,
 }
 
 /// The first rows of a stream, of which a partition has some: of each lane as many are taken as if it had all.
@@ -64,12 +66,13 @@ impl Wanted {
 impl Gather {
     pub(crate) fn new(schema: &Schema, rows_max: Option<usize>) -> Gather {
         let wanted = rows_max.map(|rows_max| Wanted { rows_max, taken: Vec::new() });
-        Gather { pieces: Pieces::new(schema, Cut::Apart), wanted, to: 0, origin: None }
+        Gather { pieces: Pieces::new(schema, Cut::Apart), wanted, to: 0, origin: 0, multiplies: false }
     }
 
-    /// Leaves them for partition `to` of a union, behind `origin` other streams.
-    pub(crate) fn for_union(schema: &Schema, to: u32, origin: u32) -> Gather {
-        Gather { to, origin: Some(origin), ..Gather::new(schema, None) }
+    /// Leaves them for partition `to` of a union, behind `origin` other streams; or, in the same way, of a window, which counts
+    /// itself what it gives.
+    pub(crate) fn for_union(schema: &Schema, to: u32, origin: u32, is_union: bool) -> Gather {
+        Gather { to, origin, multiplies: is_union, ..Gather::new(schema, None) }
     }
 }
 
@@ -80,13 +83,12 @@ impl Operator for Gather {
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {
-        if self.origin.is_some() {
+        if self.multiplies {
             // Unions of unions multiply what they are given.
             let (rows, bytes) = (rows.len as u64, rows.weight().max(rows.len) as u64);
             batch.budget.spend(Usage { rows, bytes, ..Usage::default() })?;
         }
-        let origin = self.origin.unwrap_or(0) + batch.arrival.origin;
-        let arrival = Arrival { origin, ..batch.arrival };
+        let arrival = Arrival { origin: self.origin + batch.arrival.origin, ..batch.arrival };
         let count = self.wanted.as_mut().map_or(rows.len, |wanted| wanted.of(arrival, rows.len));
         Ok(self.pieces.extend(arrival, rows, count)?)
     }

@@ -24,6 +24,7 @@ impl Run {
         let changes = changes(&self.store, &std::mem::take(&mut self.whole))?;
         self.store.end_batch();
         self.counters.commit();
+        self.sources.leave();
         self.guests.budget().begin();
         if let Some(collected) = &mut self.collected {
             collected.sections = changes;
@@ -93,6 +94,10 @@ impl Run {
     /// Logs what was received and not taken, for the next run, unless the checkpoint itself has failed.
     pub(super) fn keep_received(&mut self, result: Result<(), RunError>) -> Result<(), RunError> {
         if matches!(result, Err(RunError::Checkpoint(_) | RunError::Failpoint { .. })) {
+            return result;
+        }
+        if !self.commits.has_keeper() {
+            self.sources.tell_lost(self.clock.now());
             return result;
         }
         match (self.sources.keep_received(self.clock.now()), result) {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use tidemill_checkpoint::{BatchPlan, LoggedRange, Recovery, SourcePin, TableSchema};
 use tidemill_model::{
     ports::{Irregularity, Owner, Source, SourceRows},
+    text::counted,
     time::Timestamp,
 };
 use tidemill_plan::{
@@ -78,7 +79,12 @@ impl Sources {
             let stage = stages.stages.iter().position(|stage| stage.input == Input::Source(node))?;
             let partitions = stages.stages[stage].partitions;
             let Node { name, previously, .. } = plan.node(node);
-            Some(SourceFeed::new((name, previously.as_deref()), node, stage, partitions, source))
+            let settings = plan.node(node).source();
+            let comes_once =
+                settings.is_some_and(|source| source.logged().is_some() && source.acknowledges().is_none());
+            let mut feed = SourceFeed::new((name, previously.as_deref()), node, stage, partitions, source);
+            feed.comes_once = comes_once;
+            Some(feed)
         });
         Sources { feeds: feeds.collect(), input: None, away: Vec::new() }
     }
@@ -262,7 +268,7 @@ impl Sources {
     }
 
     /// Whether there is a source that cannot be read again.
-    pub(super) fn need_log(&mut self) -> bool {
+    pub(crate) fn need_log(&mut self) -> bool {
         self.feeds.iter_mut().any(SourceFeed::is_logged)
     }
 
@@ -277,6 +283,28 @@ impl Sources {
         let synced = input.sync();
         kept?;
         Ok(synced?)
+    }
+
+    /// A batch leaves the loop: it has what was taken for it.
+    pub(super) fn leave(&mut self) {
+        self.feeds.iter_mut().for_each(|feed| feed.open_rows = 0);
+    }
+
+    /// Says what was received until now and is in no batch, where nobody keeps it.
+    pub(super) fn tell_lost(&mut self, now: Timestamp) {
+        for feed in &mut self.feeds {
+            let stream = feed.stream.clone();
+            match feed.count_lost(now) {
+                Ok(0) => {}
+                Ok(count) => tracing::warn!(
+                    stream,
+                    said.rows = count,
+                    "received and lost, in no batch: {}; only a checkpoint keeps what a batch has not",
+                    counted(count, "row"),
+                ),
+                Err(error) => tracing::warn!(stream, "how much was received and is lost is not known: {error}"),
+            }
+        }
     }
 
     /// The log of chunks, if there is one.

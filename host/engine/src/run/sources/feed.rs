@@ -33,7 +33,11 @@ pub(super) struct SourceFeed {
     next: usize,
     /// How many chunks of the open batch were taken.
     taken: u32,
+    /// How many rows of a batch that has not left the loop.
+    pub(super) open_rows: u64,
     pub(super) last: bool,
+    /// What it has given is with nobody else, so that it is lost where nothing is logged.
+    pub(super) comes_once: bool,
     /// Chunks that were logged and belong to no committed batch, before what the source gives.
     logged: VecDeque<Chunk>,
     /// What was logged before is not used.
@@ -75,7 +79,9 @@ impl SourceFeed {
             source,
             next: 0,
             taken: 0,
+            open_rows: 0,
             last: false,
+            comes_once: false,
             logged: VecDeque::new(),
             logged_from: None,
             is_resumed: false,
@@ -151,6 +157,30 @@ impl SourceFeed {
         }
         self.source.seal(now).map_err(|error| self.failed(error))?;
         self.log_sealed(input)
+    }
+
+    /// Counts the rows that were received until `now`, that no batch has, and that nobody keeps.
+    pub(super) fn count_lost(&mut self, now: Timestamp) -> Result<u64, RunError> {
+        if self.is_broken || !self.has_begun || !self.comes_once {
+            return Ok(0);
+        }
+        let mut lost = std::mem::take(&mut self.open_rows);
+        if self.sealed {
+            lost += self.count_sealed()?;
+        }
+        self.source.seal(now).map_err(|error| self.failed(error))?;
+        Ok(lost + self.count_sealed()?)
+    }
+
+    fn count_sealed(&mut self) -> Result<u64, RunError> {
+        let mut rows = 0;
+        loop {
+            let taken = self.source.take(KEPT_BYTES).map_err(|error| self.failed(error))?;
+            rows += taken.chunks.iter().map(|chunk| chunk.rows.num_rows() as u64).sum::<u64>();
+            if taken.end {
+                return Ok(rows);
+            }
+        }
     }
 
     /// Logs what the source has of the sealed batch.
@@ -286,6 +316,7 @@ impl SourceFeed {
             };
             let arrival = Arrival { origin: 0, lane: chunk.partition.unwrap_or(0), index: self.taken };
             self.taken += 1;
+            self.open_rows += chunk.rows.num_rows() as u64;
             by_partition[partition].push(Arrived { arrival, chunk });
         }
         if taken.end {
