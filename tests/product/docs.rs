@@ -4,13 +4,12 @@
 use std::{
     collections::BTreeMap,
     fs,
-    net::TcpListener,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    plugins, project,
+    plugins, producer, project,
     running::Running,
     tool::{Folder, repository},
 };
@@ -150,7 +149,7 @@ impl Ports {
         if port.len() < 4 || !(before.is_empty() || before.ends_with(':')) {
             return text.to_owned();
         }
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let free = || producer::address_of(std::net::Ipv4Addr::LOCALHOST).port().to_string();
         let other = self.0.entry(port.to_owned()).or_insert_with(free);
         text.replace(port, other)
     }

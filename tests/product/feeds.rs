@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     limit::{accept, connect, within},
+    producer,
     running::Running,
     tool::Folder,
 };
@@ -94,13 +95,15 @@ fn a_port_in_use_is_said() {
 #[test]
 fn a_peer_that_is_not_there_is_said_at_once() {
     let folder = Folder::new();
-    // Taken and let go: nobody listens there now.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    folder.fails(&["nc", "127.0.0.1", &port], 1, &["error: 127.0.0.1:", "nobody answers there: Connection refused"]);
+    // Nobody listens there, and no other test will.
+    let nobody = producer::address();
+    let (host, port) = (nobody.ip().to_string(), nobody.port().to_string());
+    let says = [&format!("error: {nobody}"), "nobody answers there: Connection refused"];
+    folder.fails(&["nc", &host, &port], 1, &says);
     folder.fails(&["nc", "no-such-host.invalid", "1"], 1, &["no-such-host.invalid:1: the host name is not known here"]);
     folder.fails(&["nc", "-l", "no-such-host.invalid", "1"], 1, &["the host name `no-such-host.invalid` is not known"]);
     for (address, says) in
-        [(format!("127.0.0.1:{port}"), "nobody answers there"), ("no-such-host.invalid:1".into(), "is not known here")]
+        [(nobody.to_string(), "nobody answers there"), ("no-such-host.invalid:1".into(), "is not known here")]
     {
         let mut feed = Running::start(&mut folder.command(&["generate", "words", "--connect", &address]));
         assert!(feed.wait_for(says).starts_with("; trying on"));

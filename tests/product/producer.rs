@@ -4,7 +4,7 @@ use std::{
     io::{ErrorKind, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::{
-        atomic::{AtomicU16, Ordering},
+        atomic::{AtomicU32, Ordering},
         mpsc::{Receiver, TryRecvError},
     },
     time::Duration,
@@ -28,17 +28,24 @@ const SENDS: usize = 40;
 /// itself, no other test of this process has got it, and other processes have addresses of their own where this machine
 /// has more than one.
 pub fn address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(20_000);
     let [_, a, b, c] = std::process::id().to_be_bytes();
     let own = Ipv4Addr::new(127, a | 64, b, c);
     let host = if TcpListener::bind((own, 0)).is_ok() { own } else { Ipv4Addr::LOCALHOST };
-    loop {
-        let port = NEXT.fetch_add(1, Ordering::Relaxed);
-        assert!(port < 30_000, "no port is free");
+    address_of(host)
+}
+
+/// The same of a host that is given: other processes may use it too, and have taken other ports by then, or begin elsewhere.
+pub fn address_of(host: Ipv4Addr) -> SocketAddr {
+    const PORTS: u32 = 10_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..PORTS {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + (std::process::id().wrapping_mul(61).wrapping_add(next) % PORTS) as u16;
         if TcpListener::bind((host, port)).is_ok() {
             return SocketAddr::from((host, port));
         }
     }
+    panic!("no port is free");
 }
 
 struct Producer {

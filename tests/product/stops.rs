@@ -1,10 +1,10 @@
 //! Signals end a run in good order, whatever it waits for.
 
-use std::{net::TcpListener, process::Command, time::Duration};
+use std::{process::Command, time::Duration};
 
 use crate::{
     plugins::built,
-    records,
+    producer, records,
     running::Running,
     s3::{Fault, S3},
     stores,
@@ -24,7 +24,7 @@ fn far_interval() -> String {
 
 #[test]
 fn a_run_that_waits_for_a_tick_that_is_far_away_ends_at_a_signal() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = producer::address();
     let sources = [
         "socket = { listen = \"127.0.0.1:0\" }".to_owned(),
         format!("socket = \"{nobody}\""),
