@@ -125,3 +125,46 @@ impl Operator for Limit {
         out.push(batch, &first.with_columns(&first.columns()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use std::{sync::Arc, time::Duration};
+
+    use tidemill_connect::system::ManualClock;
+    use tidemill_model::{
+        ports::Wake,
+        testing::{Value, buffer_of},
+        time::Interval,
+    };
+
+    use super::*;
+    use crate::stop::Stopper;
+
+    struct Nobody;
+
+    impl Out for Nobody {
+        fn push(&mut self, _: &mut Batch, _: &Rows<'_>) -> Result<(), Cause> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_sort_ends_when_there_is_no_time_left() {
+        let schema: Schema = "n: integer".parse().unwrap();
+        let rows = buffer_of(&schema, &[vec![Value::Integer(2)], vec![Value::Integer(1)]]);
+        let stopper = Stopper::new(Wake::default(), Arc::new(ManualClock::new(Timestamp(0))), Duration::ZERO);
+        let stopped = Some(stopper.clone());
+        let mut batch = Batch { stopper: stopped, ..Batch::new(Interval::try_new(1_000).unwrap(), 0, 1) };
+        let mut sort = Sort::new(&schema, &[SortKey { field: 0, descending: false }]);
+        let mut finish = |batch: &mut Batch| {
+            sort.begin(batch);
+            sort.push(batch, &rows.with_columns(&rows.columns()), &mut Nobody).unwrap();
+            sort.finish(batch, &mut Nobody)
+        };
+        finish(&mut batch).unwrap();
+        stopper.stop();
+        assert!(matches!(finish(&mut batch), Err(Cause::OutOfTime)));
+    }
+}
