@@ -73,9 +73,18 @@ pub(crate) fn reduce_of(node: &Node) -> &Reduce {
 
 /// Who reduces the rows of a node.
 pub(crate) fn reducer_of(making: &Making<'_>) -> Result<Box<dyn Accumulate>, RunError> {
+    reducer_by(making, |slot| slot)
+}
+
+/// The same for what is of no batch, because it was done already.
+pub(crate) fn reducer_of_no_batch(making: &Making<'_>) -> Result<Box<dyn Accumulate>, RunError> {
+    reducer_by(making, GuestSlot::of_no_batch)
+}
+
+fn reducer_by(making: &Making<'_>, slot: impl FnOnce(GuestSlot) -> GuestSlot) -> Result<Box<dyn Accumulate>, RunError> {
     let input = &making.inputs[0].schema;
     Ok(match reduce_of(making.node).reducer {
-        Reducer::Guest => Box::new(GuestReduce::new(making.guests.slot_of(making.node)?)),
+        Reducer::Guest => Box::new(GuestReduce::new(slot(making.guests.slot_of(making.node)?))),
         Reducer::Native(aggregate) => Box::new(NativeReduce::new(Some(aggregate), input)),
         Reducer::Keys => Box::new(NativeReduce::new(None, input)),
     })

@@ -8,7 +8,7 @@
 mod apply;
 mod blocks;
 mod closing;
-mod column;
+pub(crate) mod column;
 mod size;
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,7 @@
 #![deny(unsafe_code)]
 
 pub mod evolve;
+pub mod history;
 pub mod keyed;
 pub mod keys;
 pub mod numbered;

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::{Bound, RangeBounds},
     sync::Arc,
 };
 
@@ -15,9 +16,13 @@ use tidemill_model::{
     key::{Slot, check_key},
     schema::{Field, Kind, Schema, Type},
     table::TableKind,
+    time::Interval,
 };
 
-use crate::table::{ApplyError, BlockLimits, FIXED_COLUMNS, StateError, block_schema, checked_schema, split_rows};
+use crate::{
+    history::History,
+    table::{ApplyError, BlockLimits, FIXED_COLUMNS, StateError, block_schema, checked_schema, split_rows},
+};
 
 /// What a row of a block says of its number: the pane has gone, is there from now on, or has this row.
 const WENT: i64 = 0;
@@ -55,6 +60,10 @@ pub struct NumberedTable {
     came: BTreeSet<i64>,
     /// Those that went in this batch.
     went: BTreeMap<i64, Pane>,
+    /// How many rows the panes have.
+    rows: usize,
+    /// What the rows of keys come to, if somebody asks.
+    history: Option<Box<History>>,
 }
 
 /// The rows of a number, each with its key.
@@ -122,12 +131,19 @@ impl Pane {
 impl NumberedTable {
     /// No panes. `schema` is that of their rows.
     pub fn new(schema: &Schema) -> NumberedTable {
-        NumberedTable { schema: schema.clone(), panes: BTreeMap::new(), came: BTreeSet::new(), went: BTreeMap::new() }
+        NumberedTable {
+            schema: schema.clone(),
+            panes: BTreeMap::new(),
+            came: BTreeSet::new(),
+            went: BTreeMap::new(),
+            rows: 0,
+            history: None,
+        }
     }
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.panes.values().map(Pane::len).sum()
+        self.rows
     }
 
     /// Whether there is no pane.
@@ -137,12 +153,63 @@ impl NumberedTable {
 
     /// Bytes of memory, roughly; what went in this batch is still there.
     pub fn memory_bytes(&self) -> usize {
-        self.panes.values().chain(self.went.values()).map(|pane| pane.rows.bytes() + size_of::<Pane>()).sum()
+        let panes = self.panes.values().chain(self.went.values());
+        let of_history = self.history.as_ref().map_or(0, |history| history.memory_bytes());
+        panes.map(|pane| pane.rows.bytes() + size_of::<Pane>()).sum::<usize>() + of_history
     }
 
     /// The panes that there are, by number.
     pub fn panes(&self) -> impl DoubleEndedIterator<Item = (i64, &Pane)> + '_ {
         self.panes.iter().map(|(&number, pane)| (number, pane))
+    }
+
+    /// The panes of some numbers, by number.
+    pub fn panes_in(&self, numbers: impl RangeBounds<i64>) -> impl Iterator<Item = (i64, &Pane)> + '_ {
+        self.panes.range(numbers).map(|(&number, pane)| (number, pane))
+    }
+
+    /// Begins a history with the panes of numbers up to `until`; the others are added with [`NumberedTable::end_history`], and
+    /// from then on panes come and go there too. `None`: there is one already.
+    pub fn begin_history(&mut self, every: Interval, until: i64, seed: u64) -> Option<&mut History> {
+        if self.history.is_some() {
+            return None;
+        }
+        self.history = Some(Box::new(History::new(&self.schema, every, seed)));
+        self.add_to_history(until);
+        self.history.as_deref_mut()
+    }
+
+    /// Adds the panes that the history does not have yet.
+    pub fn end_history(&mut self) {
+        self.add_to_history(i64::MAX);
+    }
+
+    fn add_to_history(&mut self, until: i64) {
+        let Some(history) = &mut self.history else { return };
+        for (&number, pane) in self.panes.range((Bound::Excluded(history.until), Bound::Included(until))) {
+            history.insert(number, pane);
+        }
+    }
+
+    /// What the rows of keys come to.
+    ///
+    /// # Panics
+    /// It was not begun: a defect of the caller.
+    pub fn history(&self) -> &History {
+        self.history.as_deref().unwrap_or_else(|| unreachable!("no history was begun"))
+    }
+
+    /// The same, to put there what was merged.
+    ///
+    /// # Panics
+    /// As for [`NumberedTable::history`].
+    pub fn history_mut(&mut self) -> &mut History {
+        self.history.as_deref_mut().unwrap_or_else(|| unreachable!("no history was begun"))
+    }
+
+    /// How many keys there are, or more, where that is not known.
+    pub fn keys_max(&self) -> usize {
+        self.history.as_ref().map_or(self.rows, |history| history.len())
     }
 
     /// The pane of a number.
@@ -155,14 +222,17 @@ impl NumberedTable {
     /// # Panics
     /// There is one of that number, or there was one in this batch: a defect of the caller.
     pub fn put(&mut self, number: i64, pane: Pane) {
-        let is_new = !self.went.contains_key(&number) && self.panes.insert(number, pane).is_none();
+        let is_new = !self.went.contains_key(&number) && !self.panes.contains_key(&number);
         assert!(is_new, "the pane {number} comes a second time");
+        self.note_come(number, &pane);
+        self.panes.insert(number, pane);
         self.came.insert(number);
     }
 
     /// Removes a pane, if there is one of that number.
     pub fn remove(&mut self, number: i64) {
         let Some(pane) = self.panes.remove(&number) else { return };
+        self.note_gone(number, &pane);
         if !self.came.remove(&number) {
             self.went.insert(number, pane);
         }
@@ -170,7 +240,25 @@ impl NumberedTable {
 
     /// Removes panes between batches, as a block that says that they went does.
     pub fn forget(&mut self, numbers: &[i64]) {
-        numbers.iter().for_each(|number| drop(self.panes.remove(number)));
+        for number in numbers {
+            if let Some(pane) = self.panes.remove(number) {
+                self.note_gone(*number, &pane);
+            }
+        }
+    }
+
+    fn note_come(&mut self, number: i64, pane: &Pane) {
+        self.rows += pane.len();
+        if let Some(history) = &mut self.history {
+            history.insert(number, pane);
+        }
+    }
+
+    fn note_gone(&mut self, number: i64, pane: &Pane) {
+        self.rows -= pane.len();
+        if let Some(history) = &mut self.history {
+            history.remove(number, pane);
+        }
     }
 
     /// What the batch changed: the numbers that went, then the panes that came.
@@ -229,16 +317,19 @@ impl NumberedTable {
         let columns = columns_of(&block);
         let [numbers, changes] = [columns[0].integers(), columns[1].integers()];
         check(keys, changes, &columns[2])?;
+        // It is made anew of what is there then.
+        self.history = None;
         let pane_schema = pane_schema(&self.schema);
         let rows = Rows { schema: &pane_schema, len: block.num_rows(), columns: &columns[2..] };
         for (row, (&number, &change)) in numbers.iter().zip(changes).enumerate() {
             match change {
-                WENT => drop(self.panes.remove(&number)),
+                WENT => self.forget(&[number]),
                 CAME => drop(self.panes.entry(number).or_insert_with(|| Pane::new(&self.schema))),
                 _ => {
                     // That it came may have been said to another partition.
                     let pane = self.panes.entry(number).or_insert_with(|| Pane::new(&self.schema));
                     pane.rows.extend_range(&rows, row..row + 1)?;
+                    self.rows += 1;
                 }
             }
         }
@@ -254,9 +345,12 @@ impl NumberedTable {
     /// Ends a batch that does not count.
     pub(crate) fn undo(&mut self) {
         for number in std::mem::take(&mut self.came) {
-            self.panes.remove(&number);
+            self.forget(&[number]);
         }
-        self.panes.append(&mut self.went);
+        for (number, pane) in std::mem::take(&mut self.went) {
+            self.note_come(number, &pane);
+            self.panes.insert(number, pane);
+        }
     }
 }
 

@@ -110,9 +110,10 @@ pub(crate) struct GuestSlot {
 }
 
 impl GuestSlot {
-    /// The same for calls that are of no batch: nothing that they use counts for one.
+    /// The same for calls that are of no batch: nothing that they use or count counts for one.
     pub(crate) fn of_no_batch(self) -> GuestSlot {
-        GuestSlot { budget: Budget::new(&PipelineLimits::host_max(), false), ..self }
+        let budget = Budget::new(&PipelineLimits::host_max(), false);
+        GuestSlot { budget, counters: Counters::default(), ..self }
     }
 
     /// A new batch.

@@ -1,5 +1,7 @@
 //! The second half of a reduce: accumulators of a key from all partitions to one row.
 
+mod fold;
+
 use std::ops::Range;
 
 use tidemill_model::{
@@ -10,6 +12,8 @@ use tidemill_model::{
     time::Timestamp,
 };
 use tidemill_state::keys::KeyTable;
+
+pub(super) use fold::merge_quietly;
 
 use super::{
     Batch, GuestSlot, Letters, Making, Operator, Out, Policy,

@@ -14,7 +14,7 @@ const GARBAGE_BYTES_MIN: usize = if cfg!(test) { 1 << 4 } else { 1 << 16 };
 
 /// A field's values, by row.
 #[derive(Debug)]
-pub(super) struct StateColumn {
+pub(crate) struct StateColumn {
     ty: Type,
     /// Whether the value is there, where the type allows that it is not.
     valid: Option<Vec<bool>>,
@@ -40,7 +40,7 @@ struct Blobs {
 }
 
 impl StateColumn {
-    pub(super) fn new(ty: &Type) -> StateColumn {
+    pub(crate) fn new(ty: &Type) -> StateColumn {
         let store = match ty.kind {
             Kind::Boolean | Kind::Integer | Kind::Timestamp | Kind::Float => Store::Words(Vec::new()),
             _ => Store::Blobs(Blobs::default()),
@@ -48,7 +48,7 @@ impl StateColumn {
         StateColumn { ty: ty.clone(), valid: ty.optional.then(Vec::new), store, size: ColumnSize::of(ty) }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         let valid = self.valid.as_ref().map_or(0, Vec::capacity);
         valid
             + match &self.store {
@@ -58,7 +58,7 @@ impl StateColumn {
     }
 
     /// Makes room for so many rows more.
-    pub(super) fn reserve(&mut self, rows: usize) {
+    pub(crate) fn reserve(&mut self, rows: usize) {
         if let Some(valid) = &mut self.valid {
             valid.reserve(rows);
         }
@@ -69,12 +69,12 @@ impl StateColumn {
     }
 
     /// Whether values differ in their bytes.
-    pub(super) fn has_blobs(&self) -> bool {
+    pub(crate) fn has_blobs(&self) -> bool {
         matches!(self.store, Store::Blobs(_))
     }
 
     /// At least the bytes that a row's value takes as columns, bitmaps aside.
-    pub(super) fn bytes_as_columns(&self, row: u32) -> usize {
+    pub(crate) fn bytes_as_columns(&self, row: u32) -> usize {
         match &self.store {
             Store::Words(_) => 8,
             Store::Blobs(blobs) => {
@@ -84,7 +84,7 @@ impl StateColumn {
     }
 
     /// Makes room for `rows` rows; new ones are blank.
-    pub(super) fn resize(&mut self, rows: usize) {
+    pub(crate) fn resize(&mut self, rows: usize) {
         if let Some(valid) = &mut self.valid {
             valid.resize(rows, false);
         }
@@ -95,7 +95,7 @@ impl StateColumn {
     }
 
     /// A row's value gets another number, whose row has none.
-    pub(super) fn renumber(&mut self, from: usize, to: usize) {
+    pub(crate) fn renumber(&mut self, from: usize, to: usize) {
         if let Some(valid) = &mut self.valid {
             valid.swap(from, to);
         }
@@ -106,7 +106,7 @@ impl StateColumn {
     }
 
     /// Drops all rows from this one on, which have no values any more, and memory that is far more than is needed.
-    pub(super) fn truncate(&mut self, rows: usize) {
+    pub(crate) fn truncate(&mut self, rows: usize) {
         if let Some(valid) = &mut self.valid {
             cut(valid, rows);
         }
@@ -120,7 +120,7 @@ impl StateColumn {
     }
 
     /// Appends the values of `rows` to a node and its children; a blank where `present` is false.
-    pub(super) fn read(&self, rows: &[u32], present: &[bool], nodes: &mut [ColumnBuffer]) -> Result<(), StateError> {
+    pub(crate) fn read(&self, rows: &[u32], present: &[bool], nodes: &mut [ColumnBuffer]) -> Result<(), StateError> {
         for &row in rows {
             let at = row as usize;
             if !present[at] || self.valid.as_ref().is_some_and(|valid| !valid[at]) {
@@ -138,7 +138,7 @@ impl StateColumn {
     }
 
     /// Puts the values of `columns` (a node and its children) where the action says so.
-    pub(super) fn write(&mut self, rows: &[u32], actions: &[Action], columns: &[Column<'_>]) {
+    pub(crate) fn write(&mut self, rows: &[u32], actions: &[Action], columns: &[Column<'_>]) {
         let from = &columns[0];
         let mut encoded = Vec::new();
         for (i, (&row, &action)) in rows.iter().zip(actions).enumerate() {
