@@ -30,7 +30,11 @@ pub(crate) fn call(from_version: u32, fields: &[Field], states: Batch) -> Result
             let ends: Vec<u32> = (0..=rows).collect();
             many(vec![integers(&vec![0; rows as usize]), cut(&ends, &vec![0xff; rows as usize])])
         }
-        "migrate-fails" => {
+        "sum-thousandfold" => {
+            let sums: Vec<i64> = read_integers(&states.columns[0]).iter().map(|sum| sum * 1_000).collect();
+            many(vec![integers(&sums)])
+        }
+        "migrate-fails" | "migrate-sum-fails" => {
             Err(Failure { reason: format!("no way from version {from_version} of {}", list(fields)), retryable: false })
         }
         "migrate-panics" => trouble::panic_aloud("what was that"),

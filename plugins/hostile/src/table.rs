@@ -41,6 +41,11 @@ const fn newer(name: &'static str, version: u32, state: &'static [(&'static str,
     Entry { name, kind: Kind::UpdateStates, input: VALUE, output: TOTAL, state, version }
 }
 
+/// A reduce whose accumulators have another version than the others'.
+const fn newer_reduce(name: &'static str, version: u32) -> Entry {
+    Entry { name, kind: Kind::ReduceGroups, input: VALUE, output: TOTAL, state: TOTAL, version }
+}
+
 /// All functions; what each does is said where it is.
 pub(crate) const TABLE: &[Entry] = &[
     // Honest.
@@ -91,6 +96,8 @@ pub(crate) const TABLE: &[Entry] = &[
     newer("sum-migrated", 2, SUM),
     newer("sum-migrated-again", 3, SUM),
     newer("alarm-migrated", 2, TOTAL),
+    // Takes over accumulators, a thousand times as large.
+    newer_reduce("sum-thousandfold", 2),
     // Not the same in another order.
     reduce("last"),
     // Accumulators that are as long as they like.
@@ -190,6 +197,7 @@ pub(crate) const TABLE: &[Entry] = &[
     newer("migrate-panics", 2, TOTAL),
     newer("migrate-loops", 2, TOTAL),
     newer("migrate-huge-result", 2, TOTAL),
+    newer_reduce("migrate-sum-fails", 2),
 ];
 
 thread_local! {

@@ -177,6 +177,9 @@
 //! batch: `migrate(1 = from_one, 2 = from_two)`. An old state that was no record is taken as it was: `fn from_one(total: i64)
 //! -> Total`. It may return a `Result`: an error ends the run before it changed anything.
 //!
+//! A reduce over a window has accumulators in its state, and they are migrated alike: `#[reduce(version = 2, migrate(1 =
+//! from_one), ...)]` takes an accumulator of version 1 and gives one of its own. `testing::migrated_reduce` tries that.
+//!
 //! # What it is not
 //!
 //! A way to reach the world: there is no clock, no randomness, no file and no network in a plugin, and state is the host's

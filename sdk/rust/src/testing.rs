@@ -79,6 +79,16 @@ pub fn reduce<'a, F: ReduceFunction, K: Clone + Eq + Hash>(
     passed(Kit::new().reduce(rows))
 }
 
+/// A reduce whose keys have accumulators that its version `from_version` wrote, migrated and finished, with a [`Kit::new`]. A
+/// migration that fails fails the test.
+#[track_caller]
+pub fn migrated_reduce<F: ReduceFunction, K: Clone + Eq + Hash, S: Write>(
+    from_version: u32,
+    accumulators: impl IntoIterator<Item = (K, S)>,
+) -> Reduced<F, K> {
+    passed(Kit::new().migrated_reduce(from_version, accumulators))
+}
+
 /// An update-state function with no states yet, for a [`Kit::new`].
 pub fn keyed<F: UpdateFunction, K: Clone + Eq + Hash + Write>() -> Keyed<F, K> {
     Kit::new().keyed()

@@ -12,8 +12,12 @@ use tidemill_checkpoint::TableSchema;
 use tidemill_model::{
     columns::{Rows, RowsBuffer, columns_of, compact},
     schema::Schema,
+    table::TableKind,
 };
-use tidemill_state::table::{BlockLimits, FIXED_COLUMNS, StateError, Table, block_schema};
+use tidemill_state::{
+    numbered,
+    table::{BlockLimits, FIXED_COLUMNS, StateError, Table, block_schema},
+};
 
 use super::{
     RestoreError,
@@ -98,8 +102,13 @@ impl<'a> Migration<'a> {
         Ok(())
     }
 
-    /// A block of old states as one of new states: the same keys, to be called again at the same times.
+    /// A block of old states as one of new states: the same keys, to be called again at the same times, or in the same pane.
     fn migrated(&self, block: &RecordBatch, guest: &mut GuestSlot) -> Result<RecordBatch, RestoreError> {
+        if self.wanted.kind == TableKind::Blocks && numbered::said(block) != Some(numbered::Change::Has) {
+            let mut none = RowsBuffer::new(&self.new);
+            none.push_blanks(block.num_rows()).map_err(StateError::Full)?;
+            return self.with_states(block, &none);
+        }
         let states = block.column_by_name("state").map_or(&[][..], |states| states.as_struct().columns());
         let options = RecordBatchOptions::new().with_row_count(Some(block.num_rows()));
         let states = RecordBatch::try_new_with_options(self.old.to_arrow(), states.to_vec(), &options);
@@ -115,7 +124,12 @@ impl<'a> Migration<'a> {
             })
             .map_err(|cause| self.failed(cause))?;
         taken.map_err(|error| RestoreError::State(StateError::Full(error)))?;
-        let new = StructArray::from(new.to_batch(&self.new.to_arrow()).map_err(layout)?);
+        self.with_states(block, &new)
+    }
+
+    /// A block with these states in place of its own.
+    fn with_states(&self, block: &RecordBatch, states: &RowsBuffer) -> Result<RecordBatch, RestoreError> {
+        let new = StructArray::from(states.to_batch(&self.new.to_arrow()).map_err(layout)?);
         let mut columns = block.columns()[..FIXED_COLUMNS].to_vec();
         columns.push(Arc::new(new));
         RecordBatch::try_new(block_schema(self.wanted.kind, &self.new).to_arrow(), columns).map_err(layout)

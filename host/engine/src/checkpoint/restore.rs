@@ -335,17 +335,21 @@ impl<T: AsTable> TableStates<T> {
     }
 }
 
-/// The keys of a table stay what they are, and so do its kind and settings.
+/// The keys of a table stay what they are, and so do its kind and settings. Accumulators of a function are not merged with those of
+/// another one, unless that has a newer version, and so has to say what becomes of them.
 pub(super) fn check_kept(stored: &TableSchema, wanted: &TableSchema) -> Result<(), RestoreError> {
     let stream = wanted.stream.clone();
     if stored.keys != wanted.keys {
         return Err(RestoreError::Keys { stream, stored: stored.keys.clone(), wanted: wanted.keys.clone() });
     }
-    let said = |schema: &TableSchema| match (schema.kind, schema.settings.as_str()) {
-        (TableKind::Keyed, "") => "a row a key".to_owned(),
-        (TableKind::Keyed, settings) | (TableKind::Blocks, settings) => settings.to_owned(),
+    let said = |schema: &TableSchema| match (schema.kind, schema.settings.as_str(), schema.function.as_str()) {
+        (TableKind::Keyed, "", _) => "a row a key".to_owned(),
+        (TableKind::Blocks, settings, function) if !function.is_empty() => format!("{settings} by {function}"),
+        (_, settings, _) => settings.to_owned(),
     };
-    if (stored.kind, &stored.settings) != (wanted.kind, &wanted.settings) {
+    let is_by_another =
+        wanted.kind == TableKind::Blocks && stored.function != wanted.function && stored.version == wanted.version;
+    if is_by_another || (stored.kind, &stored.settings) != (wanted.kind, &wanted.settings) {
         let table = TableId { stream, table: wanted.table.clone() };
         return Err(RestoreError::Settings { table, stored: said(stored), wanted: said(wanted) });
     }

@@ -125,7 +125,7 @@ fn by_guest(
     let accumulated = Accumulated {
         rows: function.signature.state.clone(),
         version: function.signature.state_version,
-        by: guest_of(&function, stream),
+        of: inputs_of(&function, stream),
     };
     Some((Node { function: Some(function), letters, holds, ..node(reduce, names, schema) }, accumulated))
 }
@@ -163,8 +163,8 @@ pub(super) fn node(reduce: graph::Reduce, names: Vec<String>, schema: Schema) ->
 pub(super) struct Accumulated {
     rows: Schema,
     version: u32,
-    /// Who accumulates it.
-    by: String,
+    /// What accumulators hang on besides the function of a plugin: they are not to be merged with others.
+    of: String,
 }
 
 impl Accumulated {
@@ -176,15 +176,18 @@ impl Accumulated {
                 format!(" {}", input.fields()[field].name)
             }
         };
-        Accumulated { rows: graph::accumulator(aggregate, input), version: 1, by: format!("{name}{field}") }
+        let rows = graph::accumulator(aggregate, input);
+        // Those of a plugin's function may get and lose fields; those of the host do not.
+        let of = if rows.is_empty() { format!("{name}{field}") } else { format!("{name}{field}: {rows}") };
+        Accumulated { rows, version: 1, of }
     }
 }
 
-/// A plugin's function, with the fields that it reads and what it is opened with.
-fn guest_of(function: &FunctionUse, stream: Stream<'_>) -> String {
+/// The fields that a plugin's function reads, and what it is opened with.
+fn inputs_of(function: &FunctionUse, stream: Stream<'_>) -> String {
     let fields = stream.schema.names_of(&function.fields).join(", ");
     let parameters = function.binding.parameters.iter().map(|(name, value)| format!(" {name}={value}"));
-    format!("{}/{} {fields}{}", function.plugin, function.signature.name, parameters.collect::<String>())
+    format!("{fields}{}", parameters.collect::<String>())
 }
 
 /// A reduce as one over a window, if it is to have one: the accumulators of its batches are kept.
@@ -199,10 +202,8 @@ pub(super) fn windowed(
     let (window, slide) = window.resolve(stream, diagnostics)?;
     let Operator::Reduce(reduce) = &mut node.operator else { unreachable!("only a reduce accumulates") };
     reduce.window = Some(window);
-    let Accumulated { rows, version, by } = accumulated;
-    // Accumulators of others, or of other fields, are not to be merged with these.
-    let what = if rows.is_empty() { by.clone() } else { format!("{by}: {rows}") };
-    let table = panes(stream.schema.project(&reduce.by), rows.clone(), *version, &what, window.every);
+    let Accumulated { rows, version, of } = accumulated;
+    let table = panes(stream.schema.project(&reduce.by), rows.clone(), *version, of, window.every);
     let merge = node.parts.last_mut()?;
     (merge.role, merge.tables) = (Role::WindowMerge, vec![table]);
     Some(Node { slide, is_always_present: true, ..node })

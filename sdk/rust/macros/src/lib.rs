@@ -13,6 +13,7 @@ macro_rules! code {
 
 mod author;
 mod map;
+mod migrations;
 mod parameters;
 mod plugin;
 mod record;

@@ -2,14 +2,15 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{Expr, Ident, Token, Type, parse::Parser, punctuated::Punctuated};
+use syn::{Expr, LitInt, Type, meta::ParseNestedMeta, parse::Parser};
 
 use crate::{
     author::{Author, RowType},
+    migrations::Migrations,
     types::{check_value, of_signature, text, with_lifetime},
 };
 
-/// `#[reduce(name = expression, ...)]`.
+/// `#[reduce(name = expression, ..., version = 2, migrate(1 = from_one))]`.
 #[derive(Default)]
 struct Options {
     inverse: Option<Expr>,
@@ -17,6 +18,7 @@ struct Options {
     zero: Option<Expr>,
     merge: Option<Expr>,
     finish: Option<Expr>,
+    migrations: Migrations,
 }
 
 /// How the function takes the accumulator.
@@ -51,29 +53,39 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStr
 impl Options {
     fn parse(arguments: TokenStream) -> syn::Result<Options> {
         let mut options = Options::default();
-        let parser = Punctuated::<syn::MetaNameValue, Token![,]>::parse_terminated;
-        for option in parser.parse2(arguments)? {
-            let name = option.path.get_ident().map(Ident::to_string).unwrap_or_default();
-            let place = match name.as_str() {
-                "inverse" => &mut options.inverse,
-                "create" => &mut options.create,
-                "zero" => &mut options.zero,
-                "merge" => &mut options.merge,
-                "finish" => &mut options.finish,
-                _ => {
-                    let message =
-                        "#[reduce] takes `inverse`, `create`, `zero`, `merge` and `finish`, each `= function`";
-                    return Err(syn::Error::new_spanned(&option.path, message));
-                }
-            };
-            if place.replace(option.value).is_some() {
-                return Err(syn::Error::new_spanned(&option.path, format!("`{name}` is given twice")));
-            }
-        }
+        let parser = syn::meta::parser(|meta| options.read(&meta));
+        parser.parse2(arguments)?;
+        options.migrations.check()?;
         if let (Some(_), Some(zero)) = (&options.create, &options.zero) {
             return Err(syn::Error::new_spanned(zero, "a group begins with `create` or with `zero`, not with both"));
         }
         Ok(options)
+    }
+
+    fn read(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+        let name = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
+        let place = match name.as_str() {
+            "inverse" => &mut self.inverse,
+            "create" => &mut self.create,
+            "zero" => &mut self.zero,
+            "merge" => &mut self.merge,
+            "finish" => &mut self.finish,
+            "version" => {
+                self.migrations.version = meta.value()?.parse::<LitInt>()?.base10_parse()?;
+                return Ok(());
+            }
+            "migrate" => return self.migrations.read_steps(meta),
+            _ => {
+                let message = "#[reduce] takes `inverse`, `create`, `zero`, `merge` and `finish`, each `= function`; and \
+                               `version = 2`, the version of the accumulator's meaning, with `migrate(1 = from_one)`, a \
+                               function from the accumulator of version 1 to the new one";
+                return Err(syn::Error::new_spanned(&meta.path, message));
+            }
+        };
+        if place.replace(meta.value()?.parse()?).is_some() {
+            return Err(syn::Error::new_spanned(&meta.path, format!("`{name}` is given twice")));
+        }
+        Ok(())
     }
 }
 
@@ -114,6 +126,7 @@ impl Reduce {
             (self.author.ident(), self.author.signature("ReduceGroups"), self.checked_state());
         let (input, names) = (self.row.ty("'static"), &self.row.names);
         let (finishes, invertible) = (self.options.finish.is_some(), self.options.inverse.is_some());
+        let version = self.options.migrations.version;
         code! {
             impl __sdk::Function for #ident {
                 fn signature() -> __sdk::Signature {
@@ -123,6 +136,7 @@ impl Reduce {
                     signature.output = __sdk::finished_fields::<#ident>();
                     signature.finishes = #finishes;
                     signature.invertible = #invertible;
+                    signature.state_version = #version;
                     signature
                 }
 
@@ -145,11 +159,16 @@ impl Reduce {
         let (pattern, bindings) = (self.row.pattern(), &self.row.bindings);
         let (create, add) = (self.create(), self.call(code!(#(#bindings),*)));
         let (merge, subtract, finish) = (self.merge(), self.subtract(), self.finish());
+        let (writer, fields) =
+            (code!(<#state as __sdk::Write>::Writer), code!(<#state as __sdk::Value>::fields("value")));
+        let migrate = self.options.migrations.function(&writer, &fields);
         code! {
             impl __sdk::ReduceFunction for #ident {
                 type Parameters = #parameters;
                 type Input<'a> = #input;
                 type State = #state;
+
+                #migrate
 
                 #[inline]
                 fn create(context: &__sdk::Context<Self::Parameters>, #pattern: Self::Input<'_>) -> Self::State { #create }

@@ -2,15 +2,14 @@
 
 mod options;
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote_spanned;
-use syn::{Type, parse_quote, spanned::Spanned};
+use proc_macro2::TokenStream;
+use syn::{Type, parse_quote};
 
 use crate::{
     author::{Author, Parameter, RowType},
+    migrations::Migrations,
     types::{argument_of, arguments_of, check_taken, check_value, is_named, of_signature, text},
 };
-use options::{Migration, Options};
 
 /// What the function returns.
 enum Returned {
@@ -24,7 +23,7 @@ enum Returned {
 
 /// A checked update-state function.
 struct UpdateState {
-    options: Options,
+    options: Migrations,
     key: RowType,
     new: Type,
     state: Type,
@@ -40,7 +39,7 @@ const RETURN_ADVICE: &str =
     "return the new state (`Option<T>`: `None` deletes it), or `Update<T>`, or a `Result` of one";
 
 pub fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let options = Options::parse(arguments)?;
+    let options = options::parse(arguments)?;
     let update = UpdateState::parse(options, Author::parse("update_state", item)?)?;
     let (function, implementation) = (update.function(), update.implementation());
     let emitted = update.returned.emitted();
@@ -68,7 +67,7 @@ fn check_almost(author: &Author) -> syn::Result<()> {
 }
 
 impl UpdateState {
-    fn parse(options: Options, author: Author) -> syn::Result<UpdateState> {
+    fn parse(options: Migrations, author: Author) -> syn::Result<UpdateState> {
         author.parameters.iter().try_for_each(|parameter| check_taken(&parameter.ty))?;
         check_almost(&author)?;
         let place = author.parameters.iter().position(|parameter| argument_of(&parameter.ty, "Values").is_some());
@@ -123,7 +122,7 @@ impl UpdateState {
             [self.returned.state(), &self.returned.emitted()].map(|ty| of_signature(ty, "'static"));
         let (key, key_fixed, names) = (self.key.ty("'a"), self.key.ty("'static"), &self.key.names);
         let (pattern, bindings) = (self.key.pattern(), &self.key.bindings);
-        let migrate = self.migrate();
+        let migrate = self.options.function(&code!(Self::StateWriter), &code!(Self::written_fields()));
         let apply = self.returned.apply(code!(#ident(#context #(#bindings,)* new, state)));
         code! {
             impl __sdk::UpdateFunction for #ident {
@@ -155,32 +154,6 @@ impl UpdateState {
                 ) -> ::core::result::Result<(), ::std::string::String> {
                     #apply
                     ::core::result::Result::Ok(())
-                }
-            }
-        }
-    }
-}
-
-impl UpdateState {
-    /// The function that takes over states of older versions.
-    fn migrate(&self) -> TokenStream {
-        let versions: Vec<u32> = self.options.migrations.iter().map(|migration| migration.from).collect();
-        let calls = self.options.migrations.iter().map(|Migration { function, .. }| {
-            // What the compiler has to say of the function it says there.
-            let place = Span::mixed_site().located_at(function.span());
-            quote_spanned! { place =>
-                __sdk::migrate_rows::<Self::StateWriter, _, _>(stored, states, &Self::written_fields(), #function)
-            }
-        });
-        code! {
-            fn migrate(
-                from_version: u32,
-                stored: &[__sdk::Field],
-                states: &__sdk::Batch,
-            ) -> ::core::result::Result<__sdk::Batch, __sdk::Failure> {
-                match from_version {
-                    #(#versions => #calls,)*
-                    _ => __sdk::no_migration(from_version, &[#(#versions),*]),
                 }
             }
         }

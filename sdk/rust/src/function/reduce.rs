@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, marker::PhantomData};
 use crate::{
     bindings::{
         exports::tidemill::plugin::operators::{Binding, CallContext, Phase},
-        tidemill::plugin::data::{Batch, Failure},
+        tidemill::plugin::data::{Batch, Failure, Field},
     },
     context::Context,
     parameters::Parameters,
@@ -15,6 +15,7 @@ use crate::{
 use super::{
     Fields, Function, Operator, failure,
     map::open_rows,
+    migrate::no_migration,
     rows::{Rows, nothing},
 };
 
@@ -26,6 +27,11 @@ pub trait ReduceFunction: Function + 'static {
     type Input<'a>: ReadRow<'a> + WriteRow;
     /// The accumulator.
     type State: for<'a> Read<'a> + Write + 'static;
+
+    /// Accumulators that an older version wrote, of these fields, to accumulators of its own.
+    fn migrate(from_version: u32, _stored: &[Field], _states: &Batch) -> Result<Batch, Failure> {
+        no_migration(from_version, &[])
+    }
 
     /// A group's first row.
     fn create(context: &Context<Self::Parameters>, row: Self::Input<'_>) -> Self::State;
@@ -92,6 +98,10 @@ impl<F: ReduceFunction> Operator for ReduceOperator<F> {
         result.reserve_rows(states.len());
         states.iter().for_each(|state| result.push(state));
         Ok(result.finish())
+    }
+
+    fn migrate_states(&mut self, from_version: u32, stored: &[Field], states: &Batch) -> Result<Batch, Failure> {
+        F::migrate(from_version, stored, states)
     }
 }
 

@@ -117,6 +117,15 @@ impl Kit {
         Reduced::run(self, rows)
     }
 
+    /// A reduce whose keys have accumulators that its version `from_version` wrote: they are migrated and finished.
+    pub fn migrated_reduce<F: ReduceFunction, K: Clone + Eq + Hash, S: Write>(
+        &self,
+        from_version: u32,
+        accumulators: impl IntoIterator<Item = (K, S)>,
+    ) -> Result<Reduced<F, K>, Failed> {
+        Reduced::migrated(self, from_version, accumulators)
+    }
+
     /// An update-state function with no states yet.
     pub fn keyed<F: UpdateFunction, K: Clone + Eq + Hash + Write>(&self) -> Keyed<F, K> {
         Keyed::new(self)

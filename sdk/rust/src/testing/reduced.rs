@@ -6,7 +6,7 @@ use crate::{
     bindings::{exports::tidemill::plugin::operators::Phase, tidemill::plugin::data::Batch},
     function::{Operator, ReduceFunction},
     log,
-    value::{Read, WriteRow},
+    value::{Read, Write, WriteRow},
 };
 
 use super::{
@@ -42,6 +42,18 @@ struct Groups<K> {
 }
 
 impl<F: ReduceFunction, K: Clone + Eq + Hash> Reduced<F, K> {
+    /// Accumulators that an older version wrote, each of a key of its own.
+    pub(super) fn migrated<S: Write>(
+        kit: &Kit,
+        from_version: u32,
+        states: impl IntoIterator<Item = (K, S)>,
+    ) -> Result<Reduced<F, K>, Failed> {
+        let (keys, old): (Vec<K>, Vec<S>) = states.into_iter().unzip();
+        let mut operator = kit.open::<F>(Vec::new())?;
+        let new = operator.migrate_states(from_version, &S::fields("value"), &batch_of(&old))?;
+        Reduced::finished(kit, keys, new)
+    }
+
     pub(super) fn run<'a>(
         kit: &Kit,
         rows: impl IntoIterator<Item = (K, F::Input<'a>)>,

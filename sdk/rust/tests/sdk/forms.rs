@@ -59,6 +59,7 @@ const RUNS: &[(&str, Runs)] = &[
     ("reduce-finish", reduce::<reduces::reduce_finish, f64>),
     ("reduce-context", reduce::<reduces::reduce_context, f64>),
     ("reduce-parameters", reduce::<reduces::reduce_parameters, f64>),
+    ("reduce-version", reduce::<reduces::reduce_version, reduces::Mean>),
     ("update-state", update::<updates::update_state>),
     ("update-optional", update::<updates::update_optional>),
     ("update-result", update::<updates::update_result>),

@@ -72,6 +72,49 @@ fn without(_new: Values<i64>, old: Option<i64>) -> Option<i64> {
     old
 }
 
+/// A mean, which was a sum and then a sum as text.
+#[derive(Clone, Debug, Default, PartialEq, Record)]
+struct Mean {
+    sum: f64,
+    count: i64,
+}
+
+#[reduce(
+    zero = Mean::default(),
+    merge = |a, b| Mean { sum: a.sum + b.sum, count: a.count + b.count },
+    finish = |mean| mean.sum / mean.count as f64,
+    version = 3,
+    migrate(1 = |sum: i64| Mean { sum: sum as f64, count: 2 }, 2 = mean_of_text)
+)]
+fn mean(mean: Mean, value: f64) -> Mean {
+    Mean { sum: mean.sum + value, count: mean.count + 1 }
+}
+
+fn mean_of_text(sum: &str) -> Result<Mean, std::num::ParseFloatError> {
+    Ok(Mean { sum: sum.parse()?, count: 4 })
+}
+
+#[reduce]
+fn largest(a: i64, b: i64) -> i64 {
+    a.max(b)
+}
+
+#[test]
+fn accumulators_of_a_reduce_are_migrated_like_states() {
+    assert_eq!(testing::migrated_reduce::<mean, _, _>(1, [("a", 6), ("b", 9)]).rows(), [("a", 3.0), ("b", 4.5)]);
+    assert_eq!(testing::migrated_reduce::<mean, _, _>(2, [("a", "6")]).rows(), [("a", 1.5)]);
+    assert_eq!(
+        testing::signature::<mean>(),
+        "mean(value: float) [sum: float, count: integer v3] -> value: float finishes"
+    );
+    let failed =
+        |from: u32, old: &str| Kit::new().migrated_reduce::<mean, _, _>(from, [("a", old)]).unwrap_err().reason;
+    assert_eq!(failed(2, "x"), "invalid float literal");
+    assert_eq!(failed(1, "x"), "the migration wants the old state's field `value` to be integer, and it is text");
+    let none = Kit::new().migrated_reduce::<largest, _, _>(0, [("a", 1)]).unwrap_err().reason;
+    assert_eq!(none, "the function cannot take over states of version 0: it has no migration");
+}
+
 fn visited<'a>(pages: &[&str], last: &'a str, count: i64) -> Visits<'a> {
     Visits { pages: pages.iter().map(|&page| page.to_owned()).collect(), last, count }
 }

@@ -106,6 +106,60 @@ fn a_reduce_over_a_window_goes_on_with_its_accumulators() {
     assert_eq!(rows.collect::<Vec<_>>(), expect, "the first batch had gone when the window became longer");
 }
 
+/// A function's sum over three batches of six; `function` names it.
+fn summed(function: &str) -> String {
+    format!(
+        "[pipeline]\nname = \"test\"\ninterval = \"1s\"\npartitions = 2\n\
+         [streams.in]\nqueue = {{ schema = \"n: integer\", batches = [[1, 1], [2], [3], [4], [5], [6]] }}\n\
+         [streams.out]\nfrom = \"in\"\nreduce = \"hostile/{function}\"\nas = \"sum\"\nwindow = \"3s\"\n\
+         [outputs.out]\nfrom = \"out\"\nprint = true\n"
+    )
+}
+
+#[test]
+fn accumulators_of_an_older_version_are_migrated_before_the_first_batch() {
+    for point in Point::ALL {
+        for (after, batch, partitions) in [(false, 4, 2), (true, 4, 5), (false, 5, 1), (true, 5, 2)] {
+            let world = world(&summed("sum"));
+            let stop = Stop { point: Point::Deliver, after: true, batch: at(3) };
+            assert_eq!(world.run(Some(stop)), Ended::Stopped);
+            let world = World { text: summed("sum-thousandfold"), partitions, ..world };
+            world.run(Some(Stop { point, after, batch: at(batch) }));
+            assert_eq!(world.run(None), Ended::Done);
+            let rows = world.delivered_until(at(6)).into_values().map(|rows| rows.concat().concat());
+            let expect = ["2", "4", "7", "5004", "3009", "15"].map(str::to_owned);
+            assert_eq!(rows.collect::<Vec<_>>(), expect, "{point:?}, after {after}, batch {batch}");
+        }
+    }
+}
+
+#[test]
+fn accumulators_that_cannot_be_taken_over_are_left_as_they_are() {
+    let world = world(&summed("sum"));
+    assert_eq!(world.run(Some(Stop { point: Point::Deliver, after: true, batch: at(3) })), Ended::Stopped);
+    let before = world.storage.files();
+    let changed = World { text: summed("last"), ..world };
+    let error = changed.open().err().unwrap().to_string();
+    let said =
+        "was kept as `every 1s: n by hostile/sum`, and the pipeline would keep it as `every 1s: n by hostile/last`";
+    assert!(error.contains(said), "{error}");
+    assert_eq!(changed.storage.files(), before);
+    let changed = World { text: summed("migrate-sum-fails"), ..changed };
+    let error = changed.open().and_then(|mut run| run.run()).unwrap_err().to_string();
+    assert!(error.contains("no way from version 1 of total: integer"), "{error}");
+    let world = World { text: summed("sum"), ..changed };
+    assert_eq!(world.run(Some(Stop { point: Point::Deliver, after: true, batch: at(4) })), Ended::Stopped);
+    let world = World { text: summed("sum-thousandfold"), ..world };
+    assert_eq!(world.run(Some(Stop { point: Point::Deliver, after: true, batch: at(5) })), Ended::Stopped);
+    let older = World { text: summed("sum"), ..world };
+    let error = older.open().and_then(|mut run| run.run()).unwrap_err().to_string();
+    assert!(error.contains("is of version 2 (`total: integer`), and the plugin's function has version 1"), "{error}");
+    let world = World { text: summed("sum-thousandfold"), ..older };
+    assert_eq!(world.run(None), Ended::Done);
+    let rows = world.delivered_until(at(6)).into_values().map(|rows| rows.concat().concat());
+    assert_eq!(rows.collect::<Vec<_>>(), ["2", "4", "7", "9", "7005", "4011"].map(str::to_owned));
+}
+
 /// Where the rows of a window are decides in which order others make rows of them, and that is the same wherever a run stops.
 const ORDERED: &str = "[streams.in]\nqueue = { schema = \"n: float\", partitions = 2, batches = [[0.1, 0.2, 0.3, 0.4, 0.6, 0.7], [], [0.5, 0.1, 0.9], [], [0.8]] }\n\
     [streams.recent]\nfrom = \"in\"\nwindow = \"3s\"\n[streams.different]\nfrom = \"recent\"\ndistinct = true\n\

@@ -53,6 +53,7 @@ plugin!(
     reduces::reduce_finish,
     reduces::reduce_context,
     reduces::reduce_parameters,
+    reduces::reduce_version,
     updates::update_state,
     updates::update_optional,
     updates::update_result,

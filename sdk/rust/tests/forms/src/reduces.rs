@@ -70,3 +70,18 @@ pub struct Scale {
 pub fn reduce_parameters(context: &Context<Scale>, total: f64, x: f64) -> f64 {
     total + x * context.parameters().factor
 }
+
+/// The accumulator of version 1.
+fn from_one(old: i64) -> Mean {
+    Mean { sum: old as f64, count: 1 }
+}
+
+#[reduce(
+    version = 2,
+    migrate(1 = from_one),
+    zero = Mean::default(),
+    merge = |a, b| Mean { sum: a.sum + b.sum, count: a.count + b.count }
+)]
+pub fn reduce_version(mean: Mean, value: f64) -> Mean {
+    Mean { sum: mean.sum + value, count: mean.count + 1 }
+}
