@@ -50,7 +50,7 @@ pub fn toml(interval: &str) -> String {
     )
 }
 
-/// All keys in turn, in few large batches, and then 1,000 a batch, spread over all keys.
+/// All keys in turn, in few large batches, and then 1,000 a batch or some other number, spread over all keys.
 pub struct Keys {
     keys: usize,
     next: usize,
@@ -77,6 +77,11 @@ impl Keys {
     /// In each batch so many keys that were never there.
     pub fn ever_new(changed: usize) -> Keys {
         Keys { fill: 0, changed, ..Keys::new(10_000_000_000) }
+    }
+
+    /// With so many keys that change in a batch.
+    pub fn changed(self, changed: usize) -> Keys {
+        Keys { changed, ..self }
     }
 
     /// Batches until all keys are there.

@@ -23,6 +23,7 @@ mod nets;
 mod poison;
 mod report;
 mod start;
+mod windows;
 mod wordcount;
 
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ use report::{Figure, Goal};
 #[derive(Parser)]
 struct Options {
     /// Only figures whose names begin with one of these (wordcount, sums, boundary, batch, state, churn, recovery, memory, folder,
-    /// poison, start, compile, fuel, checkpoint, mutants, flakes), and those of build, which are measured only if they are named: a quarter of an hour.
+    /// poison, start, window, compile, fuel, checkpoint, mutants, flakes), and those of build, which are measured only if they are named: a quarter of an hour.
     only: Vec<String>,
     /// Words of the corpus.
     #[arg(long, default_value_t = 20_000_000)]
@@ -80,6 +81,11 @@ fn main() -> anyhow::Result<()> {
         let folder = tempfile::tempdir_in(&options.target)?;
         figures.extend(many_keys::checkpoint(&plugins, folder.path())?);
         figures.extend(headers::measure(folder.path())?);
+    }
+    if options.wants("window") {
+        figures.extend(windows::slides(&plugins)?);
+        let folder = tempfile::tempdir_in(&options.target)?;
+        figures.push(windows::recovery(&plugins, folder.path())?);
     }
     if options.wants("memory") {
         let folder = tempfile::tempdir_in(&options.target)?;

@@ -21,6 +21,7 @@ mod room;
 mod second;
 mod settings;
 mod sinks;
+mod slides;
 mod snapshots;
 mod tables;
 mod told;

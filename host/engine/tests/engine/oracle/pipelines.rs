@@ -34,7 +34,7 @@ pub fn pipelines() -> impl Strategy<Value = String> {
 
 /// Batches of a source; `None` where there is none.
 pub fn batches() -> impl Strategy<Value = Vec<Option<Vec<Row>>>> {
-    vec(prop_oneof![1 => Just(None), 5 => vec(row(), 0..25).prop_map(Some)], 4)
+    vec(prop_oneof![1 => Just(None), 5 => vec(row(), 0..25).prop_map(Some)], 6)
 }
 
 /// Few different values, so that keys meet; integers of more than 32 bits whose sums, and sums of sums, have no more than 64;
@@ -277,9 +277,9 @@ impl Maker {
     }
 }
 
-/// Of one to three batches of a stream, at each of its ticks or at every second one.
+/// Of one to five batches of a stream, at each of its ticks or at every second one.
 fn window(from: &Stream, choice: &[Index; 6]) -> String {
-    let length = from.slide * (1 + choice[3].index(3));
+    let length = from.slide * (1 + choice[3].index(5));
     let slide = if choice[4].index(2) == 0 { format!("\nslide = \"{}s\"", 2 * from.slide) } else { String::new() };
     format!("window = \"{length}s\"{slide}")
 }

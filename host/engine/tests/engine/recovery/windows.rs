@@ -11,7 +11,7 @@ use super::{
 };
 
 /// No snapshot comes behind the end of a run.
-fn world(text: &str) -> World {
+pub fn world(text: &str) -> World {
     World { workers: 1, spawn: Arc::new(AtOnce), ..World::new(text, "no stream", &[]) }
 }
 
