@@ -136,7 +136,7 @@ fn bytes_of(history: &History, merge: &history::Merge) -> usize {
 }
 
 /// Parts of `all`, each of as many as there is room for, and of one at least.
-fn slices<'a, T>(all: &'a [T], room: Capacity, bytes_of: impl Fn(&T) -> usize) -> Vec<&'a [T]> {
+fn slices<T>(all: &[T], room: Capacity, bytes_of: impl Fn(&T) -> usize) -> Vec<&[T]> {
     let (mut slices, mut start, mut bytes) = (Vec::new(), 0, 0);
     for (at, one) in all.iter().enumerate() {
         let more = bytes_of(one);
