@@ -28,7 +28,7 @@ impl Merge {
         for mut round in history.stale() {
             round.retain(|merge| history.is_ready(merge) && !aside.contains(&merge.key));
             for merges in slices(&round, self.slice(), |merge| bytes_of(history, merge)) {
-                let Some(mut policy) = self.policy.take_if(|policy| policy.calls_again()) else {
+                let Some(mut policy) = self.policy.take_if(|policy| policy.is_asked()) else {
                     put_merged(&mut *self.reduce, history, merges, batch)?;
                     continue;
                 };
@@ -59,7 +59,7 @@ impl Merge {
         let bytes_of = |given: &Given| history.accumulator_bytes(given.node) + history.key(given.key).len();
         for keys in slices(&keys, SLICE, bytes_of) {
             let mut giving = Giving { merge: self, history, keys, batch, out };
-            let Some(mut policy) = giving.merge.policy.take_if(|policy| policy.calls_again()) else {
+            let Some(mut policy) = giving.merge.policy.take_if(|policy| policy.is_asked()) else {
                 giving.give()?;
                 continue;
             };
