@@ -45,8 +45,6 @@ pub struct Params {
     #[serde(default)]
     pub run_batches: Option<usize>,
     #[serde(default)]
-    pub num_batches: Option<usize>,
-    #[serde(default)]
     pub expected_partitions: Option<usize>,
     #[serde(default)]
     pub pre_existing: Option<File>,
@@ -104,6 +102,13 @@ pub enum Compare {
     SubsetLast,
 }
 
+impl File {
+    /// Its lines. A file of cases writes their ends as the two characters `\\n`.
+    fn lines(&self) -> impl Iterator<Item = Value> {
+        self.content.split("\\n").flat_map(str::lines).filter(|line| !line.is_empty()).map(Value::from)
+    }
+}
+
 fn one() -> u32 {
     1
 }
@@ -136,7 +141,8 @@ impl Case {
             batches = received(threads, records);
         }
         let before = pre_existing.iter().filter(|_| new_files_only == Some(false));
-        let lines = before.flat_map(|file| file.content.lines().map(Value::from)).collect::<Vec<_>>();
+        let lines = before.flat_map(File::lines);
+        let lines: Vec<Value> = lines.collect();
         match batches.first_mut() {
             Some(Some(first)) => drop(first.splice(0..0, lines)),
             _ if lines.is_empty() => {}
@@ -148,7 +154,8 @@ impl Case {
     /// How many ticks are run: as many as are asked for, or else those of the inputs, and those that outputs are expected of.
     pub fn ticks(&self) -> usize {
         let of_inputs = self.input().len().max(self.input_batches_2.as_ref().map_or(0, Vec::len));
-        let windows = self.pipeline.iter().filter_map(|step| step.window_ms).sum::<u64>() / self.params.batch_interval_ms;
+        let windows =
+            self.pipeline.iter().filter_map(|step| step.window_ms).sum::<u64>() / self.params.batch_interval_ms;
         let slide = self.pipeline.iter().filter_map(|step| step.slide_ms).max().unwrap_or(0);
         let each = (slide / self.params.batch_interval_ms).max(1) as usize;
         let expected = self.expected_output_batches.as_ref().map_or(0, Vec::len) * each;

@@ -44,6 +44,11 @@ pub fn compile(case: &Case) -> Result<Compiled> {
         let packed = builder.call("map", "pack", &states, &[]);
         builder.output("states", &packed);
     }
+    if case.params.expected_partitions.is_some() {
+        // A value for each of them.
+        let partitions = builder.call("map", "map-partition", &out, &[("fn", "glom")]);
+        builder.output("partitions", &partitions);
+    }
     let skips = case.expected_error.is_some() && case.expected_output_batches.is_some();
     let interval_ms = case.params.batch_interval_ms;
     Ok(Compiled { streams: builder.text, interval_ms, skips, slice: builder.slice })
@@ -138,7 +143,9 @@ impl Builder<'_> {
                 let counted = self.from(from, &["count = true"]);
                 self.call("map", "number", &counted, &[])
             }
-            "repartition" => self.from(from, &[&format!("repartition = {}", step.n.context("no number of partitions")?)]),
+            "repartition" => {
+                self.from(from, &[&format!("repartition = {}", step.n.context("no number of partitions")?)])
+            }
             "distinct" => self.from(from, &["distinct = true"]),
             "union" => self.union(step, from)?,
             "transform" => self.transform(step, from)?,

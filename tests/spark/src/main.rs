@@ -1,6 +1,7 @@
 //! Runs stream cases through the engine: `tests/spark/run FILE...`. What a case is, and how it is run, is in README.md.
 
 #![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failing test says it by a panic"))]
 
 mod case;
 mod compare;
@@ -11,6 +12,8 @@ mod run;
 mod sink;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod units;
 
 use std::process::ExitCode;
 

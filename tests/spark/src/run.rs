@@ -49,8 +49,6 @@ pub struct Mode {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     pub log: Log,
-    pub batches: u64,
-    pub skipped: u64,
     /// Why it ended early.
     pub error: Option<String>,
 }
@@ -87,7 +85,6 @@ pub fn plan(compiled: &Compiled, partitions: u32, named: &Named) -> Result<Plan>
 /// Runs a case once, with as many restarts as its mode asks for.
 pub fn run(case: &Case, compiled: &Compiled, mode: Mode, named: &Named) -> Result<Outcome> {
     let (log, storage, stopped) = (SharedLog::default(), Arc::new(MemoryStorage::new()), Arc::default());
-    let (mut batches, mut skipped) = (0, 0);
     // Once all is done a run has one batch more, without rows.
     for restarts in 0..=case.ticks() + 1 {
         let checkpoint = mode.stop.map(|point| {
@@ -97,14 +94,11 @@ pub fn run(case: &Case, compiled: &Compiled, mode: Mode, named: &Named) -> Resul
         });
         let mut run = open(case, plan(compiled, mode.partitions, named)?, (mode, checkpoint), named, &log)?;
         let error = match run.run() {
-            Ok(summary) => {
-                (batches, skipped) = (summary.batches, skipped + summary.skipped);
-                None
-            }
+            Ok(_) => None,
             Err(RunError::Failpoint { .. }) => continue,
             Err(error) => Some(said(&error)),
         };
-        return Ok(Outcome { log: log.lock().clone(), batches, skipped, error });
+        return Ok(Outcome { log: log.lock().clone(), error });
     }
     Err(anyhow!("it was stopped at more batches than there are"))
 }

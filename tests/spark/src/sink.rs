@@ -15,16 +15,8 @@ use tidemill_model::{
     time::Timestamp,
 };
 
-/// What an output has got of a batch.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Delivered {
-    pub values: Vec<Value>,
-    /// The partitions of the stream.
-    pub parts: usize,
-}
-
 /// By output and time of batch.
-pub type Log = BTreeMap<(String, i64), Delivered>;
+pub type Log = BTreeMap<(String, i64), Vec<Value>>;
 
 /// The same, shared.
 #[derive(Clone, Default)]
@@ -41,7 +33,7 @@ impl SharedLog {
 pub struct Keeping {
     output: String,
     written: WrittenRows,
-    prepared: Option<Delivered>,
+    prepared: Option<Vec<Value>>,
     log: SharedLog,
 }
 
@@ -72,8 +64,7 @@ impl Sink for Keeping {
     fn prepare(&mut self, batch: &SinkParts<'_>) -> Result<(), PortError> {
         let parts = self.written.take(batch);
         let of_parts = parts.iter().flatten().map(|rows| values(batch.schema, rows));
-        let values = of_parts.collect::<Result<Vec<_>, _>>()?.concat();
-        self.prepared = Some(Delivered { values, parts: batch.parts.len() });
+        self.prepared = Some(of_parts.collect::<Result<Vec<_>, _>>()?.concat());
         Ok(())
     }
 

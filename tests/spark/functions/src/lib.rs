@@ -15,6 +15,7 @@ use named::{Failed, each, holds, of_partition, text, value_of};
 /// Which function is meant.
 #[derive(Debug, Parameters)]
 pub struct Named {
+    /// Its name.
     #[parameter(name = "fn")]
     pub function: String,
 }

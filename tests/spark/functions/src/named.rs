@@ -45,7 +45,8 @@ fn pair_of(value: Value) -> Result<[Value; 2], Failed> {
 
 /// The one value that a function of one result has made.
 pub fn only(values: Vec<Value>) -> Result<Value, Failed> {
-    let [value] = <[Value; 1]>::try_from(values).or_else(|values| failed(format!("{} values for one", values.len())))?;
+    let [value] =
+        <[Value; 1]>::try_from(values).or_else(|values| failed(format!("{} values for one", values.len())))?;
     Ok(value)
 }
 

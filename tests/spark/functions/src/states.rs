@@ -94,7 +94,13 @@ pub fn map_with_state<'a>(
     update.emit_all(emitted.iter().map(text))
 }
 
-fn mapped(function: &str, key: &Value, value: &Value, state: &mut Option<Value>) -> Result<Option<Value>, Failed> {
+/// What one value does to a state, and what is emitted for it.
+pub(crate) fn mapped(
+    function: &str,
+    key: &Value,
+    value: &Value,
+    state: &mut Option<Value>,
+) -> Result<Option<Value>, Failed> {
     let mut count = || -> Result<Value, Failed> {
         let new = add(value, state.as_ref().unwrap_or(&json!(0)))?;
         Ok(state.insert(new).clone())
@@ -120,7 +126,7 @@ fn mapped(function: &str, key: &Value, value: &Value, state: &mut Option<Value>)
 }
 
 /// What is emitted when a key has been idle: there is no value then, and its state cannot be changed.
-fn timed_out(function: &str, key: &Value, state: Option<&Value>) -> Result<Option<Value>, Failed> {
+pub(crate) fn timed_out(function: &str, key: &Value, state: Option<&Value>) -> Result<Option<Value>, Failed> {
     let count = state.cloned().unwrap_or(json!(0));
     Ok(match function {
         "emit_running_count" => Some(count),
@@ -134,7 +140,12 @@ fn timed_out(function: &str, key: &Value, state: Option<&Value>) -> Result<Optio
 /// The value of a key in a window out of which values are taken: a key stays when none of the window's batches has it, with what is
 /// left when all of its value goes out; unless a filter says otherwise.
 #[update_state]
-pub fn keep<'a>(context: &Context<Inverse>, key: &str, new: Values<'a, &'a str>, state: Option<String>) -> Option<String> {
+pub fn keep<'a>(
+    context: &Context<Inverse>,
+    key: &str,
+    new: Values<'a, &'a str>,
+    state: Option<String>,
+) -> Option<String> {
     let Inverse { inverse, filter } = context.parameters();
     let last = new.last().map(value).or_else(|| {
         let before = value(state.as_deref()?);

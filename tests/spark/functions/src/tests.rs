@@ -1,6 +1,9 @@
 use serde_json::json;
 
-use super::named::{each, failed, holds, of_partition, two_values};
+use super::{
+    named::{each, failed, holds, of_partition, two_values},
+    states::{mapped, timed_out},
+};
 
 #[test]
 fn names_stand_for_what_they_say() {
@@ -34,4 +37,15 @@ fn a_partition_may_be_empty() {
     assert_eq!(of_partition("glom", vec![]), Ok(vec![json!([])]));
     assert_eq!(of_partition("concat_upper", vec![json!("a"), json!("b")]), Ok(vec![json!("AB")]));
     assert_eq!(of_partition("swap_each", vec![json!([1, 2])]), Ok(vec![json!([2, 1])]));
+}
+
+#[test]
+fn a_state_is_kept_removed_and_comes_again() {
+    let mut state = Some(json!(345));
+    assert_eq!(mapped("remove_if_exists_emit_key", &json!("k"), &json!(1), &mut state), Ok(Some(json!("k"))));
+    assert_eq!(state, None);
+    assert_eq!(mapped("emit_running_count", &json!("k"), &json!(0), &mut state), Ok(Some(json!(0))));
+    assert_eq!(mapped("emit_key_and_running_count", &json!("k"), &json!(1), &mut state), Ok(Some(json!(["k", 1]))));
+    assert_eq!(state, Some(json!(1)));
+    assert_eq!(timed_out("emit_key_on_timeout", &json!("k"), state.as_ref()), Ok(Some(json!("k"))));
 }

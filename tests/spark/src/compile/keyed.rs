@@ -139,7 +139,8 @@ impl Builder<'_> {
         let pairs = self.call("map", "unpack", from, &[]);
         let initial = self.initial(step)?;
         let timeout = step.timeout_ms.map(|timeout| format!("idle-timeout = \"{timeout}ms\""));
-        let keys: Vec<&str> = ["by = \"key\""].into_iter().chain(initial.as_deref()).chain(timeout.as_deref()).collect();
+        let keys: Vec<&str> =
+            ["by = \"key\""].into_iter().chain(initial.as_deref()).chain(timeout.as_deref()).collect();
         let mapped = self.call_with("update-state", "map-with-state", &pairs, &[("fn", function)], &keys);
         let states = format!("{mapped}.state");
         self.states = Some(states.clone());
