@@ -31,12 +31,22 @@ macro_rules! cases {
 }
 
 cases! {
+    brc "brc",
+    clickstream "clickstream",
+    grep "grep",
+    kmeans "kmeans",
+    numbers "numbers",
     orders "orders",
+    popular "popular",
     quadrant "quadrant",
+    recoverable "recoverable",
+    regression "regression",
+    sketches "sketches",
     top_words_of_a_file "top-words",
     wordcount "wordcount",
     wordcount_listen "wordcount-listen",
     wordcount_spaces "wordcount-spaces",
+    wordcount_stateful "wordcount-stateful",
 }
 
 #[test]

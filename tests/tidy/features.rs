@@ -11,8 +11,25 @@ use crate::{assert_none, dependencies::packages};
 
 /// Packages that stand apart: plugins and their SDK are built without the host, too, and the house rules within seconds. What
 /// they alone make cargo compile again takes some seconds, once.
-const APART: [&str; 8] =
-    ["forms", "hostile", "orders", "quadrant", "tidemill-sdk", "tidemill-sdk-macros", "tidemill-tidy", "wordcount"];
+const APART: [&str; 17] = [
+    "brc",
+    "clickstream",
+    "forms",
+    "grep",
+    "hostile",
+    "learning",
+    "numbers",
+    "orders",
+    "popular",
+    "quadrant",
+    "recoverable",
+    "sketches",
+    "spark-functions",
+    "tidemill-sdk",
+    "tidemill-sdk-macros",
+    "tidemill-tidy",
+    "wordcount",
+];
 /// What cargo is asked for: everything, and what is compiled for the program, without what runs in the compiler.
 const EDGES: [&str; 2] = ["normal,build,dev", "normal,dev,no-proc-macro"];
 
