@@ -9,6 +9,7 @@
 mod batches;
 mod bombs;
 mod boundary;
+mod brc;
 mod builds;
 mod churn;
 mod corpus;
@@ -38,7 +39,7 @@ use report::{Figure, Goal};
 #[derive(Parser)]
 struct Options {
     /// Only figures whose names begin with one of these (wordcount, sums, boundary, batch, state, churn, recovery, memory, folder,
-    /// poison, start, window, compile, fuel, checkpoint, mutants, flakes), and those of build, which are measured only if they are named: a quarter of an hour.
+    /// poison, start, window, brc, compile, fuel, checkpoint, mutants, flakes), and those of build, which are measured only if they are named: a quarter of an hour.
     only: Vec<String>,
     /// Words of the corpus.
     #[arg(long, default_value_t = 20_000_000)]
@@ -62,7 +63,7 @@ impl Options {
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    let plugins = Plugins::build(&["wordcount", "hostile"], &options.target.join("guests"))?;
+    let plugins = Plugins::build(&["brc", "wordcount", "hostile"], &options.target.join("guests"))?;
     let mut figures = Vec::new();
     if options.wants("boundary") {
         figures.extend(boundary::measure(&plugins)?);
@@ -107,6 +108,11 @@ fn main() -> anyhow::Result<()> {
     }
     if options.wants("fuel") {
         figures.push(bombs::fuel()?);
+    }
+    if options.wants("brc") {
+        let folder = tempfile::tempdir_in(&options.target)?;
+        let component = plugins.component("brc")?;
+        figures.extend(brc::measure(&program(&options.target)?, &component, folder.path(), options.runs)?);
     }
     figures.extend(words(&options, &plugins)?);
     if options.wants("build.plugin") {
