@@ -57,6 +57,20 @@ fn no_case_is_forgotten() {
     assert_eq!(there, CASES);
 }
 
+/// The gallery has every plugin and every case.
+#[test]
+fn the_gallery_is_whole() {
+    let gallery = fs::read_to_string(repository().join("plugins/README.md")).unwrap();
+    let plugins = fs::read_dir(repository().join("plugins")).unwrap().map(|entry| entry.unwrap().path());
+    let plugins = plugins.filter(|path| path.join("Cargo.toml").is_file() && !path.ends_with("hostile"));
+    for plugin in plugins.map(|path| path.file_name().unwrap().to_string_lossy().into_owned()) {
+        assert!(gallery.contains(&format!("]({plugin}/")), "plugins/README.md does not list `{plugin}`");
+    }
+    for case in CASES {
+        assert!(gallery.contains(&format!("| `{case}` |")), "plugins/README.md does not list the case `{case}`");
+    }
+}
+
 fn folder(case: &str) -> PathBuf {
     repository().join("tests/pipelines/cases").join(case)
 }

@@ -96,8 +96,9 @@ mod tests {
     }
 
     #[test]
-    fn some_users_are_known() {
+    fn some_users_are_known() -> Result<(), testing::Failed> {
         let kit = testing::Kit::new().parameter("users", "1=Ada Lovelace, 2=Grace Hopper");
-        assert_eq!(kit.map::<name>([2, 3, 1]).unwrap().rows(), ["Grace Hopper", "Ada Lovelace"]);
+        assert_eq!(kit.map::<name>([2, 3, 1])?.rows(), ["Grace Hopper", "Ada Lovelace"]);
+        Ok(())
     }
 }

@@ -30,9 +30,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_have_the_text_or_not() {
+    fn lines_have_the_text_or_not() -> Result<(), testing::Failed> {
         assert_eq!(testing::map::<has>(["other", "thy", "the"]).rows(), [true, false, true]);
         let kit = testing::Kit::new().parameter("text", "y");
-        assert_eq!(kit.map::<has>(["other", "thy"]).unwrap().rows(), [false, true]);
+        assert_eq!(kit.map::<has>(["other", "thy"])?.rows(), [false, true]);
+        Ok(())
     }
 }

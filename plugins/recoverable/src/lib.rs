@@ -67,11 +67,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_on_the_list_are_dropped_and_counted() {
+    fn words_on_the_list_are_dropped_and_counted() -> Result<(), testing::Failed> {
         let kit = testing::Kit::new().parameter("blacklist", "to,or");
-        let out = kit.map::<split>(["to be or", "not"]).unwrap();
+        let out = kit.map::<split>(["to be or", "not"])?;
         let dropped: Vec<(&str, bool)> = out.rows().iter().map(|word| (word.word, word.dropped)).collect();
         assert_eq!(dropped, [("to", true), ("be", false), ("or", true), ("not", false)]);
+        Ok(())
     }
 
     #[test]

@@ -17,7 +17,7 @@ struct Hitter {
 }
 
 /// The values that are one of a hundred rows or more, by a count-min sketch; the most frequent first.
-#[reduce(create = |value| CountMin::of(value), merge = |a, b| a.merge(&b), finish = |sketch| hitters(&sketch))]
+#[reduce(create = CountMin::of, merge = |a, b| a.merge(&b), finish = |sketch| hitters(&sketch))]
 fn heavy_hitters(sketch: &mut CountMin, value: &str) {
     sketch.add(value);
 }
@@ -41,7 +41,7 @@ fn each(hitters: Vec<Hitter>) -> Vec<Hitter> {
 }
 
 /// About how many different values there are, by HyperLogLog.
-#[reduce(create = |value| Registers::of(value), merge = |a, b| a.merge(&b), finish = |all| all.estimate())]
+#[reduce(create = Registers::of, merge = |a, b| a.merge(&b), finish = |all| all.estimate())]
 fn different(all: &mut Registers, value: &str) {
     all.add(value);
 }
