@@ -55,7 +55,7 @@ fn tenths(text: &[u8]) -> Option<i64> {
 #[reduce(
     create = |tenths| Extremes { min: tenths, max: tenths, sum: tenths, count: 1 },
     merge = |a, b| Extremes { min: a.min.min(b.min), max: a.max.max(b.max), sum: a.sum + b.sum, count: a.count + b.count },
-    finish = |all| summary(all)
+    finish = summary
 )]
 fn extremes(all: Extremes, tenths: i64) -> Extremes {
     Extremes { min: all.min.min(tenths), max: all.max.max(tenths), sum: all.sum + tenths, count: all.count + 1 }

@@ -43,7 +43,7 @@ fn view(line: &str) -> Result<View<'_>, &'static str> {
 #[reduce(
     create = |status| Failures { views: 1, failed: i64::from(status != OK) },
     merge = |a, b| Failures { views: a.views + b.views, failed: a.failed + b.failed },
-    finish = |all| rate(all)
+    finish = rate
 )]
 fn error_rate(all: Failures, status: i64) -> Failures {
     Failures { views: all.views + 1, failed: all.failed + i64::from(status != OK) }

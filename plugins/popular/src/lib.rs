@@ -59,7 +59,7 @@ fn among_all(user: i64, score: i64) -> Compared {
 }
 
 /// How scores are spread: a t-digest, which is exact as long as there are few.
-#[reduce(create = |score| Digest::of(score), merge = |a, b| a.merge(b))]
+#[reduce(create = Digest::of, merge = Digest::merge)]
 fn digest(all: &mut Digest, score: i64) {
     all.add(score);
 }

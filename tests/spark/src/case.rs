@@ -44,6 +44,9 @@ pub struct Params {
     pub input_partitions: u32,
     #[serde(default)]
     pub run_batches: Option<usize>,
+    /// Of the steps that do not say one.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
     #[serde(default)]
     pub expected_partitions: Option<usize>,
     #[serde(default)]

@@ -138,7 +138,8 @@ impl Builder<'_> {
         let function = step.function.as_deref().context("`mapWithState` has no function")?;
         let pairs = self.call("map", "unpack", from, &[]);
         let initial = self.initial(step)?;
-        let timeout = step.timeout_ms.map(|timeout| format!("idle-timeout = \"{timeout}ms\""));
+        let timeout =
+            step.timeout_ms.or(self.case.params.timeout_ms).map(|timeout| format!("idle-timeout = \"{timeout}ms\""));
         let keys: Vec<&str> =
             ["by = \"key\""].into_iter().chain(initial.as_deref()).chain(timeout.as_deref()).collect();
         let mapped = self.call_with("update-state", "map-with-state", &pairs, &[("fn", function)], &keys);
