@@ -77,7 +77,14 @@ class Model:
         return [None if batch is None else cut(batch) for batch in batches], self.interval
 
     def run(self):
-        stream, slide = self.steps(self.case["pipeline"], self.source("input_batches"))
+        pipeline, last = list(self.case["pipeline"]), self.case["pipeline"][-1]
+        if last["op"] == "slice":
+            pipeline.pop()
+        stream, slide = self.steps(pipeline, self.source("input_batches"))
+        if last["op"] == "slice":
+            first, to = (last[end] // slide * slide for end in ("from_ms", "to_ms"))
+            times = [t for t in range(first, to + 1, slide) if 0 < t <= self.ticks * self.interval]
+            return [[v for t in times for v in sum(stream[t // self.interval - 1] or [], [])]]
         out = [stream[t] for t in range(self.ticks) if (t + 1) * self.interval % slide == 0]
         return [None if batch is None else sum(batch, []) for batch in out]
 
@@ -286,6 +293,11 @@ def cases():
     for name, (batches, pipeline) in narrow.items():
         for lanes in (1, 2, 3):
             yield "narrow", f"{name}-{lanes}", batches, pipeline, {"input_partitions": lanes, "compare": "list"}
+    for first, to in ((1000, 3999), (0, 0), (1500, 2500), (4000, 90000)):
+        yield "narrow", f"slice-{first}-{to}", INTS, [op("map", "plus_2"), {"op": "slice", "from_ms": first, "to_ms": to}], {}
+    yield "windows", "slice", INTS, [window("window", 2000, 2000), {"op": "slice", "from_ms": 3000, "to_ms": 5000}], {"run_batches": 6}
+    for lanes, wanted in ((1, 4), (3, 2), (2, 2)):
+        yield "narrow", f"repartition-{lanes}-{wanted}", INTS, [op("repartition", n=wanted), op("map", "plus_8")], {"input_partitions": lanes, "expected_partitions": wanted}
     keyed = {
         "word-count": (LINES, [op("flatMap", "split_space"), PAIR, SUM]),
         "counts": (WORDS, [op("flatMap", "split_chars"), op("countByValue"), op("filter", "value_positive")]),
@@ -353,6 +365,8 @@ def written():
     for file, name, batches, pipeline, more in cases():
         case = {"id": f"{file}.{name}", "params": {"batch_interval_ms": 1000, "input_partitions": more.get("input_partitions", 2)},
                 "pipeline": pipeline, "input_batches": batches, "compare": more.get("compare", "set")}
+        if "expected_partitions" in more:
+            case["params"]["expected_partitions"] = more["expected_partitions"]
         if "second" in more:
             case["input_batches_2"] = more["second"]
         if "run_batches" in more:

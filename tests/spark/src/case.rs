@@ -10,8 +10,6 @@ pub type Batches = Vec<Option<Vec<Value>>>;
 /// What is run, and what comes of it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Case {
-    /// What it is called when it fails; nothing hangs on it.
-    pub id: String,
     pub params: Params,
     pub pipeline: Vec<Step>,
     #[serde(default)]
@@ -116,8 +114,8 @@ fn one() -> u32 {
     1
 }
 
-/// The cases of a file: a list of them, or a record that has one.
-pub fn read(text: &str) -> Result<Vec<Case>> {
+/// The cases of a file with their names: a list of them, or a record that has one.
+pub fn read(text: &str) -> Result<Vec<(String, Result<Case>)>> {
     let mut value: Value = serde_json::from_str(text)?;
     if let Some(cases) = value.get_mut("cases") {
         value = cases.take();
@@ -125,9 +123,9 @@ pub fn read(text: &str) -> Result<Vec<Case>> {
     let cases = value.as_array().context("a file of cases is a list of them")?;
     let read = |case: &Value| {
         let id = case["id"].as_str().unwrap_or("a case without a name");
-        serde_json::from_value(case.clone()).with_context(|| format!("{id} is no case"))
+        (id.to_owned(), serde_json::from_value(case.clone()).context("it is no case"))
     };
-    cases.iter().map(read).collect()
+    Ok(cases.iter().map(read).collect())
 }
 
 impl Case {

@@ -40,8 +40,10 @@ fn outputs(case: &Case, compiled: &Compiled, outcome: &Outcome, output: &str) ->
     let interval = case.params.batch_interval_ms as i64;
     let at = |tick: i64| outcome.log.get(&(output.to_owned(), tick * interval)).cloned();
     if let Some((from, to)) = compiled.slice {
-        let ticks = from.div_euclid(interval)..=to.div_euclid(interval);
-        return vec![Some(ticks.filter_map(at).flatten().collect())];
+        // Times between two slides stand for the one before them.
+        let slide = case.pipeline.iter().filter_map(|step| step.slide_ms).max().map_or(interval, |slide| slide as i64);
+        let tick = |time: i64| time.div_euclid(slide) * slide / interval;
+        return vec![Some((tick(from)..=tick(to)).filter_map(at).flatten().collect())];
     }
     (1..=case.ticks() as i64).map(at).collect()
 }

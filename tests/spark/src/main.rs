@@ -15,9 +15,12 @@ mod tests;
 #[cfg(test)]
 mod units;
 
-use std::process::ExitCode;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tidemill_engine::checkpoint::Point;
 
 use case::Case;
@@ -59,18 +62,24 @@ fn check(case: &Case, modes: &[Mode], named: &Named) -> Result<()> {
     Ok(())
 }
 
+/// The same; a panic fails the case alone.
+fn checked(case: &Case, modes: &[Mode], named: &Named) -> Result<()> {
+    let result = catch_unwind(AssertUnwindSafe(|| check(case, modes, named)));
+    result.unwrap_or_else(|_| bail!("it panicked"))
+}
+
 fn main() -> Result<ExitCode> {
     let files: Vec<String> = std::env::args().skip(1).collect();
     let (named, modes) = (Named::load()?, modes());
     let (mut passed, mut failed) = (0, 0);
     for file in &files {
         let text = std::fs::read_to_string(file).with_context(|| format!("{file} cannot be read"))?;
-        for case in case::read(&text).with_context(|| format!("{file} has no cases"))? {
-            match check(&case, &modes, &named) {
+        for (id, case) in case::read(&text).with_context(|| format!("{file} has no cases"))? {
+            match case.and_then(|case| checked(&case, &modes, &named)) {
                 Ok(()) => passed += 1,
                 Err(error) => {
                     failed += 1;
-                    println!("{}: {error:#}", case.id);
+                    println!("{id}: {error:#}");
                 }
             }
         }
