@@ -8,7 +8,7 @@ use tidemill_plan::{
 
 use crate::{
     failure::RunError,
-    operators::{Batch, Gather, Guests, KeyFields, Making, Map, MapKind, Operator, Policy, Recipe, Scatter, Spread},
+    operators::{Batch, Gather, Guests, KeyFields, Making, Map, MapKind, Operator, Policy, Recipe, Scatter, Share, Spread},
     presence::Presence,
     stop::Stopper,
     task::{StepFacts, Task},
@@ -95,9 +95,10 @@ impl Builder<'_> {
                 Box::new(Spread::new(&self.rows_for(reader), partitions, partition, stage.order))
             }
             StepKind::Collect { reader, first, origin } => {
-                let Node { schema, parts, .. } = self.plan.node(reader);
-                Box::new(Gather::for_union(schema, first + partition, origin, parts[0].role == Role::Pass))
+                let counts = self.plan.node(reader).parts[0].role == Role::Pass;
+                Box::new(Gather::for_union(&self.rows_for(reader), first + partition, origin, counts))
             }
+            StepKind::Share { reader, place } => Box::new(Share::new(&self.plan.node(reader).shared[place])),
             StepKind::OutputFunction(output) => self.output_function(output, policy)?,
             StepKind::Output(output) => Box::new(Gather::new(&self.plan.outputs[output].schema, self.rows_max[output])),
         })

@@ -168,6 +168,18 @@ pub enum Cause {
         /// What happened.
         verdict: Verdict,
     },
+    /// The guest would not take a side input, or could not: no row is to blame.
+    #[error("`{plugin}/{function}`, side input `{input}`: {verdict}")]
+    Shared {
+        /// What the pipeline calls the plugin.
+        plugin: String,
+        /// The plugin's function.
+        function: String,
+        /// What the function calls the side input.
+        input: String,
+        /// What happened.
+        verdict: Verdict,
+    },
     /// More calls failed than a search for rows may make.
     #[error(
         "too many rows make the function fail to set them all aside in one batch; the last one: {0}. Correct the plugin \
@@ -230,7 +242,11 @@ impl Cause {
 
     /// Whether another batch may do better, so that this one can be let go.
     pub(crate) fn is_of_batch(&self) -> bool {
-        self.is_of_rows() || matches!(self, Cause::TooMuch { .. } | Cause::OverBudget { .. } | Cause::Absent { .. })
+        let is_more = matches!(
+            self,
+            Cause::TooMuch { .. } | Cause::OverBudget { .. } | Cause::Absent { .. } | Cause::Shared { .. }
+        );
+        self.is_of_rows() || is_more
     }
 }
 

@@ -19,6 +19,7 @@ mod policy;
 mod recipe;
 mod sample;
 mod scattered;
+mod shared;
 mod sides;
 mod top;
 mod update_state;
@@ -44,6 +45,7 @@ pub(crate) use letters::Letters;
 pub(crate) use map::{Map, MapKind};
 pub(crate) use policy::Policy;
 pub(crate) use recipe::{Making, Recipe};
+pub(crate) use shared::{Share, SharedRows};
 pub(crate) use sides::KeyFields;
 
 /// What an operator of one partition may hold of a batch, in bytes: as much as the offsets of a single column can number, so that
@@ -55,6 +57,9 @@ pub(crate) const OPERATOR_BYTES_MAX: usize = i32::MAX as usize;
 pub(crate) trait Operator: Send {
     /// A new batch.
     fn begin(&mut self, _batch: &Batch) {}
+
+    /// Gets the side inputs of a batch that has begun, in the order of the plan.
+    fn share(&mut self, _shared: &Arc<[SharedRows]>) {}
 
     /// Rows of the input, in order.
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause>;

@@ -15,6 +15,7 @@ use tidemill_plan::graph::NodeId;
 use crate::{
     arrival::Arrived,
     failure::Cause,
+    operators::SharedRows,
     pieces::Slice,
     task::{Left, Task, TaskFailure},
 };
@@ -30,6 +31,8 @@ pub(crate) struct Job {
     pub(crate) chunks: Vec<Arrived>,
     /// Rows that other stages left, to push.
     pub(crate) rows: Vec<Slice>,
+    /// The side inputs of the task's function, if it reads any.
+    pub(crate) shared: Option<Arc<[SharedRows]>>,
     /// The batch ends: the sources that have none at this tick. `None`: it goes on.
     pub(crate) end: Option<Arc<[NodeId]>>,
     /// What was left until now.
@@ -39,7 +42,8 @@ pub(crate) struct Job {
 
 impl Job {
     pub(crate) fn new(task: Box<Task>, time: Timestamp, end: Option<Arc<[NodeId]>>) -> Job {
-        Job { task, time, chunks: Vec::new(), rows: Vec::new(), end, left: Vec::new(), failure: None }
+        let (chunks, rows, left) = (Vec::new(), Vec::new(), Vec::new());
+        Job { task, time, chunks, rows, shared: None, end, left, failure: None }
     }
 
     /// How much there is to do, as rows.
@@ -62,6 +66,7 @@ impl Job {
 
     fn try_run(&mut self) -> Result<(), TaskFailure> {
         self.task.begin(self.time);
+        self.shared.iter().for_each(|shared| self.task.share(shared));
         for arrived in self.chunks.drain(..) {
             self.task.push_chunk(&arrived)?;
         }

@@ -9,6 +9,7 @@ mod recover;
 mod replay;
 mod restore;
 mod room;
+mod share;
 mod skip;
 mod sources;
 #[cfg(test)]
@@ -42,7 +43,7 @@ use crate::{
     foreseen::Refusals,
     named::{NamedThreads, run_span},
     open::OpenSources,
-    operators::{Guests, Rejections},
+    operators::{Guests, Rejections, SharedRows},
     pieces::Slice,
     pool::{Job, Pool},
     presence::Presence,
@@ -57,6 +58,7 @@ use outputs::Outputs;
 pub(crate) use recover::check_sinks;
 use replay::Collected;
 use room::RoomWatch;
+use share::Shares;
 use skip::Failed;
 use sources::Round;
 pub(crate) use sources::Sources;
@@ -125,6 +127,8 @@ pub struct Run {
     sources: Sources,
     /// What stages have left of the open batch for other stages.
     exchanges: Exchanges,
+    /// What side inputs had in the last batch.
+    shares: Shares,
     outputs: Outputs,
     clock: Arc<dyn Clock>,
     wake: Wake,
@@ -209,6 +213,7 @@ impl Run {
             sources,
             outputs: Outputs::new(&parts.plan, &stages, &presence, &rows_max),
             exchanges: Exchanges::new(stages.exchanges),
+            shares: Shares::default(),
             stages,
             clock: parts.clock,
             pool: Pool::new(settings.workers, &*spawn),
@@ -368,7 +373,10 @@ impl Run {
         for stage in 0..self.stages.stages.len() {
             let feed = match &self.stages.stages[stage].input {
                 Input::Source(_) => Feed::Chunks(self.rest_of_source(stage, tick)?),
-                Input::Exchanges(ids, sequence) => Feed::Rows(self.exchanges.take(ids, *sequence)),
+                Input::Exchanges(ids, sequence) => {
+                    let rows = self.exchanges.take(ids, *sequence);
+                    Feed::Rows(rows, self.share(stage, tick)?)
+                }
             };
             self.run_stage(stage, tick, feed, Some(absent))?;
         }
@@ -460,17 +468,18 @@ impl Run {
 enum Feed {
     /// By partition.
     Chunks(Vec<Vec<Arrived>>),
-    /// For each partition what was left for it.
-    Rows(HashMap<u32, Vec<Slice>>),
+    /// For each partition what was left for it, and for all of them the side inputs.
+    Rows(HashMap<u32, Vec<Slice>>, Option<Arc<[SharedRows]>>),
 }
 
 impl Feed {
     fn give(self, jobs: &mut [Job]) {
         match self {
             Feed::Chunks(chunks) => jobs.iter_mut().zip(chunks).for_each(|(job, chunks)| job.chunks = chunks),
-            Feed::Rows(mut rows) => {
+            Feed::Rows(mut rows, shared) => {
                 for (partition, job) in (0u32..).zip(jobs) {
                     job.rows = rows.remove(&partition).unwrap_or_default();
+                    job.shared = shared.clone();
                 }
             }
         }

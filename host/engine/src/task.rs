@@ -19,7 +19,7 @@ use tidemill_state::table::Table;
 use crate::{
     arrival::{Arrival, Arrived},
     failure::Cause,
-    operators::{Batch, Letters, Operator, Out, Rejections},
+    operators::{Batch, Letters, Operator, Out, Rejections, SharedRows},
     pieces::{Piece, Slice},
     presence::Presence,
     store::Lent,
@@ -112,6 +112,11 @@ impl Task {
                 step.operator.begin(&self.batch);
             }
         }
+    }
+
+    /// The side inputs of its first step, for a batch that has begun.
+    pub(crate) fn share(&mut self, shared: &Arc<[SharedRows]>) {
+        self.steps.iter_mut().take(1).for_each(|step| step.operator.share(shared));
     }
 
     /// Pushes a source's chunk.

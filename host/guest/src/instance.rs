@@ -12,7 +12,7 @@ use crate::{
     answer::{Changes, Checker, Mapped, Returned, Scratches, UpdateCall, check_nothing},
     boundary::{
         Entry,
-        wire::{BatchIn, ColumnIn, FailureOut, MapRows, MigrateStates, OutputRows, ReduceGroups, UpdateStates},
+        wire::{BatchIn, ColumnIn, FailureOut, MapRows, MigrateStates, OutputRows, ReduceGroups, Share, UpdateStates},
     },
     call::Live,
     log::reason,
@@ -28,6 +28,8 @@ pub(crate) struct Entries {
     pub(crate) update_states: Entry<UpdateStates>,
     pub(crate) migrate_states: Entry<MigrateStates>,
     pub(crate) output_rows: Entry<OutputRows>,
+    /// Not there in a component whose functions read no side inputs, and that leaves it out.
+    pub(crate) share: Option<Entry<Share>>,
 }
 
 /// One function of a plugin, opened. A cache: it can be dropped at any time between batches, and a new one opened.
@@ -87,6 +89,18 @@ impl Instance {
     pub fn take_usage(&mut self) -> Usage {
         let Returned { rows, bytes } = std::mem::take(&mut self.returned);
         Usage { fuel: self.live.take_fuel(), rows, bytes }
+    }
+
+    /// Gives the function the whole content of a side input. It holds until another one is given. What this counts and uses is
+    /// not kept: an instance is a cache, and who opens a new one shares again.
+    pub fn share(&mut self, name: &str, rows: &Rows<'_>) -> Result<(), Verdict> {
+        let columns = ColumnIn::all(rows);
+        let Some(entry) = self.entries.share else { return Err(Verdict::Poisoned) };
+        let params = (name, batch(rows.len, &columns)?);
+        self.live.call(entry, rows.len, params, &mut |answer, _| answer.as_mut().map(|_| ()).map_err(failure))?;
+        self.live.take_fuel();
+        self.live.take_counters();
+        Ok(())
     }
 
     /// Calls a map function with the rows of one chunk.

@@ -16,8 +16,8 @@ use crate::{
     boundary::{
         Entry, Export, Shape,
         wire::{
-            Answer, BindingIn, Describe, FieldIn, MapRows, MigrateStates, Open, OutputRows, ReduceGroups, SignatureOut,
-            UpdateStates,
+            Answer, BindingIn, Describe, FieldIn, MapRows, MigrateStates, Open, OutputRows, ReduceGroups, Share,
+            SignatureOut, UpdateStates,
         },
     },
     call::Live,
@@ -72,6 +72,8 @@ struct Exports {
     update_states: Export<UpdateStates>,
     migrate_states: Export<MigrateStates>,
     output_rows: Export<OutputRows>,
+    /// Needed where a function reads side inputs: what was built without any need not have it.
+    share: Option<Export<Share>>,
 }
 
 // === impl Plugin ===
@@ -107,6 +109,9 @@ impl Plugin {
         })
         .map_err(failed)?;
         let description = described.map_err(|what| LoadError::Description { plugin: plugin.clone(), what })?;
+        if exports.share.is_none() && description.functions.iter().any(|function| !function.shared.is_empty()) {
+            return Err(LoadError::Exports { plugin, what: "`share` is missing, and a function reads side inputs".to_owned() });
+        }
         let inner = Inner { name, digest, imports, compiled, limits, description, lines, component, exports };
         Ok(Plugin { inner: Arc::new(inner), sink })
     }
@@ -252,6 +257,7 @@ impl Exports {
             let index = component.get_export_index(Some(operators), name).ok_or(format!("`{name}` is missing"))?;
             Export::check(store, instance, index).map_err(|error| format!("`{name}`: {:#}", error))
         }
+        let has_share = component.get_export_index(Some(&operators), Share::NAME).is_some();
         Ok(Exports {
             describe: export(component, &operators, store, instance)?,
             open: export(component, &operators, store, instance)?,
@@ -260,6 +266,7 @@ impl Exports {
             update_states: export(component, &operators, store, instance)?,
             migrate_states: export(component, &operators, store, instance)?,
             output_rows: export(component, &operators, store, instance)?,
+            share: if has_share { Some(export(component, &operators, store, instance)?) } else { None },
         })
     }
 
@@ -275,6 +282,7 @@ impl Exports {
             update_states: self.update_states.enter(store, instance)?,
             migrate_states: self.migrate_states.enter(store, instance)?,
             output_rows: self.output_rows.enter(store, instance)?,
+            share: self.share.as_ref().map(|share| share.enter(store, instance)).transpose()?,
         };
         Ok((self.open.enter(store, instance)?, entries))
     }

@@ -65,6 +65,8 @@ pub struct Node {
     pub inputs: Vec<NodeId>,
     /// What it reads of its input.
     pub reads: Port,
+    /// The side inputs that its function reads.
+    pub shared: Vec<SideInput>,
     /// How its rows come about.
     pub operator: Operator,
     /// The function that it calls, if it calls one.
@@ -138,6 +140,19 @@ pub enum Operator {
     Limit(usize),
     /// The first rows of each key, or of the batch, in an order of their own.
     Top(Top),
+}
+
+/// A stream whose rows of a batch are all given to a function, before its first call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SideInput {
+    /// What the function calls it.
+    pub name: String,
+    /// The stream. At a tick at which it has no batch it has no rows.
+    pub from: NodeId,
+    /// For each field that the function reads the field of the stream.
+    pub fields: Vec<usize>,
+    /// What these are.
+    pub rows: Schema,
 }
 
 /// A plugin's function at its place.
@@ -384,6 +399,7 @@ impl Node {
             schema,
             inputs: Vec::new(),
             reads: Port::Rows,
+            shared: Vec::new(),
             operator,
             function: None,
             own: None,

@@ -31,7 +31,7 @@ use crate::{
     resolve::{Plugins, Stream},
 };
 
-pub(crate) use call::{Call, OF_CALLS, call};
+pub(crate) use call::{Call, OF_CALLS, Shared, call};
 pub use page::operator_tables;
 pub(crate) use page::{ABSENT, Page, Reads};
 

@@ -7,6 +7,7 @@ mod order;
 mod outputs;
 mod plugins;
 mod ports;
+mod shared;
 mod sizes;
 
 pub(crate) use plugins::Plugins;
@@ -218,15 +219,19 @@ impl<'a> Resolver<'a> {
     fn add_node(&mut self, index: usize, links: &[Option<Link>]) {
         let entry = &self.manifest.streams[index];
         let read = links.iter().zip(&entry.from);
-        let inputs: Vec<Option<NodeId>> = read.map(|(link, name)| self.node_of((*link)?, name)).collect();
+        let mut inputs: Vec<Option<NodeId>> = read.map(|(link, name)| self.node_of((*link)?, name)).collect();
+        let shared = inputs.split_off(inputs.len() - entry.shared);
         let inputs: Option<Vec<NodeId>> = inputs.into_iter().collect();
         let streams: Option<Vec<Stream<'_>>> =
             inputs.as_ref().map(|inputs| inputs.iter().map(|id| self.done.stream(*id)).collect());
         let resolved = entry.body.as_ref().and_then(|body| match body {
             Body::Source(settings) => Some(source(settings)),
             Body::Operator(operator) => {
-                let inputs = Inputs { names: &entry.from, streams: streams.as_deref() };
-                operator.resolve(&inputs, &self.plugins, self.diagnostics)
+                let names = &entry.from[..entry.from.len() - entry.shared];
+                let inputs = Inputs { names, streams: streams.as_deref() };
+                let node = operator.resolve(&inputs, &self.plugins, self.diagnostics)?;
+                let shared = shared.iter().map(|id| id.map(|id| (id, self.done.stream(id))));
+                shared::resolve(operator.call(), node, &shared.collect::<Vec<_>>(), self.diagnostics)
             }
         });
         if let (Some(node), Some(inputs)) = (resolved, inputs)

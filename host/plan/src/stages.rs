@@ -29,6 +29,8 @@ pub struct Stage {
     pub partitions: u32,
     /// In which order the rows of its streams are.
     pub order: Order,
+    /// Where the side inputs of its first step are left, all of them for partition 0.
+    pub shared: Vec<ExchangeId>,
     /// The steps; a step's children come behind it.
     pub steps: Vec<Step>,
 }
@@ -118,14 +120,21 @@ pub enum StepKind {
     Gather(NodeId),
     /// Spreads rows over partitions, for the node that reads them.
     Spread(NodeId),
-    /// Leaves rows for the partition of a union that belongs to this one.
+    /// Leaves rows for the partition of a union that belongs to this one, or of a node that must wait for its side inputs.
     Collect {
-        /// The union.
+        /// The node.
         reader: NodeId,
         /// Its partition for this stage's partition 0.
         first: u32,
         /// How many origins its inputs before this one have.
         origin: u32,
+    },
+    /// Leaves the rows of a side input, for the node that reads it.
+    Share {
+        /// The node.
+        reader: NodeId,
+        /// Which of its side inputs.
+        place: usize,
     },
     /// An output function.
     OutputFunction(usize),
@@ -141,6 +150,7 @@ impl StepKind {
             | StepKind::Scatter { reader: id, .. }
             | StepKind::Gather(id)
             | StepKind::Spread(id)
+            | StepKind::Share { reader: id, .. }
             | StepKind::Collect { reader: id, .. } => Caller::Stream(id),
             StepKind::OutputFunction(output) | StepKind::Output(output) => Caller::Output(output),
         }

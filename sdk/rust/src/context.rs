@@ -1,7 +1,11 @@
 //! What a function can ask about the call that it serves.
 
 use crate::{
-    bindings::exports::tidemill::plugin::operators::{Binding, CallContext},
+    bindings::{
+        exports::tidemill::plugin::operators::{Binding, CallContext},
+        tidemill::plugin::data::{Batch, Failure},
+    },
+    function::failure,
     log,
     parameters::{self, AnyParameters, Parameters},
     value::Timestamp,
@@ -44,6 +48,11 @@ impl<P: Parameters> Context<P> {
         };
         let parameters = parameters::read(binding)?;
         Ok(Context { parameters, given: binding.parameters.clone(), call, cause_bits: 0 })
+    }
+
+    /// A side input's content.
+    pub(crate) fn share(&mut self, name: &str, rows: &Batch) -> Result<(), Failure> {
+        self.parameters.share(name, rows).map_err(failure)
     }
 }
 

@@ -78,8 +78,8 @@ impl<T: Table> Guest for Exports<T> {
         Ok(signature)
     }
 
-    fn share(name: String, _rows: Batch) -> Result<(), Failure> {
-        Err(failure(format!("the function reads no side input, and not `{name}`")))
+    fn share(name: String, rows: Batch) -> Result<(), Failure> {
+        with_opened(|operator| operator.share(&name, &rows))
     }
 
     fn map_rows(context: CallContext, rows: Batch) -> Result<Mapped, Failure> {

@@ -11,7 +11,10 @@ use crate::bindings::{
     exports::tidemill::plugin::operators::{Binding, CallContext, Changes, Kind, Mapped, Phase, Signature},
     tidemill::plugin::data::{Batch, Failure, Field},
 };
-use crate::value::Malformed;
+use crate::{
+    parameters::{Parameters, documented},
+    value::Malformed,
+};
 
 pub use map::{MapFunction, RowsFunction, WholeFunction, open_map, open_whole};
 pub use migrate::{Migrated, migrate_rows, no_migration};
@@ -39,6 +42,11 @@ pub trait Operator {
     /// See the WIT package; and so the others.
     fn map_rows(&mut self, _call: CallContext, _rows: Batch) -> Result<Mapped, Failure> {
         Err(failure("this function is not of kind map-rows or output-rows"))
+    }
+
+    /// A side input's content.
+    fn share(&mut self, name: &str, _rows: &Batch) -> Result<(), Failure> {
+        Err(failure(format!("the function reads no side input `{name}`")))
     }
 
     /// Input rows or accumulators to accumulators or output rows.
@@ -107,12 +115,12 @@ impl Entry {
     }
 }
 
-/// A signature with nothing in it but its name, kind and documentation.
-pub fn signature(name: &str, kind: Kind, doc: &str) -> Signature {
+/// A signature with nothing in it but its name, kind and documentation, and what the function takes from its pipeline.
+pub fn signature<P: Parameters>(name: &str, kind: Kind, doc: &str) -> Signature {
     Signature {
         name: name.to_owned(),
         kind,
-        doc: doc.to_owned(),
+        doc: documented::<P>(doc),
         input: Vec::new(),
         output: Vec::new(),
         state: Vec::new(),
@@ -120,7 +128,7 @@ pub fn signature(name: &str, kind: Kind, doc: &str) -> Signature {
         whole_partition: false,
         finishes: false,
         invertible: false,
-        shared: Vec::new(),
+        shared: P::shared().into_iter().map(|input| (input.name.to_owned(), input.fields)).collect(),
     }
 }
 

@@ -91,6 +91,35 @@
 //! Parameters are `i64`, `f64`, `bool`, `String`, or an `Option` of one of them; `#[parameter(name = "...")]` gives one another
 //! name, and a default is a literal of its type. `tidemill inspect` shows them. A function without a context takes none.
 //!
+//! A field with `#[shared]` above it is a side input: all rows that another stream has in the batch, which the pipeline names
+//! with `shared = { scores = "stream" }`. It is a `Vec<T>`, an `Option<T>` (of one row at most), a `HashMap<K, V>` or
+//! `BTreeMap<K, V>` (fields `key` and `value`, or those of records; of rows with one key the last one counts), a `HashSet<T>` or a
+//! `BTreeSet<T>`, of values that borrow nothing. It is made of the rows once for each batch and instance, and not for each call.
+//! Maps and update-states read side inputs; reduces and outputs do not.
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use tidemill_sdk::{prelude::*, testing::Kit};
+//!
+//! #[derive(Parameters)]
+//! struct Lists {
+//!     /// What words stand for.
+//!     #[shared]
+//!     scores: HashMap<String, i64>,
+//! }
+//!
+//! /// The score of a word that has one.
+//! #[map]
+//! fn score(context: &Context<Lists>, word: &str) -> Option<i64> {
+//!     context.parameters().scores.get(word).copied()
+//! }
+//!
+//! # fn main() {
+//! let kit = Kit::new().shared("scores", [("good", 3), ("bad", -3)]);
+//! assert_eq!(kit.map::<score>(["bad", "word", "good"]).unwrap().rows(), [-3, 3]);
+//! # }
+//! ```
+//!
 //! - `#[map]`: parameters are fields of a row; a record's fields are fields of the row, too. It returns a row, `Option`
 //!   (none: the row is left out) or `Vec` of rows, `impl Iterator` of rows, or a `Result` of one of them. An error rejects
 //!   the row with its text for a reason. `#[map(whole_partition)] fn f(rows: impl Iterator<Item = T>)` sees a whole
@@ -204,6 +233,7 @@ mod export;
 mod function;
 pub mod log;
 mod parameters;
+mod shared;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod text;
@@ -239,7 +269,8 @@ pub mod __private {
         context::Context,
         export::{Exports, Table},
         function::*,
-        parameters::{AnyParameters, Declared, Given, NoParameters, ParameterValue, Parameters, documented},
+        parameters::{AnyParameters, Declared, Given, NoParameters, ParameterValue, Parameters},
+        shared::{DeclaredShared, SideInput},
         update::Update,
         value::*,
         values::Values,

@@ -1,6 +1,12 @@
 //! Parameters that a function declares: read and checked when it is opened, before there is a row.
 
-use crate::bindings::exports::tidemill::plugin::operators::Binding;
+use crate::{
+    bindings::{
+        exports::tidemill::plugin::operators::Binding,
+        tidemill::plugin::data::{Batch, Field},
+    },
+    shared::DeclaredShared,
+};
 
 /// What a function takes from `parameters = { ... }` of its pipeline. `#[derive(Parameters)]` implements it for structs.
 #[diagnostic::on_unimplemented(
@@ -14,6 +20,16 @@ pub trait Parameters: Sized + 'static {
 
     /// The values. The error is for the pipeline's author.
     fn read(given: &Given<'_>) -> Result<Self, String>;
+
+    /// The side inputs.
+    fn shared() -> Vec<DeclaredShared> {
+        Vec::new()
+    }
+
+    /// The content of a side input, until there is another.
+    fn share(&mut self, name: &str, _rows: &Batch) -> Result<(), String> {
+        Err(format!("the function reads no side input `{name}`"))
+    }
 }
 
 /// A type that a parameter can have. An optional one is missing where nothing is given.
@@ -78,18 +94,27 @@ fn unknown<P: Parameters>(binding: &Binding) -> Option<String> {
     (!unknown.is_empty()).then(|| format!("there is no parameter {}: the function {all}", unknown.join(", ")))
 }
 
-/// A function's documentation with what its parameters are.
+/// A function's documentation with what its parameters and side inputs are.
 pub fn documented<P: Parameters>(doc: &str) -> String {
     let lines = P::declared().unwrap_or_default().into_iter().map(|parameter| {
         let doc = if parameter.doc.is_empty() { String::new() } else { format!(". {}", set_in(parameter.doc)) };
         format!("- parameter {}{doc}", parameter.text())
     });
-    let lines: Vec<String> = lines.collect();
+    let shared = P::shared().into_iter().map(|input| {
+        let doc = if input.doc.is_empty() { String::new() } else { format!(". {}", set_in(input.doc)) };
+        format!("- side input {}: {}{doc}", input.name, fields(&input.fields))
+    });
+    let lines: Vec<String> = lines.chain(shared).collect();
     match (doc.is_empty(), lines.is_empty()) {
         (_, true) => doc.to_owned(),
         (true, false) => lines.join("\n"),
         (false, false) => format!("{doc}\n{}", lines.join("\n")),
     }
+}
+
+fn fields(fields: &[Field]) -> String {
+    let fields: Vec<String> = fields.iter().map(|field| format!("{}: {}", field.name, field.kind)).collect();
+    fields.join(", ")
 }
 
 /// The lines behind the first one stand below it.

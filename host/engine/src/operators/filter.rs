@@ -1,13 +1,13 @@
 //! The rows whose condition is true.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use tidemill_guest::{Mapped, Origins, RejectedRows};
 use tidemill_model::columns::{Column, Rows, RowsBuffer};
 use tidemill_plan::graph::{self, Condition};
 
 use super::{
-    Batch, GuestSlot, Letters, Making, Operator, Out, Policy, for_guest,
+    Batch, GuestSlot, Letters, Making, Operator, Out, Policy, SharedRows, for_guest,
     letters::Letter,
     policy::{Attempt, Calls, Rejecting, reject_rows},
 };
@@ -59,6 +59,10 @@ impl Operator for Filter {
         if let FilterCondition::Function(guest) = &mut self.condition {
             guest.begin();
         }
+    }
+
+    fn share(&mut self, shared: &Arc<[SharedRows]>) {
+        self.guest().into_iter().for_each(|guest| guest.share(shared));
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {

@@ -12,7 +12,10 @@ use tidemill_model::{
 };
 use tidemill_plan::graph::{FunctionUse, Node};
 
-use super::policy::Attempt;
+use super::{
+    policy::Attempt,
+    shared::{Given, SharedRows},
+};
 use crate::{
     budget::Budget,
     counters::Counters,
@@ -74,6 +77,7 @@ impl Guests {
             function: function.clone(),
             counted_as: format!("{place}/{}", function.plugin),
             instance: None,
+            given: Given::default(),
             fresh: self.fresh,
             counters: self.counters.clone(),
             budget: self.budget.clone(),
@@ -94,6 +98,8 @@ pub(crate) struct GuestSlot {
     /// What comes before the names of its counters.
     counted_as: String,
     instance: Option<Instance>,
+    /// The side inputs of the batch, and what the instance has of them.
+    given: Given,
     fresh: bool,
     counters: Counters,
     stopper: Stopper,
@@ -126,6 +132,11 @@ impl GuestSlot {
         if self.fresh {
             self.instance = None;
         }
+    }
+
+    /// The side inputs of the batch. Each instance gets them before it is called.
+    pub(crate) fn share(&mut self, shared: &Arc<[SharedRows]>) {
+        self.given.begin(shared);
     }
 
     /// Calls an instance; one that failed is dropped.
@@ -179,11 +190,13 @@ impl GuestSlot {
         self.spend(owed)?;
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
-            None => self
-                .plugin
-                .open_with_log(&self.function.binding, &self.log)
-                .map_err(|verdict| self.failed(false, verdict))?,
+            None => {
+                self.given.renew();
+                let opened = self.plugin.open_with_log(&self.function.binding, &self.log);
+                opened.map_err(|verdict| self.failed(false, verdict))?
+            }
         };
+        self.given.give(&mut instance).map_err(|(input, verdict)| self.not_shared(input, verdict))?;
         let called = call(&mut instance);
         let usage = instance.take_usage();
         if self.function.on_error.calls_again() {
@@ -224,6 +237,11 @@ impl GuestSlot {
     /// What an instance may use.
     pub(crate) fn limits(&self) -> &Limits {
         self.plugin.limits()
+    }
+
+    fn not_shared(&self, input: String, verdict: Verdict) -> Cause {
+        let function = self.function.signature.name.clone();
+        Cause::Shared { plugin: self.function.plugin.clone(), function, input, verdict }
     }
 
     fn failed(&self, opened: bool, verdict: Verdict) -> Cause {

@@ -1,6 +1,6 @@
 //! A guest's map: rows of a chunk in, rows out, read where they lie in the guest's memory.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use tidemill_guest::{Instance, Mapped, Origins, Verdict};
 use tidemill_model::{
@@ -11,7 +11,7 @@ use tidemill_model::{
 use tidemill_plan::graph;
 
 use super::{
-    Batch, GuestSlot, Letters, Making, Operator, Out, Policy,
+    Batch, GuestSlot, Letters, Making, Operator, Out, Policy, SharedRows,
     beside::Beside,
     chunks::{for_guest, push_in_chunks},
     letters::Letter,
@@ -186,6 +186,10 @@ impl Operator for Map {
         (self.chunk, self.rows_so_far) = (0, 0);
         self.policy.iter_mut().for_each(Policy::begin);
         self.guest.begin();
+    }
+
+    fn share(&mut self, shared: &Arc<[SharedRows]>) {
+        self.guest.share(shared);
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, out: &mut dyn Out) -> Result<(), Cause> {

@@ -221,7 +221,7 @@ fn may_succeed(cause: &Cause) -> bool {
     let is_final = |verdict: &Verdict| {
         matches!(verdict, Verdict::Failure { retryable: false, .. } | Verdict::OpenFailed { retryable: false, .. })
     };
-    matches!(cause, Cause::Guest { verdict, .. } if !is_final(verdict))
+    matches!(cause, Cause::Guest { verdict, .. } | Cause::Shared { verdict, .. } if !is_final(verdict))
 }
 
 /// What a dead letter says; who failed stands beside it.

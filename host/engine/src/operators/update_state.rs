@@ -7,7 +7,7 @@ mod initial;
 mod search;
 mod write;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use tidemill_model::{
     columns::{Column, Rows, RowsBuffer},
@@ -19,7 +19,7 @@ use tidemill_plan::graph::{self, KeySet, Port};
 use tidemill_state::{keyed::KeyedTable, table::Table};
 
 use super::{
-    Batch, GuestSlot, Letters, Making, Operator, Out, Policy, arrange,
+    Batch, GuestSlot, Letters, Making, Operator, Out, Policy, SharedRows, arrange,
     chunks::{CHUNK_BYTES, CHUNK_ROWS},
     combine::{KEPT_BYTES_MAX, key_column},
     policy::{Attempt, reject},
@@ -286,6 +286,10 @@ impl Operator for UpdateState {
         self.initial.iter_mut().for_each(Initial::begin);
         self.policy.iter_mut().for_each(Policy::begin);
         self.guest.begin();
+    }
+
+    fn share(&mut self, shared: &Arc<[SharedRows]>) {
+        self.guest.share(shared);
     }
 
     fn push(&mut self, batch: &mut Batch, rows: &Rows<'_>, _out: &mut dyn Out) -> Result<(), Cause> {

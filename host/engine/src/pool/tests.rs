@@ -89,6 +89,7 @@ fn job(partition: u32, (rows, work_at_end): Work, meeting: &Arc<Meeting>) -> Job
     let shape = Stage {
         input: Input::Source(NodeId(0)),
         partitions: 1,
+        shared: Vec::new(),
         order: Order::Partition,
         steps: vec![stages::Step {
             kind: StepKind::Part(NodeId(0), 0),

@@ -85,6 +85,7 @@ fn task(steps: [(Then, Fails); 3], told: &Told) -> Task {
     let shape = Stage {
         input: Input::Source(NodeId(0)),
         partitions: 1,
+        shared: Vec::new(),
         order: Order::Partition,
         steps: children.map(|children| stages::Step { kind, leaves: None, children, beside: Vec::new() }).into(),
     };

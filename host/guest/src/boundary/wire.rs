@@ -236,6 +236,7 @@ pub(crate) struct ReduceGroups;
 pub(crate) struct UpdateStates;
 pub(crate) struct MigrateStates;
 pub(crate) struct OutputRows;
+pub(crate) struct Share;
 
 impl Shape for Describe {
     const NAME: &'static str = "describe";
@@ -247,6 +248,12 @@ impl Shape for Open {
     const NAME: &'static str = "open";
     type Params<'a> = (BindingIn<'a>,);
     type Answer = Answer<SignatureOut>;
+}
+
+impl Shape for Share {
+    const NAME: &'static str = "share";
+    type Params<'a> = (&'a str, BatchIn<'a>);
+    type Answer = Answer<()>;
 }
 
 impl Shape for MapRows {

@@ -20,6 +20,8 @@ pub(crate) struct StreamEntry {
     pub(crate) name: Name,
     /// What it reads.
     pub(crate) from: Vec<Name>,
+    /// How many of them, the last ones, are side inputs of its function.
+    pub(crate) shared: usize,
     /// What it was called before.
     pub(crate) previously: Option<Name>,
     /// It fails where a stream that it reads has no batch.
@@ -51,7 +53,14 @@ pub(super) fn read(value: &Value, connectors: Connectors, diagnostics: &mut Diag
 
 fn stream(name: &Name, value: &Value, connectors: Connectors, diagnostics: &mut Diagnostics) -> StreamEntry {
     let mut entry =
-        StreamEntry { name: name.clone(), from: Vec::new(), previously: None, fails_if_absent: false, body: None };
+        StreamEntry {
+        name: name.clone(),
+        from: Vec::new(),
+        shared: 0,
+        previously: None,
+        fails_if_absent: false,
+        body: None,
+    };
     let place = format!("stream `{}`", name.text);
     let Some(mut reader) = Reader::try_new(place, value, diagnostics) else { return entry };
     let present: Vec<(&Name, KeyKind)> = reader
@@ -88,6 +97,9 @@ fn stream(name: &Name, value: &Value, connectors: Connectors, diagnostics: &mut 
     let read = reader.get(operator.page().key).and_then(|value| operator.read(value, &mut reader));
     if let Some(read) = read {
         entry.from.extend(read.reads_beside());
+        let shared = read.call().map(|call| &call.shared[..]).unwrap_or_default();
+        entry.shared = shared.len();
+        entry.from.extend(shared.iter().map(|input| input.stream.clone()));
         entry.body = Some(Body::Operator(read.into()));
     }
     entry

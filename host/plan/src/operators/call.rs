@@ -18,10 +18,23 @@ pub(crate) struct Call {
     /// The function's field, the stream's field.
     pub(crate) fields: Vec<(Name, Name)>,
     pub(crate) parameters: Box<Parameters>,
+    /// The function's side inputs.
+    pub(crate) shared: Vec<Shared>,
     /// What the function's single field is called in the stream.
     pub(crate) rename: Option<Name>,
     /// What happens when it fails; `None`: what holds for the pipeline.
     pub(crate) on_error: Option<OnError>,
+}
+
+/// A stream that a function gets as a whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    /// What the function calls it.
+    pub(crate) name: Name,
+    /// The stream.
+    pub(crate) stream: Name,
+    /// The function's field, the stream's field.
+    pub(crate) fields: Vec<(Name, Name)>,
 }
 
 /// What the pipeline gives to a function.
@@ -38,13 +51,17 @@ pub(crate) struct Parameters {
 }
 
 /// Keys that belong to the call of a plugin's function.
-pub(crate) const OF_CALLS: &[&str] = &["fields", "parameters", "on-error"];
+pub(crate) const OF_CALLS: &[&str] = &["fields", "parameters", SHARED, "on-error"];
+
+/// The key for side inputs.
+pub(crate) const SHARED: &str = "shared";
 
 /// `plugin/function` with the keys that go with it.
 pub(crate) fn call(value: &Value, reader: &mut Reader<'_, '_>) -> Option<Call> {
     let name = values::text(value, reader.diagnostics);
     let fields = reader.read("fields", fields).unwrap_or_default();
     let parameters = reader.read("parameters", parameters).unwrap_or_default().into();
+    let shared = reader.read(SHARED, shared).unwrap_or_default();
     let rename = rename(reader);
     let on_error = reader.read("on-error", on_error::read);
     let name = name?;
@@ -52,7 +69,7 @@ pub(crate) fn call(value: &Value, reader: &mut Reader<'_, '_>) -> Option<Call> {
         Some((plugin, function)) if !plugin.is_empty() && !function.is_empty() && !function.contains('/') => {
             let part = |text: &str| Name { text: text.to_owned(), span: name.span };
             let (plugin, function) = (part(plugin), part(function));
-            Some(Call { plugin, function, span: name.span, fields, parameters, rename, on_error })
+            Some(Call { plugin, function, span: name.span, fields, parameters, shared, rename, on_error })
         }
         _ => {
             let error = Diagnostic::error(name.span, format!("`{}` is no function", name.text));
@@ -77,6 +94,25 @@ pub(super) fn fields(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec
     values::check_number(value, table.entries.len(), "fields", values::LISTED_MAX, diagnostics)?;
     let pairs = table.entries.iter();
     Some(pairs.filter_map(|(name, value)| Some((name.clone(), values::text(value, diagnostics)?))).collect())
+}
+
+/// `NAME = "stream"`, or `NAME = { stream = "stream", fields = { ... } }`.
+fn shared(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<Shared>> {
+    let table = values::table(value, diagnostics)?;
+    values::check_number(value, table.entries.len(), "side inputs", values::LISTED_MAX, diagnostics)?;
+    let inputs = table.entries.iter().filter_map(|(name, value)| {
+        if let ValueKind::Text(_) = value.kind {
+            let stream = values::text(value, diagnostics)?;
+            return Some(Shared { name: name.clone(), stream, fields: Vec::new() });
+        }
+        let mut reader = Reader::try_new(format!("side input `{}`", name.text), value, diagnostics)?;
+        reader.check_keys(&["stream", "fields"], "");
+        reader.need("stream", "stream = \"prices\"");
+        let stream = reader.read("stream", values::text);
+        let fields = reader.read("fields", fields).unwrap_or_default();
+        Some(Shared { name: name.clone(), stream: stream?, fields })
+    });
+    Some(inputs.collect())
 }
 
 fn parameters(value: &Value, diagnostics: &mut Diagnostics) -> Option<Parameters> {

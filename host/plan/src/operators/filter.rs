@@ -32,7 +32,7 @@ impl OperatorKind for Filter {
         };
         const FUNCTION: Form = Form {
             written: &["filter = \"plugin/function\""],
-            beside: &["fields", "parameters", "on-error"],
+            beside: &["fields", "parameters", "shared", "on-error"],
             rows: "the same with a map that returns one boolean for each row, in order, or rejects the row; anything else \
                    is a failure",
             holds: "nothing",

@@ -29,7 +29,7 @@ impl OperatorKind for Map {
     fn page(&self) -> &'static Page {
         const FORM: Form = Form {
             written: &["map = \"plugin/function\""],
-            beside: &["fields", "keep", "parameters", "as", "on-error"],
+            beside: &["fields", "keep", "parameters", "shared", "as", "on-error"],
             rows: "what the function returns, then the kept fields",
             holds: "nothing; what the function of a whole partition keeps is in its `memory`",
         };

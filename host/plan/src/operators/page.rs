@@ -79,6 +79,13 @@ pub(crate) const KEYS: &[Key] = &[
         "none",
         "for the function: texts, numbers, booleans; one that is not what it declares, or that it does not declare, is refused; a text is whatever stands there, a number too",
     ),
+    Key(
+        "shared",
+        "table",
+        "none",
+        "streams of which the function gets all rows of the batch, each under the function's name for it, see \
+         [below](#side-inputs)",
+    ),
     Key("as", "text", "see below", "the name of the single field that a function returns"),
     Key(
         "run",

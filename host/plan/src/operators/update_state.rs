@@ -45,6 +45,7 @@ impl OperatorKind for UpdateState {
                 "by",
                 "fields",
                 "parameters",
+                "shared",
                 "run",
                 "emit",
                 "initial",

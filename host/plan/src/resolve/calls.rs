@@ -24,9 +24,10 @@ pub(crate) fn resolve(
     diagnostics: &mut Diagnostics,
 ) -> Option<FunctionUse> {
     let (function, described) = plugins.find(call, kind, diagnostics)?;
-    if let [(name, _), ..] = described.shared.as_slice() {
-        let message = format!("`{}` reads a side input, `{name}`, and there are none in this version", described.name);
-        diagnostics.push(Diagnostic::error(call.span, message).label("comes later"));
+    let has_none = matches!(kind, FunctionKind::Reduce | FunctionKind::Output);
+    if let ([(name, _), ..], true) = (described.shared.as_slice(), has_none) {
+        let message = format!("`{}` reads a side input, `{name}`, and a {} gets none", described.name, kind.name());
+        diagnostics.push(Diagnostic::error(call.span, message).help("let a map before it read it: shared = { ... }"));
         return None;
     }
     let stream = stream.filter(|_| !call.parameters.is_wrong)?;

@@ -53,6 +53,7 @@ impl Builder<'_> {
                         node.source().and_then(|source| source.partitions()).unwrap_or(self.plan.partitions);
                     self.stage(Input::Source(id), partitions, Order::Arrival { origins: 2 }, kind)
                 }
+                (Way::Here, Some(from)) if number == 0 && !node.shared.is_empty() => self.apart(&from, id, kind),
                 (Way::Here, Some(from)) if number == 0 => self.step(&from, node.reads, kind, None),
                 (Way::Here, Some(from)) => self.step(&from, Port::Rows, kind, None),
                 (Way::ByKey(keys), Some(from)) => self.by_key(&from, id, keys, kind),
@@ -76,10 +77,29 @@ impl Builder<'_> {
                 }
                 (Way::Behind { batches }, Some(_)) => self.behind(id, *batches, kind),
             });
+            if number == 0 {
+                at.iter().for_each(|at| self.share(id, at.stage));
+            }
             places.extend(at.clone());
         }
         places.iter_mut().last().into_iter().for_each(|place| place.by.clone_from(&by));
         places
+    }
+
+    /// Rows stay where they are and in their order, and wait there for all that comes before them.
+    fn apart(&mut self, from: &Place, id: NodeId, kind: StepKind) -> Place {
+        let Stage { partitions, order, .. } = self.stages[from.stage];
+        let exchange = self.leave(from, Port::Rows, StepKind::Collect { reader: id, first: 0, origin: 0 });
+        self.stage(Input::Exchanges(vec![exchange], Sequence::Arrival), partitions, order, kind)
+    }
+
+    /// The side inputs of a node go to the stage that it begins.
+    fn share(&mut self, id: NodeId, stage: usize) {
+        for (place, input) in self.plan.node(id).shared.iter().enumerate() {
+            let from = self.place(input.from);
+            let exchange = self.leave(&from, Port::Rows, StepKind::Share { reader: id, place });
+            self.stages[stage].shared.push(exchange);
+        }
     }
 
     /// All of a stream, or of what stands beside the parts of a node.
@@ -99,7 +119,8 @@ impl Builder<'_> {
         let inputs = self.plan.node(id).inputs.clone();
         if let ([only], [fields]) = (&inputs[..], &keys.fields[..]) {
             let names = self.plan.node(*only).schema.names_of(fields);
-            if from.by.as_ref() == Some(&names) && self.stages[from.stage].partitions == self.plan.partitions {
+            let waits = !self.plan.node(id).shared.is_empty();
+            if !waits && from.by.as_ref() == Some(&names) && self.stages[from.stage].partitions == self.plan.partitions {
                 return self.step(from, Port::Rows, kind, None);
             }
         }
@@ -149,7 +170,7 @@ impl Builder<'_> {
 
     fn stage(&mut self, input: Input, partitions: u32, order: Order, kind: StepKind) -> Place {
         let steps = vec![Step { kind, leaves: None, children: Vec::new(), beside: Vec::new() }];
-        self.stages.push(Stage { input, partitions, order, steps });
+        self.stages.push(Stage { input, partitions, order, shared: Vec::new(), steps });
         Place { stage: self.stages.len() - 1, step: 0, by: None }
     }
 

@@ -10,6 +10,10 @@ pub fn plan(plan: &Plan) -> String {
         let previously = node.previously.as_ref().map(|name| format!(" (was {name})")).unwrap_or_default();
         let inputs = inputs(plan, &node.inputs);
         let _ = writeln!(text, "{}{previously}{inputs} = {}", node.name, operator(node));
+        for input in &node.shared {
+            let from = &plan.nodes[input.from.0].name;
+            let _ = writeln!(text, "    shares {from} as {}: {} @ {:?}", input.name, input.rows, input.fields);
+        }
         let _ = writeln!(text, "    {}", node.schema);
     }
     for output in &plan.outputs {

@@ -103,10 +103,10 @@ impl Author {
         }
     }
 
-    /// `__sdk::signature("name", kind, "doc")`.
+    /// `__sdk::signature::<Parameters>("name", kind, "doc")`.
     pub fn signature(&self, kind: &str) -> TokenStream {
         let (name, doc, kind, parameters) = (&self.name, &self.doc, format_ident!("{kind}"), self.parameters_type());
-        code!(__sdk::signature(#name, __sdk::Kind::#kind, &__sdk::documented::<#parameters>(#doc)))
+        code!(__sdk::signature::<#parameters>(#name, __sdk::Kind::#kind, #doc))
     }
 
     /// The type of what it takes from its pipeline besides fields.

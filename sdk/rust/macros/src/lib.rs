@@ -19,6 +19,7 @@ mod plugin;
 mod record;
 mod reduce;
 mod returned;
+mod shared;
 mod types;
 mod update_state;
 
@@ -57,7 +58,7 @@ pub fn record(item: TokenStream) -> TokenStream {
 }
 
 /// A struct with a field for each parameter that a function takes from its pipeline: `context: &Context<Settings>`.
-#[proc_macro_derive(Parameters, attributes(parameter))]
+#[proc_macro_derive(Parameters, attributes(parameter, shared))]
 pub fn parameters(item: TokenStream) -> TokenStream {
     finish(parameters::expand(item.into()))
 }

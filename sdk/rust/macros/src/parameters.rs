@@ -6,6 +6,7 @@ use syn::{Data, DeriveInput, Expr, Field, Fields, Ident, Lit, LitStr, Type, UnOp
 
 use crate::{
     author::doc_of,
+    shared::{self, SharedField},
     types::{all, argument_of, check_name, last_segment},
 };
 
@@ -23,10 +24,10 @@ struct Parameter {
 pub fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     let item: DeriveInput = syn::parse2(item)?;
     let ident = &item.ident;
-    let (error, parameters) = match parse(&item) {
-        Ok(parameters) => (None, parameters),
+    let (error, (parameters, shared)) = match parse(&item) {
+        Ok(fields) => (None, fields),
         // Told alone, and not once more wherever the type is used.
-        Err(error) => (Some(error.into_compile_error()), Vec::new()),
+        Err(error) => (Some(error.into_compile_error()), (Vec::new(), Vec::new())),
     };
     let mut generics = item.generics.clone();
     if error.is_some() && !generics.params.is_empty() {
@@ -34,17 +35,22 @@ pub fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     }
     let (generics, ty, bounds) = generics.split_for_impl();
     let declared = parameters.iter().map(Parameter::declared);
+    let methods_of_shared = shared::methods(&shared);
     let read = match &error {
         Some(_) => code!(::core::unreachable!("the parameters do not compile")),
         None => {
             let fields: Vec<&Ident> = parameters.iter().map(|parameter| &parameter.ident).collect();
             let values = parameters.iter().map(Parameter::read);
+            let later = shared.iter().map(|input| &input.ident);
             // All that is wrong is told at once.
             code! {
                 let mut wrong = ::std::vec::Vec::new();
                 #(let #fields = #values.map_err(|reason| wrong.push(reason));)*
                 match (#(#fields,)*) {
-                    (#(::core::result::Result::Ok(#fields),)*) => ::core::result::Result::Ok(Self { #(#fields,)* }),
+                    (#(::core::result::Result::Ok(#fields),)*) => ::core::result::Result::Ok(Self {
+                        #(#fields,)*
+                        #(#later: ::core::default::Default::default(),)*
+                    }),
                     #[allow(unreachable_patterns, reason = "there may be no field")]
                     _ => ::core::result::Result::Err(wrong.join("; ")),
                 }
@@ -65,12 +71,14 @@ pub fn expand(item: TokenStream) -> syn::Result<TokenStream> {
                 fn read(given: &__sdk::Given<'_>) -> ::core::result::Result<Self, ::std::string::String> {
                     #read
                 }
+
+                #methods_of_shared
             }
         };
     })
 }
 
-fn parse(item: &DeriveInput) -> syn::Result<Vec<Parameter>> {
+fn parse(item: &DeriveInput) -> syn::Result<(Vec<Parameter>, Vec<SharedField>)> {
     if !item.generics.params.is_empty() {
         return Err(syn::Error::new_spanned(&item.generics, "Parameters are not generic: name the types"));
     }
@@ -81,14 +89,17 @@ fn parse(item: &DeriveInput) -> syn::Result<Vec<Parameter>> {
         let message = "Parameters need names for their fields: write `struct Name { field: type }`";
         return Err(syn::Error::new_spanned(&item.ident, message));
     };
-    let parameters = all(named.named.iter().map(Parameter::parse))?;
+    let (shared, parameters): (Vec<&Field>, Vec<&Field>) =
+        named.named.iter().partition(|field| SharedField::is_one(field));
+    let parameters = all(parameters.into_iter().map(Parameter::parse))?;
+    let shared = shared::parse(&shared)?;
     for (place, parameter) in parameters.iter().enumerate() {
         if parameters[..place].iter().any(|other| other.name == parameter.name) {
             let message = format!("two parameters have the name `{}`", parameter.name);
             return Err(syn::Error::new_spanned(&parameter.ident, message));
         }
     }
-    Ok(parameters)
+    Ok((parameters, shared))
 }
 
 impl Parameter {

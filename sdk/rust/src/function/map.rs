@@ -77,6 +77,10 @@ struct WholeOperator<F: RowsFunction> {
 }
 
 impl<F: MapFunction> Operator for MapOperator<F> {
+    fn share(&mut self, name: &str, rows: &Batch) -> Result<(), Failure> {
+        self.context.share(name, rows)
+    }
+
     fn map_rows(&mut self, call: CallContext, input: Batch) -> Result<Mapped, Failure> {
         self.context.enter(call);
         let reader = open_rows::<F::Input<'_>>(&input)?;
@@ -97,6 +101,10 @@ impl<F: MapFunction> Operator for MapOperator<F> {
 }
 
 impl<F: WholeFunction> Operator for WholeOperator<F> {
+    fn share(&mut self, name: &str, rows: &Batch) -> Result<(), Failure> {
+        self.context.share(name, rows)
+    }
+
     fn map_rows(&mut self, call: CallContext, input: Batch) -> Result<Mapped, Failure> {
         self.context.enter(call);
         if call.chunk == 0 {

@@ -83,6 +83,10 @@ struct UpdateOperator<F: UpdateFunction> {
 }
 
 impl<F: UpdateFunction> Operator for UpdateOperator<F> {
+    fn share(&mut self, name: &str, rows: &Batch) -> Result<(), Failure> {
+        self.context.share(name, rows)
+    }
+
     fn update_states(&mut self, call: CallContext, news: News) -> Result<Changes, Failure> {
         self.context.enter(call);
         let groups = news.present.len();

@@ -102,6 +102,9 @@ pub(super) fn signature_line(signature: &Signature) -> String {
             if signature.state_version > 1 { format!(" v{}", signature.state_version) } else { String::new() };
         line += &format!(" [{}{version}]", fields(&signature.state));
     }
+    for (name, rows) in &signature.shared {
+        line += &format!(" shared {name}({})", fields(rows));
+    }
     if !signature.output.is_empty() {
         line += &format!(" -> {}", fields(&signature.output));
     }

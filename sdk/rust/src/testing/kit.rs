@@ -4,20 +4,24 @@ use std::{collections::BTreeMap, fmt, hash::Hash};
 
 use crate::{
     bindings::{
-        exports::tidemill::plugin::operators::{Binding, CallContext},
-        tidemill::plugin::data::{Failure, Field},
+        exports::tidemill::plugin::operators::{Binding, CallContext, Signature},
+        tidemill::plugin::data::{Batch, Failure, Field},
     },
     function::{Entry, Function, Operator, ReduceFunction, RowsFunction, UpdateFunction},
     log::{self, Level},
-    value::{Malformed, Timestamp, Write},
+    value::{Malformed, Timestamp, Write, WriteRow},
 };
 
-use super::{Keyed, Mapped, Reduced};
+use super::{
+    Keyed, Mapped, Reduced,
+    batch::{batch_of, check_columns},
+};
 
 /// What functions are called with: parameters, times, and how the host cuts its input.
 #[derive(Clone, Debug)]
 pub struct Kit {
     parameters: BTreeMap<String, String>,
+    shared: BTreeMap<String, Batch>,
     pub(super) batch_time: Timestamp,
     interval_micros: i64,
     watermark: Option<Timestamp>,
@@ -56,6 +60,7 @@ impl Kit {
     pub fn new() -> Kit {
         Kit {
             parameters: BTreeMap::new(),
+            shared: BTreeMap::new(),
             batch_time: Timestamp(0),
             interval_micros: 1_000_000,
             watermark: None,
@@ -68,6 +73,13 @@ impl Kit {
     /// With a parameter of the operator.
     pub fn parameter(mut self, name: &str, value: &str) -> Kit {
         self.parameters.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With rows of a side input: values, records, or pairs of them. A side input that is given none is empty.
+    pub fn shared<T: WriteRow>(mut self, name: &str, rows: impl IntoIterator<Item = T>) -> Kit {
+        let rows: Vec<T> = rows.into_iter().collect();
+        self.shared.insert(name.to_owned(), batch_of(&rows));
         self
     }
 
@@ -148,8 +160,27 @@ impl Kit {
             input: F::signature().input,
             parameters: self.parameters.clone().into_iter().collect(),
         };
-        let (_, operator) = Entry::of::<F>().open(&binding).map_err(|reason| Failed { reason })?;
+        let (signature, mut operator) = Entry::of::<F>().open(&binding).map_err(|reason| Failed { reason })?;
+        self.share(&signature, operator.as_mut())?;
         Ok(operator)
+    }
+
+    /// Gives an instance its side inputs, as the host does before the calls of a batch.
+    fn share(&self, signature: &Signature, operator: &mut dyn Operator) -> Result<(), Failed> {
+        let is_read = |name: &String| signature.shared.iter().any(|(read, _)| read == name);
+        if let Some(name) = self.shared.keys().find(|name| !is_read(name)) {
+            let reason = format!("`{}` reads no side input `{name}`", signature.name);
+            return Err(Failed { reason });
+        }
+        for (name, fields) in &signature.shared {
+            let empty = Batch { rows: 0, columns: Vec::new() };
+            let rows = self.shared.get(name).filter(|rows| rows.rows > 0);
+            rows.map_or(Ok(()), |rows| check_columns(rows, fields))?;
+            let failed = |failure: Failure| Failed { reason: format!("side input `{name}`: {}", failure.reason) };
+            operator.share(name, rows.unwrap_or(&empty)).map_err(failed)?;
+        }
+        Noted::take();
+        Ok(())
     }
 
     /// The context of chunk `chunk` of `chunks`.
