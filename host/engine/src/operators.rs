@@ -21,6 +21,7 @@ mod sample;
 mod scattered;
 mod shared;
 mod sides;
+mod table;
 mod top;
 mod update_state;
 mod window;

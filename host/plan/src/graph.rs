@@ -134,6 +134,11 @@ pub enum Operator {
     Group,
     /// A row for each pair of rows of two inputs with the same key: the key's fields, then the others of both.
     Join(Join),
+    /// The rows of the last batch that has any, in every batch from then on.
+    Table {
+        /// More of them fail.
+        bytes_max: usize,
+    },
     /// All rows in order, in one partition. Rows that compare equal keep their order.
     Sort(Vec<SortKey>),
     /// The first rows of the batch, in one partition.

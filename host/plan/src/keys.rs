@@ -122,7 +122,7 @@ impl KeyKind {
 /// What is planned: known by name, so that it is not called a mistake of spelling.
 pub(crate) const LATER: &[(&str, &[&str])] = &[
     ("pipeline", &["watermark", "max-delay", "shared"]),
-    ("streams", &["count-by-value", "event-time", "http", "kafka", "sql", "table"]),
+    ("streams", &["count-by-value", "event-time", "http", "kafka", "sql"]),
     ("outputs", &["database", "http", "kafka", "postgres", "shared", "socket"]),
 ];
 

@@ -17,6 +17,7 @@ mod repartition;
 mod sample;
 mod side_by_side;
 mod sort;
+mod table;
 mod union;
 mod update_state;
 mod window;
@@ -51,6 +52,7 @@ pub(crate) static OPERATORS: &[&dyn OperatorKind] = &[
     &sample::Sample,
     &repartition::Repartition,
     &distinct::Distinct,
+    &table::Table,
 ];
 
 /// The keys of all operators.

@@ -61,6 +61,8 @@ pub(crate) struct Stream<'a> {
     pub(crate) every: Option<Interval>,
     /// Of how many streams its rows come one after the other.
     pub(crate) origins: u64,
+    /// What it comes from that never has an end: `a socket`.
+    pub(crate) endless: Option<&'static str>,
 }
 
 fn source(settings: &Arc<dyn SourceSettings>) -> Node {
@@ -97,6 +99,8 @@ struct Done {
     placed_by: Vec<Option<Vec<String>>>,
     /// For each of them of how many streams its rows come one after the other.
     origins: Vec<u64>,
+    /// For each of them what it comes from that never has an end.
+    endless: Vec<Option<&'static str>>,
     /// The pipeline's, if that is known.
     interval: Option<Interval>,
 }
@@ -114,6 +118,7 @@ impl<'a> Resolver<'a> {
                 nodes: Vec::new(),
                 placed_by: Vec::new(),
                 origins: Vec::new(),
+                endless: Vec::new(),
                 interval: manifest.pipeline.interval,
             },
             diagnostics,
@@ -346,6 +351,9 @@ impl Done {
         let slide = node.slide.or(input.and_then(|input| self.nodes[input].slide));
         let of_inputs = node.inputs.iter().map(|input| self.origins[input.0]);
         self.origins.push(stages::origins(&node, of_inputs));
+        let of_inputs = || node.inputs.iter().find_map(|input| self.endless[input.0]);
+        let endless = node.source().map_or_else(of_inputs, |source| source.endless());
+        self.endless.push(endless);
         self.placed_by.push(placed_by);
         self.nodes.push(Node { slide, ..node });
         NodeId(self.nodes.len() - 1)
@@ -361,6 +369,7 @@ impl Done {
             slide: node.slide,
             every: node.slide.or(self.interval),
             origins: self.origins[id.0],
+            endless: self.endless[id.0],
         }
     }
 }

@@ -19,8 +19,8 @@ impl Guest for Hostile {
         crate::open::open(&binding)
     }
 
-    fn share(_: String, _: Batch) -> Result<(), Failure> {
-        Ok(())
+    fn share(name: String, rows: Batch) -> Result<(), Failure> {
+        crate::shared::share(&name, &rows)
     }
 
     fn map_rows(context: CallContext, rows: Batch) -> Result<Mapped, Failure> {

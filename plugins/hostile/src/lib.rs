@@ -14,6 +14,7 @@ mod migrate;
 mod much;
 mod open;
 mod reduce;
+mod shared;
 mod table;
 mod touchy;
 mod trouble;

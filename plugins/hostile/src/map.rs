@@ -7,8 +7,8 @@ use crate::{
         host::{Level, count, log},
         operators::{Batch, CallContext, Failure, Mapped, Origins},
     },
-    columns::{batch, booleans, cut, integers, numbers, read_numbers, read_texts, text},
-    much,
+    columns::{batch, booleans, cut, integers, numbers, read_integers, read_numbers, read_texts, text},
+    much, shared,
     table::opened,
     touchy, trouble,
 };
@@ -41,6 +41,16 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
             Mapped { rows: batch(given, vec![copy]), origins: Origins::Rows(origins), rejected: Vec::new() }
         }
         "context" => contexts(context, given),
+        "scored" => {
+            let scores = read_texts(&rows.columns[0]).into_iter().map(|line| shared::last(line).unwrap_or(-1));
+            same(batch(given, vec![integers(&scores.collect::<Vec<_>>())]))
+        }
+        // Without a limit all are above it.
+        "is-above" | "keeps-all" | "not-shared" => {
+            let limit = shared::last("");
+            let above = read_integers(&rows.columns[0]).into_iter().map(|value| limit.is_none_or(|limit| value > limit));
+            same(batch(given, vec![booleans(&above.collect::<Vec<_>>())]))
+        }
         "tenfold" => much::tenfold(&rows),
         "bits" => much::bits_of_lines(&rows),
         "counts" | "output-counts" => {

@@ -2,6 +2,7 @@
 
 use crate::{
     bindings::operators::{Binding, Description, Failure, Field, Signature},
+    shared,
     table::{Entry, TABLE, set_opened},
     trouble,
 };
@@ -65,6 +66,6 @@ fn signature(entry: &Entry) -> Signature {
         whole_partition: entry.name == "loops-at-last",
         finishes: false,
         invertible: false,
-        shared: Vec::new(),
+        shared: shared::read_by(entry.name),
     }
 }

@@ -32,6 +32,10 @@ const fn update(name: &'static str) -> Entry {
     Entry { name, kind: Kind::UpdateStates, input: VALUE, output: &[], state: TOTAL, version: 1 }
 }
 
+const fn above(name: &'static str) -> Entry {
+    Entry { name, kind: Kind::MapRows, input: VALUE, output: &[("above", "boolean")], state: &[], version: 1 }
+}
+
 const fn emitting(name: &'static str) -> Entry {
     Entry { name, kind: Kind::UpdateStates, input: VALUE, output: TOTAL, state: TOTAL, version: 1 }
 }
@@ -126,6 +130,12 @@ pub(crate) const TABLE: &[Entry] = &[
     map("tenfold"),
     Entry { name: "bits", kind: Kind::MapRows, input: LINE, output: BITS, state: &[], version: 1 },
     Entry { name: "bits-kept", kind: Kind::UpdateStates, input: VALUE, output: &[], state: BITS, version: 1 },
+    // Reading side inputs.
+    Entry { name: "scored", kind: Kind::MapRows, input: LINE, output: &[("score", "integer")], state: &[], version: 1 },
+    above("is-above"),
+    above("keeps-all"),
+    above("not-shared"),
+    update("weighed"),
     // Not coming back.
     map("loop-forever"),
     map("loops-at-last"),

@@ -6,8 +6,8 @@ use crate::{
         host::count,
         operators::{Batch, CallContext, Changes, Failure},
     },
-    columns::{batch, integers, numbers, read_integers, read_numbers},
-    migrate, much,
+    columns::{batch, integers, numbers, read_integers, read_numbers, read_texts},
+    migrate, much, shared,
     table::opened,
     touchy, trouble,
 };
@@ -28,7 +28,7 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
 }
 
 fn with_totals(call: &Call) -> Result<Changes, Failure> {
-    let Call { rows, ends, states, present, .. } = call;
+    let Call { keys, rows, ends, states, present, .. } = call;
     let totals = add(rows, &read_numbers(ends), states, present);
     let groups = call.keys.rows;
     let mut changes = Changes {
@@ -54,6 +54,16 @@ fn with_totals(call: &Call) -> Result<Changes, Failure> {
             let digits =
                 |(old, new): (i64, Vec<i64>)| new.iter().fold(old, |all, new| all.wrapping_mul(10).wrapping_add(*new));
             let states: Vec<i64> = old.zip(news(rows, ends)).map(digits).collect();
+            changes.states = batch(groups, vec![integers(&states)]);
+        }
+        "weighed" => {
+            let old = read_integers(&states.columns[0]).into_iter().zip(present);
+            let weights = read_texts(&keys.columns[0]).into_iter().map(|key| shared::last(key).unwrap_or(1));
+            let sums = news(rows, ends).into_iter().map(|new| new.iter().sum::<i64>()).zip(weights);
+            let total = |((state, &present), (sum, weight)): ((i64, &u8), (i64, i64))| {
+                (if present == 1 { state } else { 0 }).wrapping_add(sum.wrapping_mul(weight))
+            };
+            let states: Vec<i64> = old.zip(sums).map(total).collect();
             changes.states = batch(groups, vec![integers(&states)]);
         }
         "sum-migrated" | "sum-migrated-again" => {

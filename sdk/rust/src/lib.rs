@@ -94,7 +94,7 @@
 //! A field with `#[shared]` above it is a side input: all rows that another stream has in the batch, which the pipeline names
 //! with `shared = { scores = "stream" }`. It is a `Vec<T>`, an `Option<T>` (of one row at most), a `HashMap<K, V>` or
 //! `BTreeMap<K, V>` (fields `key` and `value`, or those of records; of rows with one key the last one counts), a `HashSet<T>` or a
-//! `BTreeSet<T>`, of values that borrow nothing. It is made of the rows once for each batch and instance, and not for each call.
+//! `BTreeSet<T>`, of values that borrow nothing. The order of a `HashMap` hangs on the instance: go through a `BTreeMap` instead. It is made of the rows once for each batch and instance, and not for each call.
 //! Maps and update-states read side inputs; reduces and outputs do not.
 //!
 //! ```

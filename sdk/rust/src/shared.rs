@@ -85,7 +85,7 @@ macro_rules! maps {
             /// Of rows with one key the last one counts.
             fn of_rows(rows: &Batch) -> Result<$map<K, V>, String> {
                 let mut all = $map::new();
-                rows_of(rows, |(key, value)| drop(all.insert(key, value)))?;
+                rows_of(rows, |row: (K, V)| all.extend([row]))?;
                 Ok(all)
             }
         })*
@@ -101,7 +101,7 @@ macro_rules! sets {
 
             fn of_rows(rows: &Batch) -> Result<$set<T>, String> {
                 let mut all = $set::new();
-                rows_of(rows, |row| drop(all.insert(row)))?;
+                rows_of(rows, |row| all.extend([row]))?;
                 Ok(all)
             }
         })*

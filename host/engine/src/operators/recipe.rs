@@ -4,7 +4,7 @@ use tidemill_model::schema::Schema;
 use tidemill_plan::graph::{Keys, Node, Role};
 
 use super::{
-    Guests, Operator, Pass, Policy, combine, filter, group, join, map, merge, order, sample, top, update_state, window,
+    Guests, Operator, Pass, Policy, combine, filter, group, join, map, merge, order, sample, table, top, update_state, window,
     window_merge,
 };
 use crate::{failure::RunError, presence::Presence};
@@ -60,6 +60,7 @@ static RECIPES: &[Recipe] = &[
     Recipe { role: Role::Limit, make: order::make_limit, takes: None },
     Recipe { role: Role::Top, make: top::make, takes: None },
     Recipe { role: Role::Sample, make: sample::make, takes: None },
+    Recipe { role: Role::Table, make: table::make, takes: None },
 ];
 
 impl Recipe {

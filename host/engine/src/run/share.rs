@@ -3,7 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use tidemill_guest::Usage;
-use tidemill_model::{columns::{Column, RowsBuffer}, time::Timestamp};
+use tidemill_model::{
+    columns::{Column, RowsBuffer},
+    time::Timestamp,
+};
 use tidemill_plan::{
     graph::{SideInput, Then},
     stages::{ExchangeId, Sequence, StepKind},
@@ -32,8 +35,9 @@ impl Shares {
         let mut rows = RowsBuffer::new(&input.rows);
         for slice in exchanges.take(&[exchange], Sequence::Arrival).remove(&0).unwrap_or_default() {
             slice.with_rows(|more| rows.extend(more))?;
-            batch.hold(rows.bytes())?;
+            batch.hold(held_bytes(&rows))?;
         }
+        batch.hold(held_bytes(&rows))?;
         // Each value takes its time, however few bits it has.
         let bytes = rows.bytes().max(rows.len().saturating_mul(rows.columns().len()));
         batch.budget.spend(Usage { rows: rows.len() as u64, bytes: bytes as u64, ..Usage::default() })?;
@@ -64,6 +68,11 @@ impl Run {
             if skips { Failed::Batch(error) } else { Failed::Run(error) }
         })
     }
+}
+
+/// Columns are held whatever is in them.
+fn held_bytes(rows: &RowsBuffer) -> usize {
+    rows.bytes() + rows.fixed_bytes()
 }
 
 fn is_same(one: &RowsBuffer, other: &RowsBuffer) -> bool {

@@ -33,7 +33,8 @@ fn shown(plan: &Plan, stages: &Stages) -> String {
             Order::Arrival { origins } => format!(" of {origins} origins"),
             Order::Partition => String::new(),
         };
-        let _ = writeln!(text, "{input} -> {}{order} x {}", stage.partitions, step(plan, stage, 0));
+        let shared: String = stage.shared.iter().map(|id| format!(" with {}", exchange(id))).collect();
+        let _ = writeln!(text, "{input}{shared} -> {}{order} x {}", stage.partitions, step(plan, stage, 0));
     }
     text
 }
@@ -54,6 +55,10 @@ fn step(plan: &Plan, stage: &Stage, index: usize) -> String {
         StepKind::Gather(_) => "gather".to_owned(),
         StepKind::Spread(_) => "spread".to_owned(),
         StepKind::Collect { first, origin, .. } => format!("collect from {first} origin {origin}"),
+        StepKind::Share { reader, place } => {
+            let reader = plan.node(reader);
+            format!("share {} of {}", reader.shared[place].name, reader.name)
+        }
         StepKind::OutputFunction(output) => format!("function {}", plan.outputs[output].name),
         StepKind::Output(output) => format!("output {}", plan.outputs[output].name),
     };

@@ -44,6 +44,8 @@ pub enum Role {
     Top,
     /// Some are taken, as if by lot.
     Sample,
+    /// They stay until there are others.
+    Table,
 }
 
 /// How rows come to a part.

@@ -44,7 +44,7 @@ pub fn expand(item: TokenStream) -> syn::Result<TokenStream> {
             let later = shared.iter().map(|input| &input.ident);
             // All that is wrong is told at once.
             code! {
-                let mut wrong = ::std::vec::Vec::new();
+                let mut wrong = ::std::vec::Vec::<::std::string::String>::new();
                 #(let #fields = #values.map_err(|reason| wrong.push(reason));)*
                 match (#(#fields,)*) {
                     (#(::core::result::Result::Ok(#fields),)*) => ::core::result::Result::Ok(Self {

@@ -96,6 +96,12 @@ impl<F: UpdateFunction, K: Clone + Eq + Hash + Write> Keyed<F, K> {
         self
     }
 
+    /// Another kit from here on: `states.with(|kit| kit.shared("scores", [("a", 2)]))`.
+    pub fn with(&mut self, change: impl FnOnce(Kit) -> Kit) -> &mut Keyed<F, K> {
+        self.kit = change(self.kit.clone());
+        self
+    }
+
     /// Calls the function for the keys of these rows, and for those whose time to wake has come.
     pub fn batch<'a>(&mut self, rows: impl IntoIterator<Item = (K, F::New<'a>)>) -> Result<Updated<F, K>, Failed> {
         let mut called: Vec<Called<F::New<'a>>> = Vec::new();

@@ -11,7 +11,7 @@ mod run;
 mod value;
 
 use case::Case;
-use functions::{maps, outputs, reduces, updates, wholes};
+use functions::{maps, outputs, reduces, shared, updates, wholes};
 use run::{Runs, map, reduce, update};
 
 /// Every function, and how it is run.
@@ -32,6 +32,13 @@ const RUNS: &[(&str, Runs)] = &[
     ("map-parameters", map::<maps::map_parameters>),
     ("map-flag", map::<maps::map_flag>),
     ("map-parsed", map::<maps::map_parsed>),
+    ("map-shared", map::<shared::map_shared>),
+    ("map-shared-hashed", map::<shared::map_shared_hashed>),
+    ("map-shared-list", map::<shared::map_shared_list>),
+    ("map-shared-set", map::<shared::map_shared_set>),
+    ("map-shared-limit", map::<shared::map_shared_limit>),
+    ("whole-shared", map::<shared::whole_shared>),
+    ("update-shared", update::<shared::update_shared>),
     ("whole-row", map::<wholes::whole_row>),
     ("whole-record", map::<wholes::whole_record>),
     ("whole-optional", map::<wholes::whole_optional>),

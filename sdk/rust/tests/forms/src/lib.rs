@@ -6,6 +6,7 @@ use tidemill_sdk::prelude::*;
 pub(crate) mod maps;
 pub(crate) mod outputs;
 pub(crate) mod reduces;
+pub(crate) mod shared;
 pub(crate) mod updates;
 pub(crate) mod wholes;
 
@@ -26,6 +27,13 @@ plugin!(
     maps::map_parameters,
     maps::map_flag,
     maps::map_parsed,
+    shared::map_shared,
+    shared::map_shared_hashed,
+    shared::map_shared_list,
+    shared::map_shared_set,
+    shared::map_shared_limit,
+    shared::whole_shared,
+    shared::update_shared,
     wholes::whole_row,
     wholes::whole_record,
     wholes::whole_optional,

@@ -19,6 +19,8 @@ pub struct Case {
     /// A reduce of the host behind the function.
     pub then: Option<&'static str>,
     parameters: Vec<(&'static str, String)>,
+    /// The side inputs: their names, and their rows in each batch.
+    shared: Vec<(&'static str, Vec<Vec<Vec<Value>>>)>,
     /// What comes out, as the host's test shows it.
     pub expect: String,
 }
@@ -29,9 +31,9 @@ impl Case {
         let (title, rest) = text.split_once('\n').unwrap();
         let (pipeline, expect) = rest.split_once("---\n").unwrap();
         let of = |key: &str| pipeline.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
-        let queue = of("queue").unwrap().strip_prefix("{ schema = \"").unwrap();
-        let (schema, batches) = queue.split_once("\", batches = ").unwrap();
-        let fields: Vec<&str> = schema.split(", ").map(|field| field.split_once(": ").unwrap().0).collect();
+        let queues = pipeline.lines().filter_map(|line| line.strip_prefix("queue = { schema = \""));
+        let mut queues = queues.map(Queue::read);
+        let Queue { fields, batches } = queues.next().unwrap();
         let plugin = pipeline.find("\"forms/").map(|at| &pipeline[at + "\"forms/".len()..]).unwrap();
         let keep = of("keep").map(|keep| keep.trim_matches(['[', ']', '"']));
         let table = of("parameters").map(|table| table.trim_matches(['{', '}', ' ']));
@@ -39,16 +41,19 @@ impl Case {
             let (name, value) = entry.split_once(" = ").unwrap();
             (name, value.trim_matches('"').to_owned())
         });
-        let mut reader = Reader { rest: batches, fields: &fields };
+        let table = of("shared").map(|table| table.trim_matches(['{', '}', ' ']));
+        let names = table.into_iter().flat_map(|table| table.split(", ")).map(|entry| entry.split_once(" = ").unwrap().0);
+        let shared = names.zip(queues.map(|queue| queue.batches));
         Case {
             title,
             caller: if of("output").is_some() { "outputs.out" } else { "out" },
             function: plugin.split_once('"').unwrap().0,
-            batches: reader.list(|reader| reader.list(Reader::row)),
+            batches,
             filters: of("filter").is_some(),
             keep: keep.map(|keep| fields.iter().position(|field| *field == keep).unwrap()),
             then: of("reduce").map(|name| name.trim_matches('"')).filter(|name| !name.contains('/')),
             parameters: parameters.collect(),
+            shared: shared.collect(),
             expect: expect.trim_end().to_owned(),
         }
     }
@@ -59,9 +64,42 @@ impl Case {
         self.parameters.iter().fold(kit, |kit, (name, value)| kit.parameter(name, value))
     }
 
+    /// A kit with the side inputs of a batch: integers, or pairs of a text and an integer.
+    pub fn share(&self, kit: Kit, second: i64) -> Kit {
+        self.shared.iter().fold(kit, |kit, (name, batches)| {
+            let rows = batches.get(second as usize - 1).map(Vec::as_slice).unwrap_or_default();
+            let integer = |value| if let Value::Integer(integer) = value { integer } else { unreachable!("{value:?}") };
+            let pairs = rows.iter().filter_map(|row| match row[..] {
+                [Value::Text(key), value] => Some((key, integer(value))),
+                _ => None,
+            });
+            let pairs: Vec<(&str, i64)> = pairs.collect();
+            match pairs.is_empty() {
+                false => kit.shared(name, pairs),
+                true => kit.shared(name, rows.iter().map(|row| integer(row[0]))),
+            }
+        })
+    }
+
     /// The rows of each batch, and the batch's time.
     pub fn timed(&self) -> impl Iterator<Item = (i64, &Vec<Vec<Value>>, Timestamp)> {
         self.batches.iter().zip(1..).map(|(rows, second)| (second, rows, Timestamp(second * 1_000_000)))
+    }
+}
+
+/// A source's fields and rows.
+struct Queue {
+    fields: Vec<&'static str>,
+    batches: Vec<Vec<Vec<Value>>>,
+}
+
+impl Queue {
+    /// Reads what stands behind the beginning of the schema.
+    fn read(text: &'static str) -> Queue {
+        let (schema, rest) = text.split_once("\", batches = ").unwrap();
+        let fields: Vec<&str> = schema.split(", ").map(|field| field.split_once(": ").unwrap().0).collect();
+        let batches = Reader { rest, fields: &fields }.list(|reader| reader.list(Reader::row));
+        Queue { fields, batches }
     }
 }
 

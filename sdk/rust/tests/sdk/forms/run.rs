@@ -61,7 +61,7 @@ where
             let values = row.iter().enumerate().filter(|(place, _)| Some(*place) != case.keep);
             F::Input::take(&mut values.map(|(_, value)| *value))
         });
-        let mapped = match kit.clone().batch_time(time).map::<F>(rows) {
+        let mapped = match case.share(kit.clone(), second).batch_time(time).map::<F>(rows) {
             Ok(mapped) => mapped,
             Err(Failed { .. }) => {
                 outcome.skipped += 1;
@@ -137,7 +137,7 @@ where
         let mut keys: Vec<&str> = rows.iter().map(|(key, _)| *key).collect();
         keys.sort_unstable();
         keys.dedup();
-        let updated = states.at(time).batch(rows).unwrap();
+        let updated = states.with(|kit| case.share(kit, second)).at(time).batch(rows).unwrap();
         let shown: Vec<String> = if emits {
             updated.emitted().iter().map(|(key, row)| format!("{key} {}", row.show())).collect()
         } else {
