@@ -41,6 +41,7 @@ cases! {
     quadrant "quadrant",
     recoverable "recoverable",
     regression "regression",
+    sentiment "sentiment",
     sketches "sketches",
     top_words_of_a_file "top-words",
     wordcount "wordcount",

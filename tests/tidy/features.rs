@@ -11,7 +11,7 @@ use crate::{assert_none, dependencies::packages};
 
 /// Packages that stand apart: plugins and their SDK are built without the host, too, and the house rules within seconds. What
 /// they alone make cargo compile again takes some seconds, once.
-const APART: [&str; 17] = [
+const APART: [&str; 18] = [
     "brc",
     "clickstream",
     "forms",
@@ -23,6 +23,7 @@ const APART: [&str; 17] = [
     "popular",
     "quadrant",
     "recoverable",
+    "sentiment",
     "sketches",
     "spark-functions",
     "tidemill-sdk",

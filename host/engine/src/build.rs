@@ -8,7 +8,9 @@ use tidemill_plan::{
 
 use crate::{
     failure::RunError,
-    operators::{Batch, Gather, Guests, KeyFields, Making, Map, MapKind, Operator, Policy, Recipe, Scatter, Share, Spread},
+    operators::{
+        Batch, Gather, Guests, KeyFields, Making, Map, MapKind, Operator, Policy, Recipe, Scatter, Share, Spread,
+    },
     presence::Presence,
     stop::Stopper,
     task::{StepFacts, Task},

@@ -169,16 +169,12 @@ pub enum Cause {
         verdict: Verdict,
     },
     /// The guest would not take a side input, or could not: no row is to blame.
-    #[error("`{plugin}/{function}`, side input `{input}`: {verdict}")]
+    #[error("side input `{input}` of {cause}")]
     Shared {
-        /// What the pipeline calls the plugin.
-        plugin: String,
-        /// The plugin's function.
-        function: String,
-        /// What the function calls the side input.
+        /// What the function calls it.
         input: String,
-        /// What happened.
-        verdict: Verdict,
+        /// What its call came to.
+        cause: Box<Cause>,
     },
     /// More calls failed than a search for rows may make.
     #[error(

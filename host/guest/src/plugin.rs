@@ -110,7 +110,10 @@ impl Plugin {
         .map_err(failed)?;
         let description = described.map_err(|what| LoadError::Description { plugin: plugin.clone(), what })?;
         if exports.share.is_none() && description.functions.iter().any(|function| !function.shared.is_empty()) {
-            return Err(LoadError::Exports { plugin, what: "`share` is missing, and a function reads side inputs".to_owned() });
+            return Err(LoadError::Exports {
+                plugin,
+                what: "`share` is missing, and a function reads side inputs".to_owned(),
+            });
         }
         let inner = Inner { name, digest, imports, compiled, limits, description, lines, component, exports };
         Ok(Plugin { inner: Arc::new(inner), sink })

@@ -48,7 +48,8 @@ pub(crate) fn call(context: &CallContext, rows: Batch) -> Result<Mapped, Failure
         // Without a limit all are above it.
         "is-above" | "keeps-all" | "not-shared" => {
             let limit = shared::last("");
-            let above = read_integers(&rows.columns[0]).into_iter().map(|value| limit.is_none_or(|limit| value > limit));
+            let above =
+                read_integers(&rows.columns[0]).into_iter().map(|value| limit.is_none_or(|limit| value > limit));
             same(batch(given, vec![booleans(&above.collect::<Vec<_>>())]))
         }
         "tenfold" => much::tenfold(&rows),

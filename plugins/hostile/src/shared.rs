@@ -3,7 +3,10 @@
 use std::cell::{Cell, RefCell};
 
 use crate::{
-    bindings::{data::Field, operators::{Batch, Failure}},
+    bindings::{
+        data::Field,
+        operators::{Batch, Failure},
+    },
     columns::{read_integers, read_texts},
     table::opened,
     trouble,
@@ -31,7 +34,8 @@ pub(crate) fn share(name: &str, rows: &Batch) -> Result<(), Failure> {
     match opened() {
         "keeps-all" => {
             // As a map of the rows would have it.
-            let kept: Vec<String> = read_integers(&rows.columns[0]).iter().map(|limit| format!("{limit:0>200}")).collect();
+            let kept: Vec<String> =
+                read_integers(&rows.columns[0]).iter().map(|limit| format!("{limit:0>200}")).collect();
             std::mem::forget(kept);
             return Ok(());
         }

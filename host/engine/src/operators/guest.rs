@@ -240,8 +240,7 @@ impl GuestSlot {
     }
 
     fn not_shared(&self, input: String, verdict: Verdict) -> Cause {
-        let function = self.function.signature.name.clone();
-        Cause::Shared { plugin: self.function.plugin.clone(), function, input, verdict }
+        Cause::Shared { input, cause: Box::new(self.failed(true, verdict)) }
     }
 
     fn failed(&self, opened: bool, verdict: Verdict) -> Cause {

@@ -221,7 +221,11 @@ fn may_succeed(cause: &Cause) -> bool {
     let is_final = |verdict: &Verdict| {
         matches!(verdict, Verdict::Failure { retryable: false, .. } | Verdict::OpenFailed { retryable: false, .. })
     };
-    matches!(cause, Cause::Guest { verdict, .. } | Cause::Shared { verdict, .. } if !is_final(verdict))
+    match cause {
+        Cause::Guest { verdict, .. } => !is_final(verdict),
+        Cause::Shared { cause, .. } => may_succeed(cause),
+        _ => false,
+    }
 }
 
 /// What a dead letter says; who failed stands beside it.

@@ -4,8 +4,8 @@ use tidemill_model::schema::Schema;
 use tidemill_plan::graph::{Keys, Node, Role};
 
 use super::{
-    Guests, Operator, Pass, Policy, combine, filter, group, join, map, merge, order, sample, table, top, update_state, window,
-    window_merge,
+    Guests, Operator, Pass, Policy, combine, filter, group, join, map, merge, order, sample, table, top, update_state,
+    window, window_merge,
 };
 use crate::{failure::RunError, presence::Presence};
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use tidemill_guest::Usage;
 use tidemill_model::{
-    columns::{Column, RowsBuffer},
+    columns::{Column, ColumnBuffer, RowsBuffer},
     time::Timestamp,
 };
 use tidemill_plan::{
@@ -72,7 +72,7 @@ impl Run {
 
 /// Columns are held whatever is in them.
 fn held_bytes(rows: &RowsBuffer) -> usize {
-    rows.bytes() + rows.fixed_bytes()
+    rows.bytes() + rows.schema().nodes() * size_of::<ColumnBuffer>()
 }
 
 fn is_same(one: &RowsBuffer, other: &RowsBuffer) -> bool {

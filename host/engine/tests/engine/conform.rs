@@ -180,7 +180,20 @@ fn what_is_held_meets_its_bound_with_a_verdict() {
     }
     assert_eq!(
         holding.into_iter().collect::<Vec<_>>(),
-        ["count", "distinct", "filter", "group", "join", "limit", "map", "reduce", "sort", "table", "update-state", "window"]
+        [
+            "count",
+            "distinct",
+            "filter",
+            "group",
+            "join",
+            "limit",
+            "map",
+            "reduce",
+            "sort",
+            "table",
+            "update-state",
+            "window"
+        ]
     );
 }
 

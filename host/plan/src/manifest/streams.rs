@@ -52,8 +52,7 @@ pub(super) fn read(value: &Value, connectors: Connectors, diagnostics: &mut Diag
 }
 
 fn stream(name: &Name, value: &Value, connectors: Connectors, diagnostics: &mut Diagnostics) -> StreamEntry {
-    let mut entry =
-        StreamEntry {
+    let mut entry = StreamEntry {
         name: name.clone(),
         from: Vec::new(),
         shared: 0,

@@ -46,7 +46,7 @@ pub(crate) struct Parameters {
     places: Vec<(Name, Span)>,
     /// Where all of them stand, if there are any.
     span: Option<Span>,
-    /// One of them is none, which was reported.
+    /// One of them, or of the side inputs, is none, which was reported.
     pub(crate) is_wrong: bool,
 }
 
@@ -60,8 +60,10 @@ pub(crate) const SHARED: &str = "shared";
 pub(crate) fn call(value: &Value, reader: &mut Reader<'_, '_>) -> Option<Call> {
     let name = values::text(value, reader.diagnostics);
     let fields = reader.read("fields", fields).unwrap_or_default();
-    let parameters = reader.read("parameters", parameters).unwrap_or_default().into();
-    let shared = reader.read(SHARED, shared).unwrap_or_default();
+    let mut parameters: Box<Parameters> = reader.read("parameters", parameters).unwrap_or_default().into();
+    let shared = reader.read(SHARED, shared);
+    parameters.is_wrong |= reader.get(SHARED).is_some() && shared.is_none();
+    let shared = shared.unwrap_or_default();
     let rename = rename(reader);
     let on_error = reader.read("on-error", on_error::read);
     let name = name?;
@@ -100,7 +102,8 @@ pub(super) fn fields(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec
 fn shared(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<Shared>> {
     let table = values::table(value, diagnostics)?;
     values::check_number(value, table.entries.len(), "side inputs", values::LISTED_MAX, diagnostics)?;
-    let inputs = table.entries.iter().filter_map(|(name, value)| {
+    // All of them are looked at.
+    let inputs = table.entries.iter().map(|(name, value)| {
         if let ValueKind::Text(_) = value.kind {
             let stream = values::text(value, diagnostics)?;
             return Some(Shared { name: name.clone(), stream, fields: Vec::new() });
@@ -112,7 +115,7 @@ fn shared(value: &Value, diagnostics: &mut Diagnostics) -> Option<Vec<Shared>> {
         let fields = reader.read("fields", fields).unwrap_or_default();
         Some(Shared { name: name.clone(), stream: stream?, fields })
     });
-    Some(inputs.collect())
+    inputs.collect::<Vec<_>>().into_iter().collect()
 }
 
 fn parameters(value: &Value, diagnostics: &mut Diagnostics) -> Option<Parameters> {

@@ -129,7 +129,12 @@ pub(crate) const KEYS: &[Key] = &[
         "that of the stream that is read",
         "how often a window comes; a multiple of how often that stream does",
     ),
-    Key("bytes-max", "size", "64MiB", "of a `table`: what it may have; with more the batch fails, and `on-error` of the pipeline says what happens"),
+    Key(
+        "bytes-max",
+        "size",
+        "64MiB",
+        "of a `table`: what it may have; with more the batch fails, and `on-error` of the pipeline says what happens",
+    ),
     Key(
         "prefix",
         "list of two texts",

@@ -48,7 +48,8 @@ impl OperatorKind for Table {
             return None;
         }
         let most = i32::MAX as usize;
-        let read = |value: &Value, diagnostics: &mut Diagnostics| values::size(value, "`bytes-max`", 1..=most, diagnostics);
+        let read =
+            |value: &Value, diagnostics: &mut Diagnostics| values::size(value, "`bytes-max`", 1..=most, diagnostics);
         let bytes_max = reader.read("bytes-max", read);
         if reader.get("bytes-max").is_some() && bytes_max.is_none() {
             return None;

@@ -1,5 +1,7 @@
 //! The side inputs of a function: streams of which it gets all rows of a batch, typed as the fields of its rows are.
 
+use tidemill_model::{function::FunctionKind, schema::Schema};
+
 use super::{
     Stream,
     fields::{self, Wanted},
@@ -21,6 +23,9 @@ pub(super) fn resolve(
 ) -> Option<Node> {
     let (Some(call), Some(function)) = (call, &node.function) else { return Some(node) };
     let signature = &function.signature;
+    if signature.kind == FunctionKind::Reduce {
+        return Some(node); // That it cannot be given any has been reported.
+    }
     let errors = diagnostics.error_count();
     check_names(call, &signature.name, &signature.shared, diagnostics);
     let mut shared = Vec::new();
@@ -57,18 +62,15 @@ pub(super) fn resolve(
 }
 
 /// Reports side inputs that the function does not read.
-fn check_names(
-    call: &Call,
-    function: &str,
-    read: &[(String, tidemill_model::schema::Schema)],
-    diagnostics: &mut Diagnostics,
-) {
+fn check_names(call: &Call, function: &str, read: &[(String, Schema)], diagnostics: &mut Diagnostics) {
     let is_read = |input: &&Shared| read.iter().any(|(name, _)| *name == input.name.text);
     for input in call.shared.iter().filter(|input| !is_read(input)) {
         let message = format!("`{function}` reads no side input `{}`", input.name.text);
         let help = match read {
             [] => "it reads none at all".to_owned(),
-            _ => suggest::help(&input.name.text, "side inputs that it reads", read.iter().map(|(name, _)| name.as_str())),
+            _ => {
+                suggest::help(&input.name.text, "side inputs that it reads", read.iter().map(|(name, _)| name.as_str()))
+            }
         };
         diagnostics.push(Diagnostic::error(input.name.span, message).label("not read").help(help));
     }

@@ -120,7 +120,8 @@ impl Builder<'_> {
         if let ([only], [fields]) = (&inputs[..], &keys.fields[..]) {
             let names = self.plan.node(*only).schema.names_of(fields);
             let waits = !self.plan.node(id).shared.is_empty();
-            if !waits && from.by.as_ref() == Some(&names) && self.stages[from.stage].partitions == self.plan.partitions {
+            if !waits && from.by.as_ref() == Some(&names) && self.stages[from.stage].partitions == self.plan.partitions
+            {
                 return self.step(from, Port::Rows, kind, None);
             }
         }

@@ -13,7 +13,7 @@ pub struct Fake(BTreeMap<&'static str, Result<Description, String>>);
 
 impl Fake {
     pub fn new() -> Fake {
-        let words = [
+        let mut words = [
             function("split", FunctionKind::Map, "line: text", "word: text, count: integer", ""),
             function("is-long", FunctionKind::Map, "word: text", "value: boolean", ""),
             function("upper", FunctionKind::Map, "text: text", "value: text", ""),
@@ -25,8 +25,10 @@ impl Fake {
             function("running-total", FunctionKind::UpdateState, "value: integer", "", "value: integer"),
             function("alerts", FunctionKind::UpdateState, "value: integer", "alert: text", "seen: integer"),
             function("stateless", FunctionKind::UpdateState, "value: integer", "", ""),
+            function("score", FunctionKind::Map, "word: text", "value: integer", ""),
             function("to-line", FunctionKind::Output, "word: text, count: integer", "line: text", ""),
         ];
+        words[11].shared = vec![("scores".to_owned(), schema("key: text, value: integer"))];
         let mut odd = vec![
             function("refuses", FunctionKind::Map, "line: text", "line: text", ""),
             function("joins", FunctionKind::Map, "line: text", "line: text", ""),

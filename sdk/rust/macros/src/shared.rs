@@ -70,9 +70,9 @@ pub fn methods(shared: &[SharedField]) -> TokenStream {
             __sdk::DeclaredShared { name: #name, fields: <#ty as __sdk::SideInput>::fields(), doc: #doc }
         }
     });
-    let arms = shared.iter().map(|SharedField { ident, name, ty, .. }| {
-        code!(#name => self.#ident = <#ty as __sdk::SideInput>::of_rows(rows)?,)
-    });
+    let arms = shared.iter().map(
+        |SharedField { ident, name, ty, .. }| code!(#name => self.#ident = <#ty as __sdk::SideInput>::of_rows(rows)?,),
+    );
     code! {
         fn shared() -> ::std::vec::Vec<__sdk::DeclaredShared> {
             ::std::vec![#(#declared),*]

@@ -42,7 +42,8 @@ impl Case {
             (name, value.trim_matches('"').to_owned())
         });
         let table = of("shared").map(|table| table.trim_matches(['{', '}', ' ']));
-        let names = table.into_iter().flat_map(|table| table.split(", ")).map(|entry| entry.split_once(" = ").unwrap().0);
+        let names =
+            table.into_iter().flat_map(|table| table.split(", ")).map(|entry| entry.split_once(" = ").unwrap().0);
         let shared = names.zip(queues.map(|queue| queue.batches));
         Case {
             title,
