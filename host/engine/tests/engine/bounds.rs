@@ -192,3 +192,24 @@ fn as_many_functions_stand_in_a_row_as_the_plan_takes() {
     let came = rows(run(&text, vec![vec![Value::text("through")]], Mode { partitions: 1, ..PLAIN }));
     assert_eq!(came, [[Value::text("through")]]);
 }
+
+/// A side input that an instance has no memory for is a verdict, and of the batch: no row is to blame.
+#[test]
+fn a_side_input_beyond_a_guests_memory_is_a_verdict_and_not_a_crash() {
+    const ROWS: i64 = 1_000_000;
+    let text = |on_error: &str| {
+        format!(
+            "[streams.in]\nqueue = {{ schema = \"n: integer\", batches = [] }}\n[streams.out]\nfrom = \"in\"\n\
+             filter = \"hostile/keeps-all\"\nshared = {{ limits = \"in\" }}\non-error = \"{on_error}\""
+        )
+    };
+    let given = || (0..ROWS).map(|n| vec![Value::Integer(n)]).collect();
+    let mode = Mode { partitions: 2, workers: 2, ..PLAIN };
+    for on_error in ["stop", "retry", "dead-letter"] {
+        let error = run(&text(on_error), given(), mode).result.unwrap_err().to_string();
+        let says = ["stream `out`", "side input `limits` of `hostile/keeps-all`", "memory"];
+        assert!(says.iter().all(|says| error.contains(says)), "{on_error}: {error}");
+    }
+    let skipped = run(&text("skip-batch"), given(), mode);
+    assert_eq!((skipped.result.unwrap().skipped, skipped.delivered), (1, Vec::new()));
+}

@@ -179,7 +179,6 @@ impl Kit {
             let failed = |failure: Failure| Failed { reason: format!("side input `{name}`: {}", failure.reason) };
             operator.share(name, rows.unwrap_or(&empty)).map_err(failed)?;
         }
-        Noted::take();
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use tidemill_model::testing::Value;
 
 use super::{
     feed::{Feed, Row},
-    models::{groups, int, text, whole, windows},
+    models::{each, groups, int, text, whole, windows},
     sample::Sample,
 };
 
@@ -88,12 +88,12 @@ fn weighed(feed: &Feed) -> Batches {
     })
 }
 
-/// Rows that stay where a batch has none.
+/// Rows that stay until there are others. Those of a batch without any are looked up in the next sample.
 pub const TABLE: Sample = Sample {
     operator: "table",
-    name: "a table behind a filter",
-    text: "[streams.some]\nfrom = \"more\"\nfilter = \"f\"\n[streams.out]\nfrom = \"some\"\ntable = true",
-    model: |feed| table(feed).iter().map(|rows| rows.iter().map(whole).collect()).collect(),
+    name: "a table that is another one in every batch",
+    text: "[streams.out]\nfrom = \"in\"\ntable = true",
+    model: |feed| each(feed, |rows| rows.iter().map(whole).collect()),
     is_ordered: true,
 };
 
