@@ -28,7 +28,7 @@ pub(crate) fn call(call: &Call) -> Result<Changes, Failure> {
 }
 
 fn with_totals(call: &Call) -> Result<Changes, Failure> {
-    let Call { keys, rows, ends, states, present, .. } = call;
+    let Call { rows, ends, states, present, .. } = call;
     let totals = add(rows, &read_numbers(ends), states, present);
     let groups = call.keys.rows;
     let mut changes = Changes {
@@ -56,16 +56,7 @@ fn with_totals(call: &Call) -> Result<Changes, Failure> {
             let states: Vec<i64> = old.zip(news(rows, ends)).map(digits).collect();
             changes.states = batch(groups, vec![integers(&states)]);
         }
-        "weighed" => {
-            let old = read_integers(&states.columns[0]).into_iter().zip(present);
-            let weights = read_texts(&keys.columns[0]).into_iter().map(|key| shared::last(key).unwrap_or(1));
-            let sums = news(rows, ends).into_iter().map(|new| new.iter().sum::<i64>()).zip(weights);
-            let total = |((state, &present), (sum, weight)): ((i64, &u8), (i64, i64))| {
-                (if present == 1 { state } else { 0 }).wrapping_add(sum.wrapping_mul(weight))
-            };
-            let states: Vec<i64> = old.zip(sums).map(total).collect();
-            changes.states = batch(groups, vec![integers(&states)]);
-        }
+        "weighed" => changes.states = weighed(call),
         "sum-migrated" | "sum-migrated-again" => {
             changes.states = migrate::add_to_sums(rows, ends, states, present);
             changes.emitted = batch(groups, vec![changes.states.columns[0].clone()]);
@@ -199,4 +190,17 @@ fn add(rows: &Batch, ends: &[u32], states: &Batch, present: &[u8]) -> Vec<i64> {
             new + if present == 1 { state } else { 0 }
         })
         .collect()
+}
+
+/// Totals to which new values are added as often as the side input says of the key.
+fn weighed(call: &Call) -> Batch {
+    let Call { keys, rows, ends, states, present, .. } = call;
+    let old = read_integers(&states.columns[0]).into_iter().zip(present);
+    let weights = read_texts(&keys.columns[0]).into_iter().map(|key| shared::last(key).unwrap_or(1));
+    let sums = news(rows, ends).into_iter().map(|new| new.iter().sum::<i64>()).zip(weights);
+    let total = |((state, &present), (sum, weight)): ((i64, &u8), (i64, i64))| {
+        (if present == 1 { state } else { 0 }).wrapping_add(sum.wrapping_mul(weight))
+    };
+    let states: Vec<i64> = old.zip(sums).map(total).collect();
+    batch(keys.rows, vec![integers(&states)])
 }
