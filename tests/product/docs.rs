@@ -56,7 +56,7 @@ print = true
 
 #[test]
 fn every_command_of_the_documents_does_what_it_should() {
-    for plugin in ["wordcount", "quadrant", "orders"] {
+    for plugin in ["wordcount", "quadrant", "orders", "sentiment"] {
         plugins::built(plugin);
     }
     let of_plugins = fs::read_dir(repository().join("plugins")).unwrap().map(|entry| entry.unwrap().path());

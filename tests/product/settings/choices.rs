@@ -105,3 +105,42 @@ pub fn idle_keys_go() {
     };
     assert_eq!((states(""), states("idle-timeout = \"1s\""), states("idle-timeout = \"2s\"")), (6, 5, 6));
 }
+
+/// Each function has what another stream has of the same batch.
+#[test]
+pub fn side_inputs_reach_functions() {
+    let of = |side: &str, operator: &str| {
+        let side = format!("[streams.side]\nfrom = \"rows\"\nfields = {{ value = \"n\" }}\n{side}\n[streams.out]\n");
+        let text = pipeline(operator, SHOWN).replace("[streams.out]\n", &side);
+        let ended = run(&Folder::new().with("p.toml", text), &[]);
+        assert_eq!(ended.code, 0, "{operator}: {ended:#?}");
+        let mut rows: Vec<String> =
+            ended.stdout.lines().filter(|line| line.starts_with('{')).map(str::to_owned).collect();
+        rows.sort();
+        rows
+    };
+    let scores = "shared = { scores = { stream = \"side\", fields = { key = \"other\", score = \"n\" } } }";
+    let sums = "by = \"other\"\nreduce = \"sum\"";
+    let mapped = of(sums, &format!("map = \"hostile/scored\"\nfields = {{ line = \"other\" }}\n{scores}"));
+    assert_eq!(mapped, [1, 1, 2, 7, 7].map(|score| format!("{{\"score\":{score}}}")));
+    let weighed = format!("by = \"other\"\nupdate-state = \"hostile/weighed\"\nfields = {{ value = \"n\" }}\n{scores}");
+    let expect = [r#"{"other":"x","total":1}"#, r#"{"other":"y","total":4}"#, r#"{"other":"y","total":53}"#];
+    assert_eq!(of(sums, &weighed), expect);
+    let above = "filter = \"hostile/is-above\"\nfields = { value = \"n\" }\nshared = { limits = \"side\" }";
+    assert_eq!((of("reduce = \"min\"", above).len(), of("reduce = \"max\"", above).len()), (3, 0));
+}
+
+/// Rows stay in a batch that has none, and go when there are others.
+#[test]
+pub fn tables_stay() {
+    let of = |table: &str| {
+        let text = pipeline(table, SHOWN).replace("ok = false }],\n]", "ok = false }], []]");
+        run(&Folder::new().with("p.toml", text), &[])
+    };
+    let table = of("table = true");
+    let rows = table.stdout.lines().filter(|line| line.starts_with('{')).count();
+    assert_eq!((table.code, rows), (0, 3 + 2 + 2), "{table:#?}");
+    let refused = of("table = true\nbytes-max = 20");
+    let says = "more than it can hold at once, which is 20 bytes";
+    assert!(refused.code == 1 && refused.stderr.contains(says), "{refused:#?}");
+}

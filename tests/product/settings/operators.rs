@@ -4,7 +4,8 @@ use super::{
     SHOWN, Settings,
     choices::{
         a_stream_without_a_batch_fails_who_needs_it, idle_keys_go, keys_have_first_states,
-        rows_are_spread_over_partitions, samples_have_a_part_of_the_rows, the_first_of_each_key_are_taken,
+        rows_are_spread_over_partitions, samples_have_a_part_of_the_rows, side_inputs_reach_functions, tables_stay,
+        the_first_of_each_key_are_taken,
     },
     pipeline, refused, rows, run,
 };
@@ -20,6 +21,7 @@ pub const KEYS: &[Settings] = &[
             ("fields", fields_are_wired),
             ("keep", kept_fields_go_past_a_map),
             ("parameters", parameters_reach_functions),
+            ("shared", side_inputs_reach_functions),
             ("as", what_comes_out_is_renamed),
             ("on-error", each_function_has_its_policy),
         ],
@@ -32,6 +34,7 @@ pub const KEYS: &[Settings] = &[
             ("absent", a_stream_without_a_batch_fails_who_needs_it),
             ("fields", filters_are_fields_or_functions),
             ("parameters", parameters_reach_functions),
+            ("shared", side_inputs_reach_functions),
             ("on-error", each_function_has_its_policy),
         ],
     ),
@@ -62,6 +65,7 @@ pub const KEYS: &[Settings] = &[
             ("by", states_are_kept_by_key),
             ("fields", states_are_kept_by_key),
             ("parameters", parameters_reach_functions),
+            ("shared", side_inputs_reach_functions),
             ("run", keys_without_rows_are_run_and_emitted_if_it_is_said),
             ("emit", keys_without_rows_are_run_and_emitted_if_it_is_said),
             ("as", what_comes_out_is_renamed),
@@ -155,6 +159,16 @@ pub const KEYS: &[Settings] = &[
         ],
     ),
     (
+        "stream `table`",
+        &[
+            ("table", tables_stay),
+            ("from", streams_read_what_they_name),
+            ("absent", a_stream_without_a_batch_fails_who_needs_it),
+            ("bytes-max", tables_stay),
+            ("previously", a_state_under_another_name_is_gone_on_with),
+        ],
+    ),
+    (
         "stream `distinct`",
         &[
             ("distinct", whole_batches_are_made_into_others),
@@ -190,7 +204,7 @@ const PANIC: &str = r#"{"line":"panic","n":5,"other":"y","ok":true}"#;
 
 /// For each kind of stream what comes out of it, whatever the order: where it reads `rows`, and where it reads `two`, which
 /// has one of those rows.
-pub(super) const READ: [(&str, &[&str], &[&str]); 14] = [
+pub(super) const READ: [(&str, &[&str], &[&str]); 15] = [
     (
         "from = FROM\nmap = \"hostile/identity\"",
         &[r#"{"line":"a b"}"#, r#"{"line":"b"}"#, r#"{"line":"b"}"#, r#"{"line":"c"}"#, r#"{"line":"panic"}"#],
@@ -214,6 +228,7 @@ pub(super) const READ: [(&str, &[&str], &[&str]); 14] = [
     ("from = FROM\nsample = 1.0", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
     ("from = FROM\nrepartition = 3", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
     ("from = FROM\ndistinct = true", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
+    ("from = FROM\ntable = true", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
     ("from = FROM\nwindow = \"1s\"", &[A, B, B_MISSING, C, PANIC], &[PANIC]),
     (
         "from = FROM\nby = [\"line\", \"other\", \"ok\"]\ngroup = \"ns\"",
@@ -383,6 +398,7 @@ fn a_state_under_another_name_is_gone_on_with() {
         ("count = true\nwindow = \"3s\"".to_owned(), "{\"count\":6}"),
         ("distinct = true\nwindow = \"3s\"".to_owned(), A),
         ("window = \"3s\"".to_owned(), A),
+        ("table = true".to_owned(), r#"{"line":"d","n":10,"other":"x","ok":null}"#),
     ] {
         let text = pipeline(&operator, SHOWN);
         let folder = Folder::new().with("p.toml", &text);
