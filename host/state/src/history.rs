@@ -150,15 +150,18 @@ impl History {
 
     /// What is to be merged, in rounds: a round needs those before it. What is not [put](History::put) is asked for again.
     pub fn stale(&mut self) -> Vec<Vec<Merge>> {
-        let mut rounds = Vec::new();
-        for key in std::mem::take(&mut self.stale) {
+        let (stale, merged): (Vec<u32>, Vec<u32>) = std::mem::take(&mut self.stale).into_iter().partition(|&key| {
             let root = self.roots[key as usize];
-            if root == NONE || self.is_merged(root) {
-                self.is_stale[key as usize] = false;
-                continue;
-            }
-            self.stale.push(key);
-            self.add_stale(key, root, &mut rounds);
+            root != NONE && !self.is_merged(root)
+        });
+        merged.into_iter().for_each(|key| self.is_stale[key as usize] = false);
+        self.stale = stale;
+        // In an order that hangs on the panes that are there, and not on when each key got or lost one.
+        let (tries, roots) = (&self.tries, &self.roots);
+        self.stale.sort_unstable_by_key(|&key| tries.first(roots[key as usize]));
+        let mut rounds = Vec::new();
+        for &key in &self.stale {
+            self.add_stale(key, self.roots[key as usize], &mut rounds);
         }
         rounds
     }

@@ -240,6 +240,8 @@ impl KeyedTable {
         let mut gone: Vec<u32> = self.keys.touched().iter().copied().filter(without_state).collect();
         gone.extend(std::mem::take(&mut self.dropped).iter().filter(|row| without_state(row)));
         let changed = self.keys.touched().len() + gone.len();
+        // Rows get other numbers below, and a batch that is skipped may be ended twice, or without having begun.
+        self.keys.end_batch();
         for row in gone {
             self.keys.remove(row);
             self.wakes.set(row, None);

@@ -144,6 +144,11 @@ impl KeyTable {
         }
     }
 
+    /// The batch has ended: nothing counts as touched until the next one begins.
+    pub fn end_batch(&mut self) {
+        self.touched.clear();
+    }
+
     /// Forgets all keys, and their ids.
     pub fn clear(&mut self) {
         self.slots.clear();

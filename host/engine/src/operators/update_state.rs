@@ -246,7 +246,7 @@ impl UpdateState {
         let rows: Vec<u32> = match self.emit {
             KeySet::Changed => {
                 // Keys that got their first state have changed, too.
-                let first = &self.table().touched()[self.keys_with_news..];
+                let first = self.first_states();
                 let called: HashSet<u32> =
                     if first.is_empty() { HashSet::new() } else { changed.iter().copied().collect() };
                 let all = changed.iter().chain(first.iter().filter(|row| !called.contains(row)));
@@ -255,6 +255,11 @@ impl UpdateState {
             KeySet::All => self.table().rows().collect(),
         };
         self.each_states(&rows, &self.schema, &mut |rows| out.push(batch, rows))
+    }
+
+    /// The rows of keys that got their first state in this batch.
+    fn first_states(&self) -> &[u32] {
+        self.initial.as_ref().map_or(&[], Initial::given)
     }
 
     /// Keys and states of rows of the table, in chunks.

@@ -9,7 +9,7 @@ use tidemill_model::{columns::Rows, schema::Schema, time::Timestamp};
 use tidemill_state::{numbered::Pane, table::Table};
 
 use super::{
-    Batch, Letters, Making, Operator, Out,
+    Batch, GuestSlot, Letters, Making, Operator, Out,
     merge::{Gives, Merge, merge_quietly},
     panes::Panes,
 };
@@ -67,6 +67,8 @@ impl Operator for WindowMerge {
         self.panes.let_go_late(batch.time);
         let again = &mut *self.again;
         self.panes.begin_history(batch.time, self.seed, |history| merge_quietly(again, history, batch))?;
+        // Its instance is needed once.
+        self.again.guest().into_iter().for_each(GuestSlot::renew);
         self.panes.put(batch.time, keep.pane);
         let is_end = self.panes.ends_at(batch.time);
         if is_end {

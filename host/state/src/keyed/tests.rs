@@ -373,3 +373,26 @@ fn a_key_that_is_put_again_in_the_batch_that_deleted_it_stays_where_it_is() {
         assert_eq!(order(&table), before);
     }
 }
+
+/// A batch that is skipped before a table was lent ends without having begun, and one that is undone ends twice: also where rows
+/// have got other numbers in the meantime.
+#[test]
+fn a_batch_may_end_twice_or_without_having_begun() {
+    for stay in [0, 1, 5, 40] {
+        let mut table = KeyedTable::new(&"n: integer, t: text".parse().unwrap(), 7);
+        table.keep_undo(true);
+        table.note_changes(true);
+        churn(&mut table, 0..100, Action::Put);
+        churn(&mut table, stay..100, Action::Delete);
+        let order = |table: &KeyedTable| -> Vec<Vec<Value>> { read(table, &table.rows().collect::<Vec<_>>()) };
+        let before = order(&table);
+        for _ in 0..60 {
+            table.undo();
+            assert_eq!(order(&table), before);
+            table.end_batch();
+            assert_eq!(order(&table), before);
+        }
+        churn(&mut table, 200..210, Action::Put);
+        assert_eq!(table.len(), stay as usize + 10);
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, ops::Range};
 
-use tidemill_model::{columns::RowsBuffer, function::Phase, key};
+use tidemill_model::{columns::RowsBuffer, function::Phase, key, time::Timestamp};
 use tidemill_state::history::{self, History};
 
 use super::Merge;
@@ -114,6 +114,8 @@ fn put_merged(
     merges: &[history::Merge],
     batch: &Batch,
 ) -> Result<(), Cause> {
+    // What is merged stays, whenever and wherever that is done: nobody is told of a batch or a partition.
+    let batch = &Batch { time: Timestamp(0), partition: 0, partitions: 1, ..batch.clone() };
     let mut halves = RowsBuffer::new(reduce.state());
     // Row by row of its group, the older one first: whoever merges gets them as they came.
     let nodes: Vec<u32> = merges.iter().flat_map(|merge| merge.halves).collect();

@@ -68,12 +68,12 @@ impl UpdateState {
     /// The keys that are called without new rows.
     pub(super) fn come(&mut self, now: Timestamp) -> Result<Come, Cause> {
         let due: HashSet<u32> = self.table().due(now).collect();
+        let of_batch = self.touched_now();
         let [states, touched] = &mut self.tables[..] else { unreachable!("an update-state has two tables") };
         let (states, touched) = (states.keyed_mut(), touched.keyed_mut());
         let Some(since) = self.idle.idle_since(now) else { return Ok(Come { due, idle: HashSet::new() }) };
         let had_rows: Vec<u32> = touched.due(since).collect();
         // Whoever has new rows now, or a first state, has been idle until now and no longer.
-        let of_batch: HashSet<u32> = states.touched().iter().copied().collect();
         let rows = self.idle.same_keys(touched, &had_rows, states)?;
         let idle = rows.into_iter().filter(|row| !of_batch.contains(row) && states.has_state(*row)).collect();
         Ok(Come { due, idle })
@@ -82,6 +82,7 @@ impl UpdateState {
     /// Notes which keys had new rows in this batch, or got their first state; of keys that have gone it is forgotten. `called` are
     /// the rows that were called.
     pub(super) fn note_touched(&mut self, called: &[u32], now: Timestamp) -> Result<(), Cause> {
+        let there = self.touched_now();
         let [states, touched] = &mut self.tables[..] else { unreachable!("an update-state has two tables") };
         let (states, touched) = (states.keyed_mut(), touched.keyed_mut());
         if self.idle.timeout.is_none() {
@@ -89,9 +90,10 @@ impl UpdateState {
             let all: Vec<u32> = touched.rows().collect();
             return Ok(set(touched, &all, None)?);
         }
-        let of_batch: Vec<u32> = states.touched().to_vec();
-        let (there, mut gone): (Vec<u32>, Vec<u32>) = of_batch.iter().partition(|&&row| states.has_state(row));
-        gone.extend(called.iter().filter(|&&row| !states.has_state(row)));
+        let without = |row: &&u32| !states.has_state(**row);
+        let gone: Vec<u32> = states.touched().iter().chain(called).filter(without).copied().collect();
+        let mut there: Vec<u32> = there.into_iter().filter(|&row| states.has_state(row)).collect();
+        there.sort_unstable();
         let there = self.idle.same_keys(states, &there, touched)?;
         set(touched, &there, Some(now))?;
         let mut gone = self.idle.same_keys(states, &gone, touched)?;
@@ -106,6 +108,11 @@ impl UpdateState {
             set(touched, &unknown, Some(now))?;
         }
         Ok(())
+    }
+
+    /// The rows of keys that have new rows in this batch, or have got their first state.
+    fn touched_now(&self) -> HashSet<u32> {
+        self.table().touched()[..self.keys_with_news].iter().chain(self.first_states()).copied().collect()
     }
 
     /// The key at a row has no state any more.

@@ -20,18 +20,30 @@ pub(super) struct Initial {
     states: RowsBuffer,
     /// For each row its key, as a group of the table.
     groups: Vec<u32>,
+    /// The rows of the table that got their state from it in this batch.
+    given: Vec<u32>,
 }
 
 impl Initial {
     /// `schema` is the stream's, `state` that of states.
     pub(super) fn new(keys: &Keys, schema: &Schema, fields: &[usize], state: &Schema) -> Initial {
         let (by, states) = (KeyFields::new(keys, INITIAL, schema), RowsBuffer::new(state));
-        Initial { by, fields: fields.to_vec(), states, groups: Vec::new() }
+        Initial { by, fields: fields.to_vec(), states, groups: Vec::new(), given: Vec::new() }
     }
 
     pub(super) fn begin(&mut self) {
+        self.forget_rows();
+        self.given.clear();
+    }
+
+    fn forget_rows(&mut self) {
         self.states.clear_within(KEPT_BYTES_MAX);
         self.groups.clear();
+    }
+
+    /// The keys that got their state in this batch, as rows of the table.
+    pub(super) fn given(&self) -> &[u32] {
+        &self.given
     }
 
     pub(super) fn push(&mut self, table: &mut KeyedTable, rows: &Rows<'_>) -> Result<(), Cause> {
@@ -54,7 +66,8 @@ impl Initial {
         let mut states = RowsBuffer::new(self.states.schema());
         states.take(&self.states.with_columns(&self.states.columns()), &chosen)?;
         table.write(&keys, &vec![Action::Put; keys.len()], &states.with_columns(&states.columns()))?;
-        self.begin();
+        self.forget_rows();
+        self.given = keys;
         Ok(())
     }
 

@@ -331,15 +331,16 @@ pub const SAMPLES: &[Sample] = &[
         model: |feed| {
             let mut states: BTreeMap<&str, i64> = BTreeMap::new();
             let batch = |(rows, more): (&Vec<Row>, &Vec<Row>)| {
+                let before: Vec<&str> = states.keys().copied().collect();
                 more.iter().for_each(|row| {
                     states.entry(row.k).or_insert(row.n);
                 });
-                let (news, first) = (groups(rows), groups(more));
+                let news = groups(rows);
                 for (k, rows) in &news {
                     let state = states.entry(k).or_default();
                     *state = rows.iter().fold(*state, |state, row| state.wrapping_mul(10).wrapping_add(row.n));
                 }
-                let shown = states.iter().filter(|(k, _)| news.contains_key(*k) || first.contains_key(*k));
+                let shown = states.iter().filter(|(k, _)| news.contains_key(*k) || !before.contains(k));
                 shown.map(|(k, state)| vec![text(k), int(*state)]).collect()
             };
             feed.0[0].iter().zip(&feed.0[1]).map(batch).collect()

@@ -232,8 +232,10 @@ fn update_state(update: &UpdateState, node: &Node, inputs: &[&[Row]], now: Times
     if let Some(states) = &update.initial {
         for row in inputs[1] {
             let key = key_of(row, &node.keys().unwrap().fields[1]);
-            changed.insert(key.clone(), ());
-            totals.entry(key).or_insert_with(|| (integer(row, states[0]), now)).1 = now;
+            if !totals.contains_key(&key) {
+                changed.insert(key.clone(), ());
+                totals.insert(key, (integer(row, states[0]), now));
+            }
         }
     }
     let groups = group(inputs[0], &update.by);

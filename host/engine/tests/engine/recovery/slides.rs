@@ -165,3 +165,28 @@ fn a_key_that_cannot_be_merged_is_set_aside_at_each_slide() {
         }
     }
 }
+
+/// In which order keys are set aside hangs on the panes that there are, and not on when each of them became one that cannot be merged.
+#[test]
+fn dead_letters_of_a_slide_come_in_the_order_of_keys() {
+    const POISON: &str = "[pipeline]\nname = \"test\"\ninterval = \"1s\"\npartitions = 1\n\
+        [streams.in]\nqueue = { schema = \"k: text, n: integer\", batches = [[{ k = \"a\", n = 1 }], \
+        [{ k = \"a\", n = 666 }, { k = \"b\", n = 666 }], [{ k = \"b\", n = 1 }], [{ k = \"a\", n = 1 }], []] }\n\
+        [streams.sums]\nfrom = \"in\"\nby = \"k\"\nreduce = \"hostile/touchy-sum\"\nfields = { value = \"n\" }\nwindow = \"4s\"\n\
+        on-error = \"dead-letter\"\n[outputs.sums]\nfrom = \"sums\"\nprint = true\n";
+    let letters = |stop: i64| {
+        let world = World { partitions: 1, ..world(POISON) };
+        if stop > 0 {
+            world.run(Some(Stop { point: Point::Deliver, after: true, batch: at(stop) }));
+        }
+        assert_eq!(world.run(None), Ended::Done);
+        let all = world.delivered_until(at(5)).into_iter().filter(|((name, _), _)| name.starts_with("dead"));
+        all.map(|((_, time), rows)| (time, rows.concat())).collect::<Vec<_>>()
+    };
+    let straight = letters(0);
+    let last: Vec<bool> = straight[straight.len() - 1].1.iter().map(|letter| letter.contains("{a}")).collect();
+    assert_eq!(last, [true, false], "{straight:?}");
+    for stop in 1..=5 {
+        assert_eq!(letters(stop), straight, "stopped at {stop}");
+    }
+}
