@@ -232,10 +232,10 @@ fn update_state(update: &UpdateState, node: &Node, inputs: &[&[Row]], now: Times
     if let Some(states) = &update.initial {
         for row in inputs[1] {
             let key = key_of(row, &node.keys().unwrap().fields[1]);
-            if !totals.contains_key(&key) {
-                changed.insert(key.clone(), ());
-                totals.insert(key, (integer(row, states[0]), now));
-            }
+            totals.entry(key.clone()).or_insert_with(|| {
+                changed.insert(key, ());
+                (integer(row, states[0]), now)
+            });
         }
     }
     let groups = group(inputs[0], &update.by);
