@@ -237,9 +237,10 @@ impl KeyedTable {
     /// Ends a batch: keys that it touched and that have no state are forgotten. Rows may get new places.
     pub fn end_batch(&mut self) {
         let without_state = |row: &u32| !self.present[*row as usize];
+        // Keys that came, and keys that went.
+        let changed = self.present.len() - self.rows_before as usize + self.dropped.len();
         let mut gone: Vec<u32> = self.keys.touched().iter().copied().filter(without_state).collect();
         gone.extend(std::mem::take(&mut self.dropped).iter().filter(|row| without_state(row)));
-        let changed = self.keys.touched().len() + gone.len();
         // Rows get other numbers below, and a batch that is skipped may be ended twice, or without having begun.
         self.keys.end_batch();
         for row in gone {

@@ -3,14 +3,16 @@
 
 use super::KeyedTable;
 
-/// It begins when there are this many rows without state, and half as many as with one. Few in tests, so that they meet it.
+/// It begins when there are this many rows without state, and as many as with one. Few in tests, so that they meet it.
 const GAPS_MIN: usize = if cfg!(test) { 1 << 2 } else { 1 << 10 };
 
 /// So many rows are looked at in each batch, whatever it touched.
 const ROWS_OF_BATCH: usize = if cfg!(test) { 3 } else { 1 << 12 };
 
-/// And so many for each key that came or went: with fewer than two of them gaps could come faster than they go.
-const ROWS_OF_KEY: usize = 3;
+/// And so many for each key that came or went. Where as many come as go, so that of four rows that are looked at one is new, all
+/// rows are looked at before two in three of them are gaps; with one for each key they would never be. More would only make a batch
+/// wait longer.
+const ROWS_OF_KEY: usize = 2;
 
 /// How far it is.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,7 @@ impl KeyedTable {
 
     fn begin_closing(&self) -> Option<Closing> {
         let gaps = self.present.len() - self.live;
-        (gaps > (self.live / 2).max(GAPS_MIN)).then_some(Closing { from: 0, to: 0 })
+        (gaps > self.live.max(GAPS_MIN)).then_some(Closing { from: 0, to: 0 })
     }
 
     /// A row's key and state get another number, which no key has.
