@@ -298,7 +298,7 @@ fn memory_is_counted_of_all_that_is_kept() {
     grows(ROWS * of_row, 3 * ROWS * of_row, &mut |table| churn(table, 0..ROWS as u32, Action::Put));
     let mut wakes =
         |table: &mut KeyedTable| (0..ROWS as u32).for_each(|row| table.set_wake(row, Some(Timestamp(9))).unwrap());
-    grows(ROWS * (8 + 32), ROWS * (2 * 8 + 32), &mut wakes);
+    grows(ROWS * (8 + 4), ROWS * 2 * (8 + 4) + 100, &mut wakes);
     grows(0, 0, &mut wakes);
     let mut noted = |table: &mut KeyedTable| {
         table.note_changes(true);
