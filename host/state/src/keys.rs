@@ -212,6 +212,13 @@ impl KeyTable {
         self.hasher.hash(self.hasher.inline(key, 0, key.len()), key.len() as u32)
     }
 
+    /// Brings near where the key of an id is, which is to be [renumbered](KeyTable::renumber) soon.
+    pub fn prefetch(&self, id: u32) {
+        let hash = self.hash_of(id) as usize;
+        prefetch(&self.slots, hash & self.mask);
+        prefetch(&self.old.slots, hash & self.old.slots.len().wrapping_sub(1));
+    }
+
     /// Gives the key of an id a lower one, behind which no other is in use up to its own. Both are below [`KeyTable::len`].
     pub fn renumber(&mut self, from: u32, to: u32) {
         let hash = self.hash_of(from);

@@ -7,12 +7,15 @@ use super::KeyedTable;
 const GAPS_MIN: usize = if cfg!(test) { 1 << 2 } else { 1 << 10 };
 
 /// So many rows are looked at in each batch, whatever it touched.
-const ROWS_OF_BATCH: usize = if cfg!(test) { 3 } else { 1 << 12 };
+const ROWS_OF_BATCH: usize = if cfg!(test) { 3 } else { 1 << 11 };
 
 /// And so many for each key that came or went. Where as many come as go, so that of four rows that are looked at one is new, all
 /// rows are looked at before two in three of them are gaps; with one for each key they would never be. More would only make a batch
 /// wait longer.
 const ROWS_OF_KEY: usize = 2;
+
+/// So many rows before one moves its key is brought near.
+const AHEAD: usize = 16;
 
 /// How far it is.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +33,9 @@ impl KeyedTable {
         let Some(mut closing) = self.closing.take().or_else(|| self.begin_closing()) else { return };
         let until = rows.min(closing.from + ROWS_OF_BATCH + ROWS_OF_KEY * changed);
         for from in closing.from..until {
+            if self.present.get(from + AHEAD) == Some(&true) {
+                self.keys.prefetch((from + AHEAD) as u32);
+            }
             if !self.present[from] {
                 continue;
             }
