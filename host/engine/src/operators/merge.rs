@@ -21,6 +21,7 @@ use super::{
     chunks::{for_guest_beside, push_in_chunks},
     combine::{KEPT_BYTES_MAX, begin_groups, exchange_schema},
     for_guest,
+    key_bytes::KeyBytes,
     letters::Letter,
     policy::{Attempt, Calls},
 };
@@ -42,8 +43,7 @@ pub(crate) struct Merge {
     /// The group of each row that came last, or of each that is kept.
     groups: Vec<u32>,
     kept: RowsBuffer,
-    /// Bytes of the keys of this batch, and how many groups they are of.
-    key_bytes: (usize, usize),
+    key_bytes: KeyBytes,
     policy: Option<Policy>,
 }
 
@@ -98,7 +98,7 @@ impl Merge {
             reduce,
             table: KeyTable::new(seed),
             groups: Vec::new(),
-            key_bytes: (0, 0),
+            key_bytes: KeyBytes::default(),
             policy,
         }
     }
@@ -109,14 +109,7 @@ impl Merge {
             Some(_) => self.kept.bytes() + self.groups.len() * size_of::<u32>(),
             None => self.reduce.bytes(),
         };
-        self.key_bytes.0 + of_accumulators
-    }
-
-    /// Counts the keys that are new in this batch.
-    fn count_keys(&mut self) {
-        let new = &self.table.touched()[self.key_bytes.1..];
-        self.key_bytes.0 += new.iter().map(|&id| self.table.key(id).len()).sum::<usize>();
-        self.key_bytes.1 += new.len();
+        self.key_bytes.bytes() + of_accumulators
     }
 
     /// Merges what was kept, and pushes what it comes to.
@@ -219,7 +212,7 @@ impl Merge {
             (None, count) => self.push_own(count, batch, out)?,
         }
         self.table.begin_batch();
-        self.key_bytes = (0, 0);
+        self.key_bytes = KeyBytes::default();
         Ok(())
     }
 }
@@ -305,7 +298,7 @@ impl Operator for Merge {
         self.reduce.begin();
         self.groups.clear();
         self.kept.clear_within(KEPT_BYTES_MAX);
-        self.key_bytes = (0, 0);
+        self.key_bytes = KeyBytes::default();
         begin_groups(&mut self.table);
     }
 
@@ -319,7 +312,7 @@ impl Operator for Merge {
             self.table.group(rows.columns[0], &mut self.groups);
             self.reduce.add(batch, Phase::Merge, &accumulators, &self.groups, self.table.touched().len())?;
         }
-        self.count_keys();
+        self.key_bytes.count(&self.table);
         batch.hold(self.held_of_keys())
     }
 

@@ -68,10 +68,10 @@ impl UpdateState {
     /// The keys that are called without new rows.
     pub(super) fn come(&mut self, now: Timestamp) -> Result<Come, Cause> {
         let due: HashSet<u32> = self.table().due(now).collect();
+        let Some(since) = self.idle.idle_since(now) else { return Ok(Come { due, idle: HashSet::new() }) };
         let of_batch = self.touched_now();
         let [states, touched] = &mut self.tables[..] else { unreachable!("an update-state has two tables") };
         let (states, touched) = (states.keyed_mut(), touched.keyed_mut());
-        let Some(since) = self.idle.idle_since(now) else { return Ok(Come { due, idle: HashSet::new() }) };
         let had_rows: Vec<u32> = touched.due(since).collect();
         // Whoever has new rows now, or a first state, has been idle until now and no longer.
         let rows = self.idle.same_keys(touched, &had_rows, states)?;
@@ -82,14 +82,15 @@ impl UpdateState {
     /// Notes which keys had new rows in this batch, or got their first state; of keys that have gone it is forgotten. `called` are
     /// the rows that were called.
     pub(super) fn note_touched(&mut self, called: &[u32], now: Timestamp) -> Result<(), Cause> {
-        let there = self.touched_now();
-        let [states, touched] = &mut self.tables[..] else { unreachable!("an update-state has two tables") };
-        let (states, touched) = (states.keyed_mut(), touched.keyed_mut());
         if self.idle.timeout.is_none() {
             // There was one in a run before.
+            let touched = self.tables[1].keyed_mut();
             let all: Vec<u32> = touched.rows().collect();
             return Ok(set(touched, &all, None)?);
         }
+        let there = self.touched_now();
+        let [states, touched] = &mut self.tables[..] else { unreachable!("an update-state has two tables") };
+        let (states, touched) = (states.keyed_mut(), touched.keyed_mut());
         let without = |row: &&u32| !states.has_state(**row);
         let gone: Vec<u32> = states.touched().iter().chain(called).filter(without).copied().collect();
         let mut there: Vec<u32> = there.into_iter().filter(|&row| states.has_state(row)).collect();
